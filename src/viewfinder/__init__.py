@@ -1,0 +1,133 @@
+"""Viewfinder turns a folder of pictures into an image classifier that its owner can trust.
+
+The stages, in the order in which a picture passes them:
+
+    fetch         one of the course's datasets → a folder on the disk
+    open          pictures in folders, tables, arrays or archives → `Dataset`
+    from_arrays   the same from arrays in memory            from_table    from a DataFrame
+    Dataset       .split(), .hold_out(), .where(), .counts(): a value, a row a picture
+    audit         a dataset → `Audit`: what is broken, double, leaking or odd   explore   its looks
+    decode        a picture's bytes → upright pixels        prepare   → a model's input
+    open_store    every picture decoded once, memory-mapped
+    policy, Plan  augmentation: sampled by address, applied in one pass
+    Batches       index-addressed NumPy batches             BatchDataset   the same for Keras
+    Recipe        everything a run depends on               recipe_named   one of `RECIPES`
+    train         dataset and recipe → `Run`
+    load          a run's folder → `Classifier`; .predict() answers for any picture
+    score         labels and probabilities → `Scores`
+
+Names are loaded when they are first used: importing the package loads neither Keras nor pandas.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from viewfinder.augment import POLICIES, Plan, make_plan, policy
+    from viewfinder.batches import Batches, balanced_weights
+    from viewfinder.classifier import Classifier, Prediction, load
+    from viewfinder.data.audit import Audit, audit
+    from viewfinder.data.dataset import Dataset
+    from viewfinder.data.decode import decode
+    from viewfinder.data.explore import explore
+    from viewfinder.data.fetching.fetch import fetch
+    from viewfinder.data.prepare import prepare
+    from viewfinder.data.sources import open_arrays as from_arrays
+    from viewfinder.data.sources import open_dataset as open
+    from viewfinder.data.sources import open_table as from_table
+    from viewfinder.data.store import open_store
+    from viewfinder.errors import ViewfinderError
+    from viewfinder.models import build_model
+    from viewfinder.pipeline import train
+    from viewfinder.preprocessing import Preprocessing
+    from viewfinder.progress import Progress
+    from viewfinder.recipe import Recipe
+    from viewfinder.recipes import RECIPES, recipe_named
+    from viewfinder.results.evaluate import Scores, score
+    from viewfinder.run import Run
+    from viewfinder.training import BatchDataset, compile_model
+
+_HOMES = {
+    "POLICIES": "augment",
+    "RECIPES": "recipes",
+    "Audit": "data.audit",
+    "BatchDataset": "training",
+    "Batches": "batches",
+    "Classifier": "classifier",
+    "Dataset": "data.dataset",
+    "Plan": "augment",
+    "Prediction": "classifier",
+    "Preprocessing": "preprocessing",
+    "Progress": "progress",
+    "Recipe": "recipe",
+    "Run": "run",
+    "Scores": "results.evaluate",
+    "ViewfinderError": "errors",
+    "audit": "data.audit",
+    "balanced_weights": "batches",
+    "build_model": "models",
+    "compile_model": "training",
+    "decode": "data.decode",
+    "fetch": "data.fetching.fetch",
+    "from_arrays": "data.sources:open_arrays",
+    "from_table": "data.sources:open_table",
+    "explore": "data.explore",
+    "load": "classifier",
+    "make_plan": "augment",
+    "open": "data.sources:open_dataset",
+    "open_store": "data.store",
+    "policy": "augment",
+    "prepare": "data.prepare",
+    "recipe_named": "recipes",
+    "score": "results.evaluate",
+    "train": "pipeline",
+}
+
+__all__ = [
+    "POLICIES",
+    "RECIPES",
+    "Audit",
+    "BatchDataset",
+    "Batches",
+    "Classifier",
+    "Dataset",
+    "Plan",
+    "Prediction",
+    "Preprocessing",
+    "Progress",
+    "Recipe",
+    "Run",
+    "Scores",
+    "ViewfinderError",
+    "audit",
+    "balanced_weights",
+    "build_model",
+    "compile_model",
+    "decode",
+    "explore",
+    "fetch",
+    "from_arrays",
+    "from_table",
+    "load",
+    "make_plan",
+    "open",
+    "open_store",
+    "policy",
+    "prepare",
+    "recipe_named",
+    "score",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'viewfinder' has no attribute {name!r}")
+    home, _, original = _HOMES[name].partition(":")
+    value = getattr(import_module(f"viewfinder.{home}"), original or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

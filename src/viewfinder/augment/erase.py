@@ -1,0 +1,71 @@
+"""Erase: a part of the picture is hidden, so that no single part decides."""
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from viewfinder.augment.boxes import random_boxes
+from viewfinder.augment.records import (
+    Interval,
+    Level,
+    Number,
+    Operation,
+    Table,
+    limits,
+    pair,
+    within,
+)
+
+
+class Erase(Operation):
+    """One box of the picture is painted over, with the given probability.
+
+    Random erasing (Zhong et al., "Random erasing data augmentation", AAAI 2020) with one level
+    for all channels; with a ratio of (1, 1) it is cutout (DeVries and Taylor, arXiv 1708.04552)
+    whose box stays inside the picture.
+    """
+
+    name: ClassVar[str] = "erase"
+    columns: ClassVar[tuple[str, ...]] = ("erase.left", "erase.top", "erase.width", "erase.height")
+    draws: ClassVar[int] = 5
+
+    probability: Annotated[
+        Number, limits(0, 1, "a probability from 0 to 1", remedy="as 0.25, for one picture in four")
+    ] = 0.5
+    area: Annotated[
+        Interval,
+        within(0.001, 1),
+        pair("two fractions of the area from 0.001 to 1, as (0.02, 0.2)"),
+    ] = (0.02, 0.2)
+    ratio: Annotated[
+        Interval, within(0.1, 10), pair("two ratios of width to height from 0.1 to 10, as (0.5, 2)")
+    ] = (0.3, 1 / 0.3)
+    level: Level = 127
+
+    @property
+    def idle(self) -> bool:
+        """True at probability 0."""
+        return self.probability == 0
+
+    def parameters(self, uniform: Table) -> Table:
+        """Left, top, width and height of the box as fractions; all 0 where nothing is erased."""
+        chosen = uniform[:, :1] < self.probability
+        return np.where(chosen, random_boxes(uniform[:, 1:], self.area, self.ratio), 0.0)
+
+    def describe(self) -> str:
+        """The range in words."""
+        least, most = (100 * end for end in self.area)
+        return (
+            f"hides a box of {least:g} to {most:g} % of the area "
+            f"in {100 * self.probability:g} % of the pictures"
+        )
+
+
+def erase(canvas: NDArray[np.uint8], parameters: Table, level: int) -> None:
+    """Paint the boxes over in place; `canvas` is `(n, h, w, C)`."""
+    height, width = canvas.shape[1:3]
+    corners = np.concatenate([parameters[:, :2], parameters[:, :2] + parameters[:, 2:]], axis=1)
+    pixels = np.rint(corners * (width, height, width, height)).astype(int)
+    for picture, (left, top, right, bottom) in zip(canvas, pixels.tolist(), strict=True):
+        picture[top:bottom, left:right] = level

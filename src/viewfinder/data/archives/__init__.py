@@ -1,0 +1,1 @@
+"""Archives from outside: hostile until checked, member by member."""

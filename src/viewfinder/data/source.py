@@ -1,0 +1,42 @@
+"""What a source is: the place that gives a picture's bytes for its locator."""
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Stamp(NamedTuple):
+    """What changes when a picture's bytes change, told without reading them."""
+
+    size: int
+    modified_ns: int
+
+
+class Source(ABC):
+    """Where the bytes of a dataset's pictures are. Nothing is ever written to it."""
+
+    @abstractmethod
+    def read(self, locator: str) -> bytes | NDArray[np.uint8]:
+        """A picture's encoded bytes, or its pixels where the source holds pixels.
+
+        Raises:
+            RejectedPicture: It is missing or cannot be read.
+        """
+
+    @abstractmethod
+    def stamp(self, locator: str) -> Stamp:
+        """The picture's stamp.
+
+        Raises:
+            RejectedPicture: It is missing or cannot be read.
+        """
+
+    @abstractmethod
+    def record(self) -> dict[str, Any]:
+        """What `viewfinder.data.sources.from_record` needs to make this source again."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """The place, as its user names it."""

@@ -1,0 +1,114 @@
+"""The cells of a table of paths, read from CSV or Parquet as text."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from viewfinder.data.sources.columns import as_text, find_columns, guess_unnamed
+from viewfinder.data.sources.delimited import Delimited, not_utf8, sniff
+from viewfinder.data.sources.hints import Columns
+from viewfinder.errors import DataError
+
+_PARQUET = frozenset({".parquet", ".pq"})
+
+
+def header_of(file: Path) -> list[str]:
+    """The names of a table's columns; their positions where it has no header.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    if file.suffix.lower() in _PARQUET:
+        return list(_parquet_schema(file).names)
+    sniffed = sniff(file)
+    return list(sniffed.header or map(str, range(len(sniffed.first))))
+
+
+def read_cells(file: Path, given: Columns = Columns()) -> pd.DataFrame:  # noqa: B008  (frozen)
+    """The columns `path`, `label`, `split` and perhaps `group` of a table, as text.
+
+    Raises:
+        DataError: It cannot be read, or has no such columns.
+    """
+    if file.suffix.lower() in _PARQUET:
+        return _read_parquet(file, given)
+    sniffed, names = sniff(file), header_of(file)
+    if sniffed.header is None:
+        given = guess_unnamed(sniffed.first, given)
+    found = find_columns(names, given, str(file))
+    return chosen_cells(_read_text(sniffed, names, found), found)
+
+
+def _read_text(sniffed: Delimited, names: list[str], found: Columns) -> pd.DataFrame:
+    wanted = {name for name in (found.path, found.label, found.split, found.group) if name}
+    # Only the first of columns with one name counts; the others must not overwrite it.
+    unique = [name if name not in names[:i] else f"{name}\0{i}" for i, name in enumerate(names)]
+    try:
+        read = pyarrow.csv.read_csv(
+            sniffed.path,
+            pyarrow.csv.ReadOptions(column_names=unique, skip_rows_after_names=sniffed.skip),
+            pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter, newlines_in_values=True),
+            pyarrow.csv.ConvertOptions(
+                include_columns=sorted(wanted), column_types=dict.fromkeys(wanted, pa.string())
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        if "UTF8" in str(error):
+            raise not_utf8(sniffed.path) from error
+        raise DataError(
+            f"{sniffed.path} is no whole table.", received=str(error).splitlines()[0]
+        ) from error
+    cells: pd.DataFrame = read.to_pandas()
+    return cells
+
+
+def _read_parquet(file: Path, given: Columns) -> pd.DataFrame:
+    schema = _parquet_schema(file)
+    found = find_columns(schema.names, given, str(file))
+    if found.path and not _is_text(schema.field(found.path).type):
+        raise DataError(
+            f"The column {found.path} of {file} holds no paths.",
+            expected="a column of text",
+            received=str(schema.field(found.path).type),
+            remedy="write the pictures into files, and their paths into the table",
+        )
+    wanted = [name for name in (found.path, found.label, found.split, found.group) if name]
+    try:
+        read = pyarrow.parquet.ParquetFile(file).read(columns=list(dict.fromkeys(wanted)))
+        read.validate(full=True)  # Parquet's text is not checked to be text
+        return chosen_cells(read.to_pandas(ignore_metadata=True), found)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _no_parquet(file, error) from error
+
+
+def _parquet_schema(file: Path) -> Any:
+    try:
+        return pyarrow.parquet.ParquetFile(file).schema_arrow
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _no_parquet(file, error) from error
+
+
+def _no_parquet(file: Path, error: Exception) -> DataError:
+    return DataError(f"{file} is no Parquet file that can be read: {error}")
+
+
+def _is_text(kind: Any) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def chosen_cells(table: pd.DataFrame, found: Columns) -> pd.DataFrame:
+    """The columns that are meant, by their plain names: `path`, `label`, `split`, `group`."""
+    meant = {"path": found.path, "label": found.label, "split": found.split, "group": found.group}
+    columns = {name: as_text(_column(table, one)) for name, one in meant.items() if one is not None}
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    column = table[name]
+    return column if isinstance(column, pd.Series) else column.iloc[:, 0]

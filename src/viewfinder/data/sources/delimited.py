@@ -1,0 +1,145 @@
+"""Text tables: how their cells are parted, whether they have a header, and what they hold.
+
+A table of pixels has a picture in each row (a label and hundreds of numbers). A table of paths has
+names of files. They are told apart by the first two rows.
+"""
+
+import csv
+import gzip
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from viewfinder.errors import DataError
+
+DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars", " ": "blanks"}
+
+TEXT_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".lst"})
+
+# A picture of fewer pixels than this shows nothing.
+_FEWEST_PIXELS = 16
+# Of the widest sensible row: 1024 × 1024 RGB with commas.
+_LONGEST_LINE = 16 << 20
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_PICTURE_NAME = re.compile(
+    r".+\.(jpe?g|jpe|jfif|png|gif|bmp|dib|tiff?|webp|heic|heif|avif)\s*", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """What the first rows of a text table tell.
+
+    Attributes:
+        path: The file.
+        delimiter: What parts its cells.
+        header: The names of the columns; None where the first row is data.
+        first: The first row of data; empty where there is none.
+        skip: How many lines stand before it.
+    """
+
+    path: Path
+    delimiter: str
+    header: tuple[str, ...] | None
+    first: tuple[str, ...]
+    skip: int
+
+    @property
+    def is_pixels(self) -> bool:
+        """Whether it has a picture in each row, rather than a path.
+
+        All cells but one (the label) are numbers, and they are enough for a picture.
+        """
+        words = [cell for cell in self.first if not is_number(cell)]
+        return (
+            len(self.first) > _FEWEST_PIXELS
+            and len(words) <= 1
+            and not any(map(names_a_picture, words))
+        )
+
+
+def sniff(path: Path) -> Delimited:
+    """Look at the first rows of a text table.
+
+    Raises:
+        DataError: It has no rows, or is no text.
+    """
+    rows, delimiter, blank = _first_rows(path)
+    if not rows:
+        raise DataError(f"{path} is empty.", expected="a table with a row for each picture")
+    top = tuple(rows[0])
+    second = tuple(rows[1]) if len(rows) > 1 else ()
+    if _is_header(top, second):
+        header = tuple(cell.strip() for cell in top)
+        return Delimited(path, delimiter, header, second, blank + 1)
+    return Delimited(path, delimiter, None, top, blank)
+
+
+def is_number(cell: str) -> bool:
+    """Whether the cell is a number, as `float` reads it."""
+    return _NUMBER.fullmatch(cell) is not None
+
+
+def names_a_picture(cell: str) -> bool:
+    """Whether the cell ends as the names of picture files do."""
+    return _PICTURE_NAME.fullmatch(cell) is not None
+
+
+def open_text(path: Path) -> IO[str]:
+    """A text file, perhaps gzipped, without the mark that Windows puts at its start."""
+    raw = gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # noqa: SIM115
+    return io.TextIOWrapper(cast(IO[bytes], raw), encoding="utf-8-sig", newline="")
+
+
+def not_utf8(path: Path) -> DataError:
+    """The error of a text in another encoding."""
+    return DataError(
+        f"{path} is not a text in UTF-8.",
+        expected="a table of text",
+        remedy="save it again with the encoding UTF-8",
+    )
+
+
+def _first_rows(path: Path) -> tuple[list[list[str]], str, int]:
+    try:
+        with open_text(path) as file:
+            lines, blank = [file.readline(_LONGEST_LINE) for _ in range(2)], 0
+            while lines[1] and not lines[0].strip():  # empty lines at the top
+                lines, blank = [lines[1], file.readline(_LONGEST_LINE)], blank + 1
+    except UnicodeDecodeError as error:
+        raise not_utf8(path) from error
+    except (OSError, EOFError) as error:
+        raise DataError(f"Cannot read {path}: {error}.") from error
+    delimiter = _delimiter(lines[0], path)
+    try:
+        return [row for row in csv.reader(lines, delimiter=delimiter) if row], delimiter, blank
+    except csv.Error as error:
+        raise DataError(f"{path} is no table: {error}.") from error
+
+
+def _delimiter(line: str, path: Path) -> str:
+    kinds = [kind for kind in DELIMITERS if kind != " " or path.suffix.lower() in (".txt", ".lst")]
+    counts = {kind: line.count(kind) for kind in kinds}
+    best = max(kinds, key=lambda kind: counts[kind])
+    if counts[best]:
+        return best
+    return " " if " " in line.strip() and is_number(line.replace(" ", "")) else ","
+
+
+def _is_header(top: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    """Whether the first row names the columns.
+
+    It does not if a cell is a file's name, or if all cells (but one, a label) are numbers. But
+    `label,0,1,2…` and `0,1,2…` count columns: no picture looks like that.
+    """
+    words = [cell for cell in top if not is_number(cell)]
+    if any(map(names_a_picture, words)):
+        return False
+    if len(words) <= 1 and len(top) > _FEWEST_PIXELS:
+        numbers = [cell.strip() for cell in top if is_number(cell)]
+        return any(numbers == [str(i + start) for i in range(len(numbers))] for start in (0, 1))
+    if len(words) == len(top):
+        return not second or any(map(is_number, second)) or not any("/" in cell for cell in top)
+    return len(words) > 1

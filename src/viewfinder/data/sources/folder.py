@@ -1,0 +1,160 @@
+"""Pictures in folders: `root/class/*`, `root/split/class/*`, or flat with labels in the names.
+
+Listing a folder opens no file: which files are pictures is told by their content, when they are
+read. Only what is never a picture of the user's (hidden files, system folders) is passed over here.
+"""
+
+import os
+import stat
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from viewfinder.data.dataset import Dataset
+from viewfinder.data.source import Source, Stamp
+from viewfinder.data.sources.assemble import assemble
+from viewfinder.data.sources.hints import Hints
+from viewfinder.data.sources.layout import (
+    HIDDEN,
+    NOT_UNICODE,
+    File,
+    Labelled,
+    Listing,
+    is_system_name,
+    is_unicode,
+    label_files,
+)
+from viewfinder.errors import DataError, Reason, RejectedPicture
+
+ONE_CLASS = "add pictures of something else; or, where file names tell it, --label-from"
+
+
+@dataclass(frozen=True)
+class FolderSource(Source):
+    """Picture files below a folder; a locator is a path relative to it, with forward slashes."""
+
+    root: Path
+
+    def read(self, locator: str) -> bytes:
+        """The file's bytes."""
+        try:
+            return (self.root / locator).read_bytes()
+        except OSError as error:
+            raise unreadable(error) from error
+
+    def stamp(self, locator: str) -> Stamp:
+        """The file's size and time of change."""
+        try:
+            status = (self.root / locator).stat()
+        except OSError as error:
+            raise unreadable(error) from error
+        return Stamp(status.st_size, status.st_mtime_ns)
+
+    def record(self) -> dict[str, Any]:
+        """Kind and absolute path."""
+        return {"kind": "folder", "path": str(self.root.resolve())}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "FolderSource":
+        """The source that gave this record."""
+        return cls(Path(record["path"]))
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+
+def open_folder(root: Path, hints: Hints = Hints()) -> Dataset:  # noqa: B008  (frozen)
+    """List a folder's pictures; the layout is told from the folders' names.
+
+    Raises:
+        DataError: No pictures, no classes, or only one class.
+        UsageError: `label_from` is no regular expression with a group, or matches no file.
+    """
+    hints.only("label_from", "classes", kind="folders of pictures")
+    listing = list_folder(root)
+    rows, notes = label_files(listing, str(root), label_from=hints.label_from)
+    return assemble(
+        FolderSource(root),
+        table_of_files(rows),
+        passed_over=listing.passed_over,
+        notes=notes,
+        classes=hints.classes,
+        remedy=ONE_CLASS,
+    )
+
+
+def table_of_files(rows: Iterable[Labelled]) -> pd.DataFrame:
+    """A dataset's table: a row a file."""
+    rows = list(rows)
+    return pd.DataFrame(
+        {
+            "locator": ["/".join(row.file.parts) for row in rows],
+            "label": [row.label for row in rows],
+            "split": [row.split for row in rows],
+            "bytes": [row.file.bytes for row in rows],
+        }
+    )
+
+
+def list_folder(root: Path) -> Listing:
+    """Everything below the root; hidden folders are named but not entered."""
+    listing = Listing()
+    # Loops may lead back to the root or to a folder around it.
+    seen = {_identity(parent) for parent in root.resolve().parents}
+    folders: deque[tuple[str, tuple[str, ...]]] = deque([(str(root), ())])
+    # Links wait for all real folders, so that none takes the place of the folder it leads to.
+    links: deque[tuple[str, tuple[str, ...]]] = deque()
+    while folders or links:
+        folder, parts = (folders or links).popleft()
+        if (identity := _identity(folder)) in seen:
+            listing.pass_over(parts, "a link to a folder that is listed already")
+            continue
+        seen.add(identity)
+        entries = _entries(folder)
+        if parts and not entries:
+            listing.pass_over(parts, "an empty folder")
+        for entry in entries:
+            below, status = (*parts, entry.name), _status(entry)
+            if not is_unicode(entry.name):
+                listing.pass_over(below, NOT_UNICODE)
+            elif is_system_name(entry.name):
+                listing.pass_over(below, HIDDEN)
+            elif status and stat.S_ISREG(status.st_mode):
+                listing.files.append(File(below, status.st_size))
+            elif status and stat.S_ISDIR(status.st_mode):
+                (links if entry.is_symlink() else folders).append((entry.path, below))
+            else:
+                listing.pass_over(below, "a broken link or no file")
+    return listing
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(f"Cannot list {folder}: {error.strerror}.") from error
+
+
+def _identity(folder: str | Path) -> tuple[int, int]:
+    status = Path(folder).stat()
+    return status.st_dev, status.st_ino
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """The entry's status, links followed; None for links that lead nowhere or in a circle."""
+    try:
+        return entry.stat()
+    except OSError:
+        return None
+
+
+def unreadable(error: OSError) -> RejectedPicture:
+    """The rejection of a file that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return RejectedPicture(Reason.MISSING, "the file is not there any more")
+    return RejectedPicture(Reason.MISSING, f"the file cannot be read ({error.strerror})")

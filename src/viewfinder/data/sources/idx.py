@@ -1,0 +1,203 @@
+"""MNIST's own format, idx: `train-images-idx3-ubyte`, perhaps gzipped, with its labels beside it.
+
+A header (two zeros, the type, the number of dimensions, then each dimension as a big-endian 32-bit
+number) and the values after it: http://yann.lecun.com/exdb/mnist/.
+"""
+
+import gzip
+import math
+import re
+import struct
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from viewfinder.data.dataset import Dataset, PassedOver
+from viewfinder.data.sources.hints import Hints
+from viewfinder.data.sources.layout import split_in_name
+from viewfinder.data.sources.levels import Pixels, as_pictures
+from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels
+from viewfinder.errors import DataError
+
+_UNSIGNED_BYTE = 0x08
+_MOST_DIMENSIONS = 4
+# Deflate makes a byte of at most 1,032 (zlib's technical notes).
+_MOST_GZIPPED = 1032
+_NAME = re.compile(r"(images|labels)[-.]idx(\d)[-.]u?byte(\.gz)?$")
+
+
+@dataclass(frozen=True)
+class IdxSource(PixelSource):
+    """Pictures that are records of idx files."""
+
+    def load(self) -> dict[str, Pixels]:
+        """Read the files of pictures."""
+        return {split: _pictures(file) for split, file in self.files.items()}
+
+    def record(self) -> dict[str, Any]:
+        """Kind and absolute paths."""
+        files = {split: str(file.resolve()) for split, file in self.files.items()}
+        return {"kind": "idx", "path": str(Path(str(self)).resolve()), "files": files}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "IdxSource":
+        """The source that gave this record."""
+        return cls({split: Path(file) for split, file in record["files"].items()})
+
+
+def is_idx_name(name: str) -> bool:
+    """Whether a file of pictures or labels in this format is called so."""
+    return _NAME.search(name) is not None
+
+
+def open_idx(files: Path | Iterable[Path], hints: Hints = Hints()) -> Dataset:  # noqa: B008
+    """Read one file of pictures and its labels, or all that lie in a folder, a split each.
+
+    Raises:
+        DataError: A file is damaged or cut short, its labels are missing, two files are of one
+            split, or there is only one class.
+    """
+    hints.only("classes", kind="idx files")
+    if isinstance(files, Path):
+        images = {"": _partner(files, "images")}
+        passed_over: list[PassedOver] = []
+    else:
+        images, passed_over = _by_split(files)
+    source = IdxSource(images)
+    labels = {split: pd.Series(_labels(_partner(file, "labels"))) for split, file in images.items()}
+    return dataset_of_pixels(
+        source, source.load(), labels, classes=hints.classes, passed_over=passed_over
+    )
+
+
+def read_idx(file: Path) -> NDArray[np.uint8]:
+    """The values of an idx file, uint8, with its dimensions.
+
+    Type, dimensions and length are checked before memory is taken for them.
+
+    Raises:
+        DataError: It is no such file, or its length is not what its header says.
+    """
+    try:
+        is_packed = _is_packed(file)
+        with cast(IO[bytes], gzip.open(file) if is_packed else file.open("rb")) as stream:
+            shape = _shape(stream, file)
+            count, room = math.prod(shape), file.stat().st_size
+            if count > room * (_MOST_GZIPPED if is_packed else 1):
+                raise _wrong_length(file, shape, f"a file of {room:,} bytes")
+            values = np.empty(count, np.uint8)
+            there = _fill(stream, values)
+            if there < count or stream.read(1):
+                more = f"{there:,}" if there < count else "more"
+                raise _wrong_length(file, shape, f"{more} bytes after the header")
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"Cannot read {file}: {reason}.") from error
+    return values.reshape(shape)
+
+
+def _is_packed(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def _shape(stream: IO[bytes], file: Path) -> tuple[int, ...]:
+    start = stream.read(4)
+    if len(start) < 4 or start[:2] != b"\0\0" or not 1 <= start[3] <= _MOST_DIMENSIONS:
+        raise DataError(f"{file} is no idx file.", received=f"it starts with {start.hex(' ')}")
+    if start[2] != _UNSIGNED_BYTE:
+        raise DataError(
+            f"{file} holds no bytes.",
+            expected="type 08 (unsigned bytes)",
+            received=f"{start[2]:02x}",
+        )
+    dimensions = stream.read(4 * start[3])
+    if len(dimensions) < 4 * start[3]:
+        raise DataError(f"{file} ends within its header.")
+    return struct.unpack(f">{start[3]}I", dimensions)
+
+
+def _fill(stream: IO[bytes], values: NDArray[np.uint8]) -> int:
+    there = 0
+    while there < len(values):
+        part = stream.read(min(1 << 20, len(values) - there))
+        if not part:
+            break
+        values[there : there + len(part)] = np.frombuffer(part, np.uint8)
+        there += len(part)
+    return there
+
+
+def _pictures(file: Path) -> Pixels:
+    return as_pictures(_of_dimensions(file, (3, 4), "pictures"), str(file))
+
+
+def _labels(file: Path) -> NDArray[np.uint8]:
+    return _of_dimensions(file, (1,), "labels")
+
+
+def _of_dimensions(file: Path, dimensions: tuple[int, ...], what: str) -> NDArray[np.uint8]:
+    values = read_idx(file)
+    if values.ndim not in dimensions:
+        raise DataError(
+            f"{file} holds no {what}.",
+            expected=f"{dimensions[0]} dimensions",
+            received=f"{values.ndim}: {' × '.join(map(str, values.shape))}",
+        )
+    return values
+
+
+def _partner(file: Path, what: str) -> Path:
+    """The file of "images" or of "labels" that belongs to this one, gzipped or not."""
+    dimensions = {"images": "3", "labels": "1"}[what]
+    plain = file.name.removesuffix(".gz")
+    renamed = re.sub(r"(images|labels)([-.]idx)\d", rf"{what}\g<2>{dimensions}", plain)
+    for name in (renamed, f"{renamed}.gz"):
+        if (file.parent / name).is_file():
+            return file.parent / name
+    raise DataError(
+        f"The {what} that belong to {file.name} are not beside it.",
+        expected=str(file.parent / renamed),
+        remedy="put the two files into one folder, and leave them their names",
+    )
+
+
+def _by_split(files: Iterable[Path]) -> tuple[dict[str, Path], list[PassedOver]]:
+    found: dict[str, Path] = {}
+    passed_over: list[PassedOver] = []
+    for file in sorted(files):
+        match = _NAME.search(file.name)
+        if match is None:
+            passed_over.append(PassedOver(file.name, "no idx file"))
+        elif match[1] == "images":
+            split = split_in_name(file.name[: match.start()]) or ""
+            if split in found:
+                raise _two_of_one_split(found[split], file)
+            found[split] = file
+    if "" in found and len(found) > 1:
+        raise _two_of_one_split(found[""], next(file for split, file in found.items() if split))
+    return found, passed_over
+
+
+def _two_of_one_split(one: Path, other: Path) -> DataError:
+    return DataError(
+        f"It is not clear which idx files of {one.parent} belong together.",
+        expected="one file of images for training, and perhaps one for testing (t10k)",
+        received=f"{one.name} and {other.name}",
+        remedy="open one of them, or put them into folders of their own",
+    )
+
+
+def _wrong_length(file: Path, shape: tuple[int, ...], received: str) -> DataError:
+    return DataError(
+        f"{file} has not the length that its header says.",
+        expected=f"{' × '.join(map(str, shape))} = {math.prod(shape):,} bytes",
+        received=received,
+        remedy="get the file again",
+    )

@@ -1,0 +1,71 @@
+"""Hugging Face's folders of pictures: a `metadata.csv` names the files beside it and their labels.
+
+It stands at the top, or in the folder of each split:
+https://huggingface.co/docs/datasets/image_dataset.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from viewfinder.data.dataset import Dataset
+from viewfinder.data.sources.cells import header_of, read_cells
+from viewfinder.data.sources.columns import LABELS, column_named
+from viewfinder.data.sources.hints import Hints
+from viewfinder.data.sources.layout import split_named
+from viewfinder.data.sources.table import TableSource, dataset_of_cells
+from viewfinder.errors import DataError
+
+_NAMES = ("metadata.csv", "metadata.parquet")
+_FILE_NAME = "file_name"
+
+
+def is_metadata_name(name: str) -> bool:
+    """Whether a table of this name describes the pictures beside it."""
+    return name in _NAMES
+
+
+def metadata_files(folder: Path, folders: Sequence[str], files: Sequence[str]) -> list[Path]:
+    """The tables that describe the pictures in a folder and in its split folders.
+
+    One without `file_name` and a label describes something else, and does not count.
+    """
+    candidates = [folder / name for name in files if is_metadata_name(name)]
+    inside = [name for name in folders if split_named(name)]
+    candidates += [folder / part / name for part in inside for name in _NAMES]
+    return [path for path in candidates if path.is_file() and _describes_pictures(path)]
+
+
+def open_metadata(folder: Path, tables: Sequence[Path], hints: Hints) -> Dataset:
+    """The pictures that the metadata in a folder (or in each split's) names.
+
+    The split is that of the folder that a picture is in, unless a column says so.
+
+    Raises:
+        DataError: A table cannot be read, or none of the files is there.
+    """
+    hints.only("columns", "classes", kind="a folder with metadata.csv")
+    columns = replace(hints.columns, path=hints.columns.path or _FILE_NAME)
+    parts: list[pd.DataFrame] = []
+    for table in tables:
+        cells = read_cells(table, columns)
+        if table.parent != folder:
+            cells["path"] = f"{table.parent.name}/" + cells["path"]
+        parts.append(cells)
+    cells = pd.concat(parts, ignore_index=True)
+    if "split" not in cells:
+        tops = cells["path"].str.split("/", n=1).str[0]
+        is_below = cells["path"].str.contains("/", regex=False)
+        names = {top: split_named(top) or "" for top in tops.unique()}
+        cells["split"] = tops.map(names).where(is_below, "")
+    return dataset_of_cells(TableSource(folder, tables[0]), cells.fillna(""), hints)
+
+
+def _describes_pictures(path: Path) -> bool:
+    try:
+        header = header_of(path)
+    except DataError:
+        return False
+    return _FILE_NAME in header and column_named(header, LABELS) is not None

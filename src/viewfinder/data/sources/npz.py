@@ -1,0 +1,176 @@
+"""NumPy's `.npz`: `x_train, y_train, x_test, y_test`; or `images, labels`; or `X, y`."""
+
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from viewfinder.data.dataset import Dataset, PassedOver
+from viewfinder.data.sources.hints import Hints
+from viewfinder.data.sources.layout import split_named
+from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
+from viewfinder.data.sources.members import refuse_bomb
+from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels, label_column
+from viewfinder.data.sources.zipped import DAMAGED_ZIP
+from viewfinder.errors import DataError
+
+_IMAGES = frozenset({"x", "images", "image", "imgs", "data", "pictures", "features"})
+_LABELS = frozenset({"y", "labels", "label", "targets", "target", "classes", "class"})
+
+
+@dataclass(frozen=True)
+class NpzSource(PixelSource):
+    """Pictures that are rows of arrays in an `.npz` file.
+
+    Attributes:
+        size: Height and width of flat pictures, where they were said.
+    """
+
+    size: tuple[int, int] | None = None
+
+    def load(self) -> dict[str, Pixels]:
+        """Read the arrays of pictures."""
+        return _read(self)[0]
+
+    def record(self) -> dict[str, Any]:
+        """Kind, absolute path and splits."""
+        file = next(iter(self.files.values())).resolve()
+        size = list(self.size) if self.size else None
+        return {"kind": "npz", "path": str(file), "splits": list(self.files), "size": size}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "NpzSource":
+        """The source that gave this record."""
+        files = dict.fromkeys(record["splits"], Path(record["path"]))
+        return cls(files, size=tuple(record["size"]) if record["size"] else None)
+
+
+def open_npz(file: Path, hints: Hints = Hints()) -> Dataset:  # noqa: B008  (frozen)
+    """Read the pictures and labels of an `.npz` file. Nothing in it is ever run (no pickle).
+
+    Raises:
+        DataError: It is damaged, has no such arrays, or they are not those of pictures and labels.
+    """
+    hints.only("classes", "image_size", kind="an .npz file")
+    pairs, others = find_arrays(_headers(file), str(file))
+    source = NpzSource(dict.fromkeys(pairs, file), size=hints.image_size)
+    pictures, note = _read(source)
+    with _opened(file) as arrays:
+        labels: dict[str, pd.Series] = {
+            split: label_column(_array(arrays, names[1], file), f"{file}, {names[1]}")
+            for split, names in pairs.items()
+        }
+    passed_over = [PassedOver(name, "neither pictures nor labels") for name in others]
+    return dataset_of_pixels(
+        source, pictures, labels, classes=hints.classes, notes=[note], passed_over=passed_over
+    )
+
+
+def find_arrays(
+    shapes: Mapping[str, tuple[int, ...]], place: str
+) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """Each split's arrays (pictures, labels) by their names; and the names of the others.
+
+    Raises:
+        DataError: There are none, or more than one for a split.
+    """
+    images: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    for name in shapes:
+        words = [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
+        splits = [split for word in words if (split := split_named(word))]
+        kinds = [word for word in words if not split_named(word)]
+        if len(kinds) != 1 or len(splits) > 1:
+            continue
+        found = images if kinds[0] in _IMAGES else labels if kinds[0] in _LABELS else None
+        if found is not None and (clash := found.setdefault("".join(splits), name)) != name:
+            raise _unclear(place, shapes, f"both {clash} and {name}")
+    pairs = {split: (name, labels[split]) for split, name in images.items() if split in labels}
+    # np.savez(file, images, labels) gives no names.
+    if len(shapes) == 2 and not images and not labels:
+        first, second = sorted(shapes, key=lambda name: -len(shapes[name]))
+        if len(shapes[first]) >= 2 and shapes[first][:1] == shapes[second][:1]:
+            pairs = {"": (first, second)}
+    if not pairs or ("" in pairs and len(pairs) > 1):
+        raise _unclear(place, shapes, None)
+    used = {name for pair in pairs.values() for name in pair}
+    return pairs, [name for name in shapes if name not in used]
+
+
+def _read(source: NpzSource) -> tuple[dict[str, Pixels], str]:
+    file = next(iter(source.files.values()))
+    pairs, _ = find_arrays(_headers(file), str(file))
+    if missing := set(source.files) - set(pairs):
+        raise DataError(f"{file} has no arrays of {', '.join(sorted(missing))} any more.")
+    with _opened(file) as arrays:
+        numbers = {split: _array(arrays, pairs[split][0], file) for split in source.files}
+    levels, note = as_levels(numbers, str(file))
+    named = {split: f"{file}, {pairs[split][0]}" for split in source.files}
+    return {s: as_pictures(one, named[s], source.size) for s, one in levels.items()}, note
+
+
+def _headers(file: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each array, as its header says; what the headers promise must be there."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for member in archive.infolist():
+                with archive.open(member) as stream:
+                    major, _ = np.lib.format.read_magic(stream)
+                    read = np.lib.format.read_array_header_1_0
+                    if major > 1:
+                        read = np.lib.format.read_array_header_2_0
+                    shape, _, dtype = read(stream)
+                if dtype.hasobject:
+                    raise _pickled(file, member.filename)
+                if member.file_size < np.prod([*shape, dtype.itemsize], dtype=object):
+                    raise DataError(f"{file} is cut short in {member.filename}.")
+                refuse_bomb(member.file_size, member.compress_size, str(file))
+                shapes[member.filename.removesuffix(".npy")] = shape
+    except (OSError, *DAMAGED_ZIP) as error:
+        raise _damaged(file, error) from error
+    return shapes
+
+
+def _opened(file: Path) -> Any:
+    try:
+        return np.load(file, allow_pickle=False)
+    except (OSError, *DAMAGED_ZIP) as error:
+        raise _damaged(file, error) from error
+
+
+def _array(arrays: Any, name: str, file: Path) -> NDArray[np.generic]:
+    try:
+        array: NDArray[np.generic] = arrays[name]
+    except (OSError, MemoryError, *DAMAGED_ZIP) as error:
+        raise _damaged(file, error) from error
+    return array
+
+
+def _unclear(place: str, shapes: Mapping[str, tuple[int, ...]], received: str | None) -> DataError:
+    there = ", ".join(f"{n} ({' × '.join(map(str, shape))})" for n, shape in shapes.items())
+    return DataError(
+        f"It is not clear which arrays of {place} are the pictures and which the labels.",
+        expected="x_train, y_train, x_test, y_test; or images and labels; or X and y",
+        received=received or there or "no arrays",
+        remedy="load it with np.load, and give the arrays to vf.from_arrays",
+    )
+
+
+def _pickled(file: Path, name: str) -> DataError:
+    return DataError(
+        f"{file} holds Python objects, which are not loaded: they may run any code.",
+        expected="numbers or words",
+        received=name,
+        remedy="save the array with a plain type: labels.astype(str)",
+    )
+
+
+def _damaged(file: Path, error: Exception) -> DataError:
+    return DataError(f"{file} is no .npz file that can be read: {error}.")

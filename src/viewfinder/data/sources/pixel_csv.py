@@ -1,0 +1,264 @@
+"""A picture in each row of a text table: a label and the pixels' levels (Sign-Language MNIST)."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+from numpy.typing import NDArray
+
+from viewfinder.data.dataset import Dataset, PassedOver
+from viewfinder.data.sources.columns import LABELS, column_named, given_column
+from viewfinder.data.sources.delimited import (
+    TEXT_ENDINGS,
+    Delimited,
+    is_number,
+    not_utf8,
+    open_text,
+    sniff,
+)
+from viewfinder.data.sources.hints import Hints
+from viewfinder.data.sources.layout import split_in_name
+from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
+from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels
+from viewfinder.errors import DataError
+
+# A row has to fit into a block of the reader's.
+_BLOCK_BYTES = 4 << 20
+_WHITE = 255
+_LEVELS = "whole numbers from 0 to 255, or fractions from 0 to 1"
+
+
+@dataclass(frozen=True)
+class PixelCsvSource(PixelSource):
+    """Pictures that are rows of CSV files.
+
+    Attributes:
+        label: The label's column, where it was said.
+        size: Height and width, where they were said.
+    """
+
+    label: str | None = None
+    size: tuple[int, int] | None = None
+
+    def load(self) -> dict[str, Pixels]:
+        """Read the files again; labels are not kept."""
+        return _read(self)[0]
+
+    def record(self) -> dict[str, Any]:
+        """Kind, absolute paths, and what was said of the columns."""
+        files = {split: str(file.resolve()) for split, file in self.files.items()}
+        place = str(Path(str(self)).resolve())
+        return {
+            "kind": "pixel csv",
+            "path": place,
+            "files": files,
+            "label": self.label,
+            "size": list(self.size) if self.size else None,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "PixelCsvSource":
+        """The source that gave this record."""
+        files = {split: Path(file) for split, file in record["files"].items()}
+        size = tuple(record["size"]) if record["size"] else None
+        return cls(files, label=record["label"], size=size)
+
+
+def open_pixel_csv(files: Path | Mapping[str, Path], hints: Hints = Hints()) -> Dataset:  # noqa: B008
+    """Read pictures from the rows of a text table, or of one for each split.
+
+    The label is the column named `label`, `class`, `target` or `category`, or that of
+    `hints.columns.label`; without names, the first. The others are levels from 0 to 255, row by
+    row from the top left; RGB stands side by side. Pictures are square unless `hints.image_size`
+    says otherwise.
+
+    Raises:
+        DataError: A cell is no such number (said with its row), the size is not clear, a row has
+            another length, or there is only one class.
+    """
+    hints.only("columns", "classes", "image_size", kind="a table of pixels")
+    each = {"": files} if isinstance(files, Path) else dict(files)
+    source = PixelCsvSource(each, label=hints.columns.label, size=hints.image_size)
+    pictures, labels, notes = _read(source)
+    return dataset_of_pixels(source, pictures, labels, notes=notes, classes=hints.classes)
+
+
+def open_split_csvs(folder: Path, files: Sequence[Path], hints: Hints = Hints()) -> Dataset:  # noqa: B008
+    """Read the tables of pixels in a folder, one for each split, as their names say.
+
+    A table without labels among tables with them (Kaggle's test.csv) is passed over.
+
+    Raises:
+        DataError: The names do not tell one table for each split; or as for one table.
+    """
+    names = ", ".join(file.name for file in files)
+    if not all(file.suffix.lower() in TEXT_ENDINGS and sniff(file).is_pixels for file in files):
+        raise DataError(
+            f"{folder} holds several tables.",
+            expected="one; or tables of pixels, one for each split",
+            received=names,
+            remedy="open one of them; a column called split may tell train from test",
+        )
+    labelled = [file for file in files if _may_have_label(file)] or list(files)
+    by_split: dict[str, list[Path]] = {}
+    for file in labelled:
+        by_split.setdefault(split_in_name(file.stem) or "", []).append(file)
+    if "" in by_split or any(len(same) > 1 for same in by_split.values()):
+        raise DataError(
+            f"{folder} holds several tables, and it is not clear which belong together.",
+            expected="one for each split, such as train.csv and test.csv",
+            received=names,
+            remedy="open one of them",
+        )
+    dataset = open_pixel_csv({split: same[0] for split, same in by_split.items()}, hints)
+    beside = [PassedOver(file.name, "it has no labels") for file in files if file not in labelled]
+    return replace(dataset, passed_over=(*dataset.passed_over, *beside))
+
+
+def _may_have_label(file: Path) -> bool:
+    """False where the columns have names, and none of them is that of a label."""
+    header = sniff(file).header
+    return header is None or column_named(list(header), LABELS) is not None
+
+
+def _read(
+    source: PixelCsvSource,
+) -> tuple[dict[str, Pixels], dict[str, pd.Series], list[str]]:
+    numbers: dict[str, NDArray[np.generic]] = {}
+    labels: dict[str, pd.Series] = {}
+    notes: list[str] = []
+    for split, file in source.files.items():
+        sniffed = sniff(file)
+        label, ignored = _columns(sniffed, source.label)
+        if ignored:
+            notes.append(f"The first column of {file.name} numbers the rows: it was not read.")
+        numbers[split], labels[split] = _read_file(sniffed, label, ignored)
+    levels, note = as_levels(numbers, str(source))
+    pictures = {
+        split: as_pictures(array, str(source.files[split]), source.size)
+        for split, array in levels.items()
+    }
+    return pictures, labels, [*notes, note]
+
+
+def _columns(sniffed: Delimited, given: str | None) -> tuple[int, frozenset[int]]:
+    """The position of the label, and the positions that are no pixels."""
+    width = len(sniffed.first)
+    # pandas writes the row's number into a first column without a name.
+    is_index = (
+        bool(sniffed.header)
+        and sniffed.header is not None
+        and sniffed.header[0]
+        in (
+            "",
+            "Unnamed: 0",
+        )
+    )
+    header = list(sniffed.header or map(str, range(width)))
+    ignored = frozenset({0} if is_index else ())
+    name = given_column(header, given) or (column_named(header, LABELS) if sniffed.header else None)
+    if name is not None:
+        return header.index(name), ignored
+    words = [place for place, cell in enumerate(sniffed.first) if not is_number(cell)]
+    if words:
+        return words[0], ignored
+    return (1 if is_index else 0), ignored
+
+
+def _read_file(
+    sniffed: Delimited, label: int, ignored: frozenset[int]
+) -> tuple[NDArray[np.generic], pd.Series]:
+    names = [str(position) for position in range(len(sniffed.first))]
+    pixels = [names[i] for i in range(len(names)) if i != label and i not in ignored]
+    for kind in (pa.uint8(), pa.float32()):
+        types = dict.fromkeys(pixels, kind) | {names[label]: pa.string()}
+        try:
+            read = pyarrow.csv.read_csv(
+                sniffed.path,
+                pyarrow.csv.ReadOptions(
+                    column_names=names,
+                    skip_rows_after_names=sniffed.skip,
+                    block_size=max(_BLOCK_BYTES, 64 * len(names)),
+                ),
+                pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter),
+                pyarrow.csv.ConvertOptions(
+                    column_types=types, include_columns=[*pixels, names[label]]
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            if kind == pa.float32():
+                raise _first_fault(sniffed, label, ignored) from error
+            continue
+        if any(column.null_count for column in read.columns):
+            raise _first_fault(sniffed, label, ignored)
+        numbers = _stacked(read, pixels, kind)
+        if numbers.size and float(numbers.max()) > _WHITE:
+            raise _too_bright(sniffed, numbers)
+        return numbers, read[names[label]].to_pandas()
+    raise AssertionError("the last kind returns or raises")
+
+
+def _too_bright(sniffed: Delimited, numbers: NDArray[Any]) -> DataError:
+    row, place = (int(one) for one in np.argwhere(numbers > _WHITE)[0])
+    return DataError(
+        f"Row {row + 1} of {sniffed.path} has a pixel above {_WHITE}.",
+        expected=_LEVELS,
+        received=f"{numbers[row, place]:g}, its pixel {place + 1}",
+        remedy="if that is the label, say which column it is: --label-column",
+    )
+
+
+def _stacked(read: Any, pixels: list[str], kind: Any) -> NDArray[np.generic]:
+    """The columns side by side, filled in blocks that stay in the processor's cache."""
+    stacked = np.empty((read.num_rows, len(pixels)), kind.to_pandas_dtype())
+    row = 0
+    for batch in read.select(pixels).to_batches(max_chunksize=512):
+        block = stacked[row : row + batch.num_rows]
+        for place, column in enumerate(batch.columns):
+            block[:, place] = column.to_numpy()
+        row += batch.num_rows
+    return stacked
+
+
+def _first_fault(sniffed: Delimited, label: int, ignored: frozenset[int]) -> DataError:
+    """Where the table goes wrong, found cell by cell."""
+    try:
+        with open_text(sniffed.path) as file:
+            for number, row in enumerate(csv.reader(file, delimiter=sniffed.delimiter), 1):
+                if row and number > sniffed.skip:
+                    where = f"line {number} of {sniffed.path}"
+                    if fault := _fault(row, len(sniffed.first), label, ignored, where):
+                        return fault
+    except UnicodeDecodeError:
+        return not_utf8(sniffed.path)
+    except (csv.Error, OSError) as error:
+        return DataError(f"Cannot read {sniffed.path}: {error}.")
+    return DataError(f"{sniffed.path} cannot be read as a table of pixels.", expected=_LEVELS)
+
+
+def _fault(
+    row: list[str], width: int, label: int, ignored: frozenset[int], where: str
+) -> DataError | None:
+    if len(row) != width:
+        cut = ": the file may be cut short" if len(row) < width else ""
+        return DataError(
+            f"There are not as many cells in {where} as above it.",
+            expected=f"{width} cells",
+            received=f"{len(row)}{cut}",
+        )
+    for place, cell in enumerate(row):
+        if place == label and not cell.strip():
+            return DataError(f"There is no label in {where}.")
+        if place != label and place not in ignored and not is_number(cell):
+            return DataError(
+                f"Column {place + 1} in {where} is no pixel.",
+                expected=_LEVELS,
+                received=repr(cell[:40]),
+            )
+    return None

@@ -1,0 +1,220 @@
+"""Tables of paths and labels: CSV, TSV, Parquet, or a pandas DataFrame."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from viewfinder.data.dataset import UNSPLIT, Dataset, PassedOver
+from viewfinder.data.source import Source, Stamp
+from viewfinder.data.sources.assemble import assemble
+from viewfinder.data.sources.cells import chosen_cells, read_cells
+from viewfinder.data.sources.columns import as_splits, find_columns
+from viewfinder.data.sources.folder import unreadable
+from viewfinder.data.sources.hints import Columns, Hints
+from viewfinder.errors import DataError, Reason, RejectedPicture
+
+# The size of a file that is not there.
+NO_FILE = -1
+
+
+@dataclass(frozen=True)
+class TableSource(Source):
+    """Picture files that a table names; a locator is a path as it stands there.
+
+    Attributes:
+        root: What relative paths start at. Absolute ones, and those with `..`, lead anywhere.
+        file: The table; None where it is in memory.
+    """
+
+    root: Path
+    file: Path | None = None
+
+    def read(self, locator: str) -> bytes:
+        """The file's bytes."""
+        try:
+            return (self.root / locator).read_bytes()
+        except OSError as error:
+            raise unreadable(error) from error
+        except ValueError as error:
+            raise _no_path(error) from error
+
+    def stamp(self, locator: str) -> Stamp:
+        """The file's size and time of change."""
+        try:
+            status = (self.root / locator).stat()
+        except OSError as error:
+            raise unreadable(error) from error
+        except ValueError as error:
+            raise _no_path(error) from error
+        return Stamp(status.st_size, status.st_mtime_ns)
+
+    def record(self) -> dict[str, Any]:
+        """Kind, absolute path of the table (or of the root where it is in memory), root."""
+        file = str(self.file.resolve()) if self.file else None
+        root = str(self.root.resolve())
+        return {"kind": "table", "path": file or root, "root": root, "file": file}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> "TableSource":
+        """The source that gave this record."""
+        return cls(Path(record["root"]), Path(record["file"]) if record["file"] else None)
+
+    def __str__(self) -> str:
+        return str(self.file or self.root)
+
+
+def open_table(
+    table: str | Path | pd.DataFrame,
+    *,
+    root: str | Path | None = None,
+    columns: Columns = Columns(),  # noqa: B008  (frozen)
+    classes: Iterable[str] | None = None,
+) -> Dataset:
+    """The pictures that a table names, with the labels that it gives.
+
+    Args:
+        table: A CSV (commas, semicolons, tabs …; with or without a header) or Parquet file, or a
+            pandas DataFrame. A row a picture.
+        root: What relative paths start at; by default the table's folder, or the current one.
+        columns: Which columns are meant; by default told by their names: `path`, `file_name`,
+            `image` … and `label`, `class`, `target`, `category`; perhaps `split` and `group`.
+        classes: The classes' names in the order of the model's outputs; by default the labels.
+
+    Raises:
+        DataError: No such columns, no rows, none of the files exists, or only one class.
+        UsageError: A given column is not there.
+    """
+    names = list(classes) if classes is not None else None
+    hints = Hints(root=None if root is None else str(root), columns=columns, classes=names)
+    if isinstance(table, pd.DataFrame):
+        folder = Path(root) if root is not None else Path()
+        found = find_columns([str(name) for name in table.columns], columns, "The table")
+        cells = chosen_cells(table.set_axis([str(name) for name in table.columns], axis=1), found)
+        return dataset_of_cells(TableSource(folder), cells, hints)
+    return open_table_file(Path(table), hints)
+
+
+def open_table_file(file: Path, hints: Hints = Hints()) -> Dataset:  # noqa: B008  (frozen)
+    """The same for a file, with what is known of it; see :func:`open_table`."""
+    hints.only("root", "columns", "classes", kind="a table of paths")
+    folder = Path(hints.root) if hints.root is not None else file.parent
+    return dataset_of_cells(TableSource(folder, file), read_cells(file, hints.columns), hints)
+
+
+def dataset_of_cells(source: TableSource, cells: pd.DataFrame, hints: Hints) -> Dataset:
+    """The dataset of a table's cells, as `read_cells` gives them.
+
+    Raises:
+        DataError: No rows that can be used, none of the files exists, or only one class.
+    """
+    if not len(cells):
+        raise DataError(f"{source} has no rows.", expected="a row for each picture")
+    notes: list[str] = []
+    paths, label = _plain_paths(cells["path"], source.root, notes), cells["label"]
+    split = as_splits(cells["split"], str(source)) if "split" in cells else UNSPLIT
+    table = pd.DataFrame({"locator": paths, "label": label, "split": split})
+    if "group" in cells:
+        table["group"] = cells["group"]
+    table, passed_over = _without_unclear(table, notes)
+    if not len(table):
+        raise DataError(f"No row of {source} has both a path and a label.")
+    table["bytes"] = _sizes(source, table["locator"], notes)
+    _note_strays(source, table["locator"], hints, notes)
+    return assemble(source, table, passed_over=passed_over, notes=notes, classes=hints.classes)
+
+
+def _plain_paths(paths: pd.Series, root: Path, notes: list[str]) -> pd.Series:
+    """One spelling for each file: a picture's path is its identity."""
+    if os.sep == "/":
+        strange = paths[paths.str.contains("\\", regex=False)]
+        if len(strange) and not (root / str(strange.iloc[0])).exists():
+            notes.append("Backslashes in the paths were read as slashes.")
+            paths = paths.str.replace("\\", "/", regex=False)
+    unusual = paths.str.contains(r"(?:^|/)\.?/.|/$", regex=True)
+    if unusual.any():
+        plain = paths[unusual].str.replace(r"(?<=.)/(?:\.?/)+", "/", regex=True)
+        paths = paths.where(~unusual, plain.str.replace(r"^(?:\./+)+", "", regex=True))
+    return paths
+
+
+def _without_unclear(
+    table: pd.DataFrame, notes: list[str]
+) -> tuple[pd.DataFrame, list[PassedOver]]:
+    """The rows that say one thing of one picture; and those left out, with the reason."""
+    passed_over: list[PassedOver] = []
+
+    def leave_out(rows: pd.Series, why: str) -> None:
+        nonlocal table
+        passed_over.extend(PassedOver(path, why) for path in table["locator"][rows].tolist())
+        table = table[~rows].reset_index(drop=True)
+
+    numbers = table.index[table["locator"] == ""]
+    passed_over += [PassedOver(f"row {number + 1}", "it has no path") for number in numbers]
+    table = table[table["locator"] != ""].reset_index(drop=True)
+    leave_out(table["label"] == "", "the table gives it no label")
+    if table["locator"].is_unique:
+        return table, passed_over
+    again = table.duplicated()
+    if again.any():
+        notes.append(f"{again.sum():,} rows say again what another row says.")
+        table = table[~again].reset_index(drop=True)
+    unclear = table["locator"].duplicated(keep=False)
+    leave_out(unclear, "the table names it more than once, and says different things")
+    return table, passed_over
+
+
+def _sizes(source: TableSource, locators: pd.Series, notes: list[str]) -> np.ndarray:
+    """Each file's size, int64; `NO_FILE` where there is none.
+
+    Raises:
+        DataError: None of the files exists.
+    """
+    # There may be a million: the plainest way is twice as fast as the others.
+    stat, is_absolute = os.stat, os.path.isabs
+    prefix = os.path.join(source.root, "")  # noqa: PTH118
+
+    def size(locator: str) -> int:
+        try:
+            return stat(locator if is_absolute(locator) else prefix + locator).st_size
+        except (OSError, ValueError):
+            return NO_FILE
+
+    sizes = np.fromiter(map(size, locators.tolist()), np.int64, len(locators))
+    missing = int((sizes == NO_FILE).sum())
+    if missing == len(sizes):
+        raise DataError(
+            f"None of the {missing:,} files that {source} names is there.",
+            expected=f"paths relative to {source.root.resolve()}",
+            received=str(locators.iloc[0]),
+            remedy="say what the paths start at: --root FOLDER",
+        )
+    if missing:
+        first = locators[sizes == NO_FILE].iloc[0]
+        notes.append(f"{missing:,} of {len(sizes):,} files are missing, the first {first}.")
+    return sizes
+
+
+def _note_strays(source: TableSource, locators: pd.Series, hints: Hints, notes: list[str]) -> None:
+    """Say which paths lead out of the root; refuse them where the table is not the user's own."""
+    strays = locators[locators.str.contains(r"^(?:/|[A-Za-z]:)|(?:^|/)\.\.(?:/|$)", regex=True)]
+    if not len(strays):
+        return
+    if hints.is_foreign:
+        raise DataError(
+            f"{source} names files outside of its archive.",
+            expected="paths below the table's folder",
+            received=str(strays.iloc[0]),
+        )
+    notes.append(
+        f"{len(strays):,} paths are absolute or lead out of {source.root}, the first "
+        f"{strays.iloc[0]}."
+    )
+
+
+def _no_path(error: ValueError) -> RejectedPicture:
+    return RejectedPicture(Reason.MISSING, f"no file can have this path ({error})")

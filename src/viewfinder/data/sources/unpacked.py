@@ -1,0 +1,96 @@
+"""Archives that cannot be read in place: compressed tars; tables and arrays in any archive.
+
+They are unpacked once into the user's cache, safely: see `viewfinder.data.archives.unpack`.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from viewfinder.data.archives.unpack import unpack
+from viewfinder.data.source import Source, Stamp
+from viewfinder.data.sources.folder import unreadable
+from viewfinder.errors import DataError, OutputError
+from viewfinder.files import cache_folder
+from viewfinder.progress import Progress
+
+
+@dataclass(frozen=True)
+class UnpackedSource(Source):
+    """An archive's pictures, read from the copy in the cache; locators are those of `inner`.
+
+    Attributes:
+        archive: The archive.
+        inner: What reads the copy.
+    """
+
+    archive: Path
+    inner: Source
+
+    def read(self, locator: str) -> bytes | NDArray[np.uint8]:
+        """What the copy holds."""
+        return self.inner.read(locator)
+
+    def stamp(self, locator: str) -> Stamp:
+        """The size in the copy, and the archive's time of change: the copy may be made again."""
+        return Stamp(self.inner.stamp(locator).size, _status(self.archive).st_mtime_ns)
+
+    def record(self) -> dict[str, Any]:
+        """Kind, absolute path, and the copy's own record."""
+        path = str(self.archive.resolve())
+        return {"kind": "unpacked", "path": path, "inner": self.inner.record()}
+
+    @classmethod
+    def from_record(
+        cls, record: dict[str, Any], restore: Callable[[dict[str, Any]], Source]
+    ) -> "UnpackedSource":
+        """The source that gave this record; unpacked again where the cache was cleared.
+
+        Args:
+            record: The record.
+            restore: Makes the inner source from its record.
+        """
+        archive = Path(record["path"])
+        with suppress(DataError, OutputError):  # then its pictures are missing, and that is said
+            unpacked_folder(archive)
+        return cls(archive, restore(record["inner"]))
+
+    def __str__(self) -> str:
+        return str(self.archive)
+
+
+def unpacked_folder(archive: Path, progress: Progress | None = None) -> Path:
+    """The folder in the cache that holds what is in the archive; unpacked if it is not there yet.
+
+    Raises:
+        DataError: The archive is damaged, not safe, or a decompression bomb; nothing is left.
+        OutputError: The cache cannot be written.
+    """
+    status = _status(archive)
+    address = f"{archive.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
+    key = hashlib.blake2b(address.encode(errors="surrogateescape"), digest_size=8).hexdigest()
+    folder = cache_folder() / "unpacked" / f"{archive.name[:40]}-{key}"
+    if folder.is_dir():
+        return folder
+    if progress:
+        progress.say(f"Unpacking {archive} into {folder.parent} …")
+    try:
+        unpack(archive, folder)
+    except OutputError:
+        if not folder.is_dir():  # else another process was faster, with the same
+            raise
+    return folder
+
+
+def _status(archive: Path) -> os.stat_result:
+    try:
+        return archive.stat()
+    except OSError as error:
+        raise unreadable(error) from error

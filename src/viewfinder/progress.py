@@ -1,0 +1,82 @@
+"""What a person sees while work is going on: always on stderr, never among the results."""
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Item = TypeVar("Item")
+
+# Work that is over sooner is not worth a line.
+_WORTH_SAYING_S = 1.0
+
+
+class Progress:
+    """Words and bars for what takes a while.
+
+    On a terminal or in a notebook there are bars with an ETA; elsewhere, plain lines.
+
+    Args:
+        verbosity: 0 shows nothing, 1 what a user wants to know, 2 more.
+    """
+
+    def __init__(self, verbosity: int = 1) -> None:
+        self.verbosity = verbosity
+        self._console: Console | None = None
+
+    @property
+    def console(self) -> "Console":
+        """Rich's console on stderr."""
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(
+                stderr=True, highlight=False, emoji=False, quiet=self.verbosity == 0
+            )
+        return self._console
+
+    @property
+    def is_live(self) -> bool:
+        """Whether bars can be drawn."""
+        return self.verbosity > 0 and (self.console.is_terminal or self.console.is_jupyter)
+
+    def say(self, text: str, *, style: str | None = None) -> None:
+        """A line for the user; `text` is shown as it is, without markup."""
+        if self.verbosity > 0:
+            self.console.print(text, style=style, markup=False, soft_wrap=True)
+
+    def detail(self, text: str) -> None:
+        """A line for the user who asked for more."""
+        if self.verbosity > 1:
+            self.say(text, style="dim")
+
+    def track(self, items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
+        """Pass the items on, showing how far they are and how long the rest will take."""
+        if self.is_live:
+            yield from self._bar(items, description, total)
+            return
+        started = time.perf_counter()
+        yield from items
+        seconds = time.perf_counter() - started
+        if seconds > _WORTH_SAYING_S:
+            self.say(f"{description}: {total:,} in {seconds:.1f} s")
+
+    def _bar(self, items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True) as bars:
+            yield from bars.track(items, total=total, description=description)

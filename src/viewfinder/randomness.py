@@ -1,0 +1,83 @@
+"""Randomness that is addressed, not consumed.
+
+Every random number of the product has an address: (seed, operation, epoch, example, draw). The
+number at an address never depends on what was drawn before it, so one picture's augmentation can
+be made again alone, whatever the workers, the batch size or the order, and a run that was killed
+goes on with the same numbers.
+
+The numbers come from hashing the address with the finaliser of SplitMix64 (Steele, Lea and Flood,
+"Fast splittable pseudorandom number generators", OOPSLA 2014), in vectorised 64-bit arithmetic.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ids = NDArray[np.uint64]
+
+_GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class Randomness:
+    """All random numbers that follow from one seed.
+
+    Args:
+        seed: Any integer of 64 bits; equal seeds give equal numbers, on every machine.
+    """
+
+    seed: int
+
+    def bits(self, operation: str, *, epoch: int, examples: Ids, draws: int = 1) -> Ids:
+        """Uniform 64-bit integers, shape `(len(examples), draws)`.
+
+        Args:
+            operation: What the numbers are for; each name is a stream of its own.
+            epoch: The pass over the data, from 0; -1 for what happens once, before training.
+            examples: The examples' ids, uint64, shape `(n,)`.
+            draws: How many numbers each example gets.
+        """
+        address = _mix(np.uint64(self.seed & 0xFFFFFFFFFFFFFFFF))
+        address = _mix(address ^ ids([operation])[0])
+        address = _mix(address ^ np.uint64(epoch & 0xFFFFFFFFFFFFFFFF))
+        per_example = _mix(address ^ np.asarray(examples, np.uint64))[:, None]
+        with np.errstate(over="ignore"):
+            steps = np.arange(1, draws + 1, dtype=np.uint64) * _GOLDEN_GAMMA
+            return cast(Ids, _mix(per_example + steps))
+
+    def uniform(
+        self, operation: str, *, epoch: int, examples: Ids, draws: int = 1
+    ) -> NDArray[np.float64]:
+        """Uniform numbers in [0, 1), float64, shape `(len(examples), draws)`."""
+        bits = self.bits(operation, epoch=epoch, examples=examples, draws=draws)
+        return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+    def order(self, operation: str, *, epoch: int, examples: Ids) -> NDArray[np.intp]:
+        """A random order of the examples: indices into `examples`, shape `(n,)`.
+
+        Each example has its own place in the draw, so the order of any two examples is the same
+        whatever others are there.
+        """
+        return np.argsort(self.bits(operation, epoch=epoch, examples=examples)[:, 0], kind="stable")
+
+
+def ids(names: Iterable[str]) -> Ids:
+    """Stable 64-bit ids of names (BLAKE2b), uint64, shape `(n,)`."""
+    blake2b = hashlib.blake2b
+    # A column of pandas is many times faster to go through as a list.
+    listed = names.tolist() if hasattr(names, "tolist") else names
+    digests = b"".join([blake2b(name.encode(), digest_size=8).digest() for name in listed])
+    return np.frombuffer(digests, "<u8").astype(np.uint64)
+
+
+def _mix(z: Any) -> Any:
+    """SplitMix64's finaliser: a bijection of 64-bit integers in which each bit moves all others."""
+    with np.errstate(over="ignore"):
+        z = z + _GOLDEN_GAMMA
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
