@@ -1,0 +1,31 @@
+"""The command line: options in, calls of the library, tables or JSON out. No logic of its own.
+
+One file a command; what a command needs is imported when it runs, so that help is instant.
+"""
+
+import typer
+
+from viewfinder.cli.audit import audit
+from viewfinder.cli.boundary import add_command
+from viewfinder.cli.cache import cache
+from viewfinder.cli.datasets import datasets
+from viewfinder.cli.demo import demo
+from viewfinder.cli.evaluate import evaluate, report
+from viewfinder.cli.explore import explore
+from viewfinder.cli.predict import predict
+from viewfinder.cli.preview import preview
+from viewfinder.cli.recipes import recipes
+from viewfinder.cli.train import train
+
+main = typer.Typer(
+    name="viewfinder",
+    help="Turn a folder of pictures into an image classifier that you can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+main.add_typer(cache, name="cache")
+main.add_typer(datasets, name="datasets")
+for command in (explore, audit, train, predict, evaluate, report, preview, recipes, demo):
+    add_command(main, command)

@@ -1,0 +1,41 @@
+"""Where the library's errors become messages and exit codes."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import typer
+
+from viewfinder.errors import Interrupted, ViewfinderError
+
+
+def add_command(app: typer.Typer, command: Callable[..., None], *, name: str | None = None) -> None:
+    """Add a command whose errors on purpose end in a message and an exit code, without traceback.
+
+    A usage error of the command line itself ends in 2, as Typer does it.
+    """
+
+    @wraps(command)
+    def guarded(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except ViewfinderError as error:
+            show_error(error)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            typer.echo("\nInterrupted.", err=True)
+            raise typer.Exit(Interrupted.exit_code) from None
+
+    app.command(name)(guarded)
+
+
+def show_error(error: ViewfinderError) -> None:
+    """Print an error on stderr: the fact, then what was expected, received, and the remedy."""
+    from rich.console import Console
+    from rich.text import Text
+
+    fact, *details = str(error).split("\n")
+    console = Console(stderr=True, highlight=False)
+    console.print(Text("Error: ", "bold red") + Text(fact), soft_wrap=True)
+    for detail in details:
+        console.print(Text(detail), soft_wrap=True)

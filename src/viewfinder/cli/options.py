@@ -1,0 +1,101 @@
+"""Options that several commands have, and the recipe that they choose."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from viewfinder.errors import UsageError
+
+if TYPE_CHECKING:
+    from viewfinder.recipe import Recipe
+
+Data = Annotated[
+    Path,
+    typer.Argument(
+        help="Folders of pictures, a table of paths or pixels, idx or .npz files, or an archive."
+    ),
+]
+LabelFrom = Annotated[
+    str | None, typer.Option(metavar="REGEX", help="Find the label in file names: '([a-z]+)\\.'")
+]
+Root = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="What the paths of a table start at.")
+]
+LabelColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The column of a table that has the labels.")
+]
+RecipeName = Annotated[
+    str, typer.Option("--recipe", help="A named recipe: see `viewfinder recipes`.")
+]
+ImageSize = Annotated[
+    str | None, typer.Option(metavar="SIDE|HxW", help="What the model sees, in pixels.")
+]
+Augment = Annotated[
+    str | None, typer.Option(help="An augmentation policy: none, course, standard, strong.")
+]
+Seed = Annotated[
+    int | None, typer.Option(help="Decides splits, order, variation and first weights.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but results and errors.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show more.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
+
+
+def verbosity(quiet: bool, verbose: bool) -> int:
+    """The level that `viewfinder.progress.Progress` takes."""
+    return 0 if quiet else 2 if verbose else 1
+
+
+def chosen_recipe(
+    name: str,
+    flags: dict[str, Any],
+    *,
+    config: Path | None = None,
+    settings: Sequence[str] = (),
+) -> "Recipe":
+    """The named recipe, changed by the file, then the flags, then the single settings.
+
+    Args:
+        name: The recipe's name.
+        flags: Values by the recipe's dotted keys; None where a flag was not given.
+        config: A YAML file.
+        settings: `key=value` words.
+    """
+    from viewfinder.recipe import parse_settings, read_settings
+    from viewfinder.recipes import recipe_named
+
+    recipe = recipe_named(name)
+    if config:
+        recipe = recipe.changed(read_settings(config))
+    given = {key: value for key, value in flags.items() if value is not None}
+    return recipe.changed(given).changed(parse_settings(settings))
+
+
+def side_lengths(text: str | None) -> tuple[int, int] | None:
+    """(height, width) from `128` or `96x128`."""
+    if text is None:
+        return None
+    sides = text.lower().replace("×", "x").split("x")
+    if len(sides) > 2 or not all(side.strip().isdecimal() for side in sides):
+        raise UsageError(
+            "--image-size is not a size.", expected="128, or HxW such as 96x128", received=text
+        )
+    return int(sides[0]), int(sides[-1])
+
+
+def byte_count(text: str | None) -> int | None:
+    """Bytes from `500MB`, `2 GB` or `0`."""
+    if text is None:
+        return None
+    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+    digits = text.strip().rstrip("BKMGTbkmgt ")
+    unit = text.strip()[len(digits) :].strip().upper()
+    try:
+        count = float(digits) * units[unit]
+    except (ValueError, KeyError):
+        count = -1
+    if not 0 <= count < float("inf"):
+        raise UsageError("This is not a size.", expected="such as 500MB or 2GB", received=text)
+    return int(count)

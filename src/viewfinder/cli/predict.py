@@ -1,0 +1,99 @@
+"""`viewfinder predict`: answers for any pictures."""
+
+import csv
+import glob
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from viewfinder.cli.options import AsJson, Quiet, Verbose, verbosity
+from viewfinder.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from viewfinder.classifier import Prediction
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    pictures: Annotated[
+        list[str], typer.Argument(help="Files, folders (with all below them) or globs.")
+    ],
+    top: Annotated[
+        int, typer.Option(min=1, help="How many of the most probable classes to show.")
+    ] = 3,
+    as_json: AsJson = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a row a picture as CSV.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Say what pictures show, with the probability of each class."""
+    from viewfinder.classifier import load
+    from viewfinder.progress import Progress
+
+    if as_json and as_csv:
+        raise UsageError("--json and --csv exclude each other.")
+    files = list(_files(pictures))
+    classifier = load(run)
+    predictions = classifier.predict(files, progress=Progress(verbosity(quiet, verbose)))
+    if as_json:
+        answers = [one.to_json(top) for one in predictions]
+        print(json.dumps({"schema": 1, "run": str(run), "predictions": answers}, indent=2))
+    elif as_csv:
+        _print_csv(predictions, classifier.classes)
+    else:
+        _print_table(predictions, top)
+    if all(one.rejection for one in predictions):
+        raise DataError(
+            "None of these files is a readable picture.",
+            expected="JPEG, PNG, GIF, BMP, WebP or TIFF files",
+        )
+
+
+def _files(patterns: Iterable[str]) -> Iterator[Path]:
+    """The files that are meant: a folder stands for all visible files below it."""
+    for pattern in patterns:
+        names = [pattern] if os.path.exists(pattern) else glob.glob(pattern, recursive=True)  # noqa: PTH110, PTH207 (absolute patterns, names that are too long)
+        matches = sorted(Path(name) for name in names if os.path.exists(name))  # noqa: PTH110
+        if not matches:
+            raise UsageError(
+                f"There is nothing at {pattern}.", expected="a picture, a folder or a glob"
+            )
+        found = [sorted(_below(match)) if match.is_dir() else [match] for match in matches]
+        yield from dict.fromkeys(chain.from_iterable(found))  # `**` names folders and their files
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        inner = path.relative_to(folder).parts
+        if path.is_file() and not any(part.startswith(".") for part in inner):
+            yield path
+
+
+def _print_table(predictions: "list[Prediction]", top: int) -> None:
+    from viewfinder.cli.tables import stdout, table
+
+    rows = []
+    for one in predictions:
+        if one.label is None:
+            rows.append([one.picture, "–", one.rejection or ""])
+            continue
+        ranked = list(one.probabilities.items())[:top]
+        shares = "  ".join(f"{name} {share:.1%}" for name, share in ranked)
+        rows.append([one.picture, one.label, shares])
+    stdout().print(table(["picture", "label", "probabilities"], rows))
+
+
+def _print_csv(predictions: "list[Prediction]", classes: tuple[str, ...]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["picture", "label", "confidence", *classes, "rejection"])
+    for one in predictions:
+        shares = [one.probabilities.get(name, "") for name in classes]
+        writer.writerow(
+            [one.picture, one.label or "", one.confidence, *shares, one.rejection or ""]
+        )

@@ -1,0 +1,57 @@
+"""`viewfinder preview`: look at pictures and their augmented versions before training."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from viewfinder.cli.options import (
+    Augment,
+    Data,
+    ImageSize,
+    LabelColumn,
+    LabelFrom,
+    RecipeName,
+    Root,
+    Seed,
+    chosen_recipe,
+    side_lengths,
+)
+
+
+def preview(
+    data: Data,
+    recipe: RecipeName = "default",
+    augment: Augment = None,
+    image_size: ImageSize = None,
+    seed: Seed = None,
+    label_from: LabelFrom = None,
+    label_column: LabelColumn = None,
+    root: Root = None,
+    pictures: Annotated[int, typer.Option(min=1, max=50, help="How many pictures.")] = 6,
+    versions: Annotated[int, typer.Option(min=1, max=20, help="How many epochs of each.")] = 7,
+    output: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("preview.png"),
+) -> None:
+    """Write a contact sheet of pictures as a training would see them, epoch by epoch."""
+    from viewfinder.cli.tables import stdout
+    from viewfinder.data.sources import open_dataset
+    from viewfinder.files import written_whole
+    from viewfinder.progress import Progress
+    from viewfinder.results.preview import preview as contact_sheet
+
+    flags = {
+        "training.augment": augment,
+        "input.size": side_lengths(image_size),
+        "seed": seed,
+    }
+    wanted = chosen_recipe(recipe, flags)
+    dataset = open_dataset(
+        data, label_from=label_from, root=root, label_column=label_column, progress=Progress()
+    )
+    figure = contact_sheet(dataset, wanted, pictures=pictures, versions=versions)
+    with written_whole(output) as temporary:
+        figure.savefig(temporary, format="png")
+    out = stdout()
+    for line in wanted.training.plan.describe():
+        out.print(f"  {line}", markup=False)
+    out.print(f"Preview: {output}", markup=False, soft_wrap=True)

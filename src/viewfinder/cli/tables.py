@@ -1,0 +1,120 @@
+"""What commands show to people."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from viewfinder.progress import Progress
+
+if TYPE_CHECKING:
+    from viewfinder.pipeline import Prepared
+
+_MOST_CLASSES = 20
+_MOST_SKIPPED = 3
+
+
+def show_data(prepared: "Prepared", progress: Progress) -> None:
+    """What was found: classes, counts per split, sizes, and what was skipped and why."""
+    counts = prepared.dataset.counts()
+    rows = [
+        [str(name), *map(str, row)] for name, row in zip(counts.index, counts.values, strict=True)
+    ]
+    if len(rows) > _MOST_CLASSES:
+        rows = [*rows[:_MOST_CLASSES], [f"… {len(rows) - _MOST_CLASSES} more"]]
+    rows.append(["all", *map(str, counts.sum())])
+    progress.console.print(
+        table(["class", *counts.columns], rows, numbers=True, last_is_total=True)
+    )
+    progress.say(_sizes(prepared))
+    for line in [*_skipped(prepared), *prepared.dataset.notes]:
+        progress.say(line)
+    for line in prepared.recipe.to_yaml().splitlines():
+        progress.detail(line)
+    plan = prepared.recipe.training.plan
+    if plan.operations:
+        progress.say("Augmentation, of training pictures only:")
+        for line in plan.describe():
+            progress.say(f"  {line}")
+
+
+def table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numbers: bool = False,
+    last_is_total: bool = False,
+) -> Table:
+    """A plain table; all columns but the first stand right where they are numbers."""
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for number, heading in enumerate(headings):
+        right = numbers and number > 0
+        shown.add_column(Text(heading), justify="right" if right else "left", overflow="fold")
+    rows = list(rows)
+    for number, row in enumerate(rows):
+        is_total = last_is_total and number == len(rows) - 1
+        # Names of files and classes may hold what Rich would take for markup.
+        shown.add_row(*map(Text, row), style="bold" if is_total else None)
+    return shown
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> Table:
+    """A row a split: count, accuracy with its interval, loss, macro F1."""
+    rows = []
+    for split in ("train", "validation", "test"):
+        if split in metrics:
+            scores = metrics[split]
+            low, high = scores["accuracy_interval"]
+            rows.append(
+                [
+                    split,
+                    f"{scores['count']:,}",
+                    f"{scores['accuracy']:.4f}",
+                    f"{low:.3f}–{high:.3f}",
+                    f"{scores['loss']:.4f}",
+                    f"{scores['macro_f1']:.4f}",
+                ]
+            )
+    return table(
+        ["split", "pictures", "accuracy", "95 % interval", "loss", "macro F1"], rows, numbers=True
+    )
+
+
+def stdout() -> Console:
+    """The console for results; in a pipe its lines are as long as they need to be."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=1000)
+
+
+def _sizes(prepared: "Prepared") -> str:
+    found = prepared.dataset.table
+    sizes = found.groupby(["width", "height"]).size().sort_values(ascending=False)
+    height, width, channels = prepared.recipe.preprocessing.shape
+    color = "gray" if channels == 1 else "colour"
+    if len(sizes) == 1:
+        had = "all {} × {}".format(*sizes.index[0])
+    else:
+        had = (
+            f"{len(sizes):,} sizes from {found['width'].min()} × {found['height'].min()} "
+            f"to {found['width'].max()} × {found['height'].max()}"
+        )
+    return f"Pictures: {had}; the model sees {width} × {height} in {color}."
+
+
+def _skipped(prepared: "Prepared") -> list[str]:
+    rejected = prepared.rejected.table
+    lines = []
+    for status, group in rejected.groupby("status", sort=True):
+        names = ", ".join(group["locator"].iloc[:_MOST_SKIPPED])
+        more = f" and {len(group) - _MOST_SKIPPED} more" if len(group) > _MOST_SKIPPED else ""
+        lines.append(f"Skipped, {status}: {len(group)} ({names}{more})")
+    whys: dict[str, list[str]] = {}
+    for one in prepared.dataset.passed_over:
+        whys.setdefault(one.why, []).append(one.path)
+    for why, paths in sorted(whys.items()):
+        names = ", ".join(paths[:_MOST_SKIPPED])
+        more = f" and {len(paths) - _MOST_SKIPPED} more" if len(paths) > _MOST_SKIPPED else ""
+        lines.append(f"Passed over, {why}: {len(paths)} ({names}{more})")
+    return lines

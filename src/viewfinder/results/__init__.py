@@ -1,0 +1,1 @@
+"""What a trained classifier is worth, in numbers, plots and one page."""

@@ -1,0 +1,48 @@
+"""A classifier's answers to the pictures of a dataset, as a table."""
+
+import numpy as np
+import pandas as pd
+
+from viewfinder.batches import Batches, Pictures
+from viewfinder.classifier import Classifier
+from viewfinder.data.dataset import Dataset
+from viewfinder.progress import Progress
+
+_BATCH = 64
+
+
+def answer(
+    classifier: Classifier, part: Dataset, pictures: Pictures, progress: Progress
+) -> pd.DataFrame:
+    """Ask a classifier for all pictures of one split.
+
+    Args:
+        classifier: Answers.
+        part: The pictures of one split.
+        pictures: Their pixels, prepared as the classifier takes them.
+        progress: Shows how far it is.
+
+    Returns:
+        A row an answer: `locator`, `split`, `label`, `predicted` (names), `confidence` and
+        `probabilities` (a list in the order of the classes). A picture that has turned bad since
+        it was listed has none.
+    """
+    batches = Batches(pictures, part.labels, part.ids, batch_size=_BATCH)
+    description = f"Evaluating {part.table['split'].iloc[0]} (batches)"
+    positions, shares = [], []
+    for batch in progress.track(batches.epoch(), description, len(batches)):
+        positions.append(batch.positions)
+        shares.append(classifier.probabilities(batch.images))
+    rows = part.table.iloc[np.concatenate(positions)]
+    probabilities = np.concatenate(shares)
+    best = probabilities.argmax(axis=1)
+    return pd.DataFrame(
+        {
+            "locator": rows["locator"].array,
+            "split": rows["split"].array,
+            "label": rows["label"].array,
+            "predicted": np.asarray(part.classes, object)[best],
+            "confidence": probabilities[np.arange(len(best)), best],
+            "probabilities": list(probabilities),
+        }
+    )

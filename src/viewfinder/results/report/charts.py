@@ -1,0 +1,177 @@
+"""The page's curves: geometry only, in the units of an SVG `viewBox`; the stylesheet colours it.
+
+They are drawn here and not by Matplotlib so that they follow the reader's light or dark theme, and
+stay sharp and small.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from viewfinder.results.plots import spread
+from viewfinder.results.report.words import percent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Values = NDArray[np.float64]
+Scale = Callable[[float], float]
+
+# Labels stand right of the last value, so the plot leaves them room.
+WIDTH, HEIGHT = 440, 276
+LEFT, RIGHT, TOP, BOTTOM = 52, 346, 34, 242
+_LABEL_GAP = 38
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A place on an axis and what is written there."""
+
+    place: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a chart.
+
+    Attributes:
+        kind: "training" or "validation".
+        path: The `d` of an SVG path; it is interrupted where values are missing.
+        end: Where the last value lies.
+        label: The height at which its name is written.
+        value: The last value as text.
+    """
+
+    kind: str
+    path: str
+    end: tuple[float, float]
+    label: float
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class CurveChart:
+    """A metric by epoch.
+
+    Attributes:
+        title: The metric's name.
+        lines: Training, then validation where there was one.
+        across: Ticks of whole epochs.
+        up: Ticks of the metric.
+        best: The kept epoch's place across and up, and its number, or None.
+        description: The chart in words, for those who cannot see it.
+    """
+
+    title: str
+    lines: tuple[Line, ...]
+    across: tuple[Tick, ...]
+    up: tuple[Tick, ...]
+    best: tuple[float, float, int] | None
+    description: str
+
+
+def curve_chart(history: "pd.DataFrame", metric: str, best_epoch: int | None) -> CurveChart | None:
+    """Training against validation, by epoch; None when there is nothing to draw."""
+    found = _values(history, metric)
+    if not found:
+        return None
+    epochs = history["epoch"].to_numpy(dtype=float)
+    up = _ticks_up(np.concatenate(list(found.values())), metric)
+    x = _scale(epochs.min(), epochs.max(), LEFT + 8, RIGHT - 8)
+    y = _scale(up[0], up[-1], BOTTOM, TOP)
+    last = {kind: np.flatnonzero(np.isfinite(values))[-1] for kind, values in found.items()}
+    ends = {kind: (x(epochs[last[kind]]), y(found[kind][last[kind]])) for kind in found}
+    heights = spread([ends[kind][1] for kind in found], _LABEL_GAP)
+    write = percent if metric == "accuracy" else "{:.3f}".format
+    lines = [
+        Line(
+            kind, _path(epochs, values, x, y), ends[kind], height, write(float(values[last[kind]]))
+        )
+        for (kind, values), height in zip(found.items(), heights, strict=True)
+    ]
+    words = ", ".join(f"{line.kind} ends at {line.value}" for line in lines)
+    return CurveChart(
+        title=metric.capitalize(),
+        lines=tuple(lines),
+        across=tuple(Tick(x(tick), f"{tick:.0f}") for tick in _ticks_across(epochs)),
+        up=tuple(Tick(y(tick), _tick_text(tick, up, metric)) for tick in up),
+        best=_best(epochs, list(found.values())[-1], best_epoch, (x, y)),
+        description=f"{metric.capitalize()} over {len(epochs)} epochs: {words}.",
+    )
+
+
+def _values(history: "pd.DataFrame", metric: str) -> dict[str, Values]:
+    columns = {"training": metric, "validation": f"val_{metric}"}
+    found = {
+        kind: history[column].to_numpy(dtype=float)
+        for kind, column in columns.items()
+        if column in history
+    }
+    return {kind: values for kind, values in found.items() if np.isfinite(values).any()}
+
+
+def _ticks_up(values: Values, metric: str) -> list[float]:
+    from matplotlib.ticker import MaxNLocator
+
+    finite = values[np.isfinite(values)]
+    low, high = float(finite.min()), float(finite.max())
+    if metric == "loss":
+        low = min(low, 0.0)
+    pad = max(0.02 * (high - low), 1e-3)
+    ticks = np.asarray(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high + pad))
+    if metric == "accuracy":
+        # A share beyond 0 to 1 does not exist, so neither does its tick.
+        ticks = np.unique(np.clip(ticks, 0.0, 1.0))
+    return [float(tick) for tick in ticks]
+
+
+def _ticks_across(epochs: Values) -> list[float]:
+    from matplotlib.ticker import MaxNLocator
+
+    first, last = float(epochs.min()), float(epochs.max())
+    if last - first < 1:
+        return [first]
+    ticks = MaxNLocator(8, integer=True, steps=[1, 2, 5, 10]).tick_values(first, last)
+    inside = [float(tick) for tick in ticks if first <= tick <= last]
+    # Epochs count from 1, but round numbers read better after it.
+    gap = inside[1] - inside[0] if len(inside) > 1 else 1.0
+    return [first, *(tick for tick in inside if tick - first > gap / 2)]
+
+
+def _tick_text(tick: float, ticks: list[float], metric: str) -> str:
+    factor = 100 if metric == "accuracy" else 1
+    step = factor * min(np.diff(ticks)) if len(ticks) > 1 else factor
+    digits = next((n for n in range(5) if abs(step - round(step, n)) < 1e-9), 5)
+    return f"{factor * tick:.{digits}f}" + ("\N{NO-BREAK SPACE}%" if metric == "accuracy" else "")
+
+
+def _scale(low: float, high: float, start: float, end: float) -> Scale:
+    # A single value has no extent: it lies in the middle.
+    if high <= low:
+        return lambda _: (start + end) / 2
+    return lambda value: start + (value - low) / (high - low) * (end - start)
+
+
+def _path(epochs: Values, values: Values, x: Scale, y: Scale) -> str:
+    steps = []
+    pen = "M"
+    for epoch, value in zip(epochs, values, strict=True):
+        if np.isfinite(value):
+            steps.append(f"{pen}{x(epoch):.1f} {y(value):.1f}")
+            pen = "L"
+        else:
+            pen = "M"
+    return "".join(steps)
+
+
+def _best(
+    epochs: Values, values: Values, best_epoch: int | None, scales: tuple[Scale, Scale]
+) -> tuple[float, float, int] | None:
+    at = np.flatnonzero(epochs == best_epoch)
+    if best_epoch is None or not len(at) or not np.isfinite(values[at[0]]):
+        return None
+    return scales[0](best_epoch), scales[1](values[at[0]]), best_epoch

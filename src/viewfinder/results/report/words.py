@@ -1,0 +1,62 @@
+"""Numbers as a person reads them."""
+
+import math
+from pathlib import PurePosixPath
+
+# A number and its unit stay on one line.
+_JOIN = "\N{NO-BREAK SPACE}"
+
+
+def percent(share: float | None) -> str:
+    """A share from 0 to 1 as "93.2 %"; only exactly all and none read as 100 and 0."""
+    if share is None or math.isnan(share):
+        return "–"
+    return f"{_percent_number(share)}{_JOIN}%"
+
+
+def percent_range(low: float, high: float) -> str:
+    """Two shares as "90.1–95.4 %"."""
+    return f"{_percent_number(low)}–{_percent_number(high)}{_JOIN}%"
+
+
+def _percent_number(share: float) -> str:
+    if share in (0, 1):
+        return f"{100 * share:.0f}"
+    return f"{min(max(100 * share, 0.1), 99.9):.1f}"
+
+
+def decimal(value: float | None) -> str:
+    """A score from 0 to 1 with three digits, or a dash."""
+    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def number(count: int) -> str:
+    """A count with its thousands apart: "12 400"."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """A count with its noun: "1 picture", "359 pictures"."""
+    return f"{number(count)}{_JOIN}{noun if count == 1 else plural or noun + 's'}"
+
+
+def duration(seconds: float) -> str:
+    """A time span in the units that suit it: "0.42 s", "38 s", "4 min 12 s", "1 h 03 min"."""
+    if seconds < 10:
+        return f"{seconds:.2g}{_JOIN}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}{_JOIN}s"
+    if whole < 3600:
+        return f"{whole // 60}{_JOIN}min{_JOIN}{whole % 60:02d}{_JOIN}s"
+    return f"{whole // 3600}{_JOIN}h{_JOIN}{whole % 3600 // 60:02d}{_JOIN}min"
+
+
+def file_name(locator: str) -> str:
+    """The last part of a locator: enough to recognise a picture by."""
+    return PurePosixPath(locator.replace("\\", "/")).name or locator
+
+
+def drawable(text: str) -> str:
+    """Text that UTF-8 can hold: a file name of undecodable bytes becomes question marks there."""
+    return text.encode("utf-8", "replace").decode("utf-8")

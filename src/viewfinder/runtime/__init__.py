@@ -1,0 +1,1 @@
+"""What training and prediction both stand on: which backend computes."""

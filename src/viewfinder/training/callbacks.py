@@ -1,0 +1,141 @@
+"""What happens at each epoch's end: the history is written, the best model kept, the user told."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+
+from viewfinder.files import written_whole
+from viewfinder.progress import Progress
+
+Logs = dict[str, float]
+
+
+class HistoryFile(keras.callbacks.Callback):
+    """Keeps the history, a row an epoch, in memory and in a CSV file that is always whole.
+
+    Attributes:
+        rows: The epochs so far: `epoch` (from 1), the metrics, `learning_rate`.
+        seconds: How long each epoch took, its validation included.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.rows: list[dict[str, float]] = []
+        self.seconds: list[float] = []
+        self._path = path
+        self._began = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Note the time."""
+        self._began = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Add the epoch's row."""
+        self.seconds.append(time.perf_counter() - self._began)
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        metrics = {name: float(value) for name, value in (logs or {}).items()}
+        metrics.pop("learning_rate", None)
+        self.rows.append({"epoch": epoch + 1, **metrics, "learning_rate": rate})
+        self.write()
+
+    def write(self) -> None:
+        """Write the file."""
+        with written_whole(self._path) as temporary:
+            self.table().to_csv(temporary, index=False)
+
+    def table(self) -> pd.DataFrame:
+        """The history, a row an epoch."""
+        return pd.DataFrame(self.rows, columns=list(self.rows[0]) if self.rows else ["epoch"])
+
+
+class BestModel(keras.callbacks.Callback):
+    """Keeps the model of the best epoch: the highest `val_accuracy`, at ties the lowest loss.
+
+    Attributes:
+        best_epoch: From 1; None until an epoch has ended.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.best_epoch: int | None = None
+        self._best: tuple[float, float] | None = None
+        self._path = path
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Save the model if this epoch is the best so far."""
+        self.consider({"epoch": epoch + 1, **(logs or {})})
+
+    def consider(self, row: Logs) -> None:
+        """Save the model if this row of the history is the best so far."""
+        reached = (row["val_accuracy"], -row["val_loss"])
+        if self._best is None or reached > self._best:
+            save_model(self.model, self._path)
+            self._best, self.best_epoch = reached, int(row["epoch"])
+
+
+class TrainingProgress(keras.callbacks.Callback):
+    """A bar with ETA and live metrics on a terminal; a line an epoch everywhere."""
+
+    def __init__(self, progress: Progress, epochs: int, steps: int) -> None:
+        super().__init__()
+        self._progress = progress
+        self._epochs = epochs
+        self._steps = steps
+        self._began = 0.0
+        self._bar: Any = None
+        self._task: Any = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Draw the bar."""
+        if not self._progress.is_live:
+            return
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("{task.fields[metrics]}"),
+            console=self._progress.console,
+            transient=True,
+        )
+        self._task = self._bar.add_task("Training", total=self._epochs * self._steps, metrics="")
+        self._bar.start()
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Name the epoch."""
+        self._began = time.perf_counter()
+        if self._bar:
+            self._bar.update(self._task, description=f"Epoch {epoch + 1}/{self._epochs}")
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Move the bar on."""
+        if self._bar:
+            metrics = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
+            self._bar.update(self._task, advance=1, metrics=metrics)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Leave a line that stays."""
+        seconds = time.perf_counter() - self._began
+        width = len(str(self._epochs))
+        metrics = "  ".join(
+            f"{name} {value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate"
+        )
+        self._progress.say(
+            f"Epoch {epoch + 1:>{width}}/{self._epochs}  {seconds:5.1f} s  {metrics}"
+        )
+
+    def close(self) -> None:
+        """Take the bar away, however the training has ended."""
+        if self._bar:
+            self._bar.stop()
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Save a `.keras` file whole: `model.save` itself writes over the old one in place."""
+    with written_whole(path) as temporary:
+        model.save(temporary)
