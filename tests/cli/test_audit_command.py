@@ -1,0 +1,150 @@
+"""`viewfinder audit` and `viewfinder explore` from outside: output, exit codes, files, pages."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from data.audit import faults
+from results.test_report import HOSTILE, Page
+from viewfinder.cli import main
+from viewfinder.data.sources.folder import FolderSource
+
+
+def run(*words: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return faults.write_made(tmp_path / "made", each=24)
+
+
+def plant_leak(root: Path) -> None:
+    data = (root / "train/cats/cats.0.jpg").read_bytes()
+    (root / "validation/cats/copy.jpg").write_bytes(data)
+
+
+def test_a_sound_dataset(made: Path) -> None:
+    result = run("audit", made, "--fail-on", "warning")
+    assert result.exit_code == 0
+    assert "96 pictures, 96 of them readable: 0 errors, 0 warnings" in result.stdout
+    assert "Page: audit.html" in result.stdout
+    page = Page(Path("audit.html").read_text(encoding="utf-8"))
+    assert "96 pictures looked at: nothing wrong" in page.text
+
+
+def test_a_leak_is_an_error(made: Path) -> None:
+    plant_leak(made)
+    result = run("audit", made, "--no-html")
+    assert result.exit_code == 0
+    assert "one picture, two splits" in result.stdout
+    assert "train/cats/cats.0.jpg, validation/cats/copy.jpg" in result.stdout
+    assert not Path("audit.html").exists()
+    assert run("audit", made, "--no-html", "--fail-on", "error").exit_code == 1
+
+
+def test_fail_on_names_the_least_severity_that_fails(made: Path) -> None:
+    (made / "train/cats/empty.jpg").touch()
+    assert run("audit", made, "--no-html", "--fail-on", "error").exit_code == 0
+    assert run("audit", made, "--no-html", "--fail-on", "warning").exit_code == 1
+    assert run("audit", made, "--fail-on", "everything").exit_code == 2
+
+
+def test_json_is_alone_on_stdout(made: Path) -> None:
+    plant_leak(made)
+    result = run("audit", made, "--json")
+    document = json.loads(result.stdout)
+    assert document["schema"] == 1
+    assert document["counts"] == {"error": 1, "warning": 1, "info": 0}
+    assert set(document["findings"][0]) == {
+        "check",
+        "severity",
+        "count",
+        "sentence",
+        "remedy",
+        "pictures",
+        "groups",
+        "classes",
+    }
+    assert not Path("audit.html").exists()
+    assert run("audit", made, "--json", "--html", "there/page.html").exit_code == 0
+    assert Path("there/page.html").exists()
+
+
+def test_the_page_shows_pictures_and_opens_none_again(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant_leak(made)
+    run("audit", made)
+    first = Path("audit.html").read_text(encoding="utf-8")
+    page = Page(first)
+    assert page.tags["img"] == 4  # the pair under two findings
+    assert "1 thing to put right before any result can be trusted" in page.text
+    assert "default-src 'none'" in first
+    assert not re.search(r'(src|href)="(?!data:|#)', first)
+    monkeypatch.setattr(FolderSource, "read", None)
+    assert run("audit", made).exit_code == 0
+    assert Page(Path("audit.html").read_text(encoding="utf-8")).tags["img"] == 4
+
+
+def test_long_findings_are_capped(made: Path) -> None:
+    for number in range(40):
+        (made / f"train/cats/empty-{number}.jpg").touch()
+    for number in range(9):
+        faults.made_photo(500).save(made / f"train/cats/copy-{number}.png")
+    run("audit", made)
+    page = Page(Path("audit.html").read_text(encoding="utf-8"))
+    assert "and 16 more" in page.text
+    assert "and 3 more" in page.text
+    assert "no pixels" in page.text
+
+
+def test_hostile_names_are_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place, name in enumerate(HOSTILE[:6]):
+        folder = tmp_path / "data" / name.replace("/", "∕").replace("\0", "")[:60]
+        folder.mkdir(parents=True)
+        for number in range(3):
+            faults.made_photo(place * 3 + number % 2).save(folder / f"{number} <b>&.png")
+    result = run("audit", "data")
+    assert result.exit_code == 0, result.output
+    page = Page(Path("audit.html").read_text(encoding="utf-8"))
+    assert not {"script", "svg", "b"} & set(page.tags) - {"b"}
+    assert "<script>alert" in page.text
+    assert not [name for _, name, _ in page.attributes if name.startswith("on")]
+    assert run("explore", "data").exit_code == 0
+    page = Page(Path("explore/explore.html").read_text(encoding="utf-8"))
+    assert "script" not in page.tags
+    assert not [name for _, name, _ in page.attributes if name.startswith("on")]
+
+
+def test_nothing_to_audit_is_an_error_of_the_data(tmp_path: Path) -> None:
+    assert run("audit", tmp_path / "nowhere").exit_code == 3
+
+
+def test_explore(made: Path) -> None:
+    (made / "train/cats/empty.jpg").touch()
+    result = run("explore", made, "--output", "seen", "--each", "3")
+    assert result.exit_code == 0
+    names = sorted(path.name for path in Path("seen").iterdir())
+    assert names == [
+        "aspects.png",
+        "counts.png",
+        "explore.html",
+        "means.png",
+        "samples-00-cats.png",
+        "samples-01-dogs.png",
+        "sizes.png",
+    ]
+    for path in Path("seen").glob("*.png"):
+        with Image.open(path) as image:
+            image.load()
+    page = Page(Path("seen/explore.html").read_text(encoding="utf-8"))
+    assert "96 pictures of 2 classes" in page.text
+    assert "1 file cannot be read and is not shown" in page.text
+    assert page.tags["img"] == 2 * (1 + 3)

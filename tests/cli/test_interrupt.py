@@ -1,0 +1,135 @@
+"""Real signals to real processes: what Ctrl-C leaves, whenever it comes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from folders import write_picture
+from small import small_words
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+# Large inputs for small pictures: an epoch takes seconds.
+LONG = [*small_words(training__epochs=500), "--image-size", "256"]
+
+
+def interrupted_when(
+    ready: Callable[[], bool], *words: object, cwd: Path, wait_s: float = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run `viewfinder …` and press Ctrl-C once `ready`, and `wait_s` later than that."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "viewfinder", *map(str, words)],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 90
+    try:
+        while not ready():
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline, "it never came so far"
+            time.sleep(0.02)
+        time.sleep(wait_s)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def assert_usable(run: Path, side: int) -> None:
+    """The run's model answers, and its history and report are whole."""
+    pixels = np.zeros((2, side, side, 1), np.uint8)
+    for name in ("last.keras", "best.keras"):
+        answers = np.asarray(keras.saving.load_model(run / name).predict_on_batch(pixels))
+        assert answers.shape == (2, 3)
+        assert np.isfinite(answers).all()
+    if (run / "history.csv").exists():
+        history = pd.read_csv(run / "history.csv")
+        assert list(history["epoch"]) == list(range(1, len(history) + 1))
+        assert not history.isna().any().any()
+    report = (run / "report.html").read_text()
+    assert report.rstrip().endswith("</html>")
+    assert "interrupted" in report
+    assert not list(run.rglob(".writing-*"))
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_ctrl_c_in_the_middle_of_an_epoch(digits, tmp_path, monkeypatch, backend):
+    pytest.importorskip(backend)
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    run = tmp_path / "runs/digits"
+    done = interrupted_when(
+        (run / "history.csv").exists, "train", digits, *LONG, cwd=tmp_path, wait_s=0.7
+    )
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Interrupted: saving what was reached" in done.stderr
+    assert_usable(run, 256)
+    assert len(pd.read_csv(run / "history.csv")) >= 1
+    assert "Report: runs/digits/report.html" in done.stdout
+
+
+@pytest.mark.parametrize("wait_s", [0.3, 1.0, 2.5])
+def test_ctrl_c_before_the_first_epoch_has_ended(digits, tmp_path, wait_s):
+    run = tmp_path / "runs/digits"
+    words = ["train", digits, *LONG, "--image-size", "512", "--batch-size", "1"]
+    done = interrupted_when((run / "skipped.csv").exists, *words, cwd=tmp_path, wait_s=wait_s)
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (run / "history.csv").exists()
+    assert_usable(run, 512)
+
+
+def test_ctrl_c_while_pictures_are_read(tmp_path, own_cache):
+    photo = write_picture(tmp_path / "photo.jpg", 0, 2000, 3000)
+    for label in ("a", "b"):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(1500):
+            os.link(photo, tmp_path / f"data/{label}/{number}.jpg")
+
+    def reading() -> bool:
+        return any(path.stat().st_size > 0 for path in own_cache.rglob("pixels-*"))
+
+    done = interrupted_when(reading, "train", tmp_path / "data", cwd=tmp_path)
+    assert done.returncode == 130, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.strip().splitlines()[-1] == "Interrupted."
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_ctrl_c_twice_ends_at_once_and_leaves_no_half_files(digits, tmp_path):
+    run = tmp_path / "runs/digits"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "viewfinder", "train", str(digits), *LONG],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        while not (run / "history.csv").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        while not (run / "last.keras").exists():
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert not list(run.rglob(".writing-*"))

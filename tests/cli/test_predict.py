@@ -1,0 +1,148 @@
+"""`viewfinder predict`: files, folders and globs in; a table, JSON or CSV out."""
+
+import csv
+import io
+import shutil
+from pathlib import Path
+
+import pytest
+
+from small import copied
+
+
+@pytest.fixture
+def pictures(digits, tmp_path) -> Path:
+    """Some digits in nested folders with odd names."""
+    folder = tmp_path / "some pictures"
+    (folder / "deep/er").mkdir(parents=True)
+    found = sorted(digits.glob("test/*/*.png"))
+    for source, name in zip(found, NAMES, strict=False):
+        shutil.copy(source, folder / name)
+    (folder / ".hidden.png").write_bytes(found[0].read_bytes())
+    (folder / ".trash").mkdir()
+    shutil.copy(found[0], folder / ".trash/d.png")
+    return folder
+
+
+NAMES = ["B.PNG", "a.png", "deep/c [1].png", "deep/er/ü.png"]
+
+
+def shown(ended, folder: Path) -> list[str]:
+    return [str(Path(one["picture"]).relative_to(folder)) for one in ended.json["predictions"]]
+
+
+def test_a_folder_stands_for_all_visible_files_below_it(viewfinder, trained, pictures):
+    ended = viewfinder("predict", trained.folder, pictures, "--json")
+    assert ended.json["schema"] == 1
+    assert ended.json["run"] == str(trained.folder)
+    assert shown(ended, pictures) == NAMES
+
+
+@pytest.mark.parametrize(
+    ("patterns", "names"),
+    [
+        (["a.png"], ["a.png"]),
+        (["a.png", "B.PNG"], ["a.png", "B.PNG"]),
+        (["*.png"], ["a.png"]),
+        (["**/*.png"], ["a.png", "deep/c [1].png", "deep/er/ü.png"]),
+        (["deep/c [1].png"], ["deep/c [1].png"]),
+        (["deep"], ["deep/c [1].png", "deep/er/ü.png"]),
+        (["deep/*"], ["deep/c [1].png", "deep/er/ü.png"]),
+        (["**"], NAMES),
+    ],
+)
+def test_files_globs_and_folders(viewfinder, trained, pictures, patterns, names):
+    given = [pictures / pattern for pattern in patterns]
+    ended = viewfinder("predict", trained.folder, *given, "--json")
+    assert ended.code == 0, ended.err
+    found = shown(ended, pictures)
+    assert found == names or (patterns == ["**"] and sorted(found) == sorted(names))
+
+
+def test_the_table(viewfinder, trained, digits):
+    path = next(digits.glob("test/1/*"))
+    ended = viewfinder("predict", trained.folder, path)
+    headings, row = ended.out.splitlines()
+    assert headings.split() == ["picture", "label", "probabilities"]
+    (one,) = trained.predict(path)
+    shares = "  ".join(f"{name} {share:.1%}" for name, share in one.probabilities.items())
+    assert row.split() == [str(path), one.label, *shares.split()]
+    assert ended.err == ""
+
+
+@pytest.mark.parametrize("top", [1, 2, 9])
+def test_top_keeps_the_most_probable(viewfinder, trained, digits, top):
+    path = next(digits.glob("test/1/*"))
+    ended = viewfinder("predict", trained.folder, path, "--top", top)
+    assert ended.out.count("%") == min(top, 3)
+    ended = viewfinder("predict", trained.folder, path, "--top", top, "--json")
+    (one,) = ended.json["predictions"]
+    shares = list(one["probabilities"].values())
+    assert len(shares) == min(top, 3)
+    assert one["confidence"] == shares[0] == max(shares)
+
+
+def test_csv_has_a_row_a_picture_and_a_column_a_class(viewfinder, trained, digits, tmp_path):
+    (tmp_path / "bad, very.jpg").write_text("words")
+    paths = sorted(digits.glob("test/2/*"))[:3]
+    ended = viewfinder("predict", trained.folder, *paths, tmp_path / "bad, very.jpg", "--csv")
+    rows = list(csv.DictReader(io.StringIO(ended.out)))
+    assert list(rows[0]) == ["picture", "label", "confidence", "0", "1", "2", "rejection"]
+    for row, one in zip(rows, trained.predict(paths), strict=False):
+        assert row["label"] == one.label
+        assert float(row["confidence"]) == pytest.approx(one.confidence, abs=1e-6)
+        for name, share in one.probabilities.items():
+            assert float(row[name]) == pytest.approx(share, abs=1e-6)
+    assert rows[3]["picture"].endswith("bad, very.jpg")
+    assert (rows[3]["label"], rows[3]["0"]) == ("", "")
+    assert rows[3]["rejection"].startswith("not a picture")
+
+
+def test_a_rejected_picture_in_the_list_stops_nothing(viewfinder, trained, digits, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"")
+    good = next(digits.glob("test/1/*"))
+    ended = viewfinder("predict", trained.folder, tmp_path / "bad.jpg", good)
+    assert ended.code == 0
+    _, bad, fine = ended.out.splitlines()
+    assert "–" in bad
+    assert "empty: " in bad
+    assert "%" in fine
+
+
+def test_all_rejected_ends_in_3_and_still_says_why(viewfinder, trained, tmp_path):
+    (tmp_path / "bad.jpg").write_text("words")
+    ended = viewfinder("predict", trained.folder, tmp_path / "bad.jpg", "--json")
+    assert ended.code == 3
+    assert ended.json["predictions"][0]["rejection"].startswith("not a picture")
+    assert "None of these files is a readable picture" in ended.err
+
+
+def test_an_empty_folder_ends_in_3(viewfinder, trained, tmp_path):
+    (tmp_path / "empty").mkdir()
+    ended = viewfinder("predict", trained.folder, tmp_path / "empty")
+    assert ended.code == 3
+    assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("pattern", ["gone.png", "*.nothing", "none/**", "x" * 300])
+def test_nothing_there_ends_in_2(viewfinder, trained, pattern):
+    viewfinder("predict", trained.folder, pattern).refused(2, "There is nothing at")
+
+
+def test_json_and_csv_exclude_each_other(viewfinder, trained, digits):
+    viewfinder("predict", trained.folder, digits, "--json", "--csv").refused(2, "exclude")
+
+
+def test_what_is_no_run_ends_in_3(viewfinder, digits, tmp_path):
+    viewfinder("predict", "none", digits).refused(3, "not a run that can predict")
+    viewfinder("predict", digits, digits).refused(3, "not a run that can predict")
+
+
+def test_a_damaged_model_ends_in_3(viewfinder, trained, digits, tmp_path):
+    folder = copied(trained.folder, tmp_path)
+    (folder / "best.keras").write_bytes(b"PK\3\4 and so on")
+    viewfinder("predict", folder, digits).refused(3, "best.keras cannot be loaded")
+
+
+def test_top_must_be_at_least_1(viewfinder, trained, digits):
+    assert viewfinder("predict", trained.folder, digits, "--top", 0).code == 2

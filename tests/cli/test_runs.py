@@ -1,0 +1,85 @@
+"""`viewfinder evaluate`, `report`, `recipes` and `demo`."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from small import copied
+from viewfinder.recipes import RECIPES
+
+
+@pytest.fixture
+def run(trained, tmp_path) -> Path:
+    return copied(trained.folder, tmp_path)
+
+
+def test_evaluate_makes_the_metrics_and_the_report_again(viewfinder, run, trained):
+    for name in ("metrics.json", "predictions.parquet", "report.html"):
+        (run / name).unlink()
+    ended = viewfinder("evaluate", run)
+    assert ended.code == 0
+    assert ended.err == ""
+    assert json.loads((run / "metrics.json").read_text()) == trained.metrics
+    assert (run / "report.html").is_file()
+    rows = {line.split()[0]: line.split()[1:3] for line in ended.out.splitlines()[1:]}
+    for split in ("train", "validation", "test"):
+        said = trained.metrics[split]
+        assert rows[split] == [str(said["count"]), f"{said['accuracy']:.4f}"]
+
+
+def test_evaluate_as_json_is_the_metrics(viewfinder, run, trained):
+    ended = viewfinder("evaluate", run, "--json")
+    assert ended.json == trained.metrics
+    assert ended.json["schema"] == 1
+
+
+def test_report_names_the_page(viewfinder, run):
+    (run / "report.html").unlink()
+    ended = viewfinder("report", run)
+    assert ended.out == f"Report: {run}/report.html\n"
+    assert (run / "report.html").is_file()
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report"])
+def test_what_is_no_run_ends_in_3(viewfinder, command, tmp_path):
+    viewfinder(command, "none").refused(3, "none is not a run", "no such folder")
+    viewfinder(command, tmp_path).refused(3, "is not a run", "no recipe.yaml in it")
+
+
+def test_a_run_without_metrics_says_how_to_get_them(viewfinder, run):
+    (run / "metrics.json").unlink()
+    viewfinder("report", run).refused(3, "no metrics.json", "viewfinder evaluate")
+
+
+def test_recipes_are_listed(viewfinder):
+    ended = viewfinder("recipes")
+    for name, recipe in RECIPES.items():
+        (line,) = [line for line in ended.out.splitlines() if line.startswith(f"{name} ")]
+        assert recipe.summary in line
+    listed = viewfinder("recipes", "--json").json
+    assert listed["schema"] == 1
+    assert [one["name"] for one in listed["recipes"]] == list(RECIPES)
+
+
+def test_a_recipe_is_shown_as_yaml_that_config_takes(viewfinder, digits):
+    ended = viewfinder("recipes", "course/cats-dogs")
+    Path("mine.yaml").write_text(ended.out)
+    assert yaml.safe_load(ended.out)["training"]["batch_size"] == 20
+    words = ["train", digits, "--config", "mine.yaml", "--dry-run", "--json"]
+    assert viewfinder(*words).json["parameters"] == 9_494_561 + 512 * 2 + 2  # three classes
+
+
+def test_an_unknown_recipe_is_refused(viewfinder):
+    viewfinder("recipes", "digit").refused(2, "did you mean 'digits'")
+
+
+@pytest.mark.slow
+def test_the_demo(viewfinder):
+    ended = viewfinder("demo", "shown")
+    assert ended.code == 0
+    assert "Report: shown/runs/digits/report.html" in ended.out
+    metrics = json.loads(Path("shown/runs/digits/metrics.json").read_text())
+    assert metrics["test"]["accuracy"] >= 0.97
+    assert viewfinder("demo", "shown", "-q").err.count("\n") <= 2

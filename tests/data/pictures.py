@@ -1,0 +1,65 @@
+"""Pictures that the tests of decoding make for themselves, as arrays and as files."""
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+HEIGHT, WIDTH = 45, 61  # odd, and different in each direction
+
+
+def photo(height: int = HEIGHT, width: int = WIDTH, seed: int = 0) -> np.ndarray:
+    """Slopes with some noise, uint8 RGB; no two corners look alike."""
+    y, x = np.mgrid[0:height, 0:width]
+    slopes = np.stack([x * 200 / width, y * 230 / height, (x + y) * 220 / (width + height)], axis=2)
+    noise = np.random.default_rng(seed).integers(0, 24, slopes.shape)
+    return (slopes + noise).astype(np.uint8)
+
+
+def encoded(image: Image.Image | np.ndarray, format: str, **options: Any) -> bytes:
+    """A picture as a file of this format."""
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image)
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+def exif(orientation: int) -> bytes:
+    """An EXIF block with this orientation, among other tags."""
+    block = Image.Exif()
+    block[0x010F] = "Maker"
+    block[0x0112] = orientation
+    return block.tobytes()
+
+
+def broken_off() -> dict[str, bytes]:
+    """A small sound file of each kind that a truncation may hit differently."""
+    image = Image.fromarray(photo())
+    odd = bytearray(encoded(image, "JPEG", quality=90, subsampling="4:2:2"))
+    frame = odd.index(b"\xff\xc0")
+    odd[frame + 11], odd[frame + 14] = 0x11, 0x21  # more chroma than luma: TurboJPEG refuses it
+    return {
+        "jpeg": encoded(image, "JPEG", quality=90),
+        "jpeg-progressive": encoded(image, "JPEG", quality=90, progressive=True),
+        "jpeg-restarts": encoded(image, "JPEG", quality=90, restart_marker_rows=1),
+        "jpeg-gray": encoded(image.convert("L"), "JPEG"),
+        "jpeg-cmyk": encoded(image.convert("CMYK"), "JPEG"),
+        "jpeg-odd-sampling": bytes(odd),
+        "png": encoded(image, "PNG"),
+        "png-palette": encoded(image.convert("P"), "PNG"),
+        "gif": encoded(image.convert("P"), "GIF"),
+        "bmp": encoded(image, "BMP"),
+        "bmp-1-bit": encoded(image.convert("1"), "BMP"),
+        "webp": encoded(image, "WEBP", exif=exif(1)),
+        "webp-lossless": encoded(image, "WEBP", lossless=True),
+        "tiff": encoded(image, "TIFF"),
+        "tiff-lzw": encoded(image, "TIFF", compression="tiff_lzw"),
+        "tiff-jpeg": encoded(image, "TIFF", compression="jpeg"),
+    }
+
+
+def heif_header(brand: bytes) -> bytes:
+    """The first box of a HEIF file."""
+    return b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1heic" + bytes(64)

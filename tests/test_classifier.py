@@ -1,0 +1,243 @@
+"""The classifier: the same answers whatever a picture is given as, and no trust in files."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from small import copied
+from viewfinder.classifier import Classifier, load
+from viewfinder.errors import RunError, UsageError
+from viewfinder.preprocessing import Preprocessing
+from viewfinder.run import Run
+
+
+@pytest.fixture(scope="module")
+def classifier(trained: Run) -> Classifier:
+    return load(trained.folder)
+
+
+@pytest.fixture
+def folder(trained: Run, tmp_path: Path) -> Path:
+    """The run as it would come from a stranger: to be damaged."""
+    return copied(trained.folder, tmp_path)
+
+
+def some_digits(digits: Path) -> list[Path]:
+    return sorted(digits.glob("test/*/*.png"))
+
+
+def test_classes_and_preprocessing_come_with_the_model(classifier: Classifier):
+    assert classifier.classes == ("0", "1", "2")
+    assert classifier.preprocessing == Preprocessing(height=8, width=8, color="gray")
+
+
+def test_it_knows_most_digits(classifier, digits):
+    paths = some_digits(digits)
+    said = [one.label for one in classifier.predict(paths)]
+    assert (
+        np.mean([label == path.parent.name for label, path in zip(said, paths, strict=True)]) > 0.8
+    )
+
+
+def test_answers_come_in_the_order_of_the_pictures(classifier, digits):
+    paths = some_digits(digits)
+    answers = classifier.predict(paths)
+    assert [one.picture for one in answers] == [str(path) for path in paths]
+    turned = classifier.predict(paths[::-1])
+    assert [one.label for one in turned[::-1]] == [one.label for one in answers]
+    alone = classifier.predict(paths[7])[0]
+    assert alone.probabilities == pytest.approx(answers[7].probabilities, abs=1e-6)
+
+
+def test_more_pictures_than_are_answered_at_once(classifier, digits):
+    paths = (some_digits(digits) * 10)[:300]
+    answers = classifier.predict(paths)
+    assert len(answers) == 300
+    count = len(some_digits(digits))
+    for number, one in enumerate(answers):
+        assert one.probabilities == pytest.approx(answers[number % count].probabilities, abs=1e-6)
+
+
+def test_probabilities_are_a_distribution_the_most_probable_first(classifier, digits):
+    for one in classifier.predict(some_digits(digits)):
+        shares = list(one.probabilities.values())
+        assert sum(shares) == pytest.approx(1)
+        assert shares == sorted(shares, reverse=True)
+        assert (one.label, one.confidence) == next(iter(one.probabilities.items()))
+        assert set(one.probabilities) == set(classifier.classes)
+
+
+def test_path_bytes_and_pixels_of_a_picture_get_the_same_answer(classifier, digits):
+    path = some_digits(digits)[0]
+    pixels = np.asarray(Image.open(path))
+    given = [path, str(path), path.read_bytes(), pixels, pixels[:, :, None]]
+    given.append(np.repeat(pixels[:, :, None], 3, axis=2))
+    answers = classifier.predict(given)
+    assert [one.picture for one in answers] == [str(path), str(path), "#2", "#3", "#4", "#5"]
+    for one in answers[1:]:
+        assert one.probabilities == answers[0].probabilities
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK", "1"])
+def test_pictures_of_any_size_and_mode_are_answered(classifier, tmp_path, mode):
+    path = tmp_path / "big.tif"
+    Image.fromarray(np.full((301, 97), 200, np.uint8)).convert(mode).save(path)
+    (one,) = classifier.predict(path)
+    assert one.rejection is None
+    assert one.label in classifier.classes
+
+
+def test_a_turned_photo_is_seen_upright(classifier, digits, tmp_path):
+    """EXIF orientation 6: the camera was turned, and the pixels lie on their side."""
+    upright = Image.open(some_digits(digits)[0]).resize((64, 64))
+    upright.save(tmp_path / "upright.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "lying.png", exif=exif)
+    a, b = classifier.predict([tmp_path / "upright.png", tmp_path / "lying.png"])
+    assert a.probabilities == b.probabilities
+
+
+def test_what_cannot_be_read_is_rejected_by_itself(classifier, digits, tmp_path):
+    good = some_digits(digits)[0]
+    (tmp_path / "text.jpg").write_text("no picture")
+    (tmp_path / "empty.png").touch()
+    given = [tmp_path / "text.jpg", good, tmp_path / "empty.png", tmp_path / "gone.png", b""]
+    text, answered, empty, gone, nothing = classifier.predict(given)
+    assert answered.label is not None
+    assert text.rejection.startswith("not a picture: ")
+    assert empty.rejection.startswith("empty: ")
+    assert gone.rejection.startswith("missing: ")
+    assert nothing.rejection.startswith("empty: ")
+    for one in (text, empty, gone, nothing):
+        assert (one.label, one.confidence, one.probabilities) == (None, 0.0, {})
+
+
+def test_no_pictures_get_no_answers(classifier):
+    assert classifier.predict([]) == []
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((8, 8, 3), np.float32), np.zeros((2, 8, 8, 3), np.uint8), np.zeros(8, np.uint8)],
+)
+def test_an_array_that_is_no_picture_is_a_usage_error(classifier, array):
+    with pytest.raises(UsageError, match="not a picture"):
+        classifier.predict(array)
+
+
+def test_json_of_an_answer(classifier, digits):
+    (one,) = classifier.predict(some_digits(digits)[0])
+    whole, short = one.to_json(), one.to_json(top=2)
+    assert json.loads(json.dumps(whole)) == whole
+    assert list(whole) == ["picture", "label", "confidence", "probabilities", "rejection"]
+    assert list(short["probabilities"].items()) == list(whole["probabilities"].items())[:2]
+
+
+def test_a_sigmoid_is_the_second_classs_probability():
+    inputs = keras.Input((2, 2, 1))
+    model = keras.Model(inputs, keras.ops.mean(inputs, axis=(1, 2)) / 255)
+    classifier = Classifier(
+        model, ("dark", "light"), Preprocessing(height=2, width=2, color="gray")
+    )
+    dark, light = classifier.predict([np.full((2, 2), level, np.uint8) for level in (51, 204)])
+    assert dark.probabilities == pytest.approx({"dark": 0.8, "light": 0.2})
+    assert light.probabilities == pytest.approx({"light": 0.8, "dark": 0.2})
+
+
+# --- Files that are not to be trusted -------------------------------------------------------------
+
+
+def test_a_model_that_brings_code_is_refused_and_not_run(folder, tmp_path):
+    marker = tmp_path / "it ran"
+    place = str(marker)
+
+    # A function with a name is saved as its name; a lambda is saved as the code itself.
+    evil = keras.layers.Lambda(
+        lambda x: (__import__("pathlib").Path(place).touch(), x)[1], output_shape=(8, 8, 1)
+    )
+    inputs = keras.Input((8, 8, 1))
+    x = evil(inputs)
+    x = keras.layers.Dense(3, activation="softmax")(keras.layers.Flatten()(x))
+    keras.Model(inputs, x).save(folder / "best.keras")
+    marker.unlink(missing_ok=True)
+    with pytest.raises(RunError, match=r"best\.keras cannot be loaded") as refused:
+        load(folder)
+    assert "Lambda" in str(refused.value)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("name", ["labels.json", "best.keras"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(RunError, match=name):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["labels.json", "best.keras"])
+@pytest.mark.parametrize("kept", [0, 0.5, 0.95])
+def test_a_truncated_file_is_named(folder, name, kept):
+    data = (folder / name).read_bytes()
+    (folder / name).write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(RunError, match=name):
+        load(folder)
+
+
+@pytest.mark.parametrize("member", ["config.json", "model.weights.h5"])
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"[1, 2", b'{"class_name": "Evil"}'])
+def test_a_damaged_archive_is_refused_whatever_is_wrong_in_it(folder, member, content):
+    path = folder / "best.keras"
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members[member] = content
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            if data is not None:
+                archive.writestr(name, data)
+    with pytest.raises(RunError, match=r"best\.keras"):
+        load(folder)
+
+
+def test_bytes_flipped_in_the_weights_are_noticed(folder):
+    path = folder / "best.keras"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(RunError, match=r"best\.keras"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [],
+        {},
+        {"classes": 3, "preprocessing": {"height": 8, "width": 8, "color": "gray"}},
+        {"classes": ["0", "1", "2"]},
+        {"classes": ["0", "1", "2"], "preprocessing": {"height": 0, "width": 8}},
+        {"classes": ["0", "1", "2"], "preprocessing": {"height": 8, "width": 8, "colour": "x"}},
+    ],
+)
+def test_labels_that_make_no_sense_are_refused(folder, labels):
+    (folder / "labels.json").write_text(json.dumps(labels))
+    with pytest.raises(RunError, match=r"labels\.json"):
+        load(folder)
+
+
+@pytest.mark.parametrize("classes", [["0", "1"], ["0", "1", "2", "3"], ["0"], []])
+def test_classes_that_do_not_fit_the_model_are_refused(folder, classes):
+    labels = json.loads((folder / "labels.json").read_text())
+    (folder / "labels.json").write_text(json.dumps(labels | {"classes": classes}))
+    with pytest.raises(RunError, match="does not fit"):
+        load(folder)
+
+
+@pytest.mark.parametrize("path", ["none", "."])
+def test_a_folder_that_is_no_run_is_refused(tmp_path, path):
+    with pytest.raises(RunError, match="not a run that can predict"):
+        load(tmp_path / path)

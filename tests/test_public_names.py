@@ -1,0 +1,82 @@
+"""The public names: documented, typed, found where they say, and free until they are used."""
+
+import ast
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import viewfinder
+
+
+def typed_names() -> set[str]:
+    """The names that type checkers see: those imported under TYPE_CHECKING."""
+    tree = ast.parse(inspect.getsource(viewfinder))
+    blocks = [node for node in tree.body if isinstance(node, ast.If)]
+    imports = [node for block in blocks for node in block.body if isinstance(node, ast.ImportFrom)]
+    return {
+        alias.asname or alias.name
+        for node in imports
+        if node.module != "typing"
+        for alias in node.names
+    }
+
+
+def test_lists_of_names_agree():
+    assert set(viewfinder.__all__) == set(viewfinder._HOMES) == typed_names()
+    assert viewfinder.__all__ == sorted(
+        viewfinder.__all__, key=lambda name: (name.upper() != name, name[0].islower(), name)
+    )
+    assert set(dir(viewfinder)) >= set(viewfinder.__all__)
+
+
+@pytest.mark.parametrize("name", viewfinder.__all__)
+def test_every_name_is_there_and_documented(name):
+    value = getattr(viewfinder, name)
+    assert value is getattr(viewfinder, name)
+    if callable(value):
+        assert inspect.getdoc(value)
+
+
+def test_the_docstring_names_the_verbs_of_the_issue():
+    for verb in ("open", "split", "train", "load", "predict"):
+        assert verb in (viewfinder.__doc__ or "")
+    assert callable(viewfinder.open)
+    assert callable(viewfinder.Dataset.split)
+    for name in ("history", "model", "evaluate", "report"):
+        assert hasattr(viewfinder.Run, name)
+    assert callable(viewfinder.Classifier.predict)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"'viewfinder' has no attribute 'trian'"):
+        viewfinder.trian  # noqa: B018
+    with pytest.raises(ImportError):
+        from viewfinder import trian  # noqa: F401
+
+
+HEAVY = "keras", "tensorflow", "jax", "torch", "pandas", "matplotlib", "sklearn", "cv2", "PIL"
+
+
+@pytest.mark.parametrize("statement", ["import viewfinder", "import viewfinder; dir(viewfinder)"])
+def test_importing_the_package_loads_nothing_heavy(statement):
+    script = f"{statement}\nimport sys\nprint(*({HEAVY!r} & sys.modules.keys()))"
+    script = script.replace(repr(HEAVY), repr(set(HEAVY)))
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
+
+
+def test_the_building_blocks_load_no_backend():
+    """Whoever feeds another framework with them needs none of ours."""
+    script = (
+        "import viewfinder as vf, sys\n"
+        "vf.open, vf.decode, vf.prepare, vf.open_store, vf.Batches, vf.make_plan, vf.Recipe\n"
+        "print(*({'keras', 'tensorflow', 'jax', 'torch'} & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

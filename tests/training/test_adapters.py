@@ -1,0 +1,203 @@
+"""What Keras sees of Viewfinder's batches, in a plain `model.fit` of the test's own."""
+
+import random
+import time
+
+import keras
+import numpy as np
+import pytest
+
+from viewfinder.augment import make_plan
+from viewfinder.batches import Batches
+from viewfinder.randomness import ids
+from viewfinder.training import BatchDataset
+
+COUNT, SIZE = 23, 5  # the last of five batches is smaller
+
+
+class Numbered:
+    """Pictures of which each is its own number in every pixel."""
+
+    shape = (6, 6, 3)
+
+    def __init__(self, count: int = COUNT, first: int = 0, slow_s: float = 0) -> None:
+        self._pixels = np.broadcast_to(
+            np.arange(first, first + count, dtype=np.uint8)[:, None, None, None],
+            (count, *self.shape),
+        )
+        self._slow_s = slow_s
+
+    def __len__(self) -> int:
+        return len(self._pixels)
+
+    def read(self, positions):
+        time.sleep(self._slow_s)
+        return self._pixels[positions].copy(), np.ones(len(positions), bool)
+
+
+class Watched(keras.Model):
+    """A model that notes what Keras hands it in training and validation, and learns nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trained: list[list[np.ndarray]] = []
+        self.validated: list[list[np.ndarray]] = []
+        self.head = keras.layers.Dense(1)
+
+    def call(self, images):
+        return self.head(keras.ops.cast(images, "float32")[:, 0, 0, :])
+
+    def train_step(self, *given):
+        self.trained.append([np.asarray(one) for one in given[-1] if one is not None])
+        return ({"loss": 0.0}, given[0]) if len(given) == 2 else {"loss": 0.0}  # JAX has a state
+
+    def test_step(self, *given):
+        self.validated.append([np.asarray(one) for one in given[-1] if one is not None])
+        return ({"loss": 0.0}, given[0]) if len(given) == 2 else {"loss": 0.0}
+
+
+def watched_fit(*given, **options) -> Watched:
+    model = Watched()
+    model.compile(optimizer="sgd", loss="mse", run_eagerly=True)
+    model.fit(*given, verbose=0, **options)
+    return model
+
+
+def batches(*, count: int = COUNT, first: int = 0, slow_s: float = 0, **options) -> Batches:
+    pictures = Numbered(count, first, slow_s)
+    names = ids(str(number) for number in range(first, first + count))
+    options = {"batch_size": SIZE, "shuffle": True, "seed": 3} | options
+    return Batches(pictures, np.arange(count) % 2, names, **options)
+
+
+def numbers(steps: list[list[np.ndarray]]) -> list[int]:
+    """Which pictures these steps have seen, in order."""
+    return [int(image[0, 0, 0]) for step in steps for image in step[0]]
+
+
+def test_each_epoch_shows_every_picture_once_in_an_order_of_its_own():
+    seen = numbers(watched_fit(BatchDataset(batches()), epochs=3).trained)
+    epochs = [seen[start : start + COUNT] for start in range(0, 3 * COUNT, COUNT)]
+    assert len(seen) == 3 * COUNT
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(COUNT))
+    assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+    assert seen == numbers(watched_fit(BatchDataset(batches()), epochs=3).trained)
+    assert seen != numbers(watched_fit(BatchDataset(batches(seed=4)), epochs=3).trained)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_keras_sees_the_batches_bit_by_bit(workers):
+    plan = make_plan({"rotation": {"degrees": 30}, "brightness": {"strength": 0.4}})
+    made = batches(plan=plan, workers=workers)
+    steps = watched_fit(BatchDataset(made), epochs=2).trained
+    expected = [made.batch(index, epoch) for epoch in range(2) for index in range(len(made))]
+    assert [len(step[0]) for step in steps] == [5, 5, 5, 5, 3] * 2
+    for (images, labels), batch in zip(steps, expected, strict=True):
+        assert images.dtype == np.uint8
+        np.testing.assert_array_equal(images, batch.images)
+        np.testing.assert_array_equal(labels, batch.labels)
+
+
+def test_labels_stay_with_their_pictures():
+    for images, labels in watched_fit(BatchDataset(batches()), epochs=2).trained:
+        np.testing.assert_array_equal(images[:, 0, 0, 0] % 2, labels)
+
+
+def test_validation_is_whole_in_order_and_apart_in_every_epoch():
+    validation = batches(count=7, first=100, shuffle=False)
+    model = watched_fit(BatchDataset(batches()), epochs=3, validation_data=BatchDataset(validation))
+    assert numbers(model.validated) == list(range(100, 107)) * 3
+    assert set(numbers(model.trained)) == set(range(COUNT))
+
+
+def test_class_weights_reach_the_samples():
+    model = watched_fit(BatchDataset(batches()), epochs=2, class_weight={0: 1.0, 1: 5.0})
+    for _, labels, weights in model.trained:
+        np.testing.assert_array_equal(weights, np.where(labels == 1, 5, 1))
+
+
+def test_a_fit_that_goes_on_sees_the_epochs_that_it_would_have_seen():
+    whole = numbers(watched_fit(BatchDataset(batches()), epochs=4).trained)
+    resumed = watched_fit(BatchDataset(batches(), first_epoch=2), initial_epoch=2, epochs=4)
+    assert numbers(resumed.trained) == whole[2 * COUNT :]
+
+
+def test_a_second_fit_goes_on_with_new_orders():
+    dataset = BatchDataset(batches())
+    whole = numbers(watched_fit(BatchDataset(batches()), epochs=3).trained)
+    first = numbers(watched_fit(dataset, epochs=1).trained)
+    second = numbers(watched_fit(dataset, epochs=2).trained)
+    assert first + second == whole
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_epochs_that_are_cut_short_do_no_harm():
+    """Keras's `steps_per_epoch` ends an epoch while its own thread asks for the next batch."""
+    model = watched_fit(BatchDataset(batches(slow_s=0.01)), epochs=4, steps_per_epoch=2)
+    seen = numbers(model.trained)
+    assert len(set(seen[: 2 * SIZE])) == 2 * SIZE
+    assert len(model.trained) == 2 + 2 + 1 + 2  # Keras's way: a pass of five goes on in the next
+    assert all(image in range(COUNT) for image in seen)
+
+
+def test_evaluate_and_predict_take_it_too():
+    made = batches(shuffle=False)
+    model = Watched()
+    model.compile(optimizer="sgd", loss="mse", run_eagerly=True)
+    model.evaluate(BatchDataset(made), verbose=0)
+    assert numbers(model.validated) == list(range(COUNT))
+    answers = model.predict(BatchDataset(made), verbose=0)
+    assert answers.shape == (COUNT, 1)
+    kernel = np.asarray(model.head.kernel)
+    expected = np.repeat(np.arange(COUNT)[:, None], 3, axis=1) @ kernel
+    np.testing.assert_allclose(answers, expected, rtol=1e-5)
+
+
+def test_batches_are_prepared_ahead_while_keras_computes():
+    class Busy(Watched):
+        def train_step(self, *given):
+            time.sleep(0.02)
+            return super().train_step(*given)
+
+    def seconds(workers: int) -> float:
+        model = Busy()
+        model.compile(optimizer="sgd", loss="mse", run_eagerly=True)
+        model.fit(BatchDataset(batches(count=10)), verbose=0)
+        dataset = BatchDataset(batches(count=100, slow_s=0.02, workers=workers))
+        began = time.perf_counter()
+        model.fit(dataset, verbose=0)
+        return time.perf_counter() - began
+
+    # Twenty pairs of 20 ms of reading and 20 ms of computing, side by side.
+    assert seconds(workers=2) < 20 * (0.02 + 0.02)
+
+
+def test_keras_own_shuffling_changes_nothing():
+    plain = numbers(watched_fit(BatchDataset(batches()), epochs=2, shuffle=False).trained)
+    random.seed(5)
+    assert numbers(watched_fit(BatchDataset(batches()), epochs=2, shuffle=True).trained) == plain
+
+
+def test_single_batches_can_be_looked_at_outside_of_a_fit():
+    made = batches()
+    dataset = BatchDataset(made, first_epoch=3)
+    for index in (4, 0, 2):
+        images, labels = dataset[index]
+        np.testing.assert_array_equal(images, made.batch(index, 3).images)
+        np.testing.assert_array_equal(labels, made.batch(index, 3).labels)
+
+
+def test_an_error_of_the_pictures_ends_the_fit():
+    class Broken(Numbered):
+        def read(self, positions):  # noqa: ARG002
+            raise OSError("the disk is gone")
+
+    made = Batches(Broken(), np.zeros(COUNT, int), ids(map(str, range(COUNT))), batch_size=SIZE)
+    with pytest.raises(Exception, match="the disk is gone"):
+        watched_fit(BatchDataset(made))
+
+
+def test_its_length_is_the_batches():
+    assert BatchDataset(batches()).num_batches == 5
+    assert BatchDataset(batches(drop_last=True)).num_batches == 4
