@@ -80,15 +80,27 @@ def test_ctrl_c_in_the_middle_of_an_epoch(digits, tmp_path, monkeypatch, backend
     assert "Report: runs/digits/report.html" in done.stdout
 
 
+@pytest.fixture(scope="module")
+def many(digits, tmp_path_factory):
+    """The digits' pictures a hundred times: one by one, an epoch of 12,000 steps."""
+    root = tmp_path_factory.mktemp("data") / "many"
+    for picture in digits.rglob("*.png"):
+        place = root / picture.parent.relative_to(digits)
+        place.mkdir(parents=True, exist_ok=True)
+        for number in range(100):
+            os.link(picture, place / f"{picture.stem}-{number}.png")
+    return root
+
+
 @pytest.mark.parametrize("wait_s", [0.3, 1.0, 2.5])
-def test_ctrl_c_before_the_first_epoch_has_ended(digits, tmp_path, wait_s):
-    run = tmp_path / "runs/digits"
-    words = ["train", digits, *LONG, "--image-size", "512", "--batch-size", "1"]
+def test_ctrl_c_before_the_first_epoch_has_ended(many, tmp_path, wait_s):
+    run = tmp_path / "runs/many"
+    words = ["train", many, *LONG, "--image-size", "64", "--batch-size", "1"]
     done = interrupted_when((run / "skipped.csv").exists, *words, cwd=tmp_path, wait_s=wait_s)
     assert done.returncode == 130, done.stderr
     assert "Traceback" not in done.stderr
     assert not (run / "history.csv").exists()
-    assert_usable(run, 512)
+    assert_usable(run, 64)
 
 
 def test_ctrl_c_while_pictures_are_read(tmp_path, own_cache):
