@@ -1,51 +1,25 @@
-"""The `Run`: a folder with everything that one training left, readable on its own.
-
-recipe.yaml          everything the run depended on, apart from the pictures
-data.parquet         a row a picture: where, label, split, status, size, content hash
-skipped.csv          what was found and not used, and why
-labels.json          the classes in the model's order, and the preprocessing
-best.keras           the model of the best epoch        last.keras   of the last one
-history.csv          a row an epoch
-metrics.json         accuracy, loss and per-class figures of each split
-predictions.parquet  a row an answer
-environment.json     versions, backend, machine, where the data was
-timing.json          how long things took
-plots/, report.html  for people
-"""
+"""The files of a run: where they are, how they are written, and what each reads as."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 import yaml
-from numpy.typing import NDArray
 
-from viewfinder.classifier import Classifier, Picture, Prediction, load
-from viewfinder.data.dataset import SPLITS, Dataset
-from viewfinder.data.decode import decode
-from viewfinder.data.sources import from_record
-from viewfinder.data.store import open_store
-from viewfinder.errors import OutputError, RejectedPicture, RunError
+from viewfinder.classifier import Classifier
+from viewfinder.data.dataset import Dataset
+from viewfinder.errors import OutputError, RunError
 from viewfinder.files import write_json, write_text, written_whole
-from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
-from viewfinder.results.answers import answer
-from viewfinder.results.evaluate import score
-from viewfinder.results.report import ReportMaterial, write_report
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True)
-class Run:
-    """One training, as its folder holds it.
+class RunFiles:
+    """A run's folder, file by file.
 
     Args:
         folder: A folder that `viewfinder train` has written.
@@ -54,7 +28,7 @@ class Run:
     folder: Path
 
     @classmethod
-    def create(cls, output: Path, name: str) -> "Run":
+    def create(cls, output: Path, name: str) -> Self:
         """A new, empty run; a number is added to a name that is taken.
 
         Raises:
@@ -77,7 +51,7 @@ class Run:
         raise OutputError(f"Cannot make a run's folder in {output}.", expected="a folder")
 
     @classmethod
-    def open(cls, folder: str | Path) -> "Run":
+    def open(cls, folder: str | Path) -> Self:
         """A run that has been written before.
 
         Raises:
@@ -149,109 +123,6 @@ class Run:
         """A row an answer: locator, split, label, predicted, confidence, probabilities."""
         return self._table("predictions.parquet")
 
-    @cached_property
-    def classifier(self) -> Classifier:
-        """The best model with its labels and preprocessing."""
-        return load(self.folder)
-
-    @property
-    def model(self) -> "keras.Model":
-        """The best model, a plain `keras.Model`."""
-        return self.classifier.model
-
-    @property
-    def dataset(self) -> Dataset:
-        """The pictures that were used, as the run split them."""
-        source = from_record(self.environment["data"]["source"])
-        everything = Dataset(source, self.data, self.classifier.classes)
-        return everything.where(everything.table["status"] == "ok")
-
-    def predict(
-        self, pictures: Iterable[Picture] | Picture, *, progress: Progress | None = None
-    ) -> list[Prediction]:
-        """Answer for any pictures: see :meth:`Classifier.predict`."""
-        return self.classifier.predict(pictures, progress=progress)
-
-    def evaluate(
-        self,
-        splits: Iterable[str] = SPLITS,
-        *,
-        store_budget: int | None = None,
-        progress: Progress | None = None,
-    ) -> dict[str, Any]:
-        """Score the best model on the run's splits; writes `metrics.json` and the predictions.
-
-        Every picture is seen as `predict` would see it, without augmentation. Pictures that have
-        gone or changed since the training are named in a line on stderr.
-
-        Args:
-            splits: Which of them.
-            store_budget: The most bytes of pixels to keep on disk; see
-                :func:`viewfinder.data.store.open_store`.
-            progress: Shows how far it is.
-
-        Returns:
-            The content of `metrics.json`.
-
-        Raises:
-            DataError: The pictures are not where they were.
-            RunError: The run has none of these splits.
-        """
-        progress = progress or Progress(0)
-        dataset = self.dataset
-        preprocessing = self.classifier.preprocessing
-        store = open_store(dataset, preprocessing, budget=store_budget, progress=progress)
-        seen = store.describe(dataset)
-        _say_what_has_changed(dataset, seen, progress)
-        dataset = seen.where(seen.table["status"] == "ok")
-        if not len(dataset):
-            raise RunError("The run's pictures are gone.", expected=f"pictures in {dataset.source}")
-        wanted = set(splits)
-        asked = [split for split in dataset.split_sizes() if split in wanted]
-        if not asked:
-            raise RunError(
-                "The run has none of these splits.",
-                expected=f"some of: {', '.join(dataset.split_sizes())}",
-                received=", ".join(sorted(wanted)) or "none",
-            )
-        tables = []
-        for split in asked:
-            part = dataset.only(split)
-            tables.append(answer(self.classifier, part, store.pictures(part), progress))
-        return self._write_metrics(pd.concat(tables, ignore_index=True))
-
-    def report(self) -> Path:
-        """Write the plots and `report.html` again, from what is in the folder."""
-        environment = self.environment
-        timing = self.timing
-        source = from_record(environment["data"]["source"])
-
-        def picture(locator: str) -> NDArray[np.uint8] | None:
-            try:
-                data = source.read(locator)
-                return decode(data, at_least=(256, 256)).pixels if isinstance(data, bytes) else data
-            except RejectedPicture:
-                return None
-
-        material = ReportMaterial(
-            name=self.name,
-            created=_in_words(environment["created"]),
-            recipe=self.recipe.model_dump(mode="json"),
-            environment=environment,
-            timing=timing,
-            metrics=self.metrics,
-            history=self.history,
-            data=self.data,
-            predictions=self.predictions,
-            classes=self.classifier.classes,
-            model_summary=_summary(self.model),
-            interrupted=timing["interrupted"],
-            steered_by="validation",
-            picture=picture,
-            passed_over=self._passed_over(),
-        )
-        return write_report(material, self.folder)
-
     def write_start(
         self,
         recipe: Recipe,
@@ -276,23 +147,16 @@ class Run:
         """Write how long the training took, and whether it was interrupted."""
         write_json(self.folder / "timing.json", {"schema": 1, **timing})
 
-    def _passed_over(self) -> list[tuple[str, str]]:
+    def write_predictions(self, predictions: pd.DataFrame) -> None:
+        """Write the table of the answers."""
+        with written_whole(self.folder / "predictions.parquet") as temporary:
+            predictions.to_parquet(temporary, index=False)
+
+    def passed_over(self) -> list[tuple[str, str]]:
         """What was found beside the pictures: everything in `skipped.csv` that has no row."""
         skipped = pd.read_csv(self.folder / "skipped.csv", keep_default_na=False)
         beside = skipped[~skipped["path"].isin(self.data["locator"])]
         return list(zip(beside["path"], beside["reason"], strict=True))
-
-    def _write_metrics(self, predictions: pd.DataFrame) -> dict[str, Any]:
-        with written_whole(self.folder / "predictions.parquet") as temporary:
-            predictions.to_parquet(temporary, index=False)
-        classes = self.classifier.classes
-        metrics: dict[str, Any] = {"schema": 1, "best_epoch": best_epoch(self.history)}
-        for split, rows in predictions.groupby("split", sort=False):
-            labels = pd.Index(classes).get_indexer(pd.Index(rows["label"]))
-            scores = score(labels, np.stack(list(rows["probabilities"])), classes)
-            metrics[str(split)] = scores.to_json()
-        write_json(self.folder / "metrics.json", metrics)
-        return metrics
 
     def _text(self, name: str) -> str:
         try:
@@ -336,25 +200,6 @@ def plain_name(name: str) -> str:
             remedy="--output says in which folder the run is written",
         )
     return name
-
-
-def _summary(model: "keras.Model") -> str:
-    from viewfinder.models import model_summary  # imports Keras
-
-    return model_summary(model)
-
-
-def _say_what_has_changed(trained: Dataset, today: Dataset, progress: Progress) -> None:
-    gone = today.table["status"] != "ok"
-    changed = ~gone & (today.table["content"] != trained.table["content"])
-    for rows, what in ((gone, "cannot be read any more"), (changed, "have changed")):
-        if rows.any():
-            progress.say(f"Since the training, {rows.sum():,} pictures {what}.", style="yellow")
-
-
-def _in_words(iso: str) -> str:
-    moment = datetime.fromisoformat(iso)
-    return f"{moment.day} {moment:%B %Y, %H:%M}"
 
 
 def best_epoch(history: pd.DataFrame) -> int | None:

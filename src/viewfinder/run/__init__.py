@@ -1,0 +1,19 @@
+"""The `Run`: a folder with everything that one training left, readable on its own.
+
+recipe.yaml          everything the run depended on, apart from the pictures
+data.parquet         a row a picture: where, label, split, status, size, content hash
+skipped.csv          what was found and not used, and why
+labels.json          the classes in the model's order, and the preprocessing
+best.keras           the model of the best epoch        last.keras   of the last one
+history.csv          a row an epoch
+metrics.json         accuracy, loss and per-class figures of each split
+predictions.parquet  a row an answer
+environment.json     versions, backend, machine, where the data was
+timing.json          how long things took
+plots/, report.html  for people
+"""
+
+from viewfinder.run.files import RunFiles, best_epoch, plain_name, skipped_table
+from viewfinder.run.run import Run
+
+__all__ = ["Run", "RunFiles", "best_epoch", "plain_name", "skipped_table"]

@@ -1,0 +1,170 @@
+"""What a run can do once it is written: answer, be judged, and be reported."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from viewfinder.classifier import Classifier, Picture, Prediction, load
+from viewfinder.data.dataset import SPLITS, Dataset
+from viewfinder.data.decode import decode
+from viewfinder.data.sources import from_record
+from viewfinder.data.store import open_store
+from viewfinder.errors import RejectedPicture, RunError
+from viewfinder.files import write_json
+from viewfinder.progress import Progress
+from viewfinder.results.answers import answer
+from viewfinder.results.evaluate import score
+from viewfinder.results.report import ReportMaterial, write_report
+from viewfinder.run.files import RunFiles, best_epoch
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True)
+class Run(RunFiles):
+    """One training, as its folder holds it.
+
+    Args:
+        folder: A folder that `viewfinder train` has written.
+    """
+
+    @cached_property
+    def classifier(self) -> Classifier:
+        """The best model with its labels and preprocessing."""
+        return load(self.folder)
+
+    @property
+    def model(self) -> "keras.Model":
+        """The best model, a plain `keras.Model`."""
+        return self.classifier.model
+
+    @property
+    def dataset(self) -> Dataset:
+        """The pictures that were used, as the run split them."""
+        source = from_record(self.environment["data"]["source"])
+        everything = Dataset(source, self.data, self.classifier.classes)
+        return everything.where(everything.table["status"] == "ok")
+
+    def predict(
+        self, pictures: Iterable[Picture] | Picture, *, progress: Progress | None = None
+    ) -> list[Prediction]:
+        """Answer for any pictures: see :meth:`Classifier.predict`."""
+        return self.classifier.predict(pictures, progress=progress)
+
+    def evaluate(
+        self,
+        splits: Iterable[str] = SPLITS,
+        *,
+        store_budget: int | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """Score the best model on the run's splits; writes `metrics.json` and the predictions.
+
+        Every picture is seen as `predict` would see it, without augmentation. Pictures that have
+        gone or changed since the training are named in a line on stderr.
+
+        Args:
+            splits: Which of them.
+            store_budget: The most bytes of pixels to keep on disk; see
+                :func:`viewfinder.data.store.open_store`.
+            progress: Shows how far it is.
+
+        Returns:
+            The content of `metrics.json`.
+
+        Raises:
+            DataError: The pictures are not where they were.
+            RunError: The run has none of these splits.
+        """
+        progress = progress or Progress(0)
+        dataset = self.dataset
+        preprocessing = self.classifier.preprocessing
+        store = open_store(dataset, preprocessing, budget=store_budget, progress=progress)
+        seen = store.describe(dataset)
+        _say_what_has_changed(dataset, seen, progress)
+        dataset = seen.where(seen.table["status"] == "ok")
+        if not len(dataset):
+            raise RunError("The run's pictures are gone.", expected=f"pictures in {dataset.source}")
+        wanted = set(splits)
+        asked = [split for split in dataset.split_sizes() if split in wanted]
+        if not asked:
+            raise RunError(
+                "The run has none of these splits.",
+                expected=f"some of: {', '.join(dataset.split_sizes())}",
+                received=", ".join(sorted(wanted)) or "none",
+            )
+        tables = []
+        for split in asked:
+            part = dataset.only(split)
+            tables.append(answer(self.classifier, part, store.pictures(part), progress))
+        return self._write_metrics(pd.concat(tables, ignore_index=True))
+
+    def report(self) -> Path:
+        """Write the plots and `report.html` again, from what is in the folder."""
+        environment = self.environment
+        timing = self.timing
+        source = from_record(environment["data"]["source"])
+
+        def picture(locator: str) -> NDArray[np.uint8] | None:
+            try:
+                data = source.read(locator)
+                return decode(data, at_least=(256, 256)).pixels if isinstance(data, bytes) else data
+            except RejectedPicture:
+                return None
+
+        material = ReportMaterial(
+            name=self.name,
+            created=_in_words(environment["created"]),
+            recipe=self.recipe.model_dump(mode="json"),
+            environment=environment,
+            timing=timing,
+            metrics=self.metrics,
+            history=self.history,
+            data=self.data,
+            predictions=self.predictions,
+            classes=self.classifier.classes,
+            model_summary=_summary(self.model),
+            interrupted=timing["interrupted"],
+            steered_by="validation",
+            picture=picture,
+            passed_over=self.passed_over(),
+        )
+        return write_report(material, self.folder)
+
+    def _write_metrics(self, predictions: pd.DataFrame) -> dict[str, Any]:
+        self.write_predictions(predictions)
+        classes = self.classifier.classes
+        metrics: dict[str, Any] = {"schema": 1, "best_epoch": best_epoch(self.history)}
+        for split, rows in predictions.groupby("split", sort=False):
+            labels = pd.Index(classes).get_indexer(pd.Index(rows["label"]))
+            scores = score(labels, np.stack(list(rows["probabilities"])), classes)
+            metrics[str(split)] = scores.to_json()
+        write_json(self.folder / "metrics.json", metrics)
+        return metrics
+
+
+def _summary(model: "keras.Model") -> str:
+    from viewfinder.models import model_summary  # imports Keras
+
+    return model_summary(model)
+
+
+def _say_what_has_changed(trained: Dataset, today: Dataset, progress: Progress) -> None:
+    gone = today.table["status"] != "ok"
+    changed = ~gone & (today.table["content"] != trained.table["content"])
+    for rows, what in ((gone, "cannot be read any more"), (changed, "have changed")):
+        if rows.any():
+            progress.say(f"Since the training, {rows.sum():,} pictures {what}.", style="yellow")
+
+
+def _in_words(iso: str) -> str:
+    moment = datetime.fromisoformat(iso)
+    return f"{moment.day} {moment:%B %Y, %H:%M}"
