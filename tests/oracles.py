@@ -141,22 +141,26 @@ def _turn_hue(rgb: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def slow_resize_axis(values: np.ndarray, size: int) -> np.ndarray:
-    """Resize the first axis: averages over what each cell covers if it shrinks, else linear.
+    """Resize the first axis.
 
-    Each new cell is a weighted sum of the old ones, and the weights are written out as a matrix.
+    A cell is the average over what it covers if the axis shrinks to less than half, of two points
+    in it (a quarter from each end) if it shrinks less, and its middle if it grows; a point is
+    interpolated linearly. Each new cell is a weighted sum of the old ones, and the weights are
+    written out as a matrix.
     """
     old = len(values)
     weights = np.zeros((size, old))
     for cell in range(size):
         start, stop = cell * old / size, (cell + 1) * old / size
-        if size < old:
+        if 2 * size < old:
             for source in range(old):
                 weights[cell, source] = max(0.0, min(stop, source + 1) - max(start, source))
         else:
-            centre = min(max((start + stop) / 2 - 0.5, 0), old - 1)
-            below = int(centre)
-            weights[cell, below] += 1 - (centre - below)
-            weights[cell, min(below + 1, old - 1)] += centre - below
+            for share in (0.25, 0.75) if size < old else (0.5,):
+                point = min(max(start + share * (stop - start) - 0.5, 0), old - 1)
+                below = int(point)
+                weights[cell, below] += 1 - (point - below)
+                weights[cell, min(below + 1, old - 1)] += point - below
     weights /= weights.sum(axis=1, keepdims=True)
     return np.tensordot(weights, values, axes=1)
 

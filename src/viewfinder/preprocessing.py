@@ -15,7 +15,7 @@ Color = Literal["rgb", "gray"]
 ResizePolicy = Literal["stretch", "crop", "pad"]
 
 # Raised whenever `data/decode.py` or `data/resize.py` changes the pixels it gives.
-PIXELS_VERSION = 1
+PIXELS_VERSION = 2
 
 
 class Preprocessing(BaseModel):

@@ -12,14 +12,15 @@ The numbers come from hashing the address with the finaliser of SplitMix64 (Stee
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 Ids = NDArray[np.uint64]
 
-_GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_GOLDEN_GAMMA = 0x9E3779B97F4A7C15
+_FACTORS = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+_LOW_64_BITS = 0xFFFFFFFFFFFFFFFF
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,13 @@ class Randomness:
             examples: The examples' ids, uint64, shape `(n,)`.
             draws: How many numbers each example gets.
         """
-        address = _mix(np.uint64(self.seed & 0xFFFFFFFFFFFFFFFF))
-        address = _mix(address ^ ids([operation])[0])
-        address = _mix(address ^ np.uint64(epoch & 0xFFFFFFFFFFFFFFFF))
-        per_example = _mix(address ^ np.asarray(examples, np.uint64))[:, None]
+        address = _mixed(self.seed & _LOW_64_BITS)
+        address = _mixed(address ^ int(ids([operation])[0]))
+        address = _mixed(address ^ (epoch & _LOW_64_BITS))
         with np.errstate(over="ignore"):
-            steps = np.arange(1, draws + 1, dtype=np.uint64) * _GOLDEN_GAMMA
-            return cast(Ids, _mix(per_example + steps))
+            per_example = _mixed_all(np.uint64(address) ^ np.asarray(examples, np.uint64))
+            steps = np.arange(1, draws + 1, dtype=np.uint64) * np.uint64(_GOLDEN_GAMMA)
+            return _mixed_all(per_example[:, None] + steps)
 
     def uniform(
         self, operation: str, *, epoch: int, examples: Ids, draws: int = 1
@@ -74,10 +75,17 @@ def ids(names: Iterable[str]) -> Ids:
     return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 
-def _mix(z: Any) -> Any:
+def _mixed(z: int) -> int:
     """SplitMix64's finaliser: a bijection of 64-bit integers in which each bit moves all others."""
-    with np.errstate(over="ignore"):
-        z = z + _GOLDEN_GAMMA
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return z ^ (z >> np.uint64(31))
+    z = (z + _GOLDEN_GAMMA) & _LOW_64_BITS
+    z = (z ^ (z >> 30)) * _FACTORS[0] & _LOW_64_BITS
+    z = (z ^ (z >> 27)) * _FACTORS[1] & _LOW_64_BITS
+    return z ^ (z >> 31)
+
+
+def _mixed_all(z: Ids) -> Ids:
+    """The same for every integer of an array; overflow is what makes it 64 bits."""
+    z = z + np.uint64(_GOLDEN_GAMMA)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(_FACTORS[0])
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(_FACTORS[1])
+    return z ^ (z >> np.uint64(31))

@@ -2,6 +2,11 @@
 
 A side that shrinks is averaged over the area that each new pixel covers, so that nothing aliases;
 a side that grows is interpolated linearly. Each side goes its own way.
+
+Where a side shrinks to no less than half, the average is that of two samples, each interpolated
+linearly, at a quarter and three quarters of the new pixel: OpenCV's exact average over parts of
+pixels takes longer than decoding a photo does, and this a third of it. In photos the two are half
+a level apart.
 """
 
 import cv2
@@ -38,8 +43,16 @@ def resize(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
 def _stretch(pixels: Pixels, size: Size) -> Pixels:
     """Fit both sides: first those that shrink, then those that grow."""
     height, width = pixels.shape[:2]
-    pixels = _resample(pixels, (min(height, size[0]), min(width, size[1])), cv2.INTER_AREA)
+    smaller = min(height, size[0]), min(width, size[1])
+    sampled = _samples(height, smaller[0]), _samples(width, smaller[1])
+    pixels = _resample(pixels, sampled, cv2.INTER_LINEAR)
+    pixels = _resample(pixels, smaller, cv2.INTER_AREA)
     return _resample(pixels, size, cv2.INTER_LINEAR)
+
+
+def _samples(old: int, new: int) -> int:
+    """How many samples of a side its average is taken of."""
+    return 2 * new if new < old <= 2 * new else old
 
 
 def _resample(pixels: Pixels, size: Size, interpolation: int) -> Pixels:
