@@ -49,14 +49,7 @@ def prepare(
             allow_truncated=allow_truncated,
             limits=limits,
         )
-    return Decoded(
-        resize(picture.pixels, preprocessing),
-        picture.format,
-        picture.width,
-        picture.height,
-        picture.orientation,
-        picture.notes,
-    )
+    return picture._replace(pixels=resize(picture.pixels, preprocessing))
 
 
 def _from_array(array: NDArray[np.uint8], preprocessing: Preprocessing) -> Decoded:

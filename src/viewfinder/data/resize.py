@@ -9,6 +9,8 @@ pixels takes longer than decoding a photo does, and this a third of it. In photo
 a level apart.
 """
 
+from typing import cast
+
 import cv2
 import numpy as np
 
@@ -58,11 +60,9 @@ def _samples(old: int, new: int) -> int:
 def _resample(pixels: Pixels, size: Size, interpolation: int) -> Pixels:
     if pixels.shape[:2] == size:
         return pixels
-    resampled: Pixels = np.asarray(
-        cv2.resize(pixels, (size[1], size[0]), interpolation=interpolation), np.uint8
-    )
+    resampled = cv2.resize(pixels, (size[1], size[0]), interpolation=interpolation)
     # OpenCV drops the axis of a single channel.
-    return resampled.reshape(*size, pixels.shape[2])
+    return cast(Pixels, resampled if resampled.ndim == 3 else resampled[:, :, None])
 
 
 def _centre_of_shape(pixels: Pixels, size: Size) -> Pixels:

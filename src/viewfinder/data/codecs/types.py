@@ -64,8 +64,7 @@ class Wanted(NamedTuple):
     limits: Limits
 
 
-@dataclass(frozen=True)
-class Decoded:
+class Decoded(NamedTuple):
     """An upright picture.
 
     Attributes:
