@@ -4,9 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from viewfinder.run import Run
+
+# How long an example takes is the machine's affair, and machines are shared.
+settings.register_profile("viewfinder", deadline=None)
+settings.load_profile("viewfinder")
 
 
 @pytest.fixture(autouse=True)

@@ -77,7 +77,7 @@ def sha(batches: Batches, epochs: int = 2) -> str:
 
 
 class TestContents:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         count=st.integers(0, 40),
         batch_size=st.integers(1, 45),

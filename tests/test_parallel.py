@@ -31,7 +31,7 @@ def test_this_process_may_use_a_core() -> None:
     assert cores() >= 1
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.integers()), st.integers(0, 4), st.integers(0, 20))
 def test_it_gives_what_map_gives(items: list[int], workers: int, ahead: int) -> None:
     assert list(map_ahead(str, iter(items), workers=workers, ahead=ahead)) == list(map(str, items))

@@ -97,7 +97,7 @@ CASES = [
 ]  # fmt: skip
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind.name)
-quick = settings(max_examples=25, deadline=None)
+quick = settings(max_examples=25)
 
 
 @st.composite

@@ -333,9 +333,7 @@ class TestHostile:
                 open_dataset(path)
 
     @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
-    @settings(
-        suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
-    )
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
     @given(data=st.data())
     def test_any_damage_gives_pictures_or_one_error(
         self, tmp_path: Path, kind: str, data: st.DataObject

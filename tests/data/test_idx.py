@@ -144,7 +144,7 @@ class TestDamage:
         with pytest.raises(DataError, match="Cannot read"):
             read_idx(tmp_path / "x")
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.data())
     def test_any_damage_gives_an_array_or_one_error(
         self, tmp_path: Path, data: st.DataObject

@@ -197,7 +197,7 @@ class TestNumbers:
         assert labels(dataset) == [str(label) for label in digits.target[:200]]
         assert any("brightest level is 16 of 255" in note for note in dataset.notes)
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         arrays(np.uint8, st.tuples(st.integers(2, 5), st.sampled_from([16, 48, 49]))),
         st.booleans(),

@@ -425,7 +425,7 @@ def test_an_admitted_name_stays_inside(name: str) -> None:
 
 
 @given(st.lists(st.tuples(NAMES, st.binary(max_size=20)), max_size=6), st.sampled_from("zt"))
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_the_names_all_comes_out_or_nothing(
     members: list[tuple[str, bytes]], kind: str
 ) -> None:
@@ -447,7 +447,7 @@ def test_whatever_the_names_all_comes_out_or_nothing(
 
 
 @given(st.data(), st.sampled_from(["zip", "tar", "tar.gz"]))
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_damage_is_refused_or_harmless(data: st.DataObject, kind: str) -> None:
     """Whatever bytes are changed: an error of ours or an unpacked folder, and nothing else."""
     with tempfile.TemporaryDirectory() as name:

@@ -1,6 +1,7 @@
 """What Keras sees of Viewfinder's batches, in a plain `model.fit` of the test's own."""
 
 import random
+import threading
 import time
 
 import keras
@@ -155,22 +156,29 @@ def test_evaluate_and_predict_take_it_too():
 
 
 def test_batches_are_prepared_ahead_while_keras_computes():
-    class Busy(Watched):
+    class Counted(Numbered):
+        reads = threading.Semaphore(0)
+
+        def read(self, positions):
+            if threading.current_thread().name.startswith("viewfinder"):
+                self.reads.release()
+            return super().read(positions)
+
+    class Waiting(Watched):
+        """Its first step waits until two batches are read, and every further one for one more."""
+
         def train_step(self, *given):
-            time.sleep(0.02)
+            first = not self.trained
+            for _ in range(2 if first else 1):
+                assert len(self.trained) >= 19 or Counted.reads.acquire(timeout=30)
             return super().train_step(*given)
 
-    def seconds(workers: int) -> float:
-        model = Busy()
-        model.compile(optimizer="sgd", loss="mse", run_eagerly=True)
-        model.fit(BatchDataset(batches(count=10)), verbose=0)
-        dataset = BatchDataset(batches(count=100, slow_s=0.02, workers=workers))
-        began = time.perf_counter()
-        model.fit(dataset, verbose=0)
-        return time.perf_counter() - began
-
-    # Twenty pairs of 20 ms of reading and 20 ms of computing, side by side.
-    assert seconds(workers=2) < 20 * (0.02 + 0.02)
+    model = Waiting()
+    model.compile(optimizer="sgd", loss="mse", run_eagerly=True)
+    names = ids(map(str, range(100)))
+    made = Batches(Counted(100), np.zeros(100, int), names, batch_size=SIZE, workers=2)
+    model.fit(BatchDataset(made), verbose=0)
+    assert len(model.trained) == 20
 
 
 def test_keras_own_shuffling_changes_nothing():
