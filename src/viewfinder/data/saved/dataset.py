@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pandas as pd
 from filelock import FileLock, Timeout
+from pandas.api.types import infer_dtype
 
 from viewfinder.data.dataset import Dataset, PassedOver, sorted_classes
 from viewfinder.data.saved import header as headers
@@ -143,10 +144,12 @@ class SavedDataset:
                 )
             after = replay(state, [changes])
             headers.check_state(self.folder, self.header, after)
-            named = pd.Index(changes["locator"])
-            if not named.isin(after["locator"]).all():
-                lost = named[~named.isin(after["locator"])][0]
-                raise UsageError("A change would leave a picture without a label.", received=lost)
+            lost = pd.Index(after["locator"]).get_indexer(pd.Index(changes["locator"])) < 0
+            if lost.any():
+                raise UsageError(
+                    "A change would leave a picture without a label.",
+                    received=changes["locator"][lost].iloc[0],
+                )
             entry = self._entry(entries, verb, why, options=dict(options or {}))
             return write_entry(self._journal, entry, changes)
 
@@ -257,7 +260,7 @@ def _check_shape(changes: pd.DataFrame) -> None:
         raise UsageError("Changes lack a column.", expected=", ".join(COLUMNS), received=missing[0])
     if not len(changes):
         raise UsageError("There is nothing to change.")
-    if not all(isinstance(cell, str) for name in COLUMNS for cell in changes[name].unique()):
+    if any(infer_dtype(changes[name], skipna=False) != "string" for name in COLUMNS):
         raise UsageError("Changes are text.", expected=", ".join(COLUMNS))
     if changes.duplicated(["locator", "column"]).any():
         raise UsageError("A cell is changed twice.", expected="each locator and column once")
