@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,13 +16,22 @@ from pandas.api.types import infer_dtype
 
 from viewfinder.data.dataset import Dataset, PassedOver, sorted_classes
 from viewfinder.data.saved import header as headers
-from viewfinder.data.saved.journal import Entry, read_changes, read_entries, undoable, write_entry
-from viewfinder.data.saved.replay import COLUMNS, QUARANTINE, before, replay, standing
+from viewfinder.data.saved.journal import (
+    COLUMNS,
+    NOTE,
+    Decision,
+    Entry,
+    read_changes,
+    read_entries,
+    undoable,
+    write_entry,
+)
+from viewfinder.data.saved.replay import QUARANTINE, before, replay, standing
 from viewfinder.data.source import Source
 from viewfinder.data.sources.saved import SavedSource
 from viewfinder.errors import DataError, OutputError, UsageError
 
-_LOCK_WAIT_S = 60
+_LOCK, _LOCK_WAIT_S = ".lock", 60
 # What the source tells and no decision may change.
 _FIXED = ("locator",)
 
@@ -94,7 +103,7 @@ class SavedDataset:
         return self._replayed(self.entries)
 
     def changes(self, entry: Entry) -> pd.DataFrame:
-        """What an entry changed: the columns `locator`, `column`, `before` and `after`."""
+        """What an entry changed: `locator`, `column`, `before`, `after` and perhaps `note`."""
         return read_changes(self._journal, entry)
 
     def dataset(self) -> Dataset:
@@ -125,7 +134,8 @@ class SavedDataset:
             verb: What was done: `quarantine`, `relabel`, `keep-one`, `split` …
             why: The reason, in words.
             changes: The columns `locator`, `column`, `before` and `after`, all text; a cell once.
-                See :func:`viewfinder.data.saved.changes`.
+                Perhaps also `note`: something on each, for people. See
+                :func:`viewfinder.data.saved.changes`.
             options: What it was done with, for JSON.
 
         Raises:
@@ -207,7 +217,7 @@ class SavedDataset:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        lock = FileLock(self.folder / ".lock")
+        lock = FileLock(self.folder / _LOCK)
         try:
             lock.acquire(timeout=_LOCK_WAIT_S)
         except Timeout as error:
@@ -222,14 +232,21 @@ class SavedDataset:
             lock.release()
 
 
-def create(folder: Path, dataset: Dataset, *, settings: Mapping[str, Any]) -> SavedDataset:
-    """Save a dataset as a new folder, with an empty journal. Pictures are neither copied nor moved.
+def create(
+    folder: Path,
+    dataset: Dataset,
+    *,
+    settings: Mapping[str, Any],
+    decisions: Iterable[Decision] = (),
+) -> SavedDataset:
+    """Save a dataset as a new folder with a journal. Pictures are neither copied nor moved.
 
     Args:
         folder: Where: `NAME.dataset`. It appears when it is complete.
         dataset: The dataset. One that was saved before is saved as it is now; the new one does not
             depend on the old one's folder.
         settings: What it was made with, for JSON.
+        decisions: The first entries of its journal.
 
     Raises:
         OutputError: The folder exists already, or cannot be written.
@@ -244,6 +261,10 @@ def create(folder: Path, dataset: Dataset, *, settings: Mapping[str, Any]) -> Sa
         temporary.mkdir(parents=True)
         headers.write_header(temporary, folder, dataset, settings)
         (temporary / "journal").mkdir()
+        begun = SavedDataset.open(temporary)
+        for one in decisions:
+            begun.append(one.verb, one.why, one.changes, one.options)
+        (temporary / _LOCK).unlink(missing_ok=True)
         temporary.rename(folder)
     except OSError as error:
         raise OutputError(
@@ -260,7 +281,8 @@ def _check_shape(changes: pd.DataFrame) -> None:
         raise UsageError("Changes lack a column.", expected=", ".join(COLUMNS), received=missing[0])
     if not len(changes):
         raise UsageError("There is nothing to change.")
-    if any(infer_dtype(changes[name], skipna=False) != "string" for name in COLUMNS):
+    texts = [*COLUMNS, *([NOTE] if NOTE in changes else [])]
+    if any(infer_dtype(changes[name], skipna=False) != "string" for name in texts):
         raise UsageError("Changes are text.", expected=", ".join(COLUMNS))
     if changes.duplicated(["locator", "column"]).any():
         raise UsageError("A cell is changed twice.", expected="each locator and column once")

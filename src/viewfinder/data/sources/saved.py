@@ -41,6 +41,10 @@ class SavedSource(Source):
         """The original's stamp."""
         return self.inner.stamp(locator)
 
+    def file_of(self, locator: str) -> Path | None:
+        """The original file."""
+        return self.inner.file_of(locator)
+
     def record(self) -> dict[str, Any]:
         """Kind, absolute path of the saved dataset, and the original's own record."""
         path = str(self.folder.resolve())
