@@ -147,6 +147,7 @@ class SavedDataset:
             OutputError: The folder cannot be written.
         """
         _check_shape(changes)
+        changes = changes.reset_index(drop=True)
         with self._locked():
             entries = self.entries
             state = self._replayed(entries)
