@@ -1,8 +1,9 @@
 """The `Dataset`: a table with a row for each picture, and the source that holds the bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from viewfinder.data.source import Source
 from viewfinder.errors import DataError, nearest
 from viewfinder.randomness import Ids, ids
+
+if TYPE_CHECKING:
+    from viewfinder.data.saved import SavedDataset
 
 SPLITS = ("train", "validation", "test")
 
@@ -123,6 +127,15 @@ class Dataset:
         from viewfinder.data.split import hold_out
 
         return hold_out(self, split, validation=validation, seed=seed)
+
+    def clean(self, output: str | Path, fixes: Iterable[str] | None = None) -> "SavedDataset":
+        """Save the dataset without what an audit finds broken or double; originals stay.
+
+        See :func:`viewfinder.data.cleaning.clean`.
+        """
+        from viewfinder.data.cleaning import DEFAULT_FIXES, clean
+
+        return clean(self, output, DEFAULT_FIXES if fixes is None else fixes)
 
     def require_split(self, split: str) -> None:
         """Raise `DataError` unless this split has pictures."""

@@ -1,6 +1,7 @@
 """What a source is: the place that gives a picture's bytes for its locator."""
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,9 +34,26 @@ class Source(ABC):
             RejectedPicture: It is missing or cannot be read.
         """
 
+    def file_of(self, locator: str) -> Path | None:
+        """The user's own file that is this picture; None where there is no such file.
+
+        Raises:
+            RejectedPicture: No picture can be there.
+        """
+        del locator
+        return None
+
     @abstractmethod
     def record(self) -> dict[str, Any]:
         """What `viewfinder.data.sources.from_record` needs to make this source again."""
+
+    @property
+    def origin(self) -> "Source":
+        """The source that holds the bytes: this one, unless it stands for another.
+
+        What is remembered of pictures (stores, audits) is kept by their origin.
+        """
+        return self
 
     @abstractmethod
     def __str__(self) -> str:
