@@ -37,6 +37,14 @@ class Source(ABC):
     def record(self) -> dict[str, Any]:
         """What `viewfinder.data.sources.from_record` needs to make this source again."""
 
+    @property
+    def origin(self) -> "Source":
+        """The source that holds the bytes: this one, unless it stands for another.
+
+        What is remembered of pictures (stores, audits) is kept by their origin.
+        """
+        return self
+
     @abstractmethod
     def __str__(self) -> str:
         """The place, as its user names it."""

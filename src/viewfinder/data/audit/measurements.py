@@ -81,9 +81,10 @@ def survey(
 
 def survey_folder(source: Source) -> Path:
     """Where the measurements of this source's pictures are kept."""
-    address = json.dumps(source.record(), sort_keys=True).encode()
+    origin = source.origin
+    address = json.dumps(origin.record(), sort_keys=True).encode()
     key = hashlib.blake2b(address, digest_size=8).hexdigest()
-    return cache_folder() / "audits" / f"{Path(str(source)).resolve().name[:40]}-{key}"
+    return cache_folder() / "audits" / f"{Path(str(origin)).resolve().name[:40]}-{key}"
 
 
 def _measure_all(

@@ -5,28 +5,22 @@ table, cells, columns        tables of paths and labels: CSV, Parquet, DataFrame
 metadata                     Hugging Face's folders
 pixel_csv, idx, npz, arrays  rows of pixels; pixels and levels are what they have in common
 zipped, tarred, unpacked     archives of any of these; members says what is not let in
+saved                        what a saved dataset names
 opening, archive             which of them is at a path
+records                      a source from what was written down of it
 hints, assemble              what all of them share
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
-from viewfinder.data.sources.arrays import ArraySource, open_arrays
-from viewfinder.data.sources.folder import FolderSource
+from viewfinder.data.sources.arrays import open_arrays
 from viewfinder.data.sources.hints import Columns, Hints
-from viewfinder.data.sources.idx import IdxSource
-from viewfinder.data.sources.npz import NpzSource
 from viewfinder.data.sources.opening import open_path
-from viewfinder.data.sources.pixel_csv import PixelCsvSource
-from viewfinder.data.sources.table import TableSource, open_table
-from viewfinder.data.sources.tarred import TarSource
-from viewfinder.data.sources.unpacked import UnpackedSource
-from viewfinder.data.sources.zipped import ZipSource
-from viewfinder.errors import DataError
+from viewfinder.data.sources.records import from_record
+from viewfinder.data.sources.table import open_table
 from viewfinder.progress import Progress
 
 __all__ = ["Columns", "Source", "from_record", "open_arrays", "open_dataset", "open_table"]
@@ -47,9 +41,9 @@ def open_dataset(
     Args:
         path: A folder of class folders; a folder of split folders (`train`, `val`, `test` …) of
             class folders; a folder of files whose names tell the label; or one with a
-            `metadata.csv`. A table (CSV, TSV, Parquet) of paths and labels. A CSV with a picture's
-            pixels in each row. MNIST's idx files. An `.npz` of arrays. Or a zip or tar archive of
-            any of these.
+            `metadata.csv`. A saved dataset (`NAME.dataset`). A table (CSV, TSV, Parquet) of paths
+            and labels. A CSV with a picture's pixels in each row. MNIST's idx files. An `.npz` of
+            arrays. Or a zip or tar archive of any of these.
         label_from: A regular expression that finds the label in a file's name:
             its group named `label`, or its first group. For example `([a-z]+)\\.` gives `cat` for
             `cat.0.jpg`. Only where it has a slash does it see the folders, too.
@@ -73,31 +67,3 @@ def open_dataset(
         image_size=image_size,
     )
     return open_path(Path(path), hints, progress)
-
-
-def from_record(record: dict[str, Any]) -> Source:
-    """The source that gave this record (:meth:`Source.record`).
-
-    Raises:
-        DataError: The record is of no known kind, or is damaged.
-    """
-    kind = str(record.get("kind"))
-    if kind not in _KINDS:
-        raise DataError(f"Unknown kind of source: {kind!r}.", expected=", ".join(_KINDS))
-    try:
-        return _KINDS[kind](record)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"The record of a source is damaged: {error!r}.") from error
-
-
-_KINDS: dict[str, Callable[[dict[str, Any]], Source]] = {
-    "folder": FolderSource.from_record,
-    "table": TableSource.from_record,
-    "pixel csv": PixelCsvSource.from_record,
-    "idx": IdxSource.from_record,
-    "npz": NpzSource.from_record,
-    "arrays": ArraySource.from_record,
-    "zip": ZipSource.from_record,
-    "tar": TarSource.from_record,
-    "unpacked": lambda record: UnpackedSource.from_record(record, from_record),
-}

@@ -27,6 +27,7 @@ from viewfinder.data.sources.layout import (
     is_system_name,
     is_unicode,
     label_files,
+    leads_out,
 )
 from viewfinder.errors import DataError, Reason, RejectedPicture
 
@@ -42,16 +43,20 @@ class FolderSource(Source):
     def read(self, locator: str) -> bytes:
         """The file's bytes."""
         try:
-            return (self.root / locator).read_bytes()
+            return self._path(locator).read_bytes()
         except OSError as error:
             raise unreadable(error) from error
+        except ValueError as error:
+            raise no_path(error) from error
 
     def stamp(self, locator: str) -> Stamp:
         """The file's size and time of change."""
         try:
-            status = (self.root / locator).stat()
+            status = self._path(locator).stat()
         except OSError as error:
             raise unreadable(error) from error
+        except ValueError as error:
+            raise no_path(error) from error
         return Stamp(status.st_size, status.st_mtime_ns)
 
     def record(self) -> dict[str, Any]:
@@ -65,6 +70,12 @@ class FolderSource(Source):
 
     def __str__(self) -> str:
         return str(self.root)
+
+    def _path(self, locator: str) -> Path:
+        # Listing gives no such locators; a table that was written elsewhere may.
+        if leads_out(locator):
+            raise RejectedPicture(Reason.MISSING, "its path leads out of the folder")
+        return self.root / locator
 
 
 def open_folder(root: Path, hints: Hints = Hints()) -> Dataset:  # noqa: B008  (frozen)
@@ -158,3 +169,8 @@ def unreadable(error: OSError) -> RejectedPicture:
     if isinstance(error, FileNotFoundError):
         return RejectedPicture(Reason.MISSING, "the file is not there any more")
     return RejectedPicture(Reason.MISSING, f"the file cannot be read ({error.strerror})")
+
+
+def no_path(error: ValueError) -> RejectedPicture:
+    """The rejection of a locator that no file can have as its path."""
+    return RejectedPicture(Reason.MISSING, f"no file can have this path ({error})")

@@ -3,6 +3,7 @@
 Shared by folders and archives: it looks at paths and sizes, never at a disk.
 """
 
+import os
 import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -67,6 +68,15 @@ def shown(name: str) -> str:
 def is_unicode(name: str) -> bool:
     """False for names in bytes that are no UTF-8: no table could hold them."""
     return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def leads_out(locator: str) -> bool:
+    """Whether a locator is an absolute path, or leads out of the folder that it is relative to."""
+    if os.name == "nt":
+        locator = locator.replace("\\", "/")
+        if re.match("[A-Za-z]:", locator):
+            return True
+    return locator.startswith("/") or (".." in locator and ".." in locator.split("/"))
 
 
 def is_system_name(name: str) -> bool:

@@ -16,6 +16,7 @@ from viewfinder.data.sources.layout import MOST_WRAPPERS, is_system_name
 from viewfinder.data.sources.metadata import metadata_files, open_metadata
 from viewfinder.data.sources.npz import open_npz
 from viewfinder.data.sources.pixel_csv import open_pixel_csv, open_split_csvs
+from viewfinder.data.sources.saved import is_saved
 from viewfinder.data.sources.table import open_table_file
 from viewfinder.data.sources.tarred import is_tar
 from viewfinder.data.sources.zipped import DAMAGED_ZIP, is_zip
@@ -23,8 +24,8 @@ from viewfinder.errors import DataError, RejectedPicture
 from viewfinder.progress import Progress
 
 KINDS = (
-    "a folder of pictures; a CSV or Parquet table of paths and labels; a CSV of pixels; "
-    "idx or .npz files; or a zip or tar archive of these"
+    "a folder of pictures; a saved dataset; a CSV or Parquet table of paths and labels; "
+    "a CSV of pixels; idx or .npz files; or a zip or tar archive of these"
 )
 _TABLE_ENDINGS = frozenset({*TEXT_ENDINGS, ".parquet", ".pq", ".npz"})
 
@@ -36,7 +37,7 @@ def open_path(path: Path, hints: Hints, progress: Progress | None = None) -> Dat
         DataError: There is nothing, or nothing that is understood.
     """
     if os.path.isdir(path):  # noqa: PTH112 (Path's own raises where a name is too long)
-        return open_any_folder(path, hints)
+        return _open_saved(path, hints) if is_saved(path) else open_any_folder(path, hints)
     if not os.path.exists(path):  # noqa: PTH110
         raise DataError(
             f"There is nothing at {path}.",
@@ -49,6 +50,14 @@ def open_path(path: Path, hints: Hints, progress: Progress | None = None) -> Dat
     if _is_archive(path):
         return open_archive(path, hints, open_any_folder, progress)
     raise DataError(f"{path} is not a folder.", expected=KINDS, received=_in_words(path))
+
+
+def _open_saved(folder: Path, hints: Hints) -> Dataset:
+    # Imported here, for a saved dataset may be of any kind of source.
+    from viewfinder.data.saved import SavedDataset
+
+    hints.only(kind="a saved dataset")
+    return SavedDataset.open(folder).dataset()
 
 
 def open_any_folder(root: Path, hints: Hints) -> Dataset:

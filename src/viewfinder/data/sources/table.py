@@ -14,9 +14,9 @@ from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
 from viewfinder.data.sources.cells import chosen_cells, read_cells
 from viewfinder.data.sources.columns import as_splits, find_columns
-from viewfinder.data.sources.folder import unreadable
+from viewfinder.data.sources.folder import no_path, unreadable
 from viewfinder.data.sources.hints import Columns, Hints
-from viewfinder.errors import DataError, Reason, RejectedPicture
+from viewfinder.errors import DataError
 
 # The size of a file that is not there.
 NO_FILE = -1
@@ -41,7 +41,7 @@ class TableSource(Source):
         except OSError as error:
             raise unreadable(error) from error
         except ValueError as error:
-            raise _no_path(error) from error
+            raise no_path(error) from error
 
     def stamp(self, locator: str) -> Stamp:
         """The file's size and time of change."""
@@ -50,7 +50,7 @@ class TableSource(Source):
         except OSError as error:
             raise unreadable(error) from error
         except ValueError as error:
-            raise _no_path(error) from error
+            raise no_path(error) from error
         return Stamp(status.st_size, status.st_mtime_ns)
 
     def record(self) -> dict[str, Any]:
@@ -214,7 +214,3 @@ def _note_strays(source: TableSource, locators: pd.Series, hints: Hints, notes: 
         f"{len(strays):,} paths are absolute or lead out of {source.root}, the first "
         f"{strays.iloc[0]}."
     )
-
-
-def _no_path(error: ValueError) -> RejectedPicture:
-    return RejectedPicture(Reason.MISSING, f"no file can have this path ({error})")

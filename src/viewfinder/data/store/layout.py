@@ -153,7 +153,7 @@ class Identity:
             "schema": SCHEMA,
             "decoders": {name: version(name) for name in _DECODERS},
             "preprocessing": self.preprocessing.model_dump(mode="json"),
-            "source": self.source.record(),
+            "source": self.source.origin.record(),
             "keeps_pixels": self.keeps_pixels,
         }
 
@@ -164,7 +164,7 @@ class Identity:
             del address[name]
         del address["preprocessing"]["pixels_version"]
         key = hashlib.blake2b(json.dumps(address, sort_keys=True).encode(), digest_size=8)
-        name = Path(str(self.source)).resolve().name[:40]
+        name = Path(str(self.source.origin)).resolve().name[:40]
         return stores_folder() / f"{name}-{key.hexdigest()}"
 
 

@@ -1,0 +1,203 @@
+"""What was opened: `dataset.json` and `table.parquet`, written once and never changed."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset, PassedOver
+from viewfinder.data.saved.checked import checked_table, checksum
+from viewfinder.data.source import Source
+from viewfinder.data.sources.layout import leads_out
+from viewfinder.data.sources.records import from_record, moved, places
+from viewfinder.data.sources.saved import HEADER, TABLE
+from viewfinder.errors import DataError
+from viewfinder.files import write_json, written_whole
+
+_LARGEST_HEADER = 256 << 20
+_NEEDED = ("locator", "label", "split", "bytes")
+# What reading the pictures has shown is no part of a dataset: they may change.
+_READ = ("status", "detail", "width", "height", "content")
+
+
+class Header(BaseModel):
+    """The content of `dataset.json`.
+
+    Attributes:
+        format: What tells this file from others of its name; stands first.
+        created: When, in UTC, ISO 8601.
+        settings: What the dataset was made with.
+        source: The record of the original pictures' source, with absolute paths.
+        beside: The same with paths relative to the dataset's folder: looked at first, so that a
+            folder that holds both may be moved.
+        pictures: How many rows the table has.
+        checksum: Of the table.
+        classes: In the order of the model's outputs.
+        notes: What the reader should know.
+        passed_over: Path and reason of what was found beside the pictures.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["viewfinder dataset"] = "viewfinder dataset"
+    schema_: Literal[1] = Field(default=1, alias="schema")
+    created: str
+    settings: dict[str, Any]
+    source: dict[str, Any]
+    beside: dict[str, Any]
+    pictures: int = Field(ge=0)
+    checksum: str
+    classes: tuple[str, ...] = Field(min_length=1)
+    notes: tuple[str, ...]
+    passed_over: tuple[tuple[str, str], ...]
+
+    def located(self, folder: Path) -> Source:
+        """The source of the original pictures, where they are now.
+
+        Raises:
+            DataError: They are not where they were, or the record is damaged.
+        """
+        absolute, relative = list(places(self.source)), list(places(self.beside))
+        if len(absolute) != len(relative) or self.source.get("kind") == "saved":
+            raise damaged(folder, "the two records of the source do not fit together")
+        now = {}
+        for there, beside in zip(absolute, relative, strict=True):
+            near = Path(os.path.normpath(folder.resolve() / beside))
+            now[there] = str(near) if _exists(near) else there
+            if not _exists(Path(now[there])):
+                raise DataError(
+                    f"The pictures of {folder} are not where they were.",
+                    expected=f"{there}, or {near}",
+                    remedy="put them back, or move the dataset's folder beside them as it was",
+                )
+        return from_record(moved(self.source, now.__getitem__))
+
+
+def write_header(folder: Path, final: Path, dataset: Dataset, settings: Mapping[str, Any]) -> None:
+    """Write a dataset's table and header into a new folder.
+
+    Args:
+        folder: Where to write.
+        final: Where the folder will be: relative paths start there.
+        dataset: The dataset.
+        settings: What it was made with, for JSON.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    source = dataset.source.origin.record()
+    with written_whole(folder / TABLE) as temporary:
+        table_of(dataset).to_parquet(temporary, index=False)
+    header = Header(
+        created=now(),
+        settings=dict(settings),
+        source=source,
+        beside=moved(source, lambda place: _relative(place, final)),
+        pictures=len(dataset),
+        checksum=checksum(folder / TABLE),
+        classes=dataset.classes,
+        notes=dataset.notes,
+        passed_over=tuple((one.path, one.why) for one in dataset.passed_over),
+        **{"schema": 1},
+    )
+    write_json(folder / HEADER, header.model_dump(by_alias=True))
+
+
+def read_header(folder: Path) -> Header:
+    """The header of a saved dataset.
+
+    Raises:
+        DataError: There is none, or it is damaged.
+    """
+    file = folder / HEADER
+    try:
+        if file.stat().st_size > _LARGEST_HEADER:
+            raise ValueError("it is too large")
+        return Header.model_validate(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{folder} is not a saved dataset.",
+            expected="a folder that `viewfinder clean` or `viewfinder split` has written",
+            received="no such folder" if not folder.exists() else f"no {HEADER} in it",
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(folder, str(error).split("\n")[0]) from error
+
+
+def read_table(folder: Path, header: Header) -> pd.DataFrame:
+    """The table as it was opened.
+
+    Raises:
+        DataError: It is missing or damaged, or names files outside of the pictures' folder.
+    """
+    table = checked_table(folder / TABLE, header.checksum)
+    if missing := [name for name in _NEEDED if name not in table]:
+        raise damaged(folder, f"the table has no column {missing[0]}")
+    if len(table) != header.pictures or not table["locator"].is_unique:
+        raise damaged(folder, "the table has other rows than were written")
+    check_state(folder, header, table)
+    return table
+
+
+def check_state(folder: Path, header: Header, table: pd.DataFrame) -> None:
+    """Hold what a table says of pictures to what a dataset may say.
+
+    Raises:
+        DataError: A picture is outside of the source, has no label, or is in an unknown split.
+    """
+    # A table of the user's own may name any file; folders and archives hold their pictures.
+    if header.source.get("kind") != "table":
+        suspects = table["locator"][table["locator"].str.contains(r"\.\.|^/|:|\\", regex=True)]
+        if strays := [locator for locator in suspects if leads_out(locator)]:
+            raise DataError(
+                f"{folder} is refused: it names files outside of its pictures' folder.",
+                expected="paths below the folder that it was made from",
+                received=strays[0],
+            )
+    if unknown := set(table["split"].unique()) - {*SPLITS, UNSPLIT}:
+        raise damaged(folder, f"a picture is in the split {unknown.pop()!r}")
+
+
+def table_of(dataset: Dataset) -> pd.DataFrame:
+    """The dataset's table as it is saved: text, and `bytes` as int64."""
+    table = dataset.table.drop(columns=[name for name in _READ if name in dataset.table])
+    kinds = {str(name): "int64" if name == "bytes" else "str" for name in table.columns}
+    return table.astype(kinds).sort_values("locator", ignore_index=True)
+
+
+def passed_over(header: Header) -> tuple[PassedOver, ...]:
+    """What was found beside the pictures."""
+    return tuple(PassedOver(path, why) for path, why in header.passed_over)
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def damaged(folder: Path, why: str) -> DataError:
+    """The error of a saved dataset that is not as it was written."""
+    return DataError(
+        f"The saved dataset {folder} is damaged.",
+        received=why,
+        remedy="take the folder from a backup, or make the dataset again",
+    )
+
+
+def _relative(place: str, folder: Path) -> str:
+    try:
+        return os.path.relpath(place, folder.resolve())
+    except ValueError:  # on another drive
+        return place
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False

@@ -1,0 +1,117 @@
+"""Which entries of a journal stand, and what they make of the table.
+
+All is plain tables here: nothing is read or written. In the *state* of a dataset every column but
+`bytes` is text, and `quarantine` says why a picture is left out ("" where it is not).
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from viewfinder.data.saved.journal import Entry
+from viewfinder.errors import DataError
+
+# The column that takes a picture out of the dataset without forgetting it: why.
+QUARANTINE = "quarantine"
+COLUMNS = ("locator", "column", "before", "after")
+
+
+def standing(entries: Sequence[Entry]) -> frozenset[int]:
+    """The numbers of the entries that nothing has undone; to undo an undoing brings one back."""
+    undone: set[int] = set()
+    for entry in reversed(entries):
+        if entry.undoes is not None and entry.number not in undone:
+            undone.add(entry.undoes)
+    return frozenset(entry.number for entry in entries) - undone
+
+
+def replay(table: pd.DataFrame, made: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The state that changes make of a table, in their order; the last one of a cell decides.
+
+    Changes of a picture that the table does not have add it, if they give it a label.
+
+    Args:
+        table: The columns of a dataset's table, sorted by locator.
+        made: Tables of `locator`, `column`, `before` and `after`, all text.
+
+    Returns:
+        The state: the table with the column `quarantine`, sorted by locator.
+
+    Raises:
+        DataError: A change gives a picture a size that is no number.
+    """
+    state = table.assign(bytes=table["bytes"].astype(str))
+    if QUARANTINE not in state:
+        state[QUARANTINE] = ""
+    state = state.set_index("locator")
+    for change in made:
+        state = _changed(state, change)
+    state = state[state["label"] != ""]  # the addition of these was undone
+    if not state.index.is_monotonic_increasing:
+        state = state.sort_index()
+    try:
+        sizes = state["bytes"].replace("", "-1").astype(np.int64)
+    except (ValueError, OverflowError) as error:
+        raise DataError("The journal gives a picture a size that is no number.") from error
+    return state.assign(bytes=sizes).reset_index()
+
+
+def _changed(state: pd.DataFrame, change: pd.DataFrame) -> pd.DataFrame:
+    added = pd.Index(change["locator"].unique()).difference(state.index)
+    if len(added):
+        state = state.reindex(state.index.append(added), fill_value="")
+    columns: dict[str, pd.Series] = {}
+    for column, rows in change.groupby("column", sort=False):
+        name = str(column)
+        values = state[name].to_numpy(object, copy=True) if name in state else _blank(len(state))
+        values[state.index.get_indexer(pd.Index(rows["locator"]))] = rows["after"].to_numpy(object)
+        columns[name] = pd.Series(values, state.index, "str")
+    return state.assign(**columns)
+
+
+def _blank(count: int) -> np.ndarray:
+    return np.full(count, "", object)
+
+
+def changes(
+    table: pd.DataFrame, locators: Iterable[str], column: str, after: str | Iterable[str]
+) -> pd.DataFrame:
+    """What `SavedDataset.append` takes: these pictures get these values in a column.
+
+    Args:
+        table: The pictures as they are now, such as `SavedDataset.state`; what is not in it will be
+            added, which needs a `label` (and should have `bytes` and `split`) in the same entry.
+        locators: Which pictures.
+        column: `label`, `split`, `group`, `quarantine` (why), or a column of one's own.
+        after: The new value of each, or one for all.
+
+    Returns:
+        The columns `locator`, `column`, `before` and `after`; without the pictures that have the
+        value already.
+    """
+    names = pd.Index(list(locators), dtype="str")
+    values = [after] * len(names) if isinstance(after, str) else list(after)
+    frame = pd.DataFrame({"locator": names, "column": column, "before": "", "after": values})
+    frame = frame.astype("str")
+    frame["before"] = before(table, frame)
+    return frame[frame["before"] != frame["after"]].reset_index(drop=True)
+
+
+def before(state: pd.DataFrame, wanted: pd.DataFrame) -> pd.Series:
+    """The value that each cell has now, as text; "" for what is not there yet.
+
+    Args:
+        state: The pictures as they are now.
+        wanted: Has the columns `locator` and `column`.
+    """
+    index = pd.Index(state["locator"])
+    found = pd.Series("", wanted.index, "str")
+    for column, rows in wanted.groupby("column", sort=False):
+        if column not in state:
+            continue
+        positions = index.get_indexer(pd.Index(rows["locator"]))
+        known = positions >= 0
+        values = state[column].astype(str).to_numpy(object)[positions[known]]
+        found.loc[rows.index[known]] = values
+    return found
