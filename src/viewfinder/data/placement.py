@@ -217,7 +217,7 @@ def _taken(sizes: Ints, left: int, *, keep: int, needs_one: bool) -> Ints:
     most = len(sizes) - keep
     if len(sizes) and sizes.max() == 1:
         return np.arange(min(max(left, int(needs_one)), most))
-    taken = []
+    taken: list[int] = []
     for position, size in enumerate(sizes.tolist()):
         if left <= 0 or len(taken) == most:
             break
