@@ -8,10 +8,12 @@ import typer
 from viewfinder.cli.audit import audit
 from viewfinder.cli.boundary import add_command
 from viewfinder.cli.cache import cache
+from viewfinder.cli.clean import clean, log, undo
 from viewfinder.cli.datasets import datasets
 from viewfinder.cli.demo import demo
 from viewfinder.cli.evaluate import evaluate, report
 from viewfinder.cli.explore import explore
+from viewfinder.cli.materialize import materialize
 from viewfinder.cli.predict import predict
 from viewfinder.cli.preview import preview
 from viewfinder.cli.recipes import recipes
@@ -27,5 +29,8 @@ main = typer.Typer(
 )
 main.add_typer(cache, name="cache")
 main.add_typer(datasets, name="datasets")
-for command in (explore, audit, train, predict, evaluate, report, preview, recipes, demo):
+for command in (
+    *(explore, audit, clean, undo, log, materialize),
+    *(train, predict, evaluate, report, preview, recipes, demo),
+):
     add_command(main, command)

@@ -15,6 +15,7 @@ from viewfinder.cli.options import (
     Quiet,
     Root,
     Verbose,
+    open_data,
     verbosity,
 )
 
@@ -57,11 +58,10 @@ def audit(
     """Look at every picture and say what is broken, double, leaking or odd."""
     from viewfinder.data.audit import Severity
     from viewfinder.data.audit import audit as audit_dataset
-    from viewfinder.data.sources import open_dataset
     from viewfinder.progress import Progress
 
     progress = Progress(verbosity(quiet, verbose))
-    dataset = open_dataset(
+    dataset = open_data(
         data, label_from=label_from, root=root, label_column=label_column, progress=progress
     )
     found = audit_dataset(dataset, progress=progress)

@@ -13,6 +13,7 @@ from viewfinder.cli.options import (
     Root,
     Seed,
     Verbose,
+    open_data,
     verbosity,
 )
 
@@ -33,12 +34,11 @@ def explore(
     """Show a dataset: counts, sizes, the mean and a sample of each class."""
     from viewfinder.cli.tables import stdout, table
     from viewfinder.data.explore import explore as explore_dataset
-    from viewfinder.data.sources import open_dataset
     from viewfinder.progress import Progress
     from viewfinder.results.explore_page import write_exploration
 
     progress = Progress(verbosity(quiet, verbose))
-    dataset = open_dataset(
+    dataset = open_data(
         data, label_from=label_from, root=root, label_column=label_column, progress=progress
     )
     explored = explore_dataset(dataset, each=each, seed=seed or 0, progress=progress)

@@ -9,16 +9,21 @@ import typer
 from viewfinder.errors import UsageError
 
 if TYPE_CHECKING:
+    from viewfinder.data.dataset import Dataset
+    from viewfinder.progress import Progress
     from viewfinder.recipe import Recipe
 
 Data = Annotated[
     Path,
     typer.Argument(
-        help="Folders of pictures, a table of paths or pixels, idx or .npz files, or an archive."
+        help="Folders of pictures, a saved dataset, a table of paths or pixels, idx or .npz files, "
+        "or an archive."
     ),
 ]
 LabelFrom = Annotated[
-    str | None, typer.Option(metavar="REGEX", help="Find the label in file names: '([a-z]+)\\.'")
+    str | None,
+    # The backslash before the bracket keeps Rich from taking it for markup.
+    typer.Option(metavar="REGEX", help="Find the label in file names: '(\\[a-z]+)\\.'"),
 ]
 Root = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="What the paths of a table start at.")
@@ -46,6 +51,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, 
 def verbosity(quiet: bool, verbose: bool) -> int:
     """The level that `viewfinder.progress.Progress` takes."""
     return 0 if quiet else 2 if verbose else 1
+
+
+def open_data(
+    data: Path,
+    *,
+    label_from: str | None,
+    root: Path | None,
+    label_column: str | None,
+    progress: "Progress",
+) -> "Dataset":
+    """What DATA and the options about it name."""
+    from viewfinder.data.sources import open_dataset
+
+    return open_dataset(
+        data, label_from=label_from, root=root, label_column=label_column, progress=progress
+    )
 
 
 def chosen_recipe(

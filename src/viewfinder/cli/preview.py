@@ -15,6 +15,7 @@ from viewfinder.cli.options import (
     Root,
     Seed,
     chosen_recipe,
+    open_data,
     side_lengths,
 )
 
@@ -34,7 +35,6 @@ def preview(
 ) -> None:
     """Write a contact sheet of pictures as a training would see them, epoch by epoch."""
     from viewfinder.cli.tables import stdout
-    from viewfinder.data.sources import open_dataset
     from viewfinder.files import written_whole
     from viewfinder.progress import Progress
     from viewfinder.results.preview import preview as contact_sheet
@@ -45,7 +45,7 @@ def preview(
         "seed": seed,
     }
     wanted = chosen_recipe(recipe, flags)
-    dataset = open_dataset(
+    dataset = open_data(
         data, label_from=label_from, root=root, label_column=label_column, progress=Progress()
     )
     figure = contact_sheet(dataset, wanted, pictures=pictures, versions=versions)

@@ -20,6 +20,7 @@ from viewfinder.cli.options import (
     Verbose,
     byte_count,
     chosen_recipe,
+    open_data,
     side_lengths,
     verbosity,
 )
@@ -70,7 +71,6 @@ def train(
 ) -> None:
     """Train a classifier on a folder of pictures and write a report."""
     from viewfinder.cli.tables import show_data
-    from viewfinder.data.sources import open_dataset
     from viewfinder.pipeline import prepare
     from viewfinder.pipeline import train as run_pipeline
     from viewfinder.progress import Progress
@@ -87,7 +87,7 @@ def train(
     wanted = chosen_recipe(recipe, flags, config=config, settings=settings or ())
     progress = Progress(verbosity(quiet, verbose))
     budget = byte_count(store_limit)
-    dataset = open_dataset(
+    dataset = open_data(
         data, label_from=label_from, root=root, label_column=label_column, progress=progress
     )
     if dry_run:

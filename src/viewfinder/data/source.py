@@ -1,6 +1,7 @@
 """What a source is: the place that gives a picture's bytes for its locator."""
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +33,15 @@ class Source(ABC):
         Raises:
             RejectedPicture: It is missing or cannot be read.
         """
+
+    def file_of(self, locator: str) -> Path | None:
+        """The user's own file that is this picture; None where there is no such file.
+
+        Raises:
+            RejectedPicture: No picture can be there.
+        """
+        del locator
+        return None
 
     @abstractmethod
     def record(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ dataset    `SavedDataset`: all of it as one thing
 """
 
 from viewfinder.data.saved.dataset import SavedDataset, create
-from viewfinder.data.saved.journal import Entry
+from viewfinder.data.saved.journal import Decision, Entry
 from viewfinder.data.saved.replay import QUARANTINE, changes
 
-__all__ = ["QUARANTINE", "Entry", "SavedDataset", "changes", "create"]
+__all__ = ["QUARANTINE", "Decision", "Entry", "SavedDataset", "changes", "create"]

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,16 +12,26 @@ from uuid import uuid4
 
 import pandas as pd
 from filelock import FileLock, Timeout
+from pandas.api.types import infer_dtype
 
 from viewfinder.data.dataset import Dataset, PassedOver, sorted_classes
 from viewfinder.data.saved import header as headers
-from viewfinder.data.saved.journal import Entry, read_changes, read_entries, undoable, write_entry
-from viewfinder.data.saved.replay import COLUMNS, QUARANTINE, before, replay, standing
+from viewfinder.data.saved.journal import (
+    COLUMNS,
+    NOTE,
+    Decision,
+    Entry,
+    read_changes,
+    read_entries,
+    undoable,
+    write_entry,
+)
+from viewfinder.data.saved.replay import QUARANTINE, before, replay, standing
 from viewfinder.data.source import Source
 from viewfinder.data.sources.saved import SavedSource
 from viewfinder.errors import DataError, OutputError, UsageError
 
-_LOCK_WAIT_S = 60
+_LOCK, _LOCK_WAIT_S = ".lock", 60
 # What the source tells and no decision may change.
 _FIXED = ("locator",)
 
@@ -93,7 +103,7 @@ class SavedDataset:
         return self._replayed(self.entries)
 
     def changes(self, entry: Entry) -> pd.DataFrame:
-        """What an entry changed: the columns `locator`, `column`, `before` and `after`."""
+        """What an entry changed: `locator`, `column`, `before`, `after` and perhaps `note`."""
         return read_changes(self._journal, entry)
 
     def dataset(self) -> Dataset:
@@ -124,7 +134,8 @@ class SavedDataset:
             verb: What was done: `quarantine`, `relabel`, `keep-one`, `split` …
             why: The reason, in words.
             changes: The columns `locator`, `column`, `before` and `after`, all text; a cell once.
-                See :func:`viewfinder.data.saved.changes`.
+                Perhaps also `note`: something on each, for people. See
+                :func:`viewfinder.data.saved.changes`.
             options: What it was done with, for JSON.
 
         Raises:
@@ -143,10 +154,12 @@ class SavedDataset:
                 )
             after = replay(state, [changes])
             headers.check_state(self.folder, self.header, after)
-            named = pd.Index(changes["locator"])
-            if not named.isin(after["locator"]).all():
-                lost = named[~named.isin(after["locator"])][0]
-                raise UsageError("A change would leave a picture without a label.", received=lost)
+            lost = pd.Index(after["locator"]).get_indexer(pd.Index(changes["locator"])) < 0
+            if lost.any():
+                raise UsageError(
+                    "A change would leave a picture without a label.",
+                    received=changes["locator"][lost].iloc[0],
+                )
             entry = self._entry(entries, verb, why, options=dict(options or {}))
             return write_entry(self._journal, entry, changes)
 
@@ -204,7 +217,7 @@ class SavedDataset:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        lock = FileLock(self.folder / ".lock")
+        lock = FileLock(self.folder / _LOCK)
         try:
             lock.acquire(timeout=_LOCK_WAIT_S)
         except Timeout as error:
@@ -219,14 +232,21 @@ class SavedDataset:
             lock.release()
 
 
-def create(folder: Path, dataset: Dataset, *, settings: Mapping[str, Any]) -> SavedDataset:
-    """Save a dataset as a new folder, with an empty journal. Pictures are neither copied nor moved.
+def create(
+    folder: Path,
+    dataset: Dataset,
+    *,
+    settings: Mapping[str, Any],
+    decisions: Iterable[Decision] = (),
+) -> SavedDataset:
+    """Save a dataset as a new folder with a journal. Pictures are neither copied nor moved.
 
     Args:
         folder: Where: `NAME.dataset`. It appears when it is complete.
         dataset: The dataset. One that was saved before is saved as it is now; the new one does not
             depend on the old one's folder.
         settings: What it was made with, for JSON.
+        decisions: The first entries of its journal.
 
     Raises:
         OutputError: The folder exists already, or cannot be written.
@@ -241,6 +261,10 @@ def create(folder: Path, dataset: Dataset, *, settings: Mapping[str, Any]) -> Sa
         temporary.mkdir(parents=True)
         headers.write_header(temporary, folder, dataset, settings)
         (temporary / "journal").mkdir()
+        begun = SavedDataset.open(temporary)
+        for one in decisions:
+            begun.append(one.verb, one.why, one.changes, one.options)
+        (temporary / _LOCK).unlink(missing_ok=True)
         temporary.rename(folder)
     except OSError as error:
         raise OutputError(
@@ -257,7 +281,8 @@ def _check_shape(changes: pd.DataFrame) -> None:
         raise UsageError("Changes lack a column.", expected=", ".join(COLUMNS), received=missing[0])
     if not len(changes):
         raise UsageError("There is nothing to change.")
-    if not all(isinstance(cell, str) for name in COLUMNS for cell in changes[name].unique()):
+    texts = [*COLUMNS, *([NOTE] if NOTE in changes else [])]
+    if any(infer_dtype(changes[name], skipna=False) != "string" for name in texts):
         raise UsageError("Changes are text.", expected=", ".join(COLUMNS))
     if changes.duplicated(["locator", "column"]).any():
         raise UsageError("A cell is changed twice.", expected="each locator and column once")

@@ -7,6 +7,7 @@ there has never been made, however far its writing came.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -18,8 +19,32 @@ from viewfinder.data.saved.checked import checked_table, checksum
 from viewfinder.errors import DataError
 from viewfinder.files import write_json, written_whole
 
-_COLUMNS = ("locator", "column", "before", "after")
+COLUMNS = ("locator", "column", "before", "after")
+# May come after them: something on each change, for people.
+NOTE = "note"
 _LARGEST_ENTRY = 16 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What an entry will say, before it is written.
+
+    Attributes:
+        verb: What is done: `quarantine`, `relabel`, `keep-one`, `split` …
+        why: The reason, in words.
+        changes: The columns `locator`, `column`, `before` and `after`, and perhaps `note`.
+        options: What it was done with, for JSON.
+    """
+
+    verb: str
+    why: str
+    changes: pd.DataFrame
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures it changes."""
+        return int(self.changes["locator"].nunique())
 
 
 class Entry(BaseModel):
@@ -73,15 +98,15 @@ def read_entries(folder: Path) -> tuple[Entry, ...]:
 
 
 def read_changes(folder: Path, entry: Entry) -> pd.DataFrame:
-    """What an entry changes: the columns `locator`, `column`, `before` and `after`, all text.
+    """What an entry changes: `locator`, `column`, `before`, `after` and perhaps `note`, all text.
 
     Raises:
         DataError: The table is missing or damaged.
     """
     if entry.checksum is None:
-        return pd.DataFrame({name: pd.Series(dtype="str") for name in _COLUMNS})
+        return pd.DataFrame({name: pd.Series(dtype="str") for name in COLUMNS})
     table = checked_table(folder / f"{_name(entry.number)}.parquet", entry.checksum)
-    if list(table.columns) != list(_COLUMNS):
+    if list(table.columns) not in (list(COLUMNS), [*COLUMNS, NOTE]):
         raise _damaged(folder / f"{_name(entry.number)}.parquet", "it has other columns")
     return table
 
@@ -98,7 +123,9 @@ def write_entry(folder: Path, entry: Entry, changed: pd.DataFrame | None = None)
     if changed is not None:
         file = folder / f"{_name(entry.number)}.parquet"
         with written_whole(file) as temporary:
-            changed[list(_COLUMNS)].to_parquet(temporary, index=False)
+            changed[[*COLUMNS, *([NOTE] if NOTE in changed else [])]].to_parquet(
+                temporary, index=False
+            )
         counted = {"pictures": changed["locator"].nunique(), "checksum": checksum(file)}
         entry = entry.model_copy(update=counted)
     write_json(folder / f"{_name(entry.number)}.json", entry.model_dump(by_alias=True))

@@ -14,7 +14,6 @@ from viewfinder.errors import DataError
 
 # The column that takes a picture out of the dataset without forgetting it: why.
 QUARANTINE = "quarantine"
-COLUMNS = ("locator", "column", "before", "after")
 
 
 def standing(entries: Sequence[Entry]) -> frozenset[int]:

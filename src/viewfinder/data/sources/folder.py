@@ -43,7 +43,7 @@ class FolderSource(Source):
     def read(self, locator: str) -> bytes:
         """The file's bytes."""
         try:
-            return self._path(locator).read_bytes()
+            return self.file_of(locator).read_bytes()
         except OSError as error:
             raise unreadable(error) from error
         except ValueError as error:
@@ -52,12 +52,19 @@ class FolderSource(Source):
     def stamp(self, locator: str) -> Stamp:
         """The file's size and time of change."""
         try:
-            status = self._path(locator).stat()
+            status = self.file_of(locator).stat()
         except OSError as error:
             raise unreadable(error) from error
         except ValueError as error:
             raise no_path(error) from error
         return Stamp(status.st_size, status.st_mtime_ns)
+
+    def file_of(self, locator: str) -> Path:
+        """The file."""
+        # Listing gives no such locators; a table that was written elsewhere may.
+        if leads_out(locator):
+            raise RejectedPicture(Reason.MISSING, "its path leads out of the folder")
+        return self.root / locator
 
     def record(self) -> dict[str, Any]:
         """Kind and absolute path."""
@@ -70,12 +77,6 @@ class FolderSource(Source):
 
     def __str__(self) -> str:
         return str(self.root)
-
-    def _path(self, locator: str) -> Path:
-        # Listing gives no such locators; a table that was written elsewhere may.
-        if leads_out(locator):
-            raise RejectedPicture(Reason.MISSING, "its path leads out of the folder")
-        return self.root / locator
 
 
 def open_folder(root: Path, hints: Hints = Hints()) -> Dataset:  # noqa: B008  (frozen)

@@ -3,6 +3,7 @@
 What a saved dataset is, and how it is written: `viewfinder.data.saved`.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,10 @@ class SavedSource(Source):
         """The original's stamp."""
         return self.inner.stamp(locator)
 
+    def file_of(self, locator: str) -> Path | None:
+        """The original file."""
+        return self.inner.file_of(locator)
+
     def record(self) -> dict[str, Any]:
         """Kind, absolute path of the saved dataset, and the original's own record."""
         path = str(self.folder.resolve())
@@ -68,10 +73,12 @@ class SavedSource(Source):
 
 def is_saved(folder: Path) -> bool:
     """Whether the folder holds a saved dataset: told by what its `dataset.json` says."""
+    if not os.path.isfile(folder / HEADER):  # noqa: PTH113 (Path's own raises for long names)
+        return False
+    if (folder / TABLE).is_file():  # perhaps a damaged one
+        return True
     try:
         with (folder / HEADER).open("rb") as file:
-            if FORMAT.encode() in file.read(_MARK_WITHIN):
-                return True
-        return (folder / TABLE).is_file()  # then it is a damaged one
+            return FORMAT.encode() in file.read(_MARK_WITHIN)
     except OSError:
         return False

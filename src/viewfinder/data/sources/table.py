@@ -37,7 +37,7 @@ class TableSource(Source):
     def read(self, locator: str) -> bytes:
         """The file's bytes."""
         try:
-            return (self.root / locator).read_bytes()
+            return self.file_of(locator).read_bytes()
         except OSError as error:
             raise unreadable(error) from error
         except ValueError as error:
@@ -46,12 +46,16 @@ class TableSource(Source):
     def stamp(self, locator: str) -> Stamp:
         """The file's size and time of change."""
         try:
-            status = (self.root / locator).stat()
+            status = self.file_of(locator).stat()
         except OSError as error:
             raise unreadable(error) from error
         except ValueError as error:
             raise no_path(error) from error
         return Stamp(status.st_size, status.st_mtime_ns)
+
+    def file_of(self, locator: str) -> Path:
+        """The file."""
+        return self.root / locator
 
     def record(self) -> dict[str, Any]:
         """Kind, absolute path of the table (or of the root where it is in memory), root."""
