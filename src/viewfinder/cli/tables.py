@@ -65,21 +65,24 @@ def metrics_table(metrics: Mapping[str, Any]) -> Table:
     rows = []
     for split in ("train", "validation", "test"):
         if split in metrics:
-            scores = metrics[split]
-            low, high = scores["accuracy_interval"]
-            rows.append(
-                [
-                    split,
-                    f"{scores['count']:,}",
-                    f"{scores['accuracy']:.4f}",
-                    f"{low:.3f}–{high:.3f}",
-                    f"{scores['loss']:.4f}",
-                    f"{scores['macro_f1']:.4f}",
-                ]
-            )
+            rows.append(_metrics_row(split, metrics[split]))
+            if without := metrics[split].get("without_leaks"):
+                rows.append(_metrics_row(f"{split} without leaks", without))
     return table(
         ["split", "pictures", "accuracy", "95 % interval", "loss", "macro F1"], rows, numbers=True
     )
+
+
+def _metrics_row(name: str, scores: Mapping[str, Any]) -> list[str]:
+    low, high = scores["accuracy_interval"]
+    return [
+        name,
+        f"{scores['count']:,}",
+        f"{scores['accuracy']:.4f}",
+        f"{low:.3f}–{high:.3f}",
+        f"{scores['loss']:.4f}",
+        f"{scores['macro_f1']:.4f}",
+    ]
 
 
 def stdout() -> Console:

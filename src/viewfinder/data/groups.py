@@ -81,9 +81,17 @@ def by_column(dataset: "Dataset", column: str) -> Keys:
     return together(codes)
 
 
-def by_content(dataset: "Dataset") -> Keys:
-    """Keys by the hash of the pictures' bytes; the dataset's pictures must have been read."""
-    return by_column(dataset, "content")
+def known_groups(dataset: "Dataset") -> Groups | None:
+    """What the table tells of groups: its column `group`, and pictures with the same bytes.
+
+    Returns:
+        None where it has neither `group` nor `content`.
+    """
+    columns = [name for name in (GROUP, "content") if name in dataset.table]
+    if not columns:
+        return None
+    words = "groups" if GROUP in columns else "groups of exact copies"
+    return Groups.of(together(*(by_column(dataset, name) for name in columns)), words)
 
 
 def by_duplicates(dataset: "Dataset", progress: Progress | None = None) -> Groups:
@@ -97,7 +105,7 @@ def by_duplicates(dataset: "Dataset", progress: Progress | None = None) -> Group
     from viewfinder.data.audit import duplicate_groups, survey
 
     found = duplicate_groups(survey(dataset, progress=progress))
-    return Groups(together(found.keys()), found.keys(near=False), "duplicates")
+    return Groups(together(found.keys()), found.keys(near=False), "groups of duplicates")
 
 
 def chosen(dataset: "Dataset", groups: Groups | str | NDArray[np.integer] | None) -> Groups | None:
