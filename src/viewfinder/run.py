@@ -14,7 +14,7 @@ plots/, report.html  for people
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from viewfinder.classifier import Classifier, Picture, Prediction, load
 from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.data.decode import decode
-from viewfinder.data.leaks import LEAK
+from viewfinder.data.leaks import known_leaks
 from viewfinder.data.sources import from_record
 from viewfinder.data.store import open_store
 from viewfinder.errors import OutputError, RejectedPicture, RunError
@@ -37,7 +37,7 @@ from viewfinder.files import write_json, write_text, written_whole
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.results.answers import answer
-from viewfinder.results.evaluate import Scores, score
+from viewfinder.results.evaluate import score_split
 from viewfinder.results.report import ReportMaterial, write_report
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class Run:
         for split in asked:
             part = dataset.only(split)
             tables.append(answer(self.classifier, part, store.pictures(part), progress))
-        return self._write_metrics(pd.concat(tables, ignore_index=True), _leaks(dataset))
+        return self._write_metrics(pd.concat(tables, ignore_index=True), known_leaks(dataset))
 
     def report(self) -> Path:
         """Write the plots and `report.html` again, from what is in the folder."""
@@ -289,7 +289,7 @@ class Run:
         classes = self.classifier.classes
         metrics: dict[str, Any] = {"schema": 1, "best_epoch": best_epoch(self.history)}
         for split, rows in predictions.groupby("split", sort=False):
-            metrics[str(split)] = _scores(rows, classes).to_json() | _apart(rows, classes, leaks)
+            metrics[str(split)] = score_split(rows, classes, leaks)
         write_json(self.folder / "metrics.json", metrics)
         return metrics
 
@@ -349,30 +349,6 @@ def _say_what_has_changed(trained: Dataset, today: Dataset, progress: Progress) 
     for rows, what in ((gone, "cannot be read any more"), (changed, "have changed")):
         if rows.any():
             progress.say(f"Since the training, {rows.sum():,} pictures {what}.", style="yellow")
-
-
-def _leaks(dataset: Dataset) -> dict[str, str]:
-    """The judging pictures that training knows, and how; runs of before had no such column."""
-    if LEAK not in dataset.table:
-        return {}
-    leaking = dataset.table[dataset.table[LEAK].fillna("") != ""]
-    return dict(zip(leaking["locator"], leaking[LEAK], strict=True))
-
-
-def _scores(rows: pd.DataFrame, classes: Sequence[str]) -> Scores:
-    labels = pd.Index(classes).get_indexer(pd.Index(rows["label"]))
-    return score(labels, np.stack(list(rows["probabilities"])), classes)
-
-
-def _apart(rows: pd.DataFrame, classes: Sequence[str], leaks: Mapping[str, str]) -> dict[str, Any]:
-    """What a split's metrics say of leaks: how many, and the scores without them."""
-    kinds = rows["locator"].map(leaks)
-    if not kinds.notna().any():
-        return {}
-    clean = rows[kinds.isna()]
-    counts = {kind: int((kinds == kind).sum()) for kind in ("exact", "near")}
-    without = _scores(clean, classes).to_json() if len(clean) else None
-    return {"leaks": counts, "without_leaks": without}
 
 
 def _in_words(iso: str) -> str:

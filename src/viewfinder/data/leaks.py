@@ -58,6 +58,14 @@ def marked(dataset: Dataset, *, allowed: bool, progress: Progress) -> Dataset:
     return dataset.with_columns({LEAK: kinds.astype(object)})
 
 
+def known_leaks(dataset: Dataset) -> dict[str, str]:
+    """How training knows the pictures that leak, by locator; none where nobody has looked."""
+    if LEAK not in dataset.table:
+        return {}
+    leaking = dataset.table[dataset.table[LEAK].isin(["exact", "near"])]
+    return dict(zip(leaking["locator"], leaking[LEAK], strict=True))
+
+
 def _near_costs_little(dataset: Dataset) -> bool:
     from viewfinder.data.audit.measurements import is_measured
 

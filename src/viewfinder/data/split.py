@@ -187,12 +187,14 @@ def placed_by_groups(
     """
     if groups is None:
         return by(None), ()
-    mine = groups.of_rows(rows)
-    places, loosened = as_far_as_possible(mine, dataset.labels[rows], by)
-    notes = _loosened_note(dataset, loosened)
-    if len(sizes := mine.sizes):
-        notes.insert(0, f"Kept on one side: {len(sizes):,} {mine.words}, {sizes.sum():,} pictures.")
-    return places, tuple(notes)
+    mine, labels = groups.of_rows(rows), dataset.labels[rows]
+    places, loosened = as_far_as_possible(mine, labels, by)
+    sizes = np.bincount(mine.loosened(np.isin(labels, loosened)))
+    sizes = sizes[sizes > 1]
+    kept = f"{len(sizes):,} {mine.words}, {sizes.sum():,} pictures" if len(sizes) else "nothing"
+    if not len(sizes) and not len(loosened):
+        kept = f"nothing, for there are no {mine.words}"
+    return places, (f"Kept on one side: {kept}.", *_loosened_note(dataset, loosened))
 
 
 def with_splits(dataset: Dataset, splits: NDArray[np.object_]) -> Dataset:

@@ -81,7 +81,8 @@ def _opened_again(saved: SavedDataset, progress: Progress | None) -> Dataset:
         hints["root"] = record["root"]
     if not isinstance(record.get("path"), str) or record.get("kind") == "arrays":
         raise UsageError(f"What {saved} was made from cannot be listed again.")
-    return open_grouped(Path(record["path"]), said.get("group_by"), progress=progress, **hints)
+    group_by = said.get("group_by")
+    return open_grouped(Path(record["path"]), group_by=group_by, progress=progress, **hints)
 
 
 def _gone(opened: Dataset, original: Dataset) -> list[str]:

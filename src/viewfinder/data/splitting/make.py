@@ -17,11 +17,7 @@ from viewfinder.progress import Progress
 
 
 def open_grouped(
-    path: Path,
-    group_by: str | None,
-    *,
-    progress: Progress | None = None,
-    **hints: Any,
+    path: Path, *, group_by: str | None, progress: Progress | None = None, **hints: Any
 ) -> Dataset:
     """Open a dataset whose column `group` is the one that was asked for.
 

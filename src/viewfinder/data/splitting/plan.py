@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.folds import FOLD
 from viewfinder.data.groups import Groups
+from viewfinder.data.split import require_shares
+from viewfinder.errors import UsageError
 
 
 class Copies(StrEnum):
@@ -45,6 +47,24 @@ class SplitPlan(BaseModel):
     anew: bool = False
     carved: Mapping[str, float] = {}
 
+    @classmethod
+    def made(cls, **settings: Any) -> "SplitPlan":
+        """A plan from what a user has said.
+
+        Raises:
+            UsageError: A setting cannot be.
+        """
+        require_shares(settings.get("validation", 0.2), settings.get("test", 0.0))
+        try:
+            return cls(**settings)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UsageError(
+                f"A split's {first['loc'][0]} cannot be used.",
+                expected=first["msg"][0].lower() + first["msg"][1:],
+                received=repr(first["input"]),
+            ) from error
+
 
 @dataclass(frozen=True)
 class SplitUp:
@@ -69,19 +89,24 @@ class SplitUp:
         """What there is to say of the splitting."""
         return self.dataset.notes[len(self.opened.notes) :]
 
+    def counts(self) -> pd.DataFrame:
+        """Pictures per class (rows) and split, or fold (columns)."""
+        counts, dealt = self.dataset.counts(), self._dealt()
+        if dealt.empty:
+            return counts
+        tests = counts[["test"]] if "test" in counts else counts[[]]
+        return dealt.add_prefix("fold ").join(tests)
+
     def to_json(self) -> dict[str, Any]:
         """What `viewfinder split --json` prints; see docs/formats.md."""
         counts = self.dataset.counts()
+        dealt = self._dealt()
         sizes = np.array([], np.int64) if self.groups is None else self.groups.sizes
-        folds = {}
-        if FOLD in self.dataset.table:
-            dealt = pd.crosstab(self.dataset.table["label"], self.dataset.table[FOLD])
-            folds = {str(fold): dealt[fold].to_dict() for fold in dealt if fold}
         return {
             "schema": 1,
             "source": str(self.opened.source),
             "pictures": {name: counts[name].to_dict() for name in counts},
-            "folds": folds,
+            "folds": {fold: dealt[fold].to_dict() for fold in dealt},
             "placed": self.placed,
             "groups": {
                 "count": len(sizes),
@@ -91,3 +116,12 @@ class SplitUp:
             "plan": self.plan.model_dump(mode="json"),
             "notes": list(self.notes),
         }
+
+    def _dealt(self) -> pd.DataFrame:
+        """Pictures per class (rows) and fold (columns)."""
+        if FOLD not in self.dataset.table:
+            return pd.DataFrame()
+        in_folds = self.dataset.table[self.dataset.table[FOLD] != ""]
+        dealt = pd.crosstab(in_folds["label"], in_folds[FOLD])
+        order = sorted(dealt.columns, key=int)
+        return dealt.reindex(index=list(self.dataset.classes), columns=order, fill_value=0)
