@@ -191,7 +191,8 @@ def placed_by_groups(
     places, loosened = as_far_as_possible(mine, labels, by)
     sizes = np.bincount(mine.loosened(np.isin(labels, loosened)))
     sizes = sizes[sizes > 1]
-    kept = f"{len(sizes):,} {mine.words}, {sizes.sum():,} pictures" if len(sizes) else "nothing"
+    words = mine.words.replace("groups", "group", 1) if len(sizes) == 1 else mine.words
+    kept = f"{len(sizes):,} {words}, {sizes.sum():,} pictures" if len(sizes) else "nothing"
     if not len(sizes) and not len(loosened):
         kept = f"nothing, for there are no {mine.words}"
     return places, (f"Kept on one side: {kept}.", *_loosened_note(dataset, loosened))
@@ -245,5 +246,5 @@ def _loosened_note(dataset: Dataset, labels: NDArray[np.integer]) -> list[str]:
     more = f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
     return [
         f"Near duplicates of {names}{more} were not kept together: their groups are too large for "
-        "that. Only exact copies were."
+        "the fractions. Only exact copies were; the score will be too good."
     ]
