@@ -7,6 +7,8 @@ The stages, in the order in which a picture passes them:
     from_arrays   the same from arrays in memory            from_table    from a DataFrame
     Dataset       .split(), .hold_out(), .where(), .counts(): a value, a row a picture
     audit         a dataset → `Audit`: what is broken, double, leaking or odd   explore   its looks
+    clean         an audit's findings → `SavedDataset`: a table, a journal, no pictures; .undo()
+    materialize   a dataset → class folders, for other tools
     decode        a picture's bytes → upright pixels        prepare   → a model's input
     open_store    every picture decoded once, memory-mapped
     policy, Plan  augmentation: sampled by address, applied in one pass
@@ -27,11 +29,14 @@ if TYPE_CHECKING:
     from viewfinder.batches import Batches, balanced_weights
     from viewfinder.classifier import Classifier, Prediction, load
     from viewfinder.data.audit import Audit, audit
+    from viewfinder.data.cleaning import CleaningPlan, clean, plan_cleaning
     from viewfinder.data.dataset import Dataset
     from viewfinder.data.decode import decode
     from viewfinder.data.explore import explore
     from viewfinder.data.fetching.fetch import fetch
+    from viewfinder.data.materialize import materialize
     from viewfinder.data.prepare import prepare
+    from viewfinder.data.saved import SavedDataset
     from viewfinder.data.sources import open_arrays as from_arrays
     from viewfinder.data.sources import open_dataset as open
     from viewfinder.data.sources import open_table as from_table
@@ -54,6 +59,7 @@ _HOMES = {
     "BatchDataset": "training",
     "Batches": "batches",
     "Classifier": "classifier",
+    "CleaningPlan": "data.cleaning",
     "Dataset": "data.dataset",
     "Plan": "augment",
     "Prediction": "classifier",
@@ -61,11 +67,13 @@ _HOMES = {
     "Progress": "progress",
     "Recipe": "recipe",
     "Run": "run",
+    "SavedDataset": "data.saved",
     "Scores": "results.evaluate",
     "ViewfinderError": "errors",
     "audit": "data.audit",
     "balanced_weights": "batches",
     "build_model": "models",
+    "clean": "data.cleaning",
     "compile_model": "training",
     "decode": "data.decode",
     "fetch": "data.fetching.fetch",
@@ -74,8 +82,10 @@ _HOMES = {
     "explore": "data.explore",
     "load": "classifier",
     "make_plan": "augment",
+    "materialize": "data.materialize",
     "open": "data.sources:open_dataset",
     "open_store": "data.store",
+    "plan_cleaning": "data.cleaning",
     "policy": "augment",
     "prepare": "data.prepare",
     "recipe_named": "recipes",
@@ -90,6 +100,7 @@ __all__ = [
     "BatchDataset",
     "Batches",
     "Classifier",
+    "CleaningPlan",
     "Dataset",
     "Plan",
     "Prediction",
@@ -97,11 +108,13 @@ __all__ = [
     "Progress",
     "Recipe",
     "Run",
+    "SavedDataset",
     "Scores",
     "ViewfinderError",
     "audit",
     "balanced_weights",
     "build_model",
+    "clean",
     "compile_model",
     "decode",
     "explore",
@@ -110,8 +123,10 @@ __all__ = [
     "from_table",
     "load",
     "make_plan",
+    "materialize",
     "open",
     "open_store",
+    "plan_cleaning",
     "policy",
     "prepare",
     "recipe_named",

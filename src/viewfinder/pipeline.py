@@ -203,9 +203,11 @@ def _fill(
 
 
 def _name_of(dataset: Dataset) -> str:
-    """The folder's name, or the file's without its endings."""
+    """The folder's name without `.dataset`, or the file's without its endings."""
     place = Path(str(dataset.source)).resolve()
-    return place.name.partition(".")[0] if place.is_file() else place.name
+    if place.is_file():
+        return place.name.partition(".")[0]
+    return place.name.removesuffix(".dataset") or place.name
 
 
 def _split(dataset: Dataset, recipe: Recipe) -> Dataset:

@@ -243,7 +243,7 @@ class TestExtending:
 
     def test_a_new_class(self, pets: Path, output: Path) -> None:
         saved = saved_split(pets, output)
-        write_classes(pets, {"birds": 1})
+        write_picture(pets / "birds/0.png", 2000)
         with pytest.raises(DataError, match="The class 'birds' has too few"):
             extend(saved)
         for number in range(10):
@@ -312,9 +312,7 @@ class TestLeaks:
         for word in ("viewfinder split", "viewfinder clean", "--allow-leaks"):
             assert word in str(caught.value.remedy)
 
-    def test_or_marked(
-        self, read: Dataset, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_or_marked(self, read: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
         marked = leaks.marked(read, allowed=True, progress=Progress(1))
         assert leaks.known_leaks(marked) == {"test/a/0.png": "exact"}
         assert leaks.known_leaks(read) == {}

@@ -209,7 +209,8 @@ def _show_entry(saved: "SavedDataset", number: int, as_json: bool) -> None:
 
     entries = saved.entries
     if not 1 <= number <= len(entries):
-        raise UsageError(f"{saved} has no entry {number}.", expected=f"1 to {len(entries)}")
+        there = f"1 to {len(entries)}" if entries else "entries in its journal"
+        raise UsageError(f"{saved} has no entry {number}.", expected=there)
     entry = entries[number - 1]
     changes = saved.changes(entry)
     if as_json:

@@ -1,7 +1,8 @@
 """The `Dataset`: a table with a row for each picture, and the source that holds the bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from viewfinder.randomness import Ids, ids
 
 if TYPE_CHECKING:
     from viewfinder.data.groups import Groups
+    from viewfinder.data.saved import SavedDataset
 
 SPLITS = ("train", "validation", "test")
 
@@ -164,6 +166,15 @@ class Dataset:
         from viewfinder.data.folds import use_fold
 
         return use_fold(self, fold)
+
+    def clean(self, output: str | Path, fixes: Iterable[str] | None = None) -> "SavedDataset":
+        """Save the dataset without what an audit finds broken or double; originals stay.
+
+        See :func:`viewfinder.data.cleaning.clean`.
+        """
+        from viewfinder.data.cleaning import DEFAULT_FIXES, clean
+
+        return clean(self, output, DEFAULT_FIXES if fixes is None else fixes)
 
     def require_split(self, split: str) -> None:
         """Raise `DataError` unless this split has pictures."""

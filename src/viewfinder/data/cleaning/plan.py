@@ -44,7 +44,7 @@ def plan_cleaning(
     wanted = _wanted(tuple(fixes), found)
     draft = Draft(found.dataset)
     draft.relabel(dict(relabel or {}))
-    draft.take_out(draft.rows(quarantine), "quarantine", "chosen by hand")
+    draft.take_out(draft.rows(dict.fromkeys(quarantine)), "quarantine", "chosen by hand")
     exact, near = found.groups.exact, found.groups.near
     for finding in found.findings:
         if finding.check.startswith("unreadable") and _is_wanted(finding, wanted):

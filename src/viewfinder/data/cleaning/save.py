@@ -9,7 +9,7 @@ from viewfinder.data.cleaning.draft import CleaningPlan
 from viewfinder.data.cleaning.plan import DEFAULT_FIXES, plan_cleaning
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.saved import QUARANTINE, Entry, SavedDataset, changes, create
-from viewfinder.data.sources.records import places
+from viewfinder.data.sources.moving import places
 from viewfinder.data.sources.saved import SavedSource
 from viewfinder.errors import OutputError, UsageError
 from viewfinder.progress import Progress

@@ -1,7 +1,6 @@
 """`SavedDataset`: a dataset on the disk, with the journal of what was decided about it."""
 
 import shutil
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,7 +122,11 @@ class SavedDataset:
         notes = self.header.notes
         classes = _classes(self.header.classes, set(state["label"].unique()))
         dataset = Dataset(self.source, kept, classes, beside, notes)
-        return dataset.noting(*_in_quarantine(state.loc[held, QUARANTINE]))
+        if not quarantined:
+            return dataset
+        are = "picture is" if len(quarantined) == 1 else "pictures are"
+        why = f"`viewfinder log {self.folder}` says why"
+        return dataset.noting(f"{len(quarantined):,} {are} in quarantine: {why}.")
 
     def append(
         self, verb: str, why: str, changes: pd.DataFrame, options: Mapping[str, Any] | None = None
@@ -144,6 +147,7 @@ class SavedDataset:
             OutputError: The folder cannot be written.
         """
         _check_shape(changes)
+        changes = changes.reset_index(drop=True)
         with self._locked():
             entries = self.entries
             state = self._replayed(entries)
@@ -298,11 +302,3 @@ def _classes(known: tuple[str, ...], labels: set[str]) -> tuple[str, ...]:
     if known == sorted_classes(set(known)):
         return sorted_classes(set(known) | new)
     return (*known, *sorted_classes(new))
-
-
-def _in_quarantine(reasons: pd.Series) -> list[str]:
-    if not len(reasons):
-        return []
-    by_reason = ", ".join(f"{why} ({count:,})" for why, count in Counter(reasons).most_common())
-    are = "picture is" if len(reasons) == 1 else "pictures are"
-    return [f"{len(reasons):,} {are} in quarantine: {by_reason}."]

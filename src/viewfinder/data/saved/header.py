@@ -14,7 +14,8 @@ from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset, PassedOver
 from viewfinder.data.saved.checked import checked_table, checksum
 from viewfinder.data.source import Source
 from viewfinder.data.sources.layout import leads_out
-from viewfinder.data.sources.records import from_record, moved, places
+from viewfinder.data.sources.moving import moved, places
+from viewfinder.data.sources.records import from_record
 from viewfinder.data.sources.saved import HEADER, TABLE
 from viewfinder.errors import DataError
 from viewfinder.files import write_json, written_whole

@@ -57,9 +57,9 @@ def replay(table: pd.DataFrame, made: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _changed(state: pd.DataFrame, change: pd.DataFrame) -> pd.DataFrame:
-    added = pd.Index(change["locator"].unique()).difference(state.index)
+    added = pd.Index(change["locator"].unique(), name="locator").difference(state.index)
     if len(added):
-        state = state.reindex(state.index.append(added), fill_value="")
+        state = state.reindex(state.index.append(added).rename("locator"), fill_value="")
     columns: dict[str, pd.Series] = {}
     for column, rows in change.groupby("column", sort=False):
         name = str(column)
@@ -102,7 +102,7 @@ def before(state: pd.DataFrame, wanted: pd.DataFrame) -> pd.Series:
 
     Args:
         state: The pictures as they are now.
-        wanted: Has the columns `locator` and `column`.
+        wanted: Has the columns `locator` and `column`, and rows numbered from 0.
     """
     index = pd.Index(state["locator"])
     found = pd.Series("", wanted.index, "str")

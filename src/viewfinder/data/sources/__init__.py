@@ -7,7 +7,7 @@ pixel_csv, idx, npz, arrays  rows of pixels; pixels and levels are what they hav
 zipped, tarred, unpacked     archives of any of these; members says what is not let in
 saved                        what a saved dataset names
 opening, archive             which of them is at a path
-records                      a source from what was written down of it
+records, moving              a source from what was written down of it; its paths
 hints, assemble              what all of them share
 """
 

@@ -47,7 +47,7 @@ def open_archive(
             return _open_in_place(source, listing, hints)
     folder = unpacked_folder(path, progress)
     dataset = open_any_folder(folder, replace(hints, is_foreign=True))
-    return replace(dataset, source=UnpackedSource(path, dataset.source))
+    return replace(dataset, source=UnpackedSource(path, folder, dataset.source))
 
 
 def _direct(path: Path) -> ZipSource | TarSource | None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from viewfinder.data.archives.unpack import unpack
 from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.folder import unreadable
+from viewfinder.data.sources.moving import moved
 from viewfinder.errors import DataError, OutputError
 from viewfinder.files import cache_folder
 from viewfinder.progress import Progress
@@ -28,10 +29,12 @@ class UnpackedSource(Source):
 
     Attributes:
         archive: The archive.
+        folder: The copy.
         inner: What reads the copy.
     """
 
     archive: Path
+    folder: Path
     inner: Source
 
     def read(self, locator: str) -> bytes | NDArray[np.uint8]:
@@ -43,9 +46,10 @@ class UnpackedSource(Source):
         return Stamp(self.inner.stamp(locator).size, _status(self.archive).st_mtime_ns)
 
     def record(self) -> dict[str, Any]:
-        """Kind, absolute path, and the copy's own record."""
-        path = str(self.archive.resolve())
-        return {"kind": "unpacked", "path": path, "inner": self.inner.record()}
+        """Kind, absolute path, and the copy's own record, with paths relative to the copy."""
+        path, copy = str(self.archive.resolve()), self.folder.resolve()
+        inner = moved(self.inner.record(), lambda place: os.path.relpath(place, copy))
+        return {"kind": "unpacked", "path": path, "inner": inner}
 
     @classmethod
     def from_record(
@@ -58,9 +62,11 @@ class UnpackedSource(Source):
             restore: Makes the inner source from its record.
         """
         archive = Path(record["path"])
+        folder = cache_folder() / "unpacked" / "gone"
         with suppress(DataError, OutputError):  # then its pictures are missing, and that is said
-            unpacked_folder(archive)
-        return cls(archive, restore(record["inner"]))
+            folder = unpacked_folder(archive)
+        inner = moved(record["inner"], lambda place: os.path.normpath(folder / place))
+        return cls(archive, folder, restore(inner))
 
     def __str__(self) -> str:
         return str(self.archive)

@@ -1,0 +1,131 @@
+"""`viewfinder clean`, `undo`, `log` and `materialize`, as their users meet them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from folders import snapshot, write_classes
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    """Cats and dogs; a cat is there twice, and a file is empty."""
+    root = write_classes(tmp_path / "pets", {"cats": 4, "dogs": 4})
+    shutil.copy(root / "cats/0.png", root / "cats/again.png")
+    (root / "dogs/empty.png").touch()
+    return root
+
+
+def test_clean_log_undo_and_back(viewfinder, pets):
+    before = snapshot(pets)
+    dry = viewfinder("clean", "pets", "--dry-run")
+    assert dry.code == 0
+    assert "8 of 10 pictures would stay. Nothing was written." in dry.out
+    assert [path.name for path in pets.parent.iterdir()] == ["pets"]
+
+    made = viewfinder("clean", "pets", "--output", "pets.dataset")
+    assert made.code == 0
+    assert "8 of 10 pictures; 2 in quarantine." in made.out
+    assert [line.split()[0] for line in made.out.splitlines()[1:3]] == ["quarantine", "keep-one"]
+
+    listed = viewfinder("log", "pets.dataset")
+    assert "unreadable: empty" in listed.out
+    assert "cats/again.png (kept: cats/0.png)" in viewfinder("log", "pets.dataset", 2).out
+    assert "Entry 3 undoes 2: exact duplicates." in viewfinder("undo", "pets.dataset").out
+    assert "9 of 10 pictures" in viewfinder("undo", "pets.dataset", "1").out.replace(
+        "10 of", "9 of"
+    )
+    assert "Entry 5 undoes again 3" in viewfinder("undo", "pets.dataset", 3).out
+    assert [
+        one["stands"] for one in viewfinder("log", "pets.dataset", "--json").json["entries"]
+    ] == [*(False, True, False, True, True)]
+    assert snapshot(pets) == before
+
+
+def test_every_command_takes_it_for_data(viewfinder, pets):
+    viewfinder("clean", "pets", "--output", "pets.dataset", "--quiet")
+    found = viewfinder("audit", "pets.dataset", "--json").json
+    assert (found["source"], found["pictures"]) == ("pets.dataset", 8)
+    assert viewfinder("explore", "pets.dataset", "--quiet").code == 0
+    done = viewfinder("materialize", "pets.dataset", "--output", "out")
+    assert "8 hard links" in done.out
+    assert len(list(Path("out").glob("*/*.png"))) == 8
+    viewfinder("audit", "pets.dataset", "--root", "x").refused(2, "--root", "a saved dataset")
+
+
+def test_labels_and_names_in_files(viewfinder, pets):
+    Path("new.csv").write_text("locator,label\ncats/1.png,dogs\n")
+    Path("away.txt").write_text("\ufeffcats/2.png\n\n cats/3.png \n", encoding="utf-8")
+    words = ("--relabel", "new.csv", "--quarantine", "away.txt", "--quarantine", "dogs/0.png")
+    made = viewfinder("clean", "pets", "--output", "p.dataset", *words, "--fix", "none", "--json")
+    assert [one["why"] for one in made.json["decisions"]] == ["given by hand", "chosen by hand"]
+    assert made.json["leaves"] == 7
+    assert made.json["dataset"] == "p.dataset"
+    changed = viewfinder("log", "p.dataset", 1, "--json").json["changes"]
+    assert changed == [
+        {"locator": "cats/1.png", "column": "label", "before": "cats", "after": "dogs"}
+    ]
+    back = viewfinder("undo", "p.dataset", "--picture", "cats/2.png", "--json").json
+    assert (back["entry"]["verb"], back["entry"]["pictures"]) == ("restore", 1)
+
+
+def test_in_place_and_as_a_new_one(viewfinder, pets):
+    viewfinder("clean", "pets", "--output", "a.dataset", "--fix", "unreadable")
+    viewfinder("clean", "a.dataset", "--output", "b.dataset")
+    viewfinder("clean", "a.dataset", "--output", "a.dataset")
+    logs = {
+        name: viewfinder("log", name, "--json").json["entries"]
+        for name in ("a.dataset", "b.dataset")
+    }
+    whys = {name: [one["why"] for one in entries] for name, entries in logs.items()}
+    assert whys == {
+        "a.dataset": ["unreadable: empty", "exact duplicates"],
+        "b.dataset": ["exact duplicates"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "word"),
+    [
+        ("clean pets", 2, "--output"),
+        ("clean pets --output pets/in.dataset", 2, "inside"),
+        ("clean pets --output taken", 2, "exists already"),
+        ("clean pets --dry-run --fix blured", 2, "did you mean 'blurred'"),
+        ("clean pets --dry-run --quarantine nothing.txt", 2, "there is no file"),
+        ("clean pets --dry-run --relabel nothing.csv", 2, "there is no file"),
+        ("log pets", 3, "is not a saved dataset"),
+        ("log nowhere", 3, "no such folder"),
+        ("undo pets", 3, "is not a saved dataset"),
+        ("materialize pets --output taken", 2, "is not empty"),
+    ],
+)
+def test_what_is_wrong_is_said(viewfinder, pets, line, code, word):
+    (pets.parent / "taken").mkdir()
+    (pets.parent / "taken/file").touch()
+    viewfinder(*line.split()).refused(code, word)
+
+
+def test_a_run_on_a_saved_dataset_is_judged_again_without_it(viewfinder, pets):
+    """The run knows its pictures; the saved dataset may have changed or gone."""
+    from small import small_recipe
+    from viewfinder.data.sources import open_dataset
+    from viewfinder.pipeline import train
+    from viewfinder.progress import Progress
+
+    viewfinder("clean", "pets", "--output", "pets.dataset")
+    run = train(open_dataset("pets.dataset"), small_recipe(), progress=Progress(0))
+    assert run.name == "pets"
+    viewfinder("undo", "pets.dataset")
+    shutil.rmtree("pets.dataset")
+    before = run.metrics
+    ended = viewfinder("evaluate", run.folder, "--json")
+    assert ended.code == 0, ended.err
+    assert {key: ended.json[key]["count"] for key in ("train", "validation")} == {
+        key: before[key]["count"] for key in ("train", "validation")
+    }
+    assert viewfinder("report", run.folder).code == 0
+    skipped = (run.folder / "skipped.csv").read_text()
+    assert "cats/again.png,quarantined: exact duplicates" in skipped
+    assert json.loads((run.folder / "environment.json").read_text())["data"]["pictures"] == 8
