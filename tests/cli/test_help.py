@@ -52,6 +52,12 @@ def test_every_command_has_help(viewfinder, command, flag):
     assert command in ended.out
 
 
+def test_help_shows_brackets_as_they_are(viewfinder):
+    """Rich would take them for markup."""
+    for command in ("train", "audit", "clean"):
+        assert r"'([a-z]+)\.'" in viewfinder(command, "--help").out
+
+
 def test_help_lists_every_command(viewfinder):
     assert {"train", "predict", "evaluate", "report", "recipes", "demo"} <= set(COMMANDS)
     ended = viewfinder("--help")

@@ -154,6 +154,7 @@ class TestSaved:
         assert [one.why for one in second.entries] == list(DOUBLES)
         assert len(first.entries) == 2
         assert len(second.dataset()) == 15
+        assert second.settings == first.settings
 
     def test_one_picture_comes_back(self, messy: Path) -> None:
         saved = clean(open_dataset(messy), messy.with_name("m.dataset"))

@@ -72,7 +72,7 @@ def test_members_of_archives_are_copied(pets: Path, tmp_path: Path) -> None:
 def test_rows_of_arrays_become_png(tmp_path: Path, shape: tuple[int, ...]) -> None:
     pictures = np.random.default_rng(3).integers(0, 256, (4, *shape), dtype=np.uint8)
     dataset = open_arrays(
-        {"train": pictures, "test": pictures}, dict.fromkeys(["train", "test"], [0, 1, 0, 1])
+        {"train": pictures, "test": pictures}, {one: [0, 1, 0, 1] for one in ("train", "test")}
     )
     materialize(dataset, tmp_path / "out")
     for row in range(4):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from folders import write_files
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import Columns, from_record, open_dataset, open_table
+from viewfinder.data.sources.json_lines import read_json_lines
 from viewfinder.errors import DataError, Reason, RejectedPicture, UsageError
 
 
@@ -316,6 +318,24 @@ class TestHuggingFace:
     def test_metadata_beside_the_pictures(self, root: Path) -> None:
         write_csv(root, "file_name,label", *(",".join(row) for row in PLAIN), name="metadata.csv")
         assert rows(open_dataset(root)) == EXPECTED
+
+    def test_metadata_as_lines_of_json(self, root: Path) -> None:
+        objects = [{"file_name": path, "label": label, "box": [1, 2]} for path, label in PLAIN]
+        lines = "\n\n".join(map(json.dumps, objects))
+        (root / "metadata.jsonl").write_text(f"\ufeff{lines}\n", encoding="utf-8")
+        assert rows(open_dataset(root)) == EXPECTED
+
+    def test_labels_in_json_may_be_numbers(self, root: Path) -> None:
+        objects = [{"file_name": path, "label": row % 2} for row, (path, _) in enumerate(PLAIN)]
+        (root / "metadata.jsonl").write_text("\n".join(map(json.dumps, objects)))
+        assert open_dataset(root).classes == ("0", "1")
+
+    @pytest.mark.parametrize("line", ["[1]", "{", "3", "[" * 100_000, '{"a": "\\ud800"}'])
+    def test_bad_lines_of_json_describe_nothing(self, root: Path, line: str) -> None:
+        good = json.dumps({"file_name": PLAIN[0][0], "label": "x"})
+        (root / "metadata.jsonl").write_text(f"{good}\n{line}\n")
+        with pytest.raises(DataError, match="line 2"):
+            read_json_lines(root / "metadata.jsonl")
 
     def test_metadata_in_each_split(self, tmp_path: Path) -> None:
         root = write_files(tmp_path / "hf", "train/1.jpg", "train/2.jpg", "test/1.jpg")

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from viewfinder.data.archives import limits
 from viewfinder.data.archives import unpack as unpacking
 from viewfinder.data.archives.members import member_parts
 from viewfinder.data.archives.unpack import Limits, unpack
@@ -260,7 +261,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
 ) -> None:
     (tmp_path / "in").mkdir()
     archive = make_zip(tmp_path / "in" / "bomb.zip", [("zeros", bytes(2_000_000))])
-    monkeypatch.setattr(unpacking, "_HARMLESS_BYTES", 1_000_000)
+    monkeypatch.setattr(limits, "HARMLESS_BYTES", 1_000_000)
     monkeypatch.setattr(unpacking._Writer, "write", lambda *_: pytest.fail("it was unpacked"))
     error = refusal(archive)
     assert error.expected == "at most 1,000,000 bytes"
@@ -278,7 +279,7 @@ def test_a_bomb_of_overlapping_members_is_refused(
     while (at := content.find(b"PK\1\2", at + 1)) >= 0:
         struct.pack_into("<I", content, at + 42, 0)
     archive.write_bytes(content)
-    monkeypatch.setattr(unpacking, "_HARMLESS_BYTES", 1_000_000)
+    monkeypatch.setattr(limits, "HARMLESS_BYTES", 1_000_000)
     assert "too large" in refusal(archive).fact
 
 
@@ -286,7 +287,7 @@ def test_a_tar_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "in").mkdir()
     plain = make_tar(tmp_path / "plain", [("zeros", bytes(2_000_000))]).read_bytes()
     (tmp_path / "in" / "bomb.tar.gz").write_bytes(gzip.compress(plain))
-    monkeypatch.setattr(unpacking, "_HARMLESS_BYTES", 1_000_000)
+    monkeypatch.setattr(limits, "HARMLESS_BYTES", 1_000_000)
     assert "too large" in refusal(tmp_path / "in" / "bomb.tar.gz").fact
 
 
@@ -296,7 +297,7 @@ def test_a_bomb_behind_the_end_of_a_tar_is_refused(
     (tmp_path / "in").mkdir()
     plain = make_tar(tmp_path / "plain", GOOD).read_bytes() + bytes(30_000_000)
     (tmp_path / "in" / "bomb.tar.gz").write_bytes(gzip.compress(plain))
-    monkeypatch.setattr(unpacking, "_HARMLESS_BYTES", 1_000_000)
+    monkeypatch.setattr(limits, "HARMLESS_BYTES", 1_000_000)
     assert "too large" in refusal(tmp_path / "in" / "bomb.tar.gz").fact
 
 

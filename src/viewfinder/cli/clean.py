@@ -87,9 +87,9 @@ def clean(
     plan = plan_cleaning(found, fixes, relabel=labels, quarantine=names)
     saved = None
     if output is not None and not dry_run:
-        opened = {"label_from": label_from, "root": str(root) if root else None}
-        settings = {"opened": {**opened, "label_column": label_column}, "fix": fixes}
-        saved = save_plan(plan, output, settings=settings)
+        said = {"label_from": label_from, "label_column": label_column}
+        opened = {**said, "root": str(root.resolve()) if root else None}
+        saved = save_plan(plan, output, opened=opened)
     if as_json:
         written = str(saved) if saved else None
         print(json.dumps({**plan.to_json(), "dataset": written}, indent=2))
@@ -168,6 +168,8 @@ def log(
             for one in entries
         ]
         out.print(table(headings, rows))
+    else:
+        out.print("The journal is empty.")
     out.print(_now(saved), markup=False, soft_wrap=True)
 
 

@@ -21,13 +21,12 @@ from typing import IO, NoReturn
 from uuid import uuid4
 
 from viewfinder.data.archives.bounded import CHUNK_BYTES, BoundedReader, decompressed
+from viewfinder.data.archives.limits import MOST_RATIO, most_unpacked
 from viewfinder.data.archives.members import Names
 from viewfinder.errors import DataError, OutputError
 
 _TAR_BLOCK_BYTES = 512
 _TAR_OVERHEAD_BYTES = 16 << 20
-# Below this much, nothing is called a bomb: small blank pictures and tables pack extremely well.
-_HARMLESS_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Limits:
 
     members: int = 2_000_000
     bytes: int = 64 << 30
-    ratio: int = 200
+    ratio: int = MOST_RATIO
 
 
 # What the libraries raise for archives that are cut off or damaged.
@@ -131,7 +130,7 @@ class _Writer:
     def __init__(self, archive: Path, folder: Path, limits: Limits) -> None:
         self.folder = folder
         self.limits = limits
-        by_ratio = max(_HARMLESS_BYTES, archive.stat().st_size * limits.ratio)
+        by_ratio = most_unpacked(archive.stat().st_size, limits.ratio)
         self.most_bytes = min(limits.bytes, by_ratio)
         self._names = Names()
         self._members = 0

@@ -22,7 +22,6 @@ def clean(
     *,
     relabel: Mapping[str, str] | None = None,
     quarantine: Iterable[str] = (),
-    settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> SavedDataset:
     """Audit a dataset, and save it with the decisions that follow from the findings.
@@ -36,7 +35,6 @@ def clean(
         fixes: See :func:`plan_cleaning`.
         relabel: New labels by locator.
         quarantine: Locators of pictures to leave out.
-        settings: How the dataset was opened, to be kept with it.
         progress: Shows how far the audit is.
 
     Raises:
@@ -47,20 +45,29 @@ def clean(
     require_place(dataset, Path(output))
     found = audit(dataset, progress=progress)
     plan = plan_cleaning(found, fixes, relabel=relabel, quarantine=quarantine)
-    return save_plan(plan, Path(output), settings=settings)
+    return save_plan(plan, Path(output))
 
 
 def save_plan(
-    plan: CleaningPlan, output: Path, *, settings: Mapping[str, Any] | None = None
+    plan: CleaningPlan, output: Path, *, opened: Mapping[str, Any] | None = None
 ) -> SavedDataset:
     """Write a plan down: as a new saved dataset, or at the end of the journal that it came from.
+
+    Args:
+        plan: What to do.
+        output: The folder.
+        opened: What was said of the data when it was opened, to be kept with a new dataset.
 
     Raises:
         OutputError: As for :func:`clean`.
     """
     require_place(plan.dataset, output)
     if not is_in_place(plan.dataset, output):
-        settings = settings or {}
+        source = plan.dataset.source
+        if isinstance(source, SavedSource):  # its original was opened as it says
+            settings = SavedDataset.open(source.folder).settings
+        else:
+            settings = {"opened": dict(opened or {})}
         return create(output, plan.dataset, settings=settings, decisions=plan.decisions)
     saved = SavedDataset.open(output)
     for one in plan.decisions:
@@ -98,7 +105,7 @@ def require_place(dataset: Dataset, output: Path) -> None:
     if output.exists():
         raise OutputError(
             f"{output} exists already.",
-            remedy="choose another name with --output, or open that dataset and add to it",
+            remedy="choose another name with --output; to add to it, give it as DATA, too",
         )
     require_outside(dataset, output)
 

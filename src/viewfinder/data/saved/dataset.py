@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,10 @@ from uuid import uuid4
 
 import pandas as pd
 from filelock import FileLock, Timeout
-from pandas.api.types import infer_dtype
 
 from viewfinder.data.dataset import Dataset, PassedOver, sorted_classes
 from viewfinder.data.saved import header as headers
 from viewfinder.data.saved.journal import (
-    COLUMNS,
-    NOTE,
     Decision,
     Entry,
     read_changes,
@@ -25,14 +22,12 @@ from viewfinder.data.saved.journal import (
     undoable,
     write_entry,
 )
-from viewfinder.data.saved.replay import QUARANTINE, before, replay, standing
+from viewfinder.data.saved.replay import QUARANTINE, before, check_changes, replay, standing
 from viewfinder.data.source import Source
 from viewfinder.data.sources.saved import SavedSource
 from viewfinder.errors import DataError, OutputError, UsageError
 
 _LOCK, _LOCK_WAIT_S = ".lock", 60
-# What the source tells and no decision may change.
-_FIXED = ("locator",)
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ class SavedDataset:
     """
 
     folder: Path
-    header: headers.Header
+    header: headers.Header = field(repr=False)
 
     @classmethod
     def open(cls, folder: str | Path) -> "SavedDataset":
@@ -146,7 +141,7 @@ class SavedDataset:
             DataError: Another process has changed the same pictures meanwhile.
             OutputError: The folder cannot be written.
         """
-        _check_shape(changes)
+        check_changes(changes)
         changes = changes.reset_index(drop=True)
         with self._locked():
             entries = self.entries
@@ -258,7 +253,7 @@ def create(
     if folder.exists() or folder.is_symlink():
         raise OutputError(
             f"{folder} exists already.",
-            remedy="choose another name with --output, or open that dataset and add to it",
+            remedy="choose another name with --output; to add to it, give it as DATA, too",
         )
     temporary = folder.with_name(f".saving-{uuid4().hex}")
     try:
@@ -278,20 +273,6 @@ def create(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return SavedDataset.open(folder)
-
-
-def _check_shape(changes: pd.DataFrame) -> None:
-    if missing := [name for name in COLUMNS if name not in changes]:
-        raise UsageError("Changes lack a column.", expected=", ".join(COLUMNS), received=missing[0])
-    if not len(changes):
-        raise UsageError("There is nothing to change.")
-    texts = [*COLUMNS, *([NOTE] if NOTE in changes else [])]
-    if any(infer_dtype(changes[name], skipna=False) != "string" for name in texts):
-        raise UsageError("Changes are text.", expected=", ".join(COLUMNS))
-    if changes.duplicated(["locator", "column"]).any():
-        raise UsageError("A cell is changed twice.", expected="each locator and column once")
-    if fixed := set(_FIXED) & set(changes["column"]):
-        raise UsageError("This column cannot be changed.", received=", ".join(fixed))
 
 
 def _classes(known: tuple[str, ...], labels: set[str]) -> tuple[str, ...]:

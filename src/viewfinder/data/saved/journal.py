@@ -38,7 +38,7 @@ class Decision:
 
     verb: str
     why: str
-    changes: pd.DataFrame
+    changes: pd.DataFrame = field(repr=False)
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property

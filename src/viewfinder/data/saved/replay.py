@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import infer_dtype
 
-from viewfinder.data.saved.journal import Entry
-from viewfinder.errors import DataError
+from viewfinder.data.saved.journal import COLUMNS, NOTE, Entry
+from viewfinder.errors import DataError, UsageError
 
 # The column that takes a picture out of the dataset without forgetting it: why.
 QUARANTINE = "quarantine"
@@ -59,7 +60,7 @@ def replay(table: pd.DataFrame, made: Iterable[pd.DataFrame]) -> pd.DataFrame:
 def _changed(state: pd.DataFrame, change: pd.DataFrame) -> pd.DataFrame:
     added = pd.Index(change["locator"].unique(), name="locator").difference(state.index)
     if len(added):
-        state = state.reindex(state.index.append(added).rename("locator"), fill_value="")
+        state = state.reindex(state.index.append(added), fill_value="")
     columns: dict[str, pd.Series] = {}
     for column, rows in change.groupby("column", sort=False):
         name = str(column)
@@ -114,3 +115,18 @@ def before(state: pd.DataFrame, wanted: pd.DataFrame) -> pd.Series:
         values = state[column].astype(str).to_numpy(object)[positions[known]]
         found.loc[rows.index[known]] = values
     return found
+
+
+def check_changes(changes: pd.DataFrame) -> None:
+    """Raise `UsageError` unless these are changes: see :meth:`SavedDataset.append`."""
+    if missing := [name for name in COLUMNS if name not in changes]:
+        raise UsageError("Changes lack a column.", expected=", ".join(COLUMNS), received=missing[0])
+    if not len(changes):
+        raise UsageError("There is nothing to change.")
+    texts = [*COLUMNS, *([NOTE] if NOTE in changes else [])]
+    if any(infer_dtype(changes[name], skipna=False) != "string" for name in texts):
+        raise UsageError("Changes are text.", expected=", ".join(COLUMNS))
+    if changes.duplicated(["locator", "column"]).any():
+        raise UsageError("A cell is changed twice.", expected="each locator and column once")
+    if (changes["column"] == "locator").any():
+        raise UsageError("This column cannot be changed.", received="locator")

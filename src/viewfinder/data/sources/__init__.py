@@ -2,7 +2,7 @@
 
 folder, layout               class folders, split folders, labels in file names
 table, cells, columns        tables of paths and labels: CSV, Parquet, DataFrame
-metadata                     Hugging Face's folders
+metadata, json_lines         Hugging Face's folders
 pixel_csv, idx, npz, arrays  rows of pixels; pixels and levels are what they have in common
 zipped, tarred, unpacked     archives of any of these; members says what is not let in
 saved                        what a saved dataset names

@@ -1,4 +1,4 @@
-"""The cells of a table of paths, read from CSV or Parquet as text."""
+"""The cells of a table of paths, read from CSV, Parquet or lines of JSON as text."""
 
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pyarrow.parquet
 from viewfinder.data.sources.columns import as_text, find_columns, guess_unnamed
 from viewfinder.data.sources.delimited import Delimited, not_utf8, sniff
 from viewfinder.data.sources.hints import Columns
+from viewfinder.data.sources.json_lines import JSON_LINES, read_json_lines
 from viewfinder.errors import DataError
 
 _PARQUET = frozenset({".parquet", ".pq"})
@@ -24,6 +25,8 @@ def header_of(file: Path) -> list[str]:
     """
     if file.suffix.lower() in _PARQUET:
         return list(_parquet_schema(file).names)
+    if file.suffix.lower() == JSON_LINES:
+        return list(map(str, read_json_lines(file).columns))
     sniffed = sniff(file)
     return list(sniffed.header or map(str, range(len(sniffed.first))))
 
@@ -36,6 +39,9 @@ def read_cells(file: Path, given: Columns = Columns()) -> pd.DataFrame:  # noqa:
     """
     if file.suffix.lower() in _PARQUET:
         return _read_parquet(file, given)
+    if file.suffix.lower() == JSON_LINES:
+        table = read_json_lines(file)
+        return chosen_cells(table, find_columns(list(table.columns), given, str(file)))
     sniffed, names = sniff(file), header_of(file)
     if sniffed.header is None:
         given = guess_unnamed(sniffed.first, given)

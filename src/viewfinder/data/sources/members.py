@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from viewfinder.data.archives.limits import MOST_RATIO, most_unpacked
 from viewfinder.data.archives.members import member_parts
 from viewfinder.data.sources.layout import (
     HIDDEN,
@@ -14,11 +15,6 @@ from viewfinder.data.sources.layout import (
 )
 from viewfinder.errors import DataError
 
-# No picture or table of numbers packs better than this; zeros pack a thousandfold.
-_MOST_RATIO = 200
-# Below this, an archive that packs too well does no harm.
-_HARMLESS_BYTES = 256 << 20
-
 
 def refuse_bomb(unpacked: int, packed: int, place: str) -> None:
     """Raise `DataError` where a little unpacks to far too much.
@@ -28,10 +24,10 @@ def refuse_bomb(unpacked: int, packed: int, place: str) -> None:
         packed: Bytes of the archive that they came from.
         place: The archive, for the message.
     """
-    if unpacked > _HARMLESS_BYTES and unpacked > _MOST_RATIO * packed:
+    if unpacked > most_unpacked(packed):
         raise DataError(
             f"{place} is refused: it looks like a decompression bomb.",
-            expected=f"at most {_MOST_RATIO} times its packed size",
+            expected=f"at most {MOST_RATIO} times its packed size",
             received=f"{packed:,} bytes that unpack to {unpacked:,} or more",
             remedy="if you trust it, unpack it yourself and open the folder",
         )

@@ -1,4 +1,4 @@
-"""Hugging Face's folders of pictures: a `metadata.csv` names the files beside it and their labels.
+"""Hugging Face's folders of pictures: `metadata.csv` (or `.jsonl`) names files and labels.
 
 It stands at the top, or in the folder of each split:
 https://huggingface.co/docs/datasets/image_dataset.
@@ -18,7 +18,7 @@ from viewfinder.data.sources.layout import split_named
 from viewfinder.data.sources.table import TableSource, dataset_of_cells
 from viewfinder.errors import DataError
 
-_NAMES = ("metadata.csv", "metadata.parquet")
+_NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _FILE_NAME = "file_name"
 
 
