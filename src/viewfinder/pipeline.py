@@ -16,6 +16,8 @@ from viewfinder.augment import policy
 from viewfinder.batches import Batches, Pictures
 from viewfinder.classifier import Classifier
 from viewfinder.data.dataset import SPLITS, Dataset
+from viewfinder.data.groups import known_groups
+from viewfinder.data.leaks import marked
 from viewfinder.data.sizes import suitable_input
 from viewfinder.data.store import open_store
 from viewfinder.errors import DataError
@@ -115,6 +117,9 @@ def prepare(
     Raises:
         DataError: What is left cannot be trained on.
     """
+    progress = progress or Progress(0)
+    if recipe.data.fold is not None:
+        dataset = dataset.use_fold(recipe.data.fold)
     if recipe.data.holdout:
         dataset.require_split(recipe.data.holdout)
     if recipe.input.size is None or recipe.input.color is None:
@@ -122,12 +127,14 @@ def prepare(
     readable, rejected = dataset, dataset.where(np.zeros(len(dataset), bool))
     while True:
         # Splitting comes first, because training pictures may be stored larger than the others;
-        # where pictures turn out to be unreadable, the readable ones are split again.
+        # where pictures turn out to be unreadable, or copies of each other on two sides of a split
+        # that was made here, the readable ones are split again.
         split = _split(readable, recipe)
-        seen, pictures = _read(split, recipe, store_budget, progress or Progress(0))
+        seen, pictures = _read(split, recipe, store_budget, progress)
         good = (seen.table["status"] == "ok").to_numpy()
         rejected = replace(rejected, table=pd.concat([rejected.table, seen.table[~good]]))
-        if good.all():
+        readable = _with_contents(readable, seen)
+        if good.all() and _same_sides(_split(readable, recipe), seen):
             break
         if not good.any():
             raise DataError(
@@ -137,6 +144,7 @@ def prepare(
             )
         readable = readable.where(readable.table["locator"].isin(seen.table["locator"][good]))
     _require_every_class(seen, rejected)
+    seen = marked(seen, allowed=recipe.data.allow_leaks, progress=progress)
     return Prepared(recipe, seen, rejected, pictures, store_budget)
 
 
@@ -204,11 +212,25 @@ def _name_of(dataset: Dataset) -> str:
 
 def _split(dataset: Dataset, recipe: Recipe) -> Dataset:
     share, held = recipe.data.validation, recipe.data.holdout
+    groups = known_groups(dataset)
     if held:
-        return dataset.hold_out(held, validation=share, seed=recipe.seed)
+        return dataset.hold_out(held, validation=share, seed=recipe.seed, groups=groups)
     if not dataset.is_split or "validation" not in dataset.split_sizes():
-        return dataset.split(validation=share, seed=recipe.seed)
+        return dataset.split(validation=share, seed=recipe.seed, groups=groups)
     return dataset
+
+
+def _with_contents(dataset: Dataset, seen: Dataset) -> Dataset:
+    """The dataset with the hashes of the pictures' bytes, as far as they have been read."""
+    contents = dict(zip(seen.table["locator"], seen.table["content"], strict=True))
+    found = dataset.table["locator"].map(contents).fillna("")
+    return dataset.with_columns({"content": found.array})
+
+
+def _same_sides(split: Dataset, seen: Dataset) -> bool:
+    """Whether two splits of the same pictures are the same."""
+    sides = dict(zip(split.table["locator"], split.table["split"], strict=True))
+    return sides == dict(zip(seen.table["locator"], seen.table["split"], strict=True))
 
 
 def _read(

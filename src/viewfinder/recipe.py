@@ -32,10 +32,14 @@ class Data(_Record):
         validation: The share of the training pictures that is set aside where the data has no
             validation split.
         holdout: A split that is kept for one evaluation at the end and steers nothing.
+        fold: Which fold judges, where the data was dealt into folds (`viewfinder split --folds`).
+        allow_leaks: Whether a picture may be in training and in another split at once.
     """
 
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
     holdout: Literal["validation", "test"] | None = None
+    fold: Annotated[int, Field(ge=0)] | None = None
+    allow_leaks: bool = False
 
 
 class Input(_Record):

@@ -17,6 +17,7 @@ from viewfinder.cli.materialize import materialize
 from viewfinder.cli.predict import predict
 from viewfinder.cli.preview import preview
 from viewfinder.cli.recipes import recipes
+from viewfinder.cli.split import split
 from viewfinder.cli.train import train
 
 main = typer.Typer(
@@ -30,7 +31,7 @@ main = typer.Typer(
 main.add_typer(cache, name="cache")
 main.add_typer(datasets, name="datasets")
 for command in (
-    *(explore, audit, clean, undo, log, materialize),
+    *(explore, audit, clean, split, undo, log, materialize),
     *(train, predict, evaluate, report, preview, recipes, demo),
 ):
     add_command(main, command)

@@ -10,6 +10,8 @@ from rich.text import Text
 from viewfinder.progress import Progress
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from viewfinder.pipeline import Prepared
 
 _MOST_CLASSES = 20
@@ -18,16 +20,7 @@ _MOST_SKIPPED = 3
 
 def show_data(prepared: "Prepared", progress: Progress) -> None:
     """What was found: classes, counts per split, sizes, and what was skipped and why."""
-    counts = prepared.dataset.counts()
-    rows = [
-        [str(name), *map(str, row)] for name, row in zip(counts.index, counts.values, strict=True)
-    ]
-    if len(rows) > _MOST_CLASSES:
-        rows = [*rows[:_MOST_CLASSES], [f"… {len(rows) - _MOST_CLASSES} more"]]
-    rows.append(["all", *map(str, counts.sum())])
-    progress.console.print(
-        table(["class", *counts.columns], rows, numbers=True, last_is_total=True)
-    )
+    progress.console.print(counts_table(prepared.dataset.counts()))
     progress.say(_sizes(prepared))
     for line in [*_skipped(prepared), *prepared.dataset.notes]:
         progress.say(line)
@@ -38,6 +31,17 @@ def show_data(prepared: "Prepared", progress: Progress) -> None:
         progress.say("Augmentation, of training pictures only:")
         for line in plan.describe():
             progress.say(f"  {line}")
+
+
+def counts_table(counts: "pd.DataFrame") -> Table:
+    """Pictures per class and split, with their sums."""
+    rows = [
+        [str(name), *map(str, row)] for name, row in zip(counts.index, counts.values, strict=True)
+    ]
+    if len(rows) > _MOST_CLASSES:
+        rows = [*rows[:_MOST_CLASSES], [f"… {len(rows) - _MOST_CLASSES} more"]]
+    rows.append(["all", *map(str, counts.sum())])
+    return table(["class", *counts.columns], rows, numbers=True, last_is_total=True)
 
 
 def table(
@@ -65,21 +69,24 @@ def metrics_table(metrics: Mapping[str, Any]) -> Table:
     rows = []
     for split in ("train", "validation", "test"):
         if split in metrics:
-            scores = metrics[split]
-            low, high = scores["accuracy_interval"]
-            rows.append(
-                [
-                    split,
-                    f"{scores['count']:,}",
-                    f"{scores['accuracy']:.4f}",
-                    f"{low:.3f}–{high:.3f}",
-                    f"{scores['loss']:.4f}",
-                    f"{scores['macro_f1']:.4f}",
-                ]
-            )
+            rows.append(_metrics_row(split, metrics[split]))
+            if without := metrics[split].get("without_leaks"):
+                rows.append(_metrics_row(f"{split} without leaks", without))
     return table(
         ["split", "pictures", "accuracy", "95 % interval", "loss", "macro F1"], rows, numbers=True
     )
+
+
+def _metrics_row(name: str, scores: Mapping[str, Any]) -> list[str]:
+    low, high = scores["accuracy_interval"]
+    return [
+        name,
+        f"{scores['count']:,}",
+        f"{scores['accuracy']:.4f}",
+        f"{low:.3f}–{high:.3f}",
+        f"{scores['loss']:.4f}",
+        f"{scores['macro_f1']:.4f}",
+    ]
 
 
 def stdout() -> Console:

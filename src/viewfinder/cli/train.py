@@ -48,6 +48,13 @@ def train(
             help="Keep this split (validation or test) for one evaluation at the end.",
         ),
     ] = None,
+    fold: Annotated[
+        int | None,
+        typer.Option(min=0, help="Judge by this fold: see `viewfinder split --folds`."),
+    ] = None,
+    allow_leaks: Annotated[
+        bool, typer.Option("--allow-leaks", help="Train though pictures are in two splits at once.")
+    ] = False,
     label_from: LabelFrom = None,
     label_column: LabelColumn = None,
     root: Root = None,
@@ -82,6 +89,8 @@ def train(
         "training.augment": augment,
         "input.size": side_lengths(image_size),
         "data.holdout": holdout,
+        "data.fold": fold,
+        "data.allow_leaks": allow_leaks or None,
         "seed": seed,
     }
     wanted = chosen_recipe(recipe, flags, config=config, settings=settings or ())

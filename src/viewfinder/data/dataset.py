@@ -14,6 +14,7 @@ from viewfinder.errors import DataError, nearest
 from viewfinder.randomness import Ids, ids
 
 if TYPE_CHECKING:
+    from viewfinder.data.groups import Groups
     from viewfinder.data.saved import SavedDataset
 
 SPLITS = ("train", "validation", "test")
@@ -110,23 +111,61 @@ class Dataset:
         """The dataset with further notes for its reader."""
         return replace(self, notes=(*self.notes, *notes))
 
-    def split(self, validation: float = 0.2, test: float = 0.0, *, seed: int = 0) -> "Dataset":
-        """Place the pictures in train, validation and test: stratified, by seed.
+    def split(
+        self,
+        validation: float = 0.2,
+        test: float = 0.0,
+        *,
+        seed: int = 0,
+        groups: "Groups | str | NDArray[np.integer] | None" = None,
+    ) -> "Dataset":
+        """Place the pictures in train, validation and test: stratified, by seed, groups whole.
 
         See :func:`viewfinder.data.split.split`.
         """
         from viewfinder.data.split import split
 
-        return split(self, validation=validation, test=test, seed=seed)
+        return split(self, validation=validation, test=test, seed=seed, groups=groups)
 
-    def hold_out(self, split: str, *, validation: float = 0.2, seed: int = 0) -> "Dataset":
+    def hold_out(
+        self,
+        split: str,
+        *,
+        validation: float = 0.2,
+        seed: int = 0,
+        groups: "Groups | str | NDArray[np.integer] | None" = None,
+    ) -> "Dataset":
         """Keep one split for a single evaluation at the end, and carve validation from training.
 
         See :func:`viewfinder.data.split.hold_out`.
         """
         from viewfinder.data.split import hold_out
 
-        return hold_out(self, split, validation=validation, seed=seed)
+        return hold_out(self, split, validation=validation, seed=seed, groups=groups)
+
+    def into_folds(
+        self,
+        folds: int,
+        *,
+        seed: int = 0,
+        groups: "Groups | str | NDArray[np.integer] | None" = None,
+    ) -> "Dataset":
+        """Deal the pictures into folds for cross-validation; the first one judges.
+
+        See :func:`viewfinder.data.folds.into_folds`.
+        """
+        from viewfinder.data.folds import into_folds
+
+        return into_folds(self, folds, seed=seed, groups=groups)
+
+    def use_fold(self, fold: int) -> "Dataset":
+        """Make this fold the validation split, and the others the training split.
+
+        See :func:`viewfinder.data.folds.use_fold`.
+        """
+        from viewfinder.data.folds import use_fold
+
+        return use_fold(self, fold)
 
     def clean(self, output: str | Path, fixes: Iterable[str] | None = None) -> "SavedDataset":
         """Save the dataset without what an audit finds broken or double; originals stay.

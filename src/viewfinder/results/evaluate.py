@@ -1,12 +1,13 @@
 """How good the answers are: accuracy with its interval, loss, per-class figures, confusion."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
@@ -101,6 +102,31 @@ def score(labels: ArrayLike, probabilities: ArrayLike, classes: Sequence[str]) -
         per_class=_per_class(truth, answers, classes),
         confusion=_confusion(truth, answers, len(classes)),
     )
+
+
+def score_split(
+    answers: pd.DataFrame, classes: Sequence[str], leaks: Mapping[str, str]
+) -> dict[str, Any]:
+    """A split's part of `metrics.json`: its scores, and those without leaks if it has any.
+
+    Args:
+        answers: A row an answer: `locator`, `label` and `probabilities`.
+        classes: The class names, in the order of the probabilities.
+        leaks: The pictures that training knows, by locator: "exact" or "near".
+    """
+    kinds = answers["locator"].map(leaks)
+    found = _score_answers(answers, classes)
+    if not kinds.notna().any():
+        return found
+    clean = answers[kinds.isna()]
+    counts = {kind: int((kinds == kind).sum()) for kind in ("exact", "near")}
+    without = _score_answers(clean, classes) if len(clean) else None
+    return {**found, "leaks": counts, "without_leaks": without}
+
+
+def _score_answers(answers: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
+    labels = pd.Index(classes).get_indexer(pd.Index(answers["label"]))
+    return score(labels, np.stack(list(answers["probabilities"])), classes).to_json()
 
 
 def wilson_interval(right: int, count: int, confidence: float = 0.95) -> tuple[float, float]:

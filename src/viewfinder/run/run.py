@@ -1,6 +1,6 @@
 """What a run can do once it is written: answer, be judged, and be reported."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from viewfinder.classifier import Classifier, Picture, Prediction, load
 from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.data.decode import decode
+from viewfinder.data.leaks import known_leaks
 from viewfinder.data.sources import from_record
 from viewfinder.data.store import open_store
 from viewfinder.errors import RejectedPicture, RunError
 from viewfinder.files import write_json
 from viewfinder.progress import Progress
 from viewfinder.results.answers import answer
-from viewfinder.results.evaluate import score
+from viewfinder.results.evaluate import score_split
 from viewfinder.results.report import ReportMaterial, write_report
 from viewfinder.run.files import RunFiles, best_epoch
 
@@ -105,7 +106,7 @@ class Run(RunFiles):
         for split in asked:
             part = dataset.only(split)
             tables.append(answer(self.classifier, part, store.pictures(part), progress))
-        return self._write_metrics(pd.concat(tables, ignore_index=True))
+        return self._write_metrics(pd.concat(tables, ignore_index=True), known_leaks(dataset))
 
     def report(self) -> Path:
         """Write the plots and `report.html` again, from what is in the folder."""
@@ -139,14 +140,12 @@ class Run(RunFiles):
         )
         return write_report(material, self.folder)
 
-    def _write_metrics(self, predictions: pd.DataFrame) -> dict[str, Any]:
+    def _write_metrics(self, predictions: pd.DataFrame, leaks: Mapping[str, str]) -> dict[str, Any]:
         self.write_predictions(predictions)
         classes = self.classifier.classes
         metrics: dict[str, Any] = {"schema": 1, "best_epoch": best_epoch(self.history)}
         for split, rows in predictions.groupby("split", sort=False):
-            labels = pd.Index(classes).get_indexer(pd.Index(rows["label"]))
-            scores = score(labels, np.stack(list(rows["probabilities"])), classes)
-            metrics[str(split)] = scores.to_json()
+            metrics[str(split)] = score_split(rows, classes, leaks)
         write_json(self.folder / "metrics.json", metrics)
         return metrics
 

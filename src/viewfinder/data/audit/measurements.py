@@ -79,6 +79,13 @@ def survey(
     return measurements
 
 
+def is_measured(dataset: Dataset) -> bool:
+    """Whether `survey` would open no picture of this dataset."""
+    remembered = cache.load(survey_folder(dataset.source))
+    stamps = {name: _stamp(dataset.source, name) for name in dataset.table["locator"]}
+    return not any(_unknown(remembered, stamps))
+
+
 def survey_folder(source: Source) -> Path:
     """Where the measurements of this source's pictures are kept."""
     origin = source.origin

@@ -32,6 +32,7 @@ def open_dataset(
     label_from: str | None = None,
     root: str | Path | None = None,
     label_column: str | None = None,
+    group_column: str | None = None,
     classes: Sequence[str] | None = None,
     image_size: tuple[int, int] | None = None,
     progress: Progress | None = None,
@@ -49,6 +50,7 @@ def open_dataset(
             `cat.0.jpg`. Only where it has a slash does it see the folders, too.
         root: What the relative paths of a table start at; by default the table's folder.
         label_column: The name (or number, from 0) of a table's column of labels.
+        group_column: The same of its column that says what stays on one side of a split.
         classes: The classes' names in the order of the model's outputs; by default sorted. Labels
             that are numbers count these names from 0.
         image_size: Height and width of pictures that come as rows of numbers and are not square.
@@ -62,7 +64,7 @@ def open_dataset(
     hints = Hints(
         label_from=label_from,
         root=None if root is None else str(root),
-        columns=Columns(label=label_column),
+        columns=Columns(label=label_column, group=group_column),
         classes=None if classes is None else tuple(classes),
         image_size=image_size,
     )

@@ -59,7 +59,7 @@ class Hints:
 _IN_WORDS = {
     "label_from": "--label-from",
     "root": "--root",
-    "columns": "A choice of columns (--label-column)",
+    "columns": "A choice of columns (--label-column, --group-by)",
     "classes": "A list of classes",
     "image_size": "A size of the pictures",
 }

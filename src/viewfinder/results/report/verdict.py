@@ -1,7 +1,8 @@
 """What the run is worth in a few plain sentences, and how far to believe it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from viewfinder.results.plots import short_name
 from viewfinder.results.report.material import ReportMaterial
@@ -116,7 +117,24 @@ def _cautions(material: ReportMaterial) -> list[Note]:
         if split == "validation":
             text += " There is no test split; a split of three parts would give an honest figure."
         notes.append(Note("caution", "An optimistic figure", text))
+    if material.headline and material.headline.get("leaks"):
+        notes.append(_leaks(material.headline))
     return notes
+
+
+def _leaks(scores: Mapping[str, Any]) -> Note:
+    """Pictures that judge and that training knows."""
+    counts, without = scores["leaks"], scores["without_leaks"]
+    text = f"{counted(sum(counts.values()), 'picture')} of these are in training, too "
+    text += f"({number(counts['exact'])} exactly, {number(counts['near'])} nearly). "
+    if without is None:
+        text += "No other picture judges."
+    else:
+        low, high = without["accuracy_interval"]
+        text += f"Without them it is right on {percent(without['accuracy'])} of "
+        text += f"{number(without['count'])} (95\N{NO-BREAK SPACE}% interval "
+        text += f"{percent_range(low, high)})."
+    return Note("caution", "Pictures leak", text)
 
 
 def _facts(material: ReportMaterial) -> list[Note]:
