@@ -1,8 +1,8 @@
 """Help is there at once, for every command, and loads nothing that it does not need."""
 
+import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -20,11 +20,18 @@ def python(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_is_on_the_screen_in_under_half_a_second():
+    # Of computing: a busy machine takes longer by the clock.
     took = []
     for _ in range(4):
-        began = time.perf_counter()
+        began = os.times()
         done = python("-m", "viewfinder", "--help")
-        took.append(time.perf_counter() - began)
+        ended = os.times()
+        took.append(
+            ended.children_user
+            + ended.children_system
+            - began.children_user
+            - began.children_system
+        )
         assert done.returncode == 0
         assert "Usage" in done.stdout
     assert min(took) < 0.5

@@ -152,7 +152,7 @@ def test_an_orientation_applies_to_a_truncated_tiff_too():
     assert (got.pixels == whole).mean() > 0.9
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=5000, max_examples=300)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=300)
 @given(st.binary(max_size=200))
 @example(b"\xff\xd8\xff")
 @example(b"\xff\xd8\xff\xff\xff")
@@ -167,7 +167,7 @@ def test_random_bytes_are_rejected(data):
         answer(magic + data, color="gray")
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=5000, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 @given(st.data())
 @pytest.mark.parametrize("kind", FILES)
 def test_one_damaged_byte_gives_pixels_or_a_rejection(kind, data):
