@@ -1,0 +1,50 @@
+"""A model of one picture size, as a model of any: what is needed to train in stages."""
+
+import keras
+import numpy as np
+
+from viewfinder.errors import RecipeError
+
+
+def elastic(model: keras.Model) -> keras.Model:
+    """The same layers, weights and optimizer over an input of free height and width.
+
+    Raises:
+        RecipeError: Its weights fit one size only.
+    """
+    name, channels = model.inputs[0].name, model.inputs[0].shape[-1]
+    try:
+        free = keras.models.clone_model(
+            model,
+            input_tensors=keras.Input((None, None, channels), name=name),
+            clone_function=lambda layer: layer,
+        )
+    except (ValueError, TypeError) as error:
+        raise RecipeError(
+            "The network takes pictures of one size only, so it cannot be trained in stages.",
+            expected="global pooling before the dense layers",
+            remedy="training.stages=[], or another model",
+        ) from error
+    config = model.get_compile_config()
+    free.compile(
+        optimizer=model.optimizer,
+        loss=model.loss,
+        metrics=[keras.saving.deserialize_keras_object(one) for one in config["metrics"] or ()],
+        jit_compile=config["jit_compile"],
+    )
+    return free
+
+
+def build_all(model: keras.Model) -> None:
+    """Make every variable now: some are otherwise made in the first step, too late to be restored.
+
+    Args:
+        model: Compiled; it gives probabilities, and its loss and metrics take labels as integers.
+    """
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    answer = keras.ops.convert_to_tensor(np.full((1, *model.output_shape[1:]), 0.5, "float32"))
+    label = keras.ops.convert_to_tensor(np.zeros(1, np.int64))
+    model.compute_loss(y=label, y_pred=answer)
+    model.compute_metrics(None, label, answer)
+    model.reset_metrics()
