@@ -12,7 +12,8 @@ The stages, in the order in which a picture passes them:
     policy, Plan  augmentation: sampled by address, applied in one pass
     Batches       index-addressed NumPy batches             BatchDataset   the same for Keras
     Recipe        everything a run depends on               recipe_named   one of `RECIPES`
-    train         dataset and recipe → `Run`
+    train         dataset and recipe → `Run`                resume    a run that was stopped goes on
+    callbacks     StopAtTarget, StopWithoutProgress, StopAfter: for anyone's `model.fit`
     load          a run's folder → `Classifier`; .predict() answers for any picture
     score         labels and probabilities → `Scores`
 
@@ -44,8 +45,10 @@ if TYPE_CHECKING:
     from viewfinder.recipe import Recipe
     from viewfinder.recipes import RECIPES, recipe_named
     from viewfinder.results.evaluate import Scores, score
+    from viewfinder.resuming import resume
     from viewfinder.run import Run
     from viewfinder.training import BatchDataset, compile_model
+    from viewfinder.training import stopping as callbacks
 
 _HOMES = {
     "POLICIES": "augment",
@@ -66,6 +69,7 @@ _HOMES = {
     "audit": "data.audit",
     "balanced_weights": "batches",
     "build_model": "models",
+    "callbacks": "training:stopping",
     "compile_model": "training",
     "decode": "data.decode",
     "fetch": "data.fetching.fetch",
@@ -79,6 +83,7 @@ _HOMES = {
     "policy": "augment",
     "prepare": "data.prepare",
     "recipe_named": "recipes",
+    "resume": "resuming",
     "score": "results.evaluate",
     "train": "pipeline",
 }
@@ -102,6 +107,7 @@ __all__ = [
     "audit",
     "balanced_weights",
     "build_model",
+    "callbacks",
     "compile_model",
     "decode",
     "explore",
@@ -115,6 +121,7 @@ __all__ = [
     "policy",
     "prepare",
     "recipe_named",
+    "resume",
     "score",
     "train",
 ]

@@ -1,5 +1,7 @@
 """A training that was stopped and resumed is, bit for bit, one that never stopped."""
 
+# ruff: noqa: ARG002 (Keras names the arguments)
+
 import dataclasses
 from pathlib import Path
 
@@ -10,7 +12,6 @@ import pytest
 from viewfinder.augment import policy
 from viewfinder.batches import Batches
 from viewfinder.errors import RunError
-from viewfinder.models import build_model
 from viewfinder.progress import Progress
 from viewfinder.randomness import ids
 from viewfinder.recipe import Recipe
@@ -72,16 +73,34 @@ class Accumulated:
         )
 
 
-def trained(folder: Path, optimizer=Averaged, *, callbacks=(), wanted=None, resume=False):
-    """Train, or go on with training, in this folder; what it came to, and the model."""
+def small_network(width: int) -> keras.Model:
+    """Batch norm and dropout in few layers: it is compiled some dozens of times here."""
+    layers, initial = keras.layers, keras.initializers.GlorotUniform
+    inputs = keras.Input((SIDE, SIDE, 3), name="pixels")
+    x = layers.Rescaling(1 / 255)(inputs)
+    x = layers.Conv2D(width, 3, strides=2, kernel_initializer=initial(1))(x)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.Dropout(0.4, seed=2)(layers.GlobalAveragePooling2D()(x))
+    outputs = layers.Dense(1, activation="sigmoid", kernel_initializer=initial(3))(x)
+    return keras.Model(inputs, outputs)
+
+
+def trained(
+    folder: Path, optimizer=Averaged, *, callbacks=(), wanted=None, resume=False, compiled=False
+):
+    """Train, or go on with training, in this folder; what it came to, and the model.
+
+    Compiling the steps takes most of the time, and says nothing about resuming but once.
+    """
     wanted = wanted or recipe()
     folder.mkdir(exist_ok=True)
     keras.utils.set_random_seed(7 if resume else 1)  # the process's numbers have no say
-    model = build_model(wanted, 2)
+    model = small_network(wanted.model.width)
     model.compile(
         optimizer=optimizer()(),
         loss="binary_crossentropy",
         metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
+        run_eagerly=not compiled,
     )
     names, labels = ids(map(str, range(COUNT))), np.arange(COUNT) % 2
     plan = policy("course")
@@ -128,7 +147,10 @@ def assert_equal(whole: Path, resumed: Path) -> None:
     for name in ("last.keras", "best.keras"):
         mine, theirs = (keras.saving.load_model(place / name) for place in (whole, resumed))
         pairs = zip(mine.variables, theirs.variables, strict=True)
-        for one, other in [*pairs, *zip(mine.optimizer.variables, theirs.optimizer.variables)]:
+        for one, other in [
+            *pairs,
+            *zip(mine.optimizer.variables, theirs.optimizer.variables, strict=True),
+        ]:
             np.testing.assert_array_equal(np.asarray(one), np.asarray(other), err_msg=one.path)
 
 
@@ -136,13 +158,14 @@ def assert_equal(whole: Path, resumed: Path) -> None:
 def whole(tmp_path_factory):
     """Trainings that never stopped, by their optimizer."""
     root = tmp_path_factory.mktemp("whole")
-    made: dict[type, Path] = {}
+    made: dict[tuple[type, bool], Path] = {}
 
-    def of(optimizer: type) -> Path:
-        if optimizer not in made:
-            made[optimizer] = root / optimizer.__name__
-            trained(made[optimizer], optimizer)
-        return made[optimizer]
+    def of(optimizer: type, compiled: bool = False) -> Path:
+        key = optimizer, compiled
+        if key not in made:
+            made[key] = root / f"{optimizer.__name__}-{compiled}"
+            trained(made[key], optimizer, compiled=compiled)
+        return made[key]
 
     return of
 
@@ -166,6 +189,13 @@ def test_stopped_after_a_batch(tmp_path, whole, optimizer, cut):
     assert (result.ended, len(result.history)) == ("finished", EPOCHS)
     assert len(result.seconds) == EPOCHS
     assert_equal(whole(optimizer), tmp_path)
+
+
+@pytest.mark.parametrize("cut", [(0, 1), (2, 1)])
+def test_stopped_where_steps_are_compiled(tmp_path, whole, cut):
+    trained(tmp_path, callbacks=[StopAt(*cut)], compiled=True)
+    trained(tmp_path, resume=True, compiled=True)
+    assert_equal(whole(Averaged, compiled=True), tmp_path)
 
 
 @pytest.mark.parametrize("epoch", [1, EPOCHS - 1])  # the end of a stage, and of everything
@@ -287,7 +317,7 @@ def test_stages_train_small_and_save_the_full_size(tmp_path, whole):
         def on_epoch_begin(self, epoch, logs=None):
             shapes.append(self.model.input_shape)
 
-    result, model, _ = trained(tmp_path, callbacks=[Watch()])
+    result, _, _ = trained(tmp_path, callbacks=[Watch()])
     assert list(result.history["size"]) == ["8x8", "8x8", "16x16", "16x16"]
     assert shapes == [(None, None, None, 3)] * EPOCHS
     for name in ("last.keras", "best.keras"):

@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -150,13 +151,9 @@ def _packed(checkpoint: Checkpoint) -> bytes:
         "counts": counts,
         "memory": checkpoint.memory,
     }
-    named = {
-        f"{kind}-{number}": value
-        for kind, values in checkpoint.arrays.items()
-        for number, value in enumerate(values)
-    }
+    values = [value for kind in counts for value in checkpoint.arrays[kind]]
     archive = io.BytesIO()
-    np.savez(archive, head=np.frombuffer(json.dumps(head).encode(), np.uint8), **named)
+    np.savez(archive, np.frombuffer(json.dumps(head).encode(), np.uint8), *values)
     return archive.getvalue()
 
 
@@ -166,11 +163,10 @@ def _unpacked(data: bytes) -> Checkpoint:
     if not line.startswith(_MAGIC) or line[len(_MAGIC) :] != _checksum(content):
         raise ValueError("its checksum does not match")
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        head = json.loads(archive["head"].tobytes())
-        arrays = {
-            kind: [archive[f"{kind}-{number}"] for number in range(count)]
-            for kind, count in head["counts"].items()
-        }
+        first, *values = (archive[name] for name in archive.files)
+    head = json.loads(first.tobytes())
+    left = iter(values)
+    arrays = {kind: list(islice(left, count)) for kind, count in head["counts"].items()}
     return Checkpoint(head["epoch"], head["batch"], arrays, head["memory"])
 
 

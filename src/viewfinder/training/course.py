@@ -123,9 +123,7 @@ class Course(keras.callbacks.CallbackList):
     def end_part(self) -> None:
         """Undo what Keras does to averaged weights at the end of each fit."""
         if self._weights is not None:
-            for variable, value in zip(
-                self.model.trainable_variables, self._weights, strict=True
-            ):
+            for variable, value in zip(self.model.trainable_variables, self._weights, strict=True):
                 variable.assign(value)
             self._weights = None
 

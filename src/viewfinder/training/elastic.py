@@ -31,6 +31,7 @@ def elastic(model: keras.Model) -> keras.Model:
         loss=model.loss,
         metrics=[keras.saving.deserialize_keras_object(one) for one in config["metrics"] or ()],
         jit_compile=config["jit_compile"],
+        run_eagerly=config["run_eagerly"],
     )
     return free
 
