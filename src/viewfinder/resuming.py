@@ -62,7 +62,7 @@ def resume(
     if on_prepared:
         on_prepared(prepared)
     model = compiled(prepared, progress)
-    run = run.begin_again(recipe)
+    run = run.begin_again(recipe, prepared.dataset.source.record())
     complete(run, model, prepared, progress, callbacks, tensorboard=tensorboard, resume=True)
     return run
 

@@ -68,7 +68,7 @@ def test_a_killed_run_is_completed(viewfinder, trained, stopped):
 
 
 def test_pictures_that_were_moved_can_be_named(viewfinder, trained, stopped, digits, tmp_path):
-    moved = copied(digits, tmp_path)
+    moved = copied(digits, tmp_path / "moved")
     environment = stopped / "environment.json"
     environment.write_text(environment.read_text().replace(str(digits), str(tmp_path / "gone")))
     viewfinder("train", "--resume", stopped).refused(3, "cannot be read any more")
@@ -77,7 +77,7 @@ def test_pictures_that_were_moved_can_be_named(viewfinder, trained, stopped, dig
 
 
 def test_pictures_that_have_changed_are_refused(viewfinder, stopped, digits, tmp_path):
-    moved = copied(digits, tmp_path)
+    moved = copied(digits, tmp_path / "moved")
     one, other = sorted((moved / "train/0").iterdir())[:2]
     one.write_bytes(other.read_bytes())
     refused = viewfinder("train", moved, "--resume", stopped)

@@ -141,10 +141,18 @@ class RunFiles:
         classifier.save_labels(self.folder)
         self.write_data(data)
 
-    def begin_again(self, recipe: Recipe) -> Self:
-        """The run as one that is being trained, with this recipe; half-written files are gone."""
+    def begin_again(self, recipe: Recipe, source: Mapping[str, Any]) -> Self:
+        """The run as one that is being trained; what was half-written is gone.
+
+        Args:
+            recipe: What it is trained by from now on.
+            source: The record of where its pictures are now.
+        """
         for half in self.folder.rglob(".writing-*"):
             half.unlink(missing_ok=True)
+        environment = self.environment
+        environment["data"] |= {"source": source}
+        write_json(self.folder / "environment.json", environment)
         write_text(self.folder / "recipe.yaml", recipe.to_yaml())
         (self.folder / "timing.json").unlink(missing_ok=True)
         return type(self)(self.folder)

@@ -1,16 +1,23 @@
 """A model of one picture size, as a model of any: what is needed to train in stages."""
 
+from collections.abc import Iterable
+
 import keras
 import numpy as np
 
 from viewfinder.errors import RecipeError
+from viewfinder.stages import Size
 
 
-def elastic(model: keras.Model) -> keras.Model:
+def elastic(model: keras.Model, sizes: Iterable[Size]) -> keras.Model:
     """The same layers, weights and optimizer over an input of free height and width.
 
+    Args:
+        model: Compiled.
+        sizes: Each (height, width) at which it is to be trained.
+
     Raises:
-        RecipeError: Its weights fit one size only.
+        RecipeError: Its weights do not fit one of these sizes.
     """
     name, channels = model.inputs[0].name, model.inputs[0].shape[-1]
     try:
@@ -19,10 +26,13 @@ def elastic(model: keras.Model) -> keras.Model:
             input_tensors=keras.Input((None, None, channels), name=name),
             clone_function=lambda layer: layer,
         )
+        for size in sorted(set(sizes)):
+            free.compute_output_spec(keras.KerasTensor((1, *size, channels)))
     except (ValueError, TypeError) as error:
         raise RecipeError(
-            "The network takes pictures of one size only, so it cannot be trained in stages.",
-            expected="global pooling before the dense layers",
+            "The network does not take the sizes of the stages.",
+            expected="global pooling before the dense layers, and pictures that are large enough",
+            received=" and ".join(f"{height} × {width}" for height, width in sorted(set(sizes))),
             remedy="training.stages=[], or another model",
         ) from error
     config = model.get_compile_config()

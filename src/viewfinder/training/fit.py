@@ -147,7 +147,7 @@ class _Fitting:
         self, model: keras.Model, train: Batches, validation: Batches, recipe: Recipe, folder: Path
     ) -> None:
         self.kept = model
-        self.model = elastic(model) if recipe.training.stages else model
+        self.model = elastic(model, recipe.epoch_sizes) if recipe.training.stages else model
         build_all(self.model)
         self.train, self.validation = train, validation
         self.recipe, self.folder = recipe, folder
