@@ -12,7 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-import tensorflow  # noqa: F401 (forked with it)
+import matplotlib.pyplot  # noqa: F401
+import sklearn.metrics  # noqa: F401
+import tensorflow  # noqa: F401
 
 import viewfinder.resuming  # noqa: F401
 from viewfinder.cli import main
@@ -24,10 +26,11 @@ def started(words: list[str]) -> int:
     child = os.fork()
     if child:
         return child
+    code = 1
     try:
-        main(["train", *words, "-q", "--json"], standalone_mode=False)
+        code = main(["train", *words, "-q", "--json"], standalone_mode=False) or 0
     finally:
-        os._exit(1)  # `main` ends in an exit of its own where all is well
+        os._exit(code)
 
 
 def ended_well(child: int) -> bool:
@@ -36,7 +39,8 @@ def ended_well(child: int) -> bool:
 
 def checkpoints(run: Path) -> int:
     """The number of the newest checkpoint; 0 without one."""
-    return max((int(path.stem) for path in run.glob("checkpoint/*.checkpoint")), default=0)
+    names = [path.stem for path in run.glob("checkpoint/*.checkpoint")]
+    return max((int(name) for name in names if name.isdecimal()), default=0)
 
 
 def killed(run: Path, words: list[str], after: int, wait_s: float) -> None:

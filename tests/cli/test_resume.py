@@ -31,7 +31,7 @@ def assert_equal(whole: Path, resumed: Path) -> None:
 def test_twenty_kills_are_twenty_equal_resumes(digits, tmp_path):
     """Killed at a checkpoint drawn by lot, while it is being written or soon after."""
     words = small_words(
-        training__epochs=3,
+        training__epochs=2,
         training__checkpoint_minutes=0,
         training__augment="course",
         training__schedule="cosine",
