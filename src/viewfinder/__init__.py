@@ -14,7 +14,8 @@ The stages, in the order in which a picture passes them:
     policy, Plan  augmentation: sampled by address, applied in one pass
     Batches       index-addressed NumPy batches             BatchDataset   the same for Keras
     Recipe        everything a run depends on               recipe_named   one of `RECIPES`
-    train         dataset and recipe → `Run`
+    train         dataset and recipe → `Run`                resume    a run that was stopped goes on
+    callbacks     StopAtTarget, StopWithoutProgress, StopAfter: for anyone's `model.fit`
     load          a run's folder → `Classifier`; .predict() answers for any picture
     score         labels and probabilities → `Scores`
 
@@ -49,8 +50,10 @@ if TYPE_CHECKING:
     from viewfinder.recipe import Recipe
     from viewfinder.recipes import RECIPES, recipe_named
     from viewfinder.results.evaluate import Scores, score
+    from viewfinder.resuming import resume
     from viewfinder.run import Run
     from viewfinder.training import BatchDataset, compile_model
+    from viewfinder.training import stopping as callbacks
 
 _HOMES = {
     "POLICIES": "augment",
@@ -73,6 +76,7 @@ _HOMES = {
     "audit": "data.audit",
     "balanced_weights": "batches",
     "build_model": "models",
+    "callbacks": "training:stopping",
     "clean": "data.cleaning",
     "compile_model": "training",
     "decode": "data.decode",
@@ -89,6 +93,7 @@ _HOMES = {
     "policy": "augment",
     "prepare": "data.prepare",
     "recipe_named": "recipes",
+    "resume": "resuming",
     "score": "results.evaluate",
     "train": "pipeline",
 }
@@ -114,6 +119,7 @@ __all__ = [
     "audit",
     "balanced_weights",
     "build_model",
+    "callbacks",
     "clean",
     "compile_model",
     "decode",
@@ -130,6 +136,7 @@ __all__ = [
     "policy",
     "prepare",
     "recipe_named",
+    "resume",
     "score",
     "train",
 ]

@@ -4,7 +4,8 @@
     ├── UsageError              exit 2   what was asked for cannot be done
     │   ├── RecipeError                  a recipe's name, a key or a value
     │   ├── BackendError                 no deep-learning backend is installed
-    │   └── OutputError                  the place to write to cannot be written
+    │   ├── OutputError                  the place to write to cannot be written
+    │   └── OutOfMemory                  a batch does not fit into the memory
     ├── DataError               exit 3   the data cannot be used as it is
     │   ├── RejectedPicture              one picture has no usable pixels; carries its reason
     │   └── RunError                     a run's folder lacks something or is damaged
@@ -64,6 +65,10 @@ class BackendError(UsageError):
 
 class OutputError(UsageError):
     """The place to write to cannot be written."""
+
+
+class OutOfMemory(UsageError):
+    """A batch does not fit into the memory; what was reached before is saved."""
 
 
 class DataError(ViewfinderError):

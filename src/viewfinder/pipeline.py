@@ -29,9 +29,12 @@ from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
 from viewfinder.run import Run, plain_name
 from viewfinder.runtime.backend import choose_backend, versions
+from viewfinder.runtime.determinism import use_deterministic_operations
 
 if TYPE_CHECKING:
     import keras
+
+    from viewfinder.training import Fitted
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ def train(
     progress: Progress | None = None,
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
     store_budget: int | None = None,
+    tensorboard: bool = False,
     on_prepared: Callable[[Prepared], None] | None = None,
 ) -> Run:
     """Train a classifier on a dataset, judge it, and write the report.
@@ -81,10 +85,12 @@ def train(
         callbacks: Further Keras callbacks.
         store_budget: The most bytes of decoded pixels to keep on disk, for each form in which
             pictures are kept; see :func:`viewfinder.data.store.open_store`.
+        tensorboard: Whether logs for TensorBoard are written into the run.
         on_prepared: Called with the pictures once they are ready, before training starts.
 
     Returns:
-        The run. If Ctrl-C has ended the training, `run.timing["interrupted"]` is true.
+        The run. `run.timing["ended"]` says why the training ended; if Ctrl-C or a kill did, or
+        its time was over, :func:`viewfinder.resume` goes on with it.
 
     Raises:
         DataError: The pictures cannot be trained on.
@@ -96,12 +102,16 @@ def train(
     require_writable(Path(output))
     # A missing backend is said now, not after the pictures have been read.
     progress.detail(f"Backend: {choose_backend()}")
+    if tensorboard:
+        _require_tensorboard()
     prepared = prepare(dataset, recipe, store_budget=store_budget, progress=progress)
     if on_prepared:
         on_prepared(prepared)
-    model = _compiled(prepared)
+    model = compiled(prepared, progress)
     run = Run.create(Path(output), name)
-    _fill(run, model, prepared, progress, callbacks)
+    classifier = Classifier(model, prepared.dataset.classes, prepared.recipe.preprocessing)
+    run.write_start(prepared.recipe, classifier, prepared.everything, _environment(prepared))
+    complete(run, model, prepared, progress, callbacks, tensorboard=tensorboard)
     return run
 
 
@@ -130,7 +140,7 @@ def prepare(
         # where pictures turn out to be unreadable, or copies of each other on two sides of a split
         # that was made here, the readable ones are split again.
         split = _split(readable, recipe)
-        seen, pictures = _read(split, recipe, store_budget, progress)
+        seen, pictures = read_pictures(split, recipe, store_budget, progress)
         good = (seen.table["status"] == "ok").to_numpy()
         rejected = replace(rejected, table=pd.concat([rejected.table, seen.table[~good]]))
         readable = _with_contents(readable, seen)
@@ -148,58 +158,78 @@ def prepare(
     return Prepared(recipe, seen, rejected, pictures, store_budget)
 
 
-def _compiled(prepared: Prepared) -> "keras.Model":
+def compiled(prepared: Prepared, progress: Progress) -> "keras.Model":
     """The recipe's model, ready to be fitted."""
     from viewfinder.models import build_model
     from viewfinder.training import compile_model
 
     recipe = prepared.recipe
+    if recipe.training.deterministic:
+        progress.say(use_deterministic_operations())
     model = build_model(recipe, len(prepared.dataset.classes))
     steps_an_epoch = len(_batches(prepared, "train"))
     compile_model(model, recipe, steps=steps_an_epoch * recipe.training.epochs)
     return model
 
 
-def _fill(
+def complete(
     run: Run,
     model: "keras.Model",
     prepared: Prepared,
     progress: Progress,
     callbacks: "Sequence[keras.callbacks.Callback]",
+    *,
+    tensorboard: bool = False,
+    resume: bool = False,
 ) -> None:
-    """Fit, evaluate, report: everything after pictures and model are ready."""
-    from viewfinder.training import fit
+    """Fit, evaluate, report: everything after pictures, model and folder are ready."""
+    from viewfinder.training import fit, tensorboard_logs
 
-    recipe = prepared.recipe
-    classifier = Classifier(model, prepared.dataset.classes, recipe.preprocessing)
-    run.write_start(recipe, classifier, prepared.everything, _environment(prepared))
-
-    began = time.perf_counter()
     fitted = fit(
         model,
         _batches(prepared, "train"),
         _batches(prepared, "validation"),
-        recipe,
+        prepared.recipe,
         run.folder,
         progress=progress,
-        callbacks=callbacks,
+        callbacks=[*callbacks, *([tensorboard_logs(run.folder)] if tensorboard else [])],
+        resume=resume,
     )
     trained = time.perf_counter()
-    if fitted.interrupted:
-        progress.say("Interrupted: saving what was reached …", style="yellow")
+    _say_how_it_ended(fitted, run, progress)
     run.write_data(_without_dropped(prepared, progress))
     # A training that was cut short is judged only where it matters, so that it ends soon.
     splits = SPLITS[1:] if fitted.interrupted else SPLITS
     run.evaluate(splits, store_budget=prepared.store_budget, progress=progress)
     run.write_end(
         {
+            "ended": fitted.ended,
+            "why": fitted.why,
             "interrupted": fitted.interrupted,
             "epochs_s": fitted.seconds,
-            "training_s": trained - began,
+            "training_s": fitted.training_seconds,
             "evaluation_s": time.perf_counter() - trained,
         }
     )
     run.report()
+
+
+def _say_how_it_ended(fitted: "Fitted", run: Run, progress: Progress) -> None:
+    if fitted.interrupted:
+        progress.say("Interrupted: saving what was reached …", style="yellow")
+    if fitted.why:
+        progress.say(fitted.why, style="yellow" if fitted.ended == "diverged" else None)
+    if fitted.ended == "diverged":
+        kept = "best epoch's" if fitted.best_epoch else "last good checkpoint's"
+        progress.say(f"The {kept} model is kept. A lower --lr is the next thing to try.")
+    if fitted.ended in ("interrupted", "time"):
+        progress.say(f"Go on with: viewfinder train --resume {run}")
+
+
+def _require_tensorboard() -> None:
+    from viewfinder.training import require_tensorboard  # imports Keras
+
+    require_tensorboard()
 
 
 def _name_of(dataset: Dataset) -> str:
@@ -233,7 +263,7 @@ def _same_sides(split: Dataset, seen: Dataset) -> bool:
     return sides == dict(zip(seen.table["locator"], seen.table["split"], strict=True))
 
 
-def _read(
+def read_pictures(
     dataset: Dataset, recipe: Recipe, budget: int | None, progress: Progress
 ) -> tuple[Dataset, dict[str, Pictures]]:
     """What reading the pictures has shown, and the pixels of each split's readable pictures."""

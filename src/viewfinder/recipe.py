@@ -7,14 +7,25 @@ picture is read. What is left open (`null`) is settled by the pictures: `Recipe.
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from viewfinder.augment import Plan, policy
 from viewfinder.errors import RecipeError, nearest
 from viewfinder.preprocessing import Color, Preprocessing, ResizePolicy, Side
+from viewfinder.stages import Size, Stage, epoch_sizes
+from viewfinder.stopping import Stopping
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -66,7 +77,10 @@ class ConvStack(_Record):
         filters: One 3 × 3 convolution with ReLU for each number.
         dense: One dense layer with ReLU for each number.
         dropout: The share of units dropped before the first dense layer.
+        any_size: Whether its weights fit pictures of every size, as `training.stages` needs it.
     """
+
+    any_size: ClassVar[bool] = False
 
     kind: Literal["conv-stack"] = "conv-stack"
     filters: Units = (16, 32, 64)
@@ -81,7 +95,10 @@ class Compact(_Record):
         width: The filters of the first stage; each further stage has twice as many, up to eight
             times. There are as many stages as halve the picture to four pixels or so.
         dropout: The share of features dropped before the last layer.
+        any_size: As with `ConvStack`.
     """
+
+    any_size: ClassVar[bool] = True
 
     kind: Literal["compact"] = "compact"
     width: Count = 32
@@ -108,6 +125,12 @@ class Training(_Record):
         epochs: Passes over the training pictures.
         augment: The name of an augmentation policy (`viewfinder.augment.POLICIES`), or the
             settings of a plan of one's own.
+        stages: Epochs at other sizes before those at the input's own.
+        stop: What ends the training before its last epoch.
+        checkpoint_minutes: A checkpoint is written at each epoch's end, and at the latest so
+            long after the last one; 0 for one after every batch.
+        deterministic: Whether the backend is to use none but operations that repeat bit by bit;
+            on a CPU they do so in any case.
     """
 
     optimizer: Literal["rmsprop", "adam", "adamw", "sgd"] = "adam"
@@ -116,6 +139,15 @@ class Training(_Record):
     batch_size: Count = 32
     epochs: Count = 10
     augment: Annotated[str, AfterValidator(_known_policy)] | Plan = "none"
+    stages: tuple[Stage, ...] = ()
+    stop: Stopping = Stopping()
+    checkpoint_minutes: Annotated[float, Field(ge=0)] = 10.0
+    deterministic: bool = False
+
+    @model_validator(mode="after")
+    def _stages_leave_an_epoch(self) -> Self:
+        epoch_sizes(self.stages, self.epochs, (1, 1))
+        return self
 
     @property
     def plan(self) -> Plan:
@@ -139,6 +171,14 @@ class Recipe(_Record):
     model: Model = Compact()
     training: Training = Training()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @field_validator("training")
+    @classmethod
+    def _stages_need_any_size(cls, training: Training, others: ValidationInfo) -> Training:
+        model = others.data.get("model")
+        if training.stages and model is not None and not model.any_size:
+            raise ValueError(f"no stages: the weights of a {model.kind} fit one size of picture")
+        return training
 
     def changed(self, settings: Mapping[str, Any]) -> "Recipe":
         """The recipe with these settings, by dotted key: `{"training.epochs": 3}`.
@@ -178,6 +218,12 @@ class Recipe(_Record):
         sides = {"height": at_input.height, "width": at_input.width}
         scaled = {name: round(side * self.input.headroom) for name, side in sides.items()}
         return at_input.model_copy(update=scaled)
+
+    @property
+    def epoch_sizes(self) -> list[Size]:
+        """The (height, width) at which each epoch trains; the recipe must be settled."""
+        height, width, _ = self.preprocessing.shape
+        return epoch_sizes(self.training.stages, self.training.epochs, (height, width))
 
     def to_yaml(self) -> str:
         """The recipe as YAML, in the order of its fields."""

@@ -87,6 +87,7 @@ def test_the_last_model_is_what_training_came_to(tmp_path):
         np.testing.assert_array_equal(mine, kept_one)
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [
         "best.keras",
+        "checkpoint",
         "history.csv",
         "last.keras",
     ]
@@ -235,7 +236,7 @@ def test_a_model_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         save_model(model, tmp_path / "a/last.keras")
     assert (tmp_path / "a/last.keras").read_bytes() == before
-    assert len(list((tmp_path / "a").iterdir())) == 3
+    assert len(list((tmp_path / "a").iterdir())) == 4
 
 
 def test_further_callbacks_are_called_and_may_stop(tmp_path):

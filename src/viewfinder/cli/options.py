@@ -75,6 +75,7 @@ def chosen_recipe(
     *,
     config: Path | None = None,
     settings: Sequence[str] = (),
+    base: "Recipe | None" = None,
 ) -> "Recipe":
     """The named recipe, changed by the file, then the flags, then the single settings.
 
@@ -83,11 +84,12 @@ def chosen_recipe(
         flags: Values by the recipe's dotted keys; None where a flag was not given.
         config: A YAML file.
         settings: `key=value` words.
+        base: A recipe that stands for the default one: that of a run which is resumed.
     """
     from viewfinder.recipe import parse_settings, read_settings
     from viewfinder.recipes import recipe_named
 
-    recipe = recipe_named(name)
+    recipe = base if base and name == "default" else recipe_named(name)
     if config:
         recipe = recipe.changed(read_settings(config))
     given = {key: value for key, value in flags.items() if value is not None}

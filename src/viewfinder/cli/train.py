@@ -2,14 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from viewfinder.cli.options import (
     AsJson,
     Augment,
-    Data,
     ImageSize,
     LabelColumn,
     LabelFrom,
@@ -24,7 +23,29 @@ from viewfinder.cli.options import (
     side_lengths,
     verbosity,
 )
-from viewfinder.errors import Interrupted
+from viewfinder.cli.training_options import (
+    AllowLeaks,
+    BatchSize,
+    Config,
+    Deterministic,
+    DryRun,
+    Epochs,
+    Fold,
+    Hold,
+    Holdout,
+    LearningRate,
+    MaxTime,
+    Name,
+    OptionalData,
+    Output,
+    Patience,
+    Resume,
+    Settings,
+    StoreLimit,
+    Target,
+    TensorBoard,
+)
+from viewfinder.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from viewfinder.pipeline import Prepared
@@ -33,45 +54,33 @@ if TYPE_CHECKING:
 
 
 def train(
-    data: Data,
+    data: OptionalData = None,
     recipe: RecipeName = "default",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Pictures in a step.")] = None,
     image_size: ImageSize = None,
-    lr: Annotated[float | None, typer.Option(help="The learning rate.")] = None,
     augment: Augment = None,
     seed: Seed = None,
-    holdout: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SPLIT",
-            help="Keep this split (validation or test) for one evaluation at the end.",
-        ),
-    ] = None,
-    fold: Annotated[
-        int | None,
-        typer.Option(min=0, help="Judge by this fold: see `viewfinder split --folds`."),
-    ] = None,
-    allow_leaks: Annotated[
-        bool, typer.Option("--allow-leaks", help="Train though pictures are in two splits at once.")
-    ] = False,
+    holdout: Holdout = None,
+    fold: Fold = None,
+    allow_leaks: AllowLeaks = False,
     label_from: LabelFrom = None,
     label_column: LabelColumn = None,
     root: Root = None,
-    config: Annotated[Path | None, typer.Option(help="A YAML file with settings.")] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as model.dropout=0.5."),
-    ] = None,
-    output: Annotated[Path, typer.Option(help="The folder that holds the runs.")] = Path("runs"),
-    name: Annotated[str | None, typer.Option(help="The run's name; numbered if taken.")] = None,
-    store_limit: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="The most disk for decoded pictures, such as 2GB."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show data, recipe and model; train nothing.")
-    ] = False,
+    config: Config = None,
+    settings: Settings = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    lr: LearningRate = None,
+    deterministic: Deterministic = None,
+    target: Target = None,
+    hold: Hold = None,
+    patience: Patience = None,
+    max_time: MaxTime = None,
+    resume: Resume = None,
+    output: Output = Path("runs"),
+    name: Name = None,
+    store_limit: StoreLimit = None,
+    tensorboard: TensorBoard = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -81,37 +90,52 @@ def train(
     from viewfinder.pipeline import prepare
     from viewfinder.pipeline import train as run_pipeline
     from viewfinder.progress import Progress
+    from viewfinder.resuming import resume as resume_run
+    from viewfinder.run import Run
 
     flags = {
         "training.epochs": epochs,
         "training.batch_size": batch_size,
         "training.learning_rate": lr,
         "training.augment": augment,
+        "training.deterministic": deterministic,
+        "training.stop.target": target,
+        "training.stop.hold": hold,
+        "training.stop.patience": patience,
+        "training.stop.max_time": max_time,
         "input.size": side_lengths(image_size),
         "data.holdout": holdout,
         "data.fold": fold,
         "data.allow_leaks": allow_leaks or None,
         "seed": seed,
     }
-    wanted = chosen_recipe(recipe, flags, config=config, settings=settings or ())
+    stopped = Run.open(resume) if resume else None
+    base = stopped.recipe if stopped else None
+    wanted = chosen_recipe(recipe, flags, config=config, settings=settings or (), base=base)
     progress = Progress(verbosity(quiet, verbose))
     budget = byte_count(store_limit)
-    dataset = open_data(
-        data, label_from=label_from, root=root, label_column=label_column, progress=progress
-    )
-    if dry_run:
+    hints: dict[str, Any] = {"label_from": label_from, "root": root, "label_column": label_column}
+    dataset = open_data(data, **hints, progress=progress) if data else None
+    watching: dict[str, Any] = {
+        "progress": progress,
+        "store_budget": budget,
+        "tensorboard": tensorboard,
+        "on_prepared": lambda prepared: show_data(prepared, progress),
+    }
+    if stopped:
+        if dry_run or name:
+            raise UsageError("--resume goes on with a run: it takes neither --dry-run nor --name.")
+        run = resume_run(stopped, wanted, dataset=dataset, **watching)
+    elif dataset is None:
+        raise UsageError(
+            "There is nothing to train on.", expected="viewfinder train DATA, or --resume RUN"
+        )
+    elif dry_run:
         prepared = prepare(dataset, wanted, store_budget=budget, progress=progress)
         _show_plan(prepared, progress, as_json)
         return
-    run = run_pipeline(
-        dataset,
-        wanted,
-        output=output,
-        name=name,
-        progress=progress,
-        store_budget=budget,
-        on_prepared=lambda prepared: show_data(prepared, progress),
-    )
+    else:
+        run = run_pipeline(dataset, wanted, output=output, name=name, **watching)
     _show_result(run, as_json)
     if run.timing["interrupted"]:
         raise typer.Exit(Interrupted.exit_code)
@@ -170,5 +194,6 @@ def run_json(run: "Run") -> dict[str, Any]:
         "run": str(run.folder),
         "report": str(run.folder / "report.html"),
         "interrupted": run.timing["interrupted"],
+        "ended": run.timing.get("ended"),
         "metrics": run.metrics,
     }

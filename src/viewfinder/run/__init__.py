@@ -9,7 +9,8 @@ history.csv          a row an epoch
 metrics.json         accuracy, loss and per-class figures of each split
 predictions.parquet  a row an answer
 environment.json     versions, backend, machine, where the data was
-timing.json          how long things took
+timing.json          how long things took, and why the training ended
+checkpoint/          where a training that was stopped goes on
 plots/, report.html  for people
 """
 

@@ -105,13 +105,18 @@ class RunFiles:
 
     @property
     def timing(self) -> dict[str, Any]:
-        """The parsed `timing.json`: seconds, and whether the training was interrupted.
+        """The parsed `timing.json`: seconds, and why the training ended.
 
         A training that was killed has left none, and counts as interrupted.
         """
         if not (self.folder / "timing.json").exists():
-            return {"schema": 1, "interrupted": True}
+            return {"schema": 1, "ended": "interrupted", "why": "", "interrupted": True}
         return self._json("timing.json", "interrupted")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the model's outputs."""
+        return tuple(self._json("labels.json", "classes")["classes"])
 
     @property
     def data(self) -> pd.DataFrame:
@@ -136,6 +141,22 @@ class RunFiles:
         classifier.save_labels(self.folder)
         self.write_data(data)
 
+    def begin_again(self, recipe: Recipe, source: Mapping[str, Any]) -> Self:
+        """The run as one that is being trained; what was half-written is gone.
+
+        Args:
+            recipe: What it is trained by from now on.
+            source: The record of where its pictures are now.
+        """
+        for half in self.folder.rglob(".writing-*"):
+            half.unlink(missing_ok=True)
+        environment = self.environment
+        environment["data"] |= {"source": source}
+        write_json(self.folder / "environment.json", environment)
+        write_text(self.folder / "recipe.yaml", recipe.to_yaml())
+        (self.folder / "timing.json").unlink(missing_ok=True)
+        return type(self)(self.folder)
+
     def write_data(self, data: Dataset) -> None:
         """Write the table of the pictures, and the list of those that are not used."""
         with written_whole(self.folder / "data.parquet") as temporary:
@@ -144,7 +165,7 @@ class RunFiles:
             skipped_table(data).to_csv(temporary, index=False)
 
     def write_end(self, timing: Mapping[str, Any]) -> None:
-        """Write how long the training took, and whether it was interrupted."""
+        """Write how long the training took, and why it ended."""
         write_json(self.folder / "timing.json", {"schema": 1, **timing})
 
     def write_predictions(self, predictions: pd.DataFrame) -> None:

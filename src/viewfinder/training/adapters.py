@@ -19,12 +19,15 @@ class BatchDataset(keras.utils.PyDataset):
     Args:
         batches: What is fed.
         first_epoch: The epoch number of the first epoch of the fit: its `initial_epoch`.
+        first_batch: The batch at which that epoch goes on. What has a length has only one, so
+            this is for a fit of what is left of one epoch.
     """
 
-    def __init__(self, batches: Batches, *, first_epoch: int = 0) -> None:
+    def __init__(self, batches: Batches, *, first_epoch: int = 0, first_batch: int = 0) -> None:
         super().__init__(workers=1)
         self.batches = batches
         self._first_epoch = first_epoch
+        self._first_batch = first_batch
         self._epoch = first_epoch - 1
         self._ahead: Iterator[Batch] | None = None
         self._handed_out = 0
@@ -34,13 +37,15 @@ class BatchDataset(keras.utils.PyDataset):
 
     @property
     def num_batches(self) -> int:
-        """Batches in an epoch."""
-        return len(self.batches)
+        """Batches in an epoch of the fit."""
+        return len(self.batches) - self._first_batch
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         batch = self._next_ahead()
         if batch is None:  # outside of an epoch: Keras looks at batches to learn their shapes
-            batch = self.batches.batch(index, max(self._epoch, self._first_epoch))
+            batch = self.batches.batch(
+                self._first_batch + index, max(self._epoch, self._first_epoch)
+            )
         return batch.images, batch.labels
 
     def on_epoch_begin(self) -> None:
@@ -48,10 +53,10 @@ class BatchDataset(keras.utils.PyDataset):
         self.on_epoch_end()
         with self._turn:
             # On JAX, Keras draws one batch to build the model, and then begins the epoch again.
-            drew_one = self._handed_out == 1 < len(self.batches)
+            drew_one = self._handed_out == 1 < self.num_batches
             self._is_begun_again = drew_one and not self._is_begun_again
             self._epoch += not self._is_begun_again
-            self._ahead = self.batches.epoch(self._epoch)
+            self._ahead = self.batches.epoch(self._epoch, first=self._first_batch)
             self._handed_out = 0
 
     def on_epoch_end(self) -> None:

@@ -17,16 +17,20 @@ class HistoryFile(keras.callbacks.Callback):
     """Keeps the history, a row an epoch, in memory and in a CSV file that is always whole.
 
     Attributes:
-        rows: The epochs so far: `epoch` (from 1), the metrics, `learning_rate`.
+        rows: The epochs so far: `epoch` (from 1), the metrics, `learning_rate`; and `size`, the
+            (height)x(width) that was trained at, where epochs differ in it.
         seconds: How long each epoch took, its validation included.
+        size: What the rows say of the size from now on; None for nothing.
     """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.rows: list[dict[str, float]] = []
+        self.rows: list[dict[str, Any]] = []
         self.seconds: list[float] = []
+        self.size: str | None = None
         self._path = path
         self._began = 0.0
+        self._earlier = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Note the time."""
@@ -34,12 +38,27 @@ class HistoryFile(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Add the epoch's row."""
-        self.seconds.append(time.perf_counter() - self._began)
+        self.seconds.append(self._in_epoch())
+        self._earlier = 0.0
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         metrics = {name: float(value) for name, value in (logs or {}).items()}
         metrics.pop("learning_rate", None)
-        self.rows.append({"epoch": epoch + 1, **metrics, "learning_rate": rate})
+        size = {"size": self.size} if self.size else {}
+        self.rows.append({"epoch": epoch + 1, **metrics, "learning_rate": rate, **size})
         self.write()
+
+    def get_state(self) -> dict[str, Any]:
+        """The rows so far, and how long the epochs took, with the one at hand."""
+        return {"rows": self.rows, "seconds": self.seconds, "in_epoch": self._in_epoch()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take up the rows; the file has them, too, and no more than them."""
+        self.rows, self.seconds = list(state["rows"]), list(state["seconds"])
+        self._earlier = float(state["in_epoch"])
+        if self.rows:
+            self.write()
+        else:
+            self._path.unlink(missing_ok=True)
 
     def write(self) -> None:
         """Write the file."""
@@ -50,19 +69,27 @@ class HistoryFile(keras.callbacks.Callback):
         """The history, a row an epoch."""
         return pd.DataFrame(self.rows, columns=list(self.rows[0]) if self.rows else ["epoch"])
 
+    def _in_epoch(self) -> float:
+        return self._earlier + time.perf_counter() - self._began
+
 
 class BestModel(keras.callbacks.Callback):
     """Keeps the model of the best epoch: the highest `val_accuracy`, at ties the lowest loss.
+
+    Args:
+        path: Where it is kept.
+        model: What is kept, where it is not the model that is fitted but one with its weights.
 
     Attributes:
         best_epoch: From 1; None until an epoch has ended.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, model: keras.Model | None = None) -> None:
         super().__init__()
         self.best_epoch: int | None = None
         self._best: tuple[float, float] | None = None
         self._path = path
+        self._kept = model
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Save the model if this epoch is the best so far."""
@@ -72,16 +99,26 @@ class BestModel(keras.callbacks.Callback):
         """Save the model if this row of the history is the best so far."""
         reached = (row["val_accuracy"], -row["val_loss"])
         if self._best is None or reached > self._best:
-            save_model(self.model, self._path)
+            save_model(self._kept or self.model, self._path)
             self._best, self.best_epoch = reached, int(row["epoch"])
+
+    def get_state(self) -> dict[str, Any]:
+        """Which epoch is the best so far."""
+        return {"best": self._best, "epoch": self.best_epoch}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on comparing."""
+        self._best = tuple(state["best"]) if state["best"] else None
+        self.best_epoch = state["epoch"]
 
 
 class TrainingProgress(keras.callbacks.Callback):
     """A bar with ETA and live metrics on a terminal; a line an epoch everywhere."""
 
-    def __init__(self, progress: Progress, epochs: int, steps: int) -> None:
+    def __init__(self, progress: Progress, epochs: int, steps: int, *, done: int = 0) -> None:
         super().__init__()
         self._progress = progress
+        self._done = done
         self._epochs = epochs
         self._steps = steps
         self._began = 0.0
@@ -103,7 +140,9 @@ class TrainingProgress(keras.callbacks.Callback):
             console=self._progress.console,
             transient=True,
         )
-        self._task = self._bar.add_task("Training", total=self._epochs * self._steps, metrics="")
+        self._task = self._bar.add_task(
+            "Training", total=self._epochs * self._steps, completed=self._done, metrics=""
+        )
         self._bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002

@@ -1,7 +1,8 @@
 """The fit: a compiled model, batches, and what is kept of each epoch."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import keras
@@ -10,9 +11,17 @@ import pandas as pd
 from viewfinder.batches import Batches
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
+from viewfinder.stages import Size
+from viewfinder.stopping import Stopping, parse_target
+from viewfinder.training import checkpoint
 from viewfinder.training.adapters import BatchDataset
 from viewfinder.training.callbacks import BestModel, HistoryFile, TrainingProgress, save_model
+from viewfinder.training.checkpoint import Checkpoint, Checkpoints
+from viewfinder.training.course import Course, HaltedError, Keeper
+from viewfinder.training.elastic import build_all, elastic
 from viewfinder.training.interruption import Interruption
+from viewfinder.training.memory import is_out_of_memory, out_of_memory
+from viewfinder.training.stopping import StopAfter, StopAtTarget, Stopper, StopWithoutProgress
 
 BEST = "best.keras"
 LAST = "last.keras"
@@ -24,16 +33,42 @@ class Fitted:
     """What a fit has come to; the models themselves are in its folder.
 
     Attributes:
-        history: A row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate.
+        history: A row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate,
+            and size where the training had stages.
         seconds: How long each epoch took.
+        training_seconds: How long all of it took, in all sittings.
         best_epoch: The epoch of `best.keras`, from 1; None if no epoch was finished.
-        interrupted: Whether the user stopped it.
+        ended: Why it ended: "finished", "target", "patience", "time", "interrupted", "diverged",
+            or "callback" where one of the caller's has ended it.
+        why: The same as a sentence, where there is more to say.
     """
 
     history: pd.DataFrame
     seconds: list[float]
+    training_seconds: float
     best_epoch: int | None
-    interrupted: bool
+    ended: str
+    why: str = ""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the user stopped it."""
+        return self.ended == "interrupted"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Epochs that one fit of Keras can run: all of one size, and whole or the rest of one.
+
+    Attributes:
+        size: The (height, width) of the training pictures.
+        epochs: Their numbers, from 0.
+        first_batch: Where the first of them goes on.
+    """
+
+    size: Size
+    epochs: range
+    first_batch: int = 0
 
 
 def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
@@ -71,36 +106,182 @@ def fit(
     *,
     progress: Progress | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    resume: bool = False,
 ) -> Fitted:
     """Train a compiled model; `best.keras`, `last.keras` and `history.csv` are left in `folder`.
 
     Ctrl-C ends the training, not the program: what has been reached is saved as if it were the end.
+    A checkpoint is kept in `folder`, and with `resume` the training goes on from it: on one CPU
+    machine the weights and the history are those of a training that never stopped.
+
+    Raises:
+        OutOfMemory: A batch is too large; what was reached before it is saved.
     """
-    history = HistoryFile(folder / HISTORY)
-    best = BestModel(folder / BEST)
-    bar = TrainingProgress(progress or Progress(0), recipe.training.epochs, len(train))
-    interrupted = False
-    feeds = BatchDataset(train), BatchDataset(validation)
+    progress = progress or Progress(0)
+    fitting = _Fitting(model, train, validation, recipe, folder)
+    start = fitting.checkpoints.newest(progress.say) if resume else None
+    done = start.epoch * len(train) + start.batch if start else 0
+    bar = TrainingProgress(progress, recipe.training.epochs, len(train), done=done)
+    interruption = Interruption()
+    course = fitting.course([bar, *callbacks, interruption])
+    if start:
+        course.resume(start)
+        progress.say(
+            f"Going on in epoch {start.epoch + 1}, after {start.batch} of {len(train)} batches."
+        )
+    else:
+        fitting.checkpoints.clear()
+        course.keep_first()
     try:
-        with Interruption() as interruption:
-            model.fit(
-                feeds[0],
-                validation_data=feeds[1],
-                epochs=recipe.training.epochs,
-                shuffle=False,  # the batches shuffle by themselves, by seed
-                verbose=0,
-                callbacks=[history, best, bar, *callbacks, interruption],
-            )
-    except KeyboardInterrupt:
-        interrupted = True
-        if history.rows:  # it may have come while the last epoch was being kept
-            history.write()
-            best.consider(history.rows[-1])
+        with interruption:
+            fitting.run(course, start)
     finally:
         bar.close()
-        for feed in feeds:
-            feed.on_epoch_end()  # Keras does not end an epoch that was broken off
-    save_model(model, folder / LAST)
-    if best.best_epoch is None:
-        save_model(model, folder / BEST)
-    return Fitted(history.table(), history.seconds, best.best_epoch, interrupted)
+    return fitting.end(course)
+
+
+class _Fitting:
+    """A fit's model, batches and folder, from one part to the next."""
+
+    def __init__(
+        self, model: keras.Model, train: Batches, validation: Batches, recipe: Recipe, folder: Path
+    ) -> None:
+        self.kept = model
+        self.model = elastic(model, recipe.epoch_sizes) if recipe.training.stages else model
+        build_all(self.model)
+        self.train, self.validation = train, validation
+        self.recipe, self.folder = recipe, folder
+        self.checkpoints = Checkpoints(folder / checkpoint.FOLDER)
+        self.history = HistoryFile(folder / HISTORY)
+        self.best = BestModel(folder / BEST, model)
+        self.interrupted = False
+        self.error: BaseException | None = None
+
+    def course(self, others: Sequence[keras.callbacks.Callback]) -> Course:
+        """The callbacks of the whole training."""
+        training = self.recipe.training
+        return Course(
+            self.model,
+            [self.history, self.best, *stoppers(training.stop), *others],
+            Keeper(self.checkpoints, training.checkpoint_minutes * 60),
+            epochs=training.epochs,
+            steps=len(self.train),
+        )
+
+    def run(self, course: Course, start: Checkpoint | None) -> None:
+        """Fit part after part, from the checkpoint on, until the end or until it is stopped."""
+        steps = len(self.train)
+        try:
+            for part in parts(self._sizes(), start):
+                self._run_part(part, course, is_done=part.first_batch == steps)
+                if self.model.stop_training:
+                    break
+        except HaltedError:
+            course.end_part()
+        except KeyboardInterrupt:
+            self.interrupted = True
+            course.end_part()
+            if self.history.rows:  # it may have come while the last epoch was being kept
+                self.history.write()
+                self.best.consider(self.history.rows[-1])
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self.error = error
+
+    def end(self, course: Course) -> Fitted:
+        """Save what was reached, and say how it ended."""
+        stopper = course.stopper
+        if self.error or (stopper and stopper.reason == "diverged"):
+            self._go_back()
+        course.end()
+        save_model(self.kept, self.folder / LAST)
+        if self.best.best_epoch is None:
+            save_model(self.kept, self.folder / BEST)
+        if self.error:
+            raise out_of_memory(self.train) from self.error
+        ended = "finished"
+        if self.interrupted:
+            ended = "interrupted"
+        elif stopper and stopper.reason:
+            ended = stopper.reason
+        elif self.model.stop_training:
+            ended = "callback"
+        return Fitted(
+            self.history.table(),
+            self.history.seconds,
+            course.elapsed,
+            self.best.best_epoch,
+            ended,
+            stopper.sentence if stopper and not self.interrupted else "",
+        )
+
+    def _run_part(self, part: Part, course: Course, *, is_done: bool) -> None:
+        """One fit; or what is left of an epoch all of whose batches are done."""
+        course.begin_part(part.epochs.start, part.first_batch)
+        validation = BatchDataset(self.validation)
+        if self.recipe.training.stages:
+            self.history.size = f"{part.size[0]}x{part.size[1]}"
+            # Else TensorFlow compiles a step for all sizes, whose last bits are not those of one.
+            self.model.make_train_function(force=True)
+        if is_done:
+            course.finish_epoch(validation)
+            return
+        feed = BatchDataset(
+            replace(self.train, size=part.size),
+            first_epoch=part.epochs.start,
+            first_batch=part.first_batch,
+        )
+        try:
+            self.model.fit(
+                feed,
+                validation_data=validation,
+                initial_epoch=part.epochs.start,
+                epochs=part.epochs.stop,
+                shuffle=False,  # the batches shuffle by themselves, by seed
+                verbose=0,
+                callbacks=course,
+            )
+        finally:
+            for one in (feed, validation):
+                one.on_epoch_end()  # Keras does not end an epoch that was broken off
+        course.end_part()
+
+    def _sizes(self) -> list[Size]:
+        if self.recipe.training.stages:
+            return self.recipe.epoch_sizes
+        height, width, _ = self.train.image_shape
+        return [(height, width)] * self.recipe.training.epochs
+
+    def _go_back(self) -> None:
+        """Put the weights where they last were good."""
+        newest = self.checkpoints.newest(lambda _: None)
+        if newest:
+            newest.restore(self.model)
+
+
+def stoppers(settings: Stopping) -> Iterator[Stopper]:
+    """The callbacks that end a training as the recipe says."""
+    if settings.target:
+        metric, value = parse_target(settings.target)
+        yield StopAtTarget(metric, value, hold=settings.hold, restore_best=False)
+    if settings.patience:
+        yield StopWithoutProgress(settings.patience)
+    if settings.max_time:
+        yield StopAfter(settings.max_time)
+
+
+def parts(sizes: Sequence[Size], start: Checkpoint | None) -> Iterator[Part]:
+    """The fits that a training takes: its stages, and the rest of the epoch where it goes on.
+
+    Args:
+        sizes: Each epoch's (height, width).
+        start: Where it goes on.
+    """
+    first = start.epoch if start else 0
+    if start and start.batch:
+        yield Part(sizes[first], range(first, first + 1), start.batch)
+        first += 1
+    for size, group in groupby(range(first, len(sizes)), key=lambda epoch: sizes[epoch]):
+        epochs = list(group)
+        yield Part(size, range(epochs[0], epochs[-1] + 1))

@@ -156,8 +156,10 @@ def epoch_seconds(material: ReportMaterial) -> list[float]:
 
 
 def timing_rows(material: ReportMaterial) -> list[tuple[str, str]]:
-    """What took how long."""
+    """What took how long, and why the training ended."""
     rows = []
+    if ended := material.timing.get("ended"):
+        rows.append(("the training's end", material.timing.get("why") or ended))
     epochs = epoch_seconds(material)
     if epochs:
         # The first epoch also compiles, so it says little about the others.
@@ -185,6 +187,8 @@ def history_rows(history: "pd.DataFrame") -> list[dict[str, Any]]:
 def _history_value(key: Any, value: Any) -> str:
     if key == "epoch":
         return f"{int(value)}"
+    if isinstance(value, str):  # the size of the pictures
+        return value
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:.2e}" if key == "learning_rate" else f"{value:.4f}"

@@ -1,0 +1,56 @@
+"""Progressive resizing: a training that begins with smaller pictures, as settings.
+
+Small pictures cost little and teach most of what there is to see; the last epochs, at full size,
+teach the rest (Howard, fast.ai, 2018; Tan and Le, "EfficientNetV2", ICML 2021).
+"""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from viewfinder.preprocessing import Side
+
+Size = tuple[int, int]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+_SMALLEST_SIDE = 8
+
+
+class Stage(BaseModel):
+    """Epochs at another size than the input's.
+
+    Attributes:
+        size: (height, width) in pixels, or a share of the input's sides.
+        epochs: How many, or a share of all epochs.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size: tuple[Side, Side] | Share
+    epochs: Annotated[int, Field(ge=1)] | Share
+
+    def count(self, epochs: int) -> int:
+        """How many of so many epochs it takes."""
+        return self.epochs if isinstance(self.epochs, int) else round(self.epochs * epochs)
+
+    def sides(self, full: Size) -> Size:
+        """(height, width) where the input has this one."""
+        if isinstance(self.size, tuple):
+            return self.size
+        height, width = (max(_SMALLEST_SIDE, round(side * self.size)) for side in full)
+        return height, width
+
+
+def epoch_sizes(stages: Sequence[Stage], epochs: int, full: Size) -> list[Size]:
+    """Each epoch's (height, width): the stages in their order, then the full size.
+
+    Raises:
+        ValueError: The stages leave no epoch for the full size.
+    """
+    sizes = [stage.sides(full) for stage in stages for _ in range(stage.count(epochs))]
+    if len(sizes) >= epochs:
+        raise ValueError(
+            f"stages that leave an epoch for the full size: they take {len(sizes)} of {epochs}"
+        )
+    return sizes + [full] * (epochs - len(sizes))

@@ -1,0 +1,35 @@
+"""What a backend raises when the memory is too small, in words."""
+
+from collections.abc import Iterator
+
+from viewfinder.batches import Batches
+from viewfinder.errors import OutOfMemory
+
+_SIGNS = ("RESOURCE_EXHAUSTED", "MemoryError", "OOM when allocating", "out of memory")
+_TYPES = ("ResourceExhaustedError", "OutOfMemoryError", "MemoryError", "_ArrayMemoryError")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the memory was too small, in any backend's words, for this or what it came from."""
+    return any(
+        type(one).__name__ in _TYPES or any(sign in str(one) for sign in _SIGNS)
+        for one in _chain(error)
+    )
+
+
+def out_of_memory(batches: Batches) -> OutOfMemory:
+    """The error for the user: it names a batch that needs half as much."""
+    height, width, channels = batches.image_shape
+    half = batches.batch_size // 2
+    return OutOfMemory(
+        f"The memory is too small for a batch of {batches.batch_size} pictures "
+        f"of {height} × {width} × {channels}.",
+        expected=f"a batch of about {half}" if half else "smaller pictures",
+        remedy=f"--batch-size {half}" if half else "a smaller --image-size or a smaller model",
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

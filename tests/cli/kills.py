@@ -1,0 +1,69 @@
+"""Trainings in processes of their own, killed and resumed; run as a script by `test_resume.py`.
+
+`python kills.py FOLDER KILLS WORD…` trains `whole` with these words of `viewfinder train`, then
+trains, kills and resumes as often as asked. Processes are forked from this one, which has
+imported the backend and not used it: importing it takes longer than such a training.
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import matplotlib.pyplot  # noqa: F401
+import sklearn.metrics  # noqa: F401
+import tensorflow  # noqa: F401
+
+import viewfinder.resuming  # noqa: F401
+from viewfinder.cli import main
+from viewfinder.training import fit  # noqa: F401
+
+
+def started(words: list[str]) -> int:
+    """A process that runs `viewfinder train` with these words."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        code = main(["train", *words, "-q", "--json"], standalone_mode=False) or 0
+    finally:
+        os._exit(code)
+
+
+def ended_well(child: int) -> bool:
+    return os.waitpid(child, 0)[1] == 0
+
+
+def checkpoints(run: Path) -> int:
+    """The number of the newest checkpoint; 0 without one."""
+    names = [path.stem for path in run.glob("checkpoint/*.checkpoint")]
+    return max((int(name) for name in names if name.isdecimal()), default=0)
+
+
+def killed(run: Path, words: list[str], after: int, wait_s: float) -> None:
+    """Train, and kill it this long after so many checkpoints."""
+    child = started(words)
+    while checkpoints(run) < after:
+        assert os.waitpid(child, os.WNOHANG)[0] == 0, "it ended before it could be killed"
+        time.sleep(0.0005)
+    time.sleep(wait_s)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def run_all(folder: Path, kills: int, words: list[str]) -> None:
+    words = [*words, "--output", str(folder)]
+    assert ended_well(started([*words, "--name", "whole"]))
+    last = checkpoints(folder / "whole")
+    lot = random.Random(0)
+    for number in range(kills):
+        run = folder / f"killed-{number}"
+        killed(run, [*words, "--name", run.name], lot.randint(1, last - 1), lot.uniform(0, 0.02))
+        assert ended_well(started(["--resume", str(run)])), f"{run.name} was not resumed"
+
+
+if __name__ == "__main__":
+    run_all(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:])

@@ -1,0 +1,141 @@
+"""`viewfinder train --resume`: after real kills, and what it refuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from small import copied, small_words
+from viewfinder.run import Run
+
+KILLS = 20
+
+
+def assert_equal(whole: Path, resumed: Path) -> None:
+    """The histories are the same bytes, and the models the same numbers, optimizers included."""
+    assert (resumed / "history.csv").read_bytes() == (whole / "history.csv").read_bytes()
+    for name in ("best.keras", "last.keras"):
+        pair = [keras.saving.load_model(place / name) for place in (whole, resumed)]
+        mine, theirs = ([*model.variables, *model.optimizer.variables] for model in pair)
+        for one, other in zip(mine, theirs, strict=True):
+            np.testing.assert_array_equal(np.asarray(one), np.asarray(other))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX does not survive a fork")
+def test_twenty_kills_are_twenty_equal_resumes(digits, tmp_path):
+    """Killed at a checkpoint drawn by lot, while it is being written or soon after."""
+    words = small_words(
+        training__epochs=2,
+        training__checkpoint_minutes=0,
+        training__augment="course",
+        training__schedule="cosine",
+        model__dropout=0.4,
+    )
+    script = Path(__file__).with_name("kills.py")
+    done = subprocess.run(
+        [sys.executable, script, tmp_path, str(KILLS), digits, *words],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    for number in range(KILLS):
+        assert_equal(tmp_path / "whole", tmp_path / f"killed-{number}")
+
+
+@pytest.fixture
+def stopped(trained, digits, tmp_path) -> Path:
+    """A run that a kill has left after its last epoch, before it was judged."""
+    folder = copied(trained.folder, tmp_path)
+    for name in ("timing.json", "metrics.json", "last.keras", "report.html"):
+        (folder / name).unlink()
+    return folder
+
+
+def test_a_killed_run_is_completed(viewfinder, trained, stopped):
+    ended = viewfinder("train", "--resume", stopped, "--json")
+    assert ended.code == 0, ended.err
+    assert "Going on in epoch 4, after 6 of 6 batches." in ended.err
+    assert (ended.json["ended"], ended.json["run"]) == ("finished", str(stopped))
+    assert ended.json["metrics"] == trained.metrics
+    assert_equal(trained.folder, stopped)
+    assert len(Run.open(stopped).timing["epochs_s"]) == 4
+
+
+def test_pictures_that_were_moved_can_be_named(viewfinder, trained, stopped, digits, tmp_path):
+    moved = copied(digits, tmp_path / "moved")
+    environment = stopped / "environment.json"
+    environment.write_text(environment.read_text().replace(str(digits), str(tmp_path / "gone")))
+    viewfinder("train", "--resume", stopped).refused(3, "cannot be read any more")
+    assert viewfinder("train", moved, "--resume", stopped, "-q").code == 0
+    assert_equal(trained.folder, stopped)
+
+
+def test_pictures_that_have_changed_are_refused(viewfinder, stopped, digits, tmp_path):
+    moved = copied(digits, tmp_path / "moved")
+    one, other = sorted((moved / "train/0").iterdir())[:2]
+    one.write_bytes(other.read_bytes())
+    refused = viewfinder("train", moved, "--resume", stopped)
+    refused.refused(3, "1 of the run's pictures have changed", one.name)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--lr", "0.5"], ["training.learning_rate differs", "learning_rate=0.005", "0.5"]),
+        (["--recipe", "digits"], ["A resumed run keeps its settings"]),
+        (["--set", "model.filters=[4]"], ["model.filters differs"]),
+        (["--patience", "3"], ["training.stop.patience differs"]),
+        (["--epochs", "2"], ["more epochs, not fewer"]),
+        (["--name", "other"], ["neither --dry-run nor --name"]),
+    ],
+)
+def test_settings_that_decide_weights_cannot_change(viewfinder, stopped, words, said):
+    viewfinder("train", "--resume", stopped, *words).refused(2, *said)
+
+
+def test_a_run_that_has_ended_can_only_have_more_epochs(viewfinder, trained, digits, tmp_path):
+    run = copied(trained.folder, tmp_path)
+    viewfinder("train", "--resume", run).refused(2, "has ended (finished)", "--epochs")
+    assert viewfinder("train", "--resume", run, "--epochs", "5", "--max-time", "1h").code == 0
+    words = ["train", digits, *small_words(training__epochs=5), "--name", "whole"]
+    assert viewfinder(*words).code == 0
+    assert_equal(Path("runs/whole"), run)
+
+
+def test_more_epochs_are_refused_where_a_schedule_depends_on_them(viewfinder, stopped):
+    recipe = stopped / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("schedule: constant", "schedule: cosine"))
+    viewfinder("train", "--resume", stopped, "--epochs", "9").refused(2, "schedule")
+
+
+def test_what_is_no_run_and_no_data_is_refused(viewfinder, tmp_path):
+    viewfinder("train", "--resume", tmp_path).refused(3, "is not a run")
+    viewfinder("train").refused(2, "nothing to train on", "--resume RUN")
+
+
+def test_a_target_ends_a_run_and_is_said(viewfinder, digits):
+    words = ["train", digits, *small_words(), "--target", "val_acc=10%", "--hold", "2"]
+    ended = viewfinder(*words)
+    assert ended.code == 0
+    assert "val_accuracy has reached its target of 0.1 in epoch 2, 2 times in a row." in ended.err
+    timing = json.loads(Path("runs/digits/timing.json").read_text())
+    assert (timing["ended"], timing["interrupted"], len(timing["epochs_s"])) == ("target", False, 2)
+    viewfinder("train", "--resume", "runs/digits").refused(2, "has ended (target)")
+
+
+def test_metrics_that_are_not_known_are_refused_before_data_is_read(viewfinder):
+    refused = viewfinder("train", "no-such-folder", "--target", "val_auc=0.9")
+    refused.refused(2, "no metric 'val_auc'", "accuracy, loss, val_accuracy, val_loss")
+
+
+def test_logs_for_tensorboard(viewfinder, digits):
+    pytest.importorskip("tensorboard")
+    words = ["train", digits, *small_words(training__epochs=1), "--tensorboard"]
+    assert viewfinder(*words).code == 0
+    assert list(Path("runs/digits/tensorboard").rglob("events.*"))

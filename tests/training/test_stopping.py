@@ -1,0 +1,290 @@
+"""Ending a training in time: in anyone's `model.fit`, and in a fit of ours."""
+
+# ruff: noqa: ARG002 (Keras names the arguments)
+
+import keras
+import numpy as np
+import pytest
+from test_resume import STEPS, Averaged, StopAt, assert_equal, recipe, trained
+
+from viewfinder.errors import OutOfMemory, RecipeError, UsageError
+from viewfinder.recipe import Recipe
+from viewfinder.stages import Stage, epoch_sizes
+from viewfinder.stopping import direction_of, known_metric
+from viewfinder.training.memory import is_out_of_memory
+from viewfinder.training.stopping import StopAfter, StopAtTarget, StopWithoutProgress
+
+
+class Weight(keras.Model):
+    """A model whose only weight is set by the test, and whose metrics are the test's."""
+
+    def __init__(self, rows: list[dict[str, float]]) -> None:
+        super().__init__()
+        self.number = self.add_weight(shape=(), initializer="zeros", name="number")
+        self.rows = rows
+
+    def call(self, images):
+        return images[:, :1] * self.number
+
+
+def ran(stopper, rows: list[dict[str, float]]) -> tuple[int, float]:
+    """After which epoch a training with these logs is stopped (0: never), and the weight then."""
+    model = Weight(rows)
+    model(np.ones((1, 1), "float32"))
+    stopper.set_model(model)
+    stopper.on_train_begin()
+    for epoch, logs in enumerate(rows):
+        model.number.assign(epoch + 1)
+        model.stop_training = False
+        stopper.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            stopper.on_train_end()
+            return epoch + 1, float(model.number)
+    stopper.on_train_end()
+    return 0, float(model.number)
+
+
+def accuracies(*values: float, name: str = "val_accuracy") -> list[dict[str, float]]:
+    return [{"loss": 1.0, name: value, "val_loss": 1.0} for value in values]
+
+
+@pytest.mark.parametrize(
+    ("hold", "values", "stopped"),
+    [
+        (1, (0.5, 0.9, 0.2), 2),
+        (1, (0.5, 0.8999, 0.2), 0),
+        (2, (0.9, 0.5, 0.95, 0.9), 4),
+        (2, (0.9, 0.5, 0.9, 0.5), 0),
+        (3, (0.9, 0.9, 0.9, 0.1), 3),
+    ],
+)
+def test_a_target_is_reached_and_held(hold, values, stopped):
+    end, _ = ran(StopAtTarget("val_accuracy", 0.9, hold=hold), accuracies(*values))
+    assert end == stopped
+
+
+def test_the_best_weights_are_restored():
+    assert ran(StopAtTarget("accuracy", 0.8, hold=2), accuracies(0.1, 0.9, 0.8, name="acc")) == (
+        3,
+        2.0,
+    )
+    assert ran(StopAtTarget("acc", 0.99), accuracies(0.3, 0.2, 0.1, name="accuracy")) == (0, 1.0)
+    kept = StopAtTarget("val_acc", 0.8, restore_best=False, hold=2)
+    assert ran(kept, accuracies(0.9, 0.8)) == (2, 2.0)
+
+
+def test_a_loss_is_reached_from_above():
+    rows = [{"val_loss": value} for value in (1.0, 0.5, 0.2)]
+    assert ran(StopAtTarget("val_loss", 0.5), rows) == (2, 2.0)
+    assert ran(StopAtTarget("val_loss", 0.1), rows) == (0, 3.0)
+    with pytest.raises(UsageError, match="better high or low"):
+        StopAtTarget("val_wonder", 1.0)
+    up = StopAtTarget("val_wonder", 1.0, direction="up")
+    assert ran(up, [{"val_wonder": 1.5}]) == (1, 1.0)
+
+
+def test_a_metric_that_is_not_there_is_named_with_those_which_are():
+    with pytest.raises(UsageError, match="There is no metric 'val_accuracy'") as refused:
+        ran(StopAtTarget("val_accuracy", 0.5), [{"loss": 1.0, "accuracy": 0.9}])
+    assert "known: loss, accuracy" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("patience", "rows", "stopped"),
+    [
+        (2, [(0.5, 1.0), (0.4, 1.0), (0.4, 1.0)], 3),
+        (2, [(0.5, 1.0), (0.5, 0.9), (0.5, 0.8), (0.5, 0.7)], 0),
+        (2, [(0.5, 1.0), (0.5, 1.0), (0.5, 1.0)], 3),
+        (1, [(0.5, 1.0), (0.6, 9.0), (0.6, 9.0)], 3),
+        (3, [(0.9, 1.0), (0.5, 1.0), (0.5, 1.0), (0.91, 1.0), (0.5, 1.0), (0.5, 1.0)], 0),
+    ],
+)
+def test_patience_counts_epochs_since_the_best(patience, rows, stopped):
+    logs = [{"val_accuracy": accuracy, "val_loss": loss} for accuracy, loss in rows]
+    assert ran(StopWithoutProgress(patience), logs)[0] == stopped
+
+
+def test_what_they_remember_goes_on():
+    rows = accuracies(0.9, 0.9, 0.9, 0.9)
+    for make in (lambda: StopAtTarget("val_acc", 0.5, hold=4), lambda: StopWithoutProgress(3)):
+        whole, first, second = make(), make(), make()
+        assert ran(whole, rows)[0] == 4
+        assert ran(first, rows[:2])[0] == 0
+        second.set_state(first.get_state())
+        assert ran(second, rows[2:])[0] == 2
+
+
+def test_they_work_in_a_plain_fit():
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, activation="sigmoid")])
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+    x, y = np.zeros((8, 1), "float32"), np.zeros((8, 1), "float32")
+    history = model.fit(x, y, epochs=9, verbose=0, callbacks=[StopAtTarget("acc", 1.0, hold=3)])
+    assert len(history.history["loss"]) == 3
+    times = iter(range(100))
+    after = StopAfter(5, clock=lambda: next(times))
+    model.fit(x, y, batch_size=1, epochs=9, verbose=0, callbacks=[after])
+    assert after.reason == "time"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("acc", "accuracy"), ("val_acc", "val_accuracy"), ("val_loss", "val_loss")],
+)
+def test_short_names_are_understood(name, meant):
+    assert known_metric(name, ["loss", "accuracy", "val_loss", "val_accuracy"]) == meant
+
+
+def test_directions():
+    assert {direction_of(name) for name in ("acc", "val_auc", "f1_score")} == {"up"}
+    assert {direction_of(name) for name in ("loss", "val_mean_absolute_error")} == {"down"}
+
+
+# --- The settings ---------------------------------------------------------------------------------
+
+
+def test_targets_and_times_in_a_recipe():
+    stop = (
+        Recipe()
+        .changed({"training.stop": {"target": "val_acc=95%", "hold": 2, "max_time": "1h 30m"}})
+        .training.stop
+    )
+    assert (stop.target, stop.hold, stop.max_time) == ("val_accuracy=0.95", 2, 5400.0)
+    for text, seconds in (("90s", 90), ("1.5m", 90), ("2h", 7200), (30, 30), ("1h1s", 3601)):
+        assert Recipe().changed({"training.stop.max_time": text}).training.stop.max_time == seconds
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"target": "val_acuracy=0.9"}, "did you mean 'val_accuracy'"),
+        ({"target": "auc=0.9"}, "known: accuracy, loss, val_accuracy, val_loss"),
+        ({"target": "val_accuracy"}, "METRIC=VALUE"),
+        ({"target": "val_accuracy=95"}, "from 0 to 1"),
+        ({"target": "loss=nan"}, "METRIC=VALUE"),
+        ({"hold": 0}, "greater than or equal to 1"),
+        ({"max_time": "soon"}, "10m, 90s or 1h30m"),
+        ({"max_time": 0}, "greater than 0"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_picture_is_read(setting, said):
+    with pytest.raises(RecipeError) as refused:
+        Recipe().changed({"training.stop": setting})
+    assert said in str(refused.value)
+
+
+def test_stages_in_a_recipe():
+    stages = [{"size": 0.5, "epochs": 0.4}, {"size": [24, 28], "epochs": 2}]
+    wanted = Recipe().changed(
+        {"input": {"size": [32, 48], "color": "rgb"}, "training": {"epochs": 10, "stages": stages}}
+    )
+    assert wanted.epoch_sizes == [(16, 24)] * 4 + [(24, 28)] * 2 + [(32, 48)] * 4
+    assert epoch_sizes([Stage(size=0.1, epochs=0.4)], 1, (32, 32)) == [(32, 32)]
+    for refused in ({"training.epochs": 3}, {"model.kind": "conv-stack"}):
+        with pytest.raises(RecipeError):
+            wanted.changed(refused)
+
+
+# --- A fit of ours --------------------------------------------------------------------------------
+
+
+def test_the_reason_is_said(tmp_path):
+    reached = {"target": "val_loss=100", "hold": 2}
+    result, _, _ = trained(tmp_path / "a", wanted=recipe(stop=reached))
+    assert (result.ended, len(result.history)) == ("target", 2)
+    assert result.why.startswith("val_loss has reached its target of 100 in epoch 2")
+    assert trained(tmp_path / "b")[0].ended == "finished"
+    early = keras.callbacks.EarlyStopping(monitor="loss", mode="max", patience=0)
+    assert trained(tmp_path / "c", callbacks=[early])[0].ended == "callback"
+
+
+def test_time_that_is_over_ends_it_with_the_batch_at_hand(tmp_path):
+    class Clock:
+        def __init__(self):
+            self.looks = 0
+
+        def __call__(self):
+            self.looks += 1
+            return self.looks
+
+    batches = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            batches.append(batch)
+
+    after = StopAfter(STEPS + 1 + 2, clock=Clock())  # it looks after batches, and after epochs
+    result, _, _ = trained(tmp_path / "cut", callbacks=[Watch(), after])
+    assert result.ended == "time"
+    assert batches == [0, 1, 2, 0, 1]
+    assert (len(result.history), result.best_epoch) == (1, 1)
+    trained(tmp_path / "cut", resume=True)
+    trained(tmp_path / "whole")
+    assert_equal(tmp_path / "whole", tmp_path / "cut")
+
+
+class Poison(keras.callbacks.Callback):
+    """Weights that are no numbers, from a batch of an epoch on."""
+
+    def __init__(self, epoch: int, batch: int) -> None:
+        super().__init__()
+        self._at, self._epoch = (epoch, batch), 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self._epoch, batch) == self._at:
+            if hasattr(self.model, "jax_state_sync"):
+                self.model.jax_state_sync()
+            kernel = self.model.trainable_variables[0]
+            kernel.assign(np.full(kernel.shape, np.nan))
+
+
+@pytest.mark.parametrize("at", [(0, 0), (0, 1), (2, 1), (1, STEPS - 1)])
+def test_a_training_that_diverges_keeps_what_was_good(tmp_path, at):
+    result, _, _ = trained(tmp_path, callbacks=[Poison(*at)])
+    assert result.ended == "diverged"
+    assert f"epoch {at[0] + 1}, batch {at[1] + 1}" in result.why
+    assert len(result.history) == at[0]
+    for name in ("last.keras", "best.keras"):
+        for weight in keras.saving.load_model(tmp_path / name).get_weights():
+            assert np.isfinite(weight).all()
+
+
+@pytest.mark.parametrize("message", ["RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes", ""])
+def test_memory_that_is_too_small_names_a_batch_that_may_fit(tmp_path, message):
+    class Full(StopAt):
+        def on_train_batch_begin(self, batch, logs=None):
+            if (self._epoch, batch) == self._at:
+                raise RuntimeError(message) if message else MemoryError
+
+    with pytest.raises(OutOfMemory, match=r"batch of 8 pictures of 16 × 16 × 3") as refused:
+        trained(tmp_path, callbacks=[Full(1, 2)])
+    assert refused.value.remedy == "--batch-size 4"
+    assert len((tmp_path / "history.csv").read_text().splitlines()) == 2
+    assert keras.saving.load_model(tmp_path / "best.keras").count_params() > 0
+    trained(tmp_path, resume=True)
+    trained(tmp_path / "whole")
+    assert_equal(tmp_path / "whole", tmp_path)
+
+
+def test_other_errors_are_no_lack_of_memory(tmp_path):
+    assert not is_out_of_memory(ValueError("memory of an elephant"))
+
+    class Broken(StopAt):
+        def on_train_batch_begin(self, batch, logs=None):
+            raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        trained(tmp_path, Averaged, callbacks=[Broken(0, 0)])
+
+
+def test_a_network_of_one_size_is_refused_stages():
+    from viewfinder.training.elastic import elastic
+
+    inputs = keras.Input((8, 8, 1))
+    outputs = keras.layers.Dense(1)(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", "mse")
+    with pytest.raises(RecipeError, match="does not take the sizes"):
+        elastic(model, [(4, 4)])
