@@ -41,7 +41,7 @@ def write_few_digits(root: Path, classes: int = 3) -> Path:
 def small_recipe(**settings: Any) -> Recipe:
     """A network that learns these digits in four epochs; keys as `training__epochs=2`."""
     changes = {key.replace("__", "."): value for key, value in settings.items()}
-    return recipe_named("default").changed(SMALL).changed(changes)
+    return recipe_named("scratch").changed(SMALL).changed(changes)
 
 
 def small_words(**settings: Any) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from viewfinder.augment import policy
-from viewfinder.batches import Batches, Pictures
+from viewfinder.batches import Batches, Pictures, balanced_weights
 from viewfinder.classifier import Classifier
 from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.data.sizes import suitable_input
@@ -59,7 +59,7 @@ class Prepared:
 
 def train(
     dataset: Dataset,
-    recipe: Recipe | str = "default",
+    recipe: Recipe | str = "scratch",
     *,
     output: str | Path = "runs",
     name: str | None = None,
@@ -253,6 +253,7 @@ def _batches(prepared: Prepared, split: str) -> Batches:
     recipe, part = prepared.recipe, prepared.dataset.only(split)
     is_train = split == "train"
     height, width, _ = recipe.preprocessing.shape
+    is_sampled = is_train and recipe.training.balance == "sampling"
     return Batches(
         prepared.pictures[split],
         part.labels,
@@ -262,6 +263,7 @@ def _batches(prepared: Prepared, split: str) -> Batches:
         size=(height, width),
         seed=recipe.seed,
         shuffle=is_train,
+        weights=balanced_weights(part.labels) if is_sampled else None,
     )
 
 

@@ -15,7 +15,7 @@ COURSE = recipe_named("course/cats-dogs")
 
 def settled(size: tuple[int, int], color: str = "rgb", **settings) -> Recipe:
     changes = {key.replace("__", "."): value for key, value in settings.items()}
-    return recipe_named("default").changed({"input.size": size, "input.color": color, **changes})
+    return recipe_named("scratch").changed({"input.size": size, "input.color": color, **changes})
 
 
 def the_course() -> keras.Model:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 def train(
     data: Data,
-    recipe: RecipeName = "default",
+    recipe: RecipeName = "scratch",
     epochs: Annotated[int | None, typer.Option(help="Passes over the training pictures.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Pictures in a step.")] = None,
     image_size: ImageSize = None,

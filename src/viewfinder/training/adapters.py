@@ -5,6 +5,8 @@ from threading import Lock
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from viewfinder.batches import Batch, Batches
 
@@ -19,11 +21,20 @@ class BatchDataset(keras.utils.PyDataset):
     Args:
         batches: What is fed.
         first_epoch: The epoch number of the first epoch of the fit: its `initial_epoch`.
+        class_weights: What a picture of each class counts in the loss, float32, shape (classes,);
+            batches then are `(images, labels, weights)`. By default all count the same.
     """
 
-    def __init__(self, batches: Batches, *, first_epoch: int = 0) -> None:
+    def __init__(
+        self,
+        batches: Batches,
+        *,
+        first_epoch: int = 0,
+        class_weights: NDArray[np.float32] | None = None,
+    ) -> None:
         super().__init__(workers=1)
         self.batches = batches
+        self._class_weights = class_weights
         self._first_epoch = first_epoch
         self._epoch = first_epoch - 1
         self._ahead: Iterator[Batch] | None = None
@@ -37,11 +48,13 @@ class BatchDataset(keras.utils.PyDataset):
         """Batches in an epoch."""
         return len(self.batches)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         batch = self._next_ahead()
         if batch is None:  # outside of an epoch: Keras looks at batches to learn their shapes
             batch = self.batches.batch(index, max(self._epoch, self._first_epoch))
-        return batch.images, batch.labels
+        if self._class_weights is None:
+            return batch.images, batch.labels
+        return batch.images, batch.labels, self._class_weights[batch.labels]
 
     def on_epoch_begin(self) -> None:
         """Move to the next epoch's batches and start to prepare them."""

@@ -12,6 +12,7 @@ from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.training.adapters import BatchDataset
 from viewfinder.training.callbacks import BestModel, HistoryFile, TrainingProgress, save_model
+from viewfinder.training.companions import companions_of
 from viewfinder.training.interruption import Interruption
 
 BEST = "best.keras"
@@ -51,10 +52,11 @@ def fit(
     Ctrl-C ends the training, not the program: what has been reached is saved as if it were the end.
     """
     history = HistoryFile(folder / HISTORY)
-    best = BestModel(folder / BEST)
+    companions = companions_of(recipe, train)
+    best = BestModel(folder / BEST, companions.as_kept)
     bar = TrainingProgress(progress or Progress(0), recipe.training.epochs, len(train))
     interrupted = False
-    feeds = BatchDataset(train), BatchDataset(validation)
+    feeds = BatchDataset(train, class_weights=companions.class_weights), BatchDataset(validation)
     try:
         with Interruption() as interruption:
             model.fit(
@@ -63,7 +65,7 @@ def fit(
                 epochs=recipe.training.epochs,
                 shuffle=False,  # the batches shuffle by themselves, by seed
                 verbose=0,
-                callbacks=[history, best, bar, *callbacks, interruption],
+                callbacks=[history, best, bar, *companions.callbacks, *callbacks, interruption],
             )
     except KeyboardInterrupt:
         interrupted = True
@@ -74,7 +76,8 @@ def fit(
         bar.close()
         for feed in feeds:
             feed.on_epoch_end()  # Keras does not end an epoch that was broken off
-    save_model(model, folder / LAST)
-    if best.best_epoch is None:
-        save_model(model, folder / BEST)
+    with companions.as_kept():
+        save_model(model, folder / LAST)
+        if best.best_epoch is None:
+            save_model(model, folder / BEST)
     return Fitted(history.table(), history.seconds, best.best_epoch, interrupted)
