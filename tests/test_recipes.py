@@ -7,7 +7,6 @@ from viewfinder.errors import RecipeError
 from viewfinder.recipe import Training
 from viewfinder.recipes import RECIPES, recipe_named
 
-
 # Each system of the course: input, optimizer, rate, batch size, epochs, augmentation.
 COURSE = {
     "fashion-dense": ((28, 28), "gray", "adam", 1e-3, 32, 10, "none"),
