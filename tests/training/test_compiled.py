@@ -111,12 +111,11 @@ def test_the_whole_gradient_is_clipped():
     np.testing.assert_allclose(step(held) / 0.05, direction, atol=1e-5)
 
 
-def test_accumulated_batches_are_one_step_and_the_schedule_counts_steps():
+def test_accumulated_batches_are_one_step():
     settings = {
         "model__batch_norm": False,  # a norm sees each batch for itself
         "model__dropout": 0,
         "training__optimizer": "sgd",
-        "training__schedule": "cosine",
         "training__learning_rate": 0.1,
     }
     recipe = small(**settings, training__accumulate=4)

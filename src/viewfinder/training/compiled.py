@@ -42,8 +42,8 @@ def optimizer_for(model: keras.Model, training: Training, steps: int) -> keras.o
         steps: Batches in the whole training.
     """
     settings: dict[str, Any] = {
-        # The optimizer counts its own steps, not the batches whose gradients it gathers.
-        "learning_rate": schedule_for(training, max(steps // training.accumulate, 1)),
+        # Keras asks a schedule by batches, also where it gathers the gradients of several.
+        "learning_rate": schedule_for(training, max(steps, 1)),
         "global_clipnorm": training.clip_norm,
     }
     # Keras's AdamW decays by 0.004 and its others by None, unless told.

@@ -23,7 +23,7 @@ def schedule_for(training: Training, steps: int) -> Any:
 
     Args:
         training: Names the schedule.
-        steps: The optimizer's steps in the whole training.
+        steps: Batches in the whole training.
     """
     if training.schedule == "plateau":  # it is set from outside, by `PlateauRate`
         return training.learning_rate
@@ -45,7 +45,7 @@ class RateSchedule(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         kind: "constant", "cosine", "one-cycle" or "step".
         peak: The highest rate.
-        steps: The optimizer's steps in the whole training.
+        steps: Batches in the whole training.
         warmup: The share of them in which the rate rises evenly from near 0 to the peak; for
             "one-cycle" the share of its own rise, by default 0.3.
         every: For "step": after how many steps, counted from the start, the rate falls.
