@@ -147,7 +147,7 @@ def _compiled(prepared: Prepared) -> "keras.Model":
 
     recipe = prepared.recipe
     model = build_model(recipe, len(prepared.dataset.classes))
-    steps_an_epoch = len(_batches(prepared, "train"))
+    steps_an_epoch = len(batches_of(prepared, "train"))
     compile_model(model, recipe, steps=steps_an_epoch * recipe.training.epochs)
     return model
 
@@ -169,8 +169,8 @@ def _fill(
     began = time.perf_counter()
     fitted = fit(
         model,
-        _batches(prepared, "train"),
-        _batches(prepared, "validation"),
+        batches_of(prepared, "train"),
+        batches_of(prepared, "validation"),
         recipe,
         run.folder,
         progress=progress,
@@ -249,7 +249,8 @@ def _reasons(rejected: pd.DataFrame) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in counts.items())
 
 
-def _batches(prepared: Prepared, split: str) -> Batches:
+def batches_of(prepared: Prepared, split: str) -> Batches:
+    """The batches of a split as they are fed: training pictures shuffled and varied."""
     recipe, part = prepared.recipe, prepared.dataset.only(split)
     is_train = split == "train"
     height, width, _ = recipe.preprocessing.shape

@@ -133,11 +133,14 @@ def test_accumulated_batches_are_one_step():
     once.train_on_batch(images, labels)
     for a, b in zip(model.get_weights(), once.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-6)
-    rates = [
-        float(keras.ops.convert_to_numpy(one.optimizer.learning_rate)) for one in (model, once)
-    ]
-    assert rates[0] == pytest.approx(rates[1])
-    assert rates[0] < 0.1
+
+
+@pytest.mark.parametrize("accumulate", [1, 4])
+def test_a_schedule_goes_by_batches_whether_or_not_they_are_accumulated(accumulate):
+    settings = {"training__schedule": "cosine", "training__learning_rate": 0.1}
+    model, _ = a_step(small(**settings, training__accumulate=accumulate), batches=20, steps=40)
+    rate = float(keras.ops.convert_to_numpy(model.optimizer.learning_rate))
+    assert rate == pytest.approx(0.1 * (0.01 + 0.99 / 2), rel=1e-4)
 
 
 def test_float16_has_its_gradients_scaled():

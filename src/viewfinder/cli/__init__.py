@@ -12,6 +12,7 @@ from viewfinder.cli.datasets import datasets
 from viewfinder.cli.demo import demo
 from viewfinder.cli.evaluate import evaluate, report
 from viewfinder.cli.explore import explore
+from viewfinder.cli.lr_find import lr_find
 from viewfinder.cli.predict import predict
 from viewfinder.cli.preview import preview
 from viewfinder.cli.recipes import recipes
@@ -27,5 +28,5 @@ main = typer.Typer(
 )
 main.add_typer(cache, name="cache")
 main.add_typer(datasets, name="datasets")
-for command in (explore, audit, train, predict, evaluate, report, preview, recipes, demo):
+for command in (explore, audit, lr_find, train, predict, evaluate, report, preview, recipes, demo):
     add_command(main, command)

@@ -39,6 +39,12 @@ def train(
     image_size: ImageSize = None,
     lr: Annotated[float | None, typer.Option(help="The learning rate.")] = None,
     augment: Augment = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="The share of units dropped while training.")
+    ] = None,
+    l2: Annotated[
+        float | None, typer.Option(help="The weight of the squared kernels in the loss.")
+    ] = None,
     seed: Seed = None,
     holdout: Annotated[
         str | None,
@@ -80,6 +86,8 @@ def train(
         "training.batch_size": batch_size,
         "training.learning_rate": lr,
         "training.augment": augment,
+        "model.dropout": dropout,
+        "model.l2": l2,
         "input.size": side_lengths(image_size),
         "data.holdout": holdout,
         "seed": seed,

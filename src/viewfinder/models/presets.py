@@ -20,35 +20,27 @@ from viewfinder.runtime.precision import dtype_policy
 _SMALLEST_MAP = 6
 _MOST_TIMES_WIDTH = 8
 
-# The residual network's: it ends with maps of at most so many pixels, or after so many stages.
-_LAST_MAP = 8
+# The residual network's: pictures of this side or more are halved by the first convolution. A
+# stage's map has at most so many pixels a side, large or small, when no further stage follows.
+_LARGE = 48
+_LAST_MAP_LARGE, _LAST_MAP_SMALL = 8, 4
 _MOST_STAGES = 5
-_HALVED_AT_ONCE = 48
 
 
-def build_model(recipe: Recipe, classes: int, *, any_size: bool = False) -> keras.Model:
+def build_model(recipe: Recipe, classes: int) -> keras.Model:
     """The recipe's network, not compiled, its weights drawn from the recipe's seed.
 
     Args:
         recipe: A settled recipe. Its input size decides how deep the network is.
         classes: How many classes there are, at least 2.
-        any_size: Whether the model takes pictures of any size, so that training may begin with
-            small ones. Its weights are those of the model for one size.
 
     Raises:
-        RecipeError: The pictures are too small for the network, or its weights are for one size.
+        RecipeError: The pictures are too small for the network.
     """
-    if any_size and not recipe.model.any_size:
-        raise RecipeError(
-            f"A {recipe.model.kind} network is for pictures of one size.",
-            expected="a network that ends in global average pooling: residual or compact",
-            remedy="--recipe scratch",
-        )
     dtype = dtype_policy(recipe.training.precision)
     parts = Parts(Randomness(recipe.seed), recipe.model.l2, dtype)
     height, width, channels = recipe.preprocessing.shape
-    sides = (None, None) if any_size else (height, width)
-    inputs = keras.Input((*sides, channels), name="pixels")
+    inputs = keras.Input((height, width, channels), name="pixels")
     x = parts.layer(layers.Rescaling, 1 / 255, name="scale")(inputs)
     match recipe.model:
         case Dense():
@@ -103,31 +95,35 @@ def _compact(parts: Parts, x: Any, settings: Compact, side: int) -> Any:
 
 def _residual(parts: Parts, x: Any, settings: Residual, side: int) -> Any:
     """Stages of residual blocks, each stage with half the pixels and twice the filters."""
-    is_halved = side >= _HALVED_AT_ONCE
-    x = parts.conv(
-        x, settings.width, "stem", strides=2 if is_halved else 1, norm=settings.batch_norm
-    )
-    blocks = settings.blocks or (1,) * _stages(-(-side // 2) if is_halved else side)
-    for stage, repeats in enumerate(blocks, start=1):
-        filters = settings.width * min(2 ** (stage - 1), _MOST_TIMES_WIDTH)
-        for number in range(1, repeats + 1):
+    is_large = side >= _LARGE
+    width, norm = settings.width, settings.batch_norm
+    # Full resolution costs most: large pictures have none of it, small ones half the filters.
+    if is_large:
+        x = parts.conv(x, width, "stem", strides=2, norm=norm)
+    else:
+        x = parts.conv(x, max(width // 2, 1), "stem", norm=norm)
+    repeats = settings.blocks or (1,) * _stages(side, is_large)
+    for stage, blocks in enumerate(repeats, start=1):
+        for number in range(1, blocks + 1):
+            is_halving = number == 1 and (stage > 1 or not is_large)
             x = _block(
                 parts,
                 x,
-                filters,
+                width * min(2 ** (stage - 1), _MOST_TIMES_WIDTH),
                 f"stage_{stage}_block_{number}",
-                strides=2 if stage > 1 and number == 1 else 1,
-                norm=settings.batch_norm,
+                strides=2 if is_halving else 1,
+                norm=norm,
             )
     return _averaged(parts, x, settings.dropout)
 
 
-def _stages(side: int) -> int:
-    """How many stages bring a map of this side to at most `_LAST_MAP` pixels."""
+def _stages(side: int, is_large: bool) -> int:
+    """How many stages bring pictures of this side to a last map of a few pixels."""
+    last = _LAST_MAP_LARGE if is_large else _LAST_MAP_SMALL
     for stages in range(1, _MOST_STAGES):
-        if side <= _LAST_MAP:
-            return stages
         side = -(-side // 2)
+        if side <= last:
+            return stages
     return _MOST_STAGES
 
 

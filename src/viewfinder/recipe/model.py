@@ -76,13 +76,13 @@ class Residual(_Network):
     """Residual stages (He and others 2016, arXiv:1512.03385), batch norm, global average pooling.
 
     A stage halves the picture and doubles the filters; its blocks are two 3 × 3 convolutions
-    beside a shortcut. Pictures of 48 pixels or more are halved once more by the first convolution:
-    full resolution costs most and tells least.
+    beside a shortcut. Pictures of 48 pixels or more are halved by the first convolution instead of
+    by the first stage: full resolution costs most and tells least.
 
     Attributes:
         width: The filters of the first stage.
         blocks: How many blocks each stage has; None: one each, in as many stages as bring the
-            picture to 4 to 7 pixels, at most five.
+            picture to a few pixels, at most five.
         batch_norm: Whether each convolution is followed by batch norm.
         dropout: The share of features dropped before the last layer.
     """

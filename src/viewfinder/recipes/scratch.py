@@ -39,8 +39,8 @@ SCRATCH = (
     Recipe(
         name="tiny",
         summary="Tiny pictures of 28 × 28 or 32 × 32 pixels: drawings, digits, letters.",
-        model=Residual(width=24, dropout=0.1),
-        training=_LONG.model_copy(update={"batch_size": 64, "epochs": 12, "augment": "gentle"}),
+        model=Residual(width=32, dropout=0.1),
+        training=_LONG.model_copy(update={"batch_size": 64, "epochs": 10, "augment": "gentle"}),
     ),
     Recipe(
         name="digits",

@@ -20,7 +20,7 @@ from viewfinder.errors import RejectedPicture, RunError
 from viewfinder.files import write_json
 from viewfinder.progress import Progress
 from viewfinder.results.answers import answer
-from viewfinder.results.evaluate import score
+from viewfinder.results.evaluate import Scores, score
 from viewfinder.results.report import ReportMaterial, write_report
 from viewfinder.run.files import RunFiles, best_epoch
 
@@ -101,11 +101,17 @@ class Run(RunFiles):
                 expected=f"some of: {', '.join(dataset.split_sizes())}",
                 received=", ".join(sorted(wanted)) or "none",
             )
-        tables = []
+        flip = self.recipe.training.plan.flip
+        tables, flipped = [], {}
         for split in asked:
             part = dataset.only(split)
-            tables.append(answer(self.classifier, part, store.pictures(part), progress))
-        return self._write_metrics(pd.concat(tables, ignore_index=True))
+            pictures = store.pictures(part)
+            tables.append(answer(self.classifier, part, pictures, progress))
+            # An extra figure, where the model was trained to see no difference.
+            if split != "train" and flip is not None and flip.horizontal:
+                twice = answer(self.classifier, part, pictures, progress, flips=True)
+                flipped[split] = self._flipped(twice)
+        return self._write_metrics(pd.concat(tables, ignore_index=True), flipped)
 
     def report(self) -> Path:
         """Write the plots and `report.html` again, from what is in the folder."""
@@ -139,14 +145,22 @@ class Run(RunFiles):
         )
         return write_report(material, self.folder)
 
-    def _write_metrics(self, predictions: pd.DataFrame) -> dict[str, Any]:
-        self.write_predictions(predictions)
+    def _flipped(self, answers: pd.DataFrame) -> dict[str, Any]:
+        scores = self._scores(answers).to_json()
+        return {key: scores[key] for key in ("count", "accuracy", "accuracy_interval", "loss")}
+
+    def _scores(self, answers: pd.DataFrame) -> Scores:
         classes = self.classifier.classes
+        labels = pd.Index(classes).get_indexer(pd.Index(answers["label"]))
+        return score(labels, np.stack(list(answers["probabilities"])), classes)
+
+    def _write_metrics(self, predictions: pd.DataFrame, flipped: dict[str, Any]) -> dict[str, Any]:
+        self.write_predictions(predictions)
         metrics: dict[str, Any] = {"schema": 1, "best_epoch": best_epoch(self.history)}
         for split, rows in predictions.groupby("split", sort=False):
-            labels = pd.Index(classes).get_indexer(pd.Index(rows["label"]))
-            scores = score(labels, np.stack(list(rows["probabilities"])), classes)
-            metrics[str(split)] = scores.to_json()
+            metrics[str(split)] = self._scores(rows).to_json()
+        if flipped:
+            metrics["flipped"] = flipped
         write_json(self.folder / "metrics.json", metrics)
         return metrics
 
