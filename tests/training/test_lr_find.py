@@ -84,9 +84,7 @@ def test_a_loss_that_never_falls_suggests_nothing(losses):
         read_curve(np.geomspace(1e-5, 1, len(losses)) if len(losses) else losses, losses)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"low": 0}, {"low": 1, "high": 0.1}, {"steps": 3}, {"low": -1}]
-)
+@pytest.mark.parametrize("wrong", [{"low": 0}, {"low": 1, "high": 0.1}, {"steps": 3}, {"low": -1}])
 def test_limits_that_make_no_range_are_refused(wrong):
     with pytest.raises(UsageError, match="no range of learning rates"):
         range_test(*bowl(), **wrong)

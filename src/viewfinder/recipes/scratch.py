@@ -26,7 +26,7 @@ SCRATCH = (
     ),
     Recipe(
         name="scratch/small",
-        summary="Half as wide and a third of the epochs: for a first look, or little time.",
+        summary="Narrower, a third of the epochs: for a first look, or little time.",
         model=Residual(width=16, dropout=0.1),
         training=_LONG.model_copy(update={"epochs": 40}),
     ),
