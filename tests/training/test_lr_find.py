@@ -1,5 +1,7 @@
 """The range test, on a bowl whose largest stable rate is known, and on curves drawn by hand."""
 
+from types import MappingProxyType
+
 import keras
 import numpy as np
 import pytest
@@ -8,12 +10,14 @@ from viewfinder.batches import Batches
 from viewfinder.errors import DataError, UsageError
 from viewfinder.training.lr_find import range_test, read_curve
 
+LABELS = np.random.default_rng(0).integers(0, 3, 64)
+
 
 class Bowl:
     """64 pictures of one pixel: 255, whatever the label."""
 
     shape = (1, 1, 1)
-    dropped: dict = {}
+    dropped = MappingProxyType({})
 
     def __len__(self) -> int:
         return 64
@@ -23,7 +27,7 @@ class Bowl:
 
 
 def bowl() -> tuple[keras.Model, Batches]:
-    """The loss is (w - 1)², so that steps of gradient descent diverge above a rate of 1."""
+    """The loss is the mean of (w - label)²: gradient descent diverges above a rate of 1."""
     model = keras.Sequential(
         [
             keras.Input((1, 1, 1)),
@@ -34,21 +38,22 @@ def bowl() -> tuple[keras.Model, Batches]:
     )
     model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")
     ids = np.arange(64, dtype=np.uint64)
-    return model, Batches(Bowl(), np.ones(64, np.int64), ids, batch_size=16, workers=0)
+    return model, Batches(Bowl(), LABELS, ids, batch_size=16, workers=0)
 
 
 def test_a_bowl_diverges_above_the_rate_that_calculus_gives():
     model, batches = bowl()
     found = range_test(model, batches, low=1e-3, high=30, steps=120)
     assert found.diverged
-    # w moves by 2 lr (1 - w): the loss is multiplied by (1 - 2 lr)², which is over 1 above lr = 1.
+    # w moves by 2 lr (mean - w): its distance from the mean is multiplied by 1 - 2 lr.
     by_hand, w = [], 0.0
-    for rate in found.rates:
-        by_hand.append((1 - w) ** 2)
-        w += 2 * rate * (1 - w)
-    np.testing.assert_allclose(found.losses, by_hand, rtol=1e-3, atol=1e-5)
-    assert 0.1 < 10 * found.suggestion < 3
-    assert found.rates[-1] > 1
+    for number, rate in enumerate(found.rates):
+        labels = LABELS.reshape(4, 16)[number % 4]
+        by_hand.append(((labels - w) ** 2).mean())
+        w += 2 * rate * (labels.mean() - w)
+    np.testing.assert_allclose(found.losses, by_hand, rtol=1e-3)
+    assert 1 < found.rates[-1] < 2
+    assert 0.1 < 10 * found.suggestion < 1  # the lowest loss is at a rate that is still stable
     assert found.steepest < 10 * found.suggestion
 
 
