@@ -13,12 +13,13 @@ class _Network(Record):
     """What every network can be given.
 
     Attributes:
+        any_size: Whether its weights fit pictures of any size, so that training may begin with
+            small ones.
         dropout: The share of units dropped, while training, before the first dense layer.
         l2: The weight of the squared kernels in the loss; 0 for none. Biases and norms are free.
     """
 
     any_size: ClassVar[bool]
-    """Whether its weights fit pictures of any size, so that training may begin with small ones."""
 
     dropout: Fraction = 0.0
     l2: Penalty = 0.0

@@ -44,8 +44,8 @@ def rate_curve(
     )
     axes.set_xscale("log")
     # A loss that diverges would press the rest of the curve flat.
-    low = float(smoothed.min())
-    axes.set_ylim(low - 0.1 * (smoothed[0] - low), smoothed[0] + 1.0 * (smoothed[0] - low))
+    low, start = float(losses.min()), float(smoothed[0])
+    axes.set_ylim(low - 0.1 * (start - low), start + 0.6 * (start - low))
     axes.set_title("Loss by learning rate", loc="left", color=INK, fontweight="bold", pad=20)
     axes.set_xlabel("learning rate", color=MUTED)
     axes.spines[["top", "right"]].set_visible(False)
