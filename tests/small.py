@@ -18,8 +18,14 @@ SMALL = {
     "model.kind": "conv-stack",
     "model.filters": [8],
     "model.dense": [32],
+    "training.optimizer": "adam",
     "training.learning_rate": 0.005,
     "training.schedule": "constant",
+    "training.warmup": 0,
+    "training.weight_decay": 0,
+    "training.label_smoothing": 0,
+    "training.average_epochs": 0,
+    "training.augment": "none",
     "training.batch_size": 16,
     "training.epochs": 4,
 }
@@ -41,7 +47,7 @@ def write_few_digits(root: Path, classes: int = 3) -> Path:
 def small_recipe(**settings: Any) -> Recipe:
     """A network that learns these digits in four epochs; keys as `training__epochs=2`."""
     changes = {key.replace("__", "."): value for key, value in settings.items()}
-    return recipe_named("default").changed(SMALL).changed(changes)
+    return recipe_named("scratch").changed(SMALL).changed(changes)
 
 
 def small_words(**settings: Any) -> list[str]:

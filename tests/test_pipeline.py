@@ -4,6 +4,8 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -600,3 +602,68 @@ def test_single_splits_can_be_asked_for_and_others_are_refused(trained, tmp_path
     assert "test" in str(refused.value)
     with pytest.raises(RunError):
         run.evaluate([])
+
+
+# --- What a recipe asks for beside plain training -------------------------------------------------
+
+
+def test_averaged_weights_are_judged_kept_and_served(digits, tmp_path):
+    recipe = small_recipe(training__epochs=2, training__average_epochs=1.0)
+    run = quick(digits, tmp_path, recipe)
+    row = run.history.iloc[run.metrics["best_epoch"] - 1]
+    assert run.metrics["validation"]["accuracy"] == pytest.approx(row["val_accuracy"], abs=1e-6)
+    assert run.metrics["validation"]["loss"] == pytest.approx(row["val_loss"], rel=1e-4)
+    plain = quick(digits, tmp_path, small_recipe(training__epochs=2))
+    assert run.history["loss"].equals(plain.history["loss"])  # training itself is the same
+    assert not run.history["val_loss"].equals(plain.history["val_loss"])
+
+
+def test_flips_are_an_extra_figure_where_the_recipe_mirrors(digits, tmp_path):
+    flip = {"flip": {"horizontal": True}}
+    run = quick(digits, tmp_path, small_recipe(training__epochs=1, training__augment=flip))
+    flipped = run.metrics["flipped"]
+    assert set(flipped) == {"validation", "test"}
+    part = run.dataset.only("test")
+    pixels = np.stack(
+        [np.asarray(Image.open(part.source.root / name)) for name in part.table["locator"]]
+    )[..., None]
+    ask = run.classifier.probabilities
+    shares = (ask(pixels) + ask(pixels[:, :, ::-1])) / 2
+    assert flipped["test"]["accuracy"] == pytest.approx(
+        (shares.argmax(axis=1) == part.labels).mean()
+    )
+    of_truth = shares[np.arange(len(shares)), part.labels]
+    assert flipped["test"]["loss"] == pytest.approx(-np.log(of_truth).mean(), rel=1e-4)
+
+
+def test_class_weights_and_sampling_change_the_training_and_not_the_judging(digits, tmp_path):
+    lopsided = tmp_path / "lopsided"
+    shutil.copytree(digits, lopsided)
+    for path in sorted((lopsided / "train" / "0").iterdir())[8:]:
+        path.unlink()
+    losses = {}
+    for balance in ("none", "weights", "sampling"):
+        recipe = small_recipe(training__epochs=1, training__balance=balance)
+        run = quick(lopsided, tmp_path / "runs", recipe)
+        losses[balance] = run.history["loss"][0]
+        assert run.metrics["validation"]["loss"] == pytest.approx(
+            run.history["val_loss"][0], rel=1e-4
+        )
+    assert len(set(losses.values())) == 3
+
+
+def test_a_model_loads_in_plain_keras_whatever_it_was_trained_with(digits, tmp_path):
+    recipe = small_recipe(
+        training__epochs=1,
+        training__label_smoothing=0.1,
+        training__schedule="one-cycle",
+        training__weight_decay=0.01,
+    )
+    run = quick(digits, tmp_path, recipe)
+    script = (
+        f"import keras; print(keras.saving.load_model({str(run.folder / 'best.keras')!r}).name)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr

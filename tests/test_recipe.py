@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from viewfinder.augment import POLICIES
@@ -13,12 +13,13 @@ from viewfinder.recipe import (
     Compact,
     ConvStack,
     Recipe,
+    Residual,
     parse_settings,
     read_settings,
 )
 from viewfinder.recipes import RECIPES
 
-DEFAULT = RECIPES["default"]
+DEFAULT = RECIPES["scratch"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_an_impossible_value_is_refused_and_named(key, value):
 
 def test_a_recipe_is_a_value():
     changed = DEFAULT.changed({"training.epochs": 3})
-    assert (changed.training.epochs, DEFAULT.training.epochs) == (3, 15)
+    assert (changed.training.epochs, DEFAULT.training.epochs) == (3, 120)
     with pytest.raises(ValueError, match="frozen"):
         changed.seed = 3  # type: ignore[misc]
 
@@ -133,8 +134,8 @@ def test_another_kind_of_model_brings_its_own_keys_in_any_order(settings):
 
 
 def test_naming_the_kind_that_it_is_keeps_the_rest():
-    changed = DEFAULT.changed({"model.dropout": 0.4}).changed({"model.kind": "compact"})
-    assert changed.model == Compact(dropout=0.4)
+    changed = DEFAULT.changed({"model.dropout": 0.4}).changed({"model.kind": "residual"})
+    assert changed.model == Residual(width=24, dropout=0.4)
 
 
 def test_settings_are_read_as_yaml():
@@ -144,6 +145,32 @@ def test_settings_are_read_as_yaml():
     assert changed.input.color is None
     assert changed.seed == 7
     assert changed.training.learning_rate == 0.001
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"training.momentum": 0.9}, "momentum is of sgd; adamw has its own"),
+        ({"training.schedule": "step", "training.epochs": 5}, "the rate never falls"),
+        ({"training.loss": "focal"}, "label_smoothing keeps sure answers in the loss"),
+        ({"model.batch_norm": False, "model.blocks": [3, 3, 3]}, "need model.batch_norm"),
+    ],
+)
+def test_an_impossible_combination_is_refused_with_what_to_do(settings, said):
+    with pytest.raises(RecipeError, match=said) as refused:
+        DEFAULT.changed(settings)
+    assert "do not fit together" in refused.value.fact
+    assert "Value error" not in str(refused.value)
+
+
+def test_what_fits_together_is_let_through_in_any_order():
+    together = {"training.momentum": 0.9, "training.optimizer": "sgd"}
+    assert DEFAULT.changed(together) == DEFAULT.changed(dict(reversed(together.items())))
+
+
+def test_warm_up_and_decay_scale_with_the_epochs():
+    for recipe in RECIPES.values():
+        recipe.changed({"training.epochs": 1})
 
 
 @pytest.mark.parametrize("word", ["seed", "=3", "", "seed:3"])
@@ -192,6 +219,14 @@ RECIPE = st.builds(
             }
         ),
         st.fixed_dictionaries({"kind": st.just("compact"), "width": st.integers(1, 64)}),
+        st.fixed_dictionaries({"kind": st.just("dense"), "l2": st.floats(0, 1)}),
+        st.fixed_dictionaries(
+            {
+                "kind": st.just("residual"),
+                "blocks": st.none() | st.lists(st.integers(1, 2), min_size=1, max_size=4),
+                "batch_norm": st.booleans(),
+            }
+        ),
     ),
     training=st.fixed_dictionaries(
         {
@@ -204,9 +239,10 @@ RECIPE = st.builds(
 )
 
 
-@given(settings=RECIPE, start=st.sampled_from(list(RECIPES.values())))
-def test_a_recipe_survives_yaml_whatever_it_is_laid_over(settings, start):
-    recipe = DEFAULT.changed(settings)
+@settings(deadline=None)
+@given(changes=RECIPE, start=st.sampled_from(list(RECIPES.values())))
+def test_a_recipe_survives_yaml_whatever_it_is_laid_over(changes, start):
+    recipe = DEFAULT.changed(changes)
     tree = yaml.safe_load(recipe.to_yaml())
     assert Recipe.model_validate(tree) == recipe
     assert start.changed(tree) == recipe  # as --config does with a run's recipe.yaml
@@ -227,6 +263,7 @@ def test_what_is_open_is_settled_and_what_is_given_stays():
 
 def test_training_pictures_are_larger_only_where_augmentation_moves_pixels():
     recipe = DEFAULT.changed({"input": {"size": [100, 50], "color": "rgb", "headroom": 1.5}})
+    recipe = recipe.changed({"training.augment": "none"})
     assert recipe.training_preprocessing == recipe.preprocessing
     colors = recipe.changed({"training.augment": {"brightness": {"strength": 0.1}}})
     assert colors.training_preprocessing == recipe.preprocessing

@@ -14,6 +14,7 @@ The stages, in the order in which a picture passes them:
     policy, Plan  augmentation: sampled by address, applied in one pass
     Batches       index-addressed NumPy batches             BatchDataset   the same for Keras
     Recipe        everything a run depends on               recipe_named   one of `RECIPES`
+    find_learning_rate  dataset and recipe → the rate to begin with, by a range test
     train         dataset and recipe → `Run`                resume    a run that was stopped goes on
     callbacks     StopAtTarget, StopWithoutProgress, StopAfter: for anyone's `model.fit`
     load          a run's folder → `Classifier`; .predict() answers for any picture
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from viewfinder.data.sources import open_table as from_table
     from viewfinder.data.store import open_store
     from viewfinder.errors import ViewfinderError
+    from viewfinder.learning_rate import find_learning_rate
     from viewfinder.models import build_model
     from viewfinder.pipeline import train
     from viewfinder.preprocessing import Preprocessing
@@ -81,6 +83,7 @@ _HOMES = {
     "compile_model": "training",
     "decode": "data.decode",
     "fetch": "data.fetching.fetch",
+    "find_learning_rate": "learning_rate",
     "from_arrays": "data.sources:open_arrays",
     "from_table": "data.sources:open_table",
     "explore": "data.explore",
@@ -125,6 +128,7 @@ __all__ = [
     "decode",
     "explore",
     "fetch",
+    "find_learning_rate",
     "from_arrays",
     "from_table",
     "load",

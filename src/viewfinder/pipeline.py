@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from viewfinder.augment import policy
-from viewfinder.batches import Batches, Pictures
+from viewfinder.batches import Batches, Pictures, balanced_weights
 from viewfinder.classifier import Classifier
 from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.data.groups import known_groups
@@ -64,7 +64,7 @@ class Prepared:
 
 def train(
     dataset: Dataset,
-    recipe: Recipe | str = "default",
+    recipe: Recipe | str = "scratch",
     *,
     output: str | Path = "runs",
     name: str | None = None,
@@ -167,7 +167,7 @@ def compiled(prepared: Prepared, progress: Progress) -> "keras.Model":
     if recipe.training.deterministic:
         progress.say(use_deterministic_operations())
     model = build_model(recipe, len(prepared.dataset.classes))
-    steps_an_epoch = len(_batches(prepared, "train"))
+    steps_an_epoch = len(batches_of(prepared, "train"))
     compile_model(model, recipe, steps=steps_an_epoch * recipe.training.epochs)
     return model
 
@@ -187,8 +187,8 @@ def complete(
 
     fitted = fit(
         model,
-        _batches(prepared, "train"),
-        _batches(prepared, "validation"),
+        batches_of(prepared, "train"),
+        batches_of(prepared, "validation"),
         prepared.recipe,
         run.folder,
         progress=progress,
@@ -303,10 +303,12 @@ def _reasons(rejected: pd.DataFrame) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in counts.items())
 
 
-def _batches(prepared: Prepared, split: str) -> Batches:
+def batches_of(prepared: Prepared, split: str) -> Batches:
+    """The batches of a split as they are fed: training pictures shuffled and varied."""
     recipe, part = prepared.recipe, prepared.dataset.only(split)
     is_train = split == "train"
     height, width, _ = recipe.preprocessing.shape
+    is_sampled = is_train and recipe.training.balance == "sampling"
     return Batches(
         prepared.pictures[split],
         part.labels,
@@ -316,6 +318,7 @@ def _batches(prepared: Prepared, split: str) -> Batches:
         size=(height, width),
         seed=recipe.seed,
         shuffle=is_train,
+        weights=balanced_weights(part.labels) if is_sampled else None,
     )
 
 

@@ -117,5 +117,5 @@ def test_an_unknown_policy_suggests_the_nearest() -> None:
     with pytest.raises(RecipeError, match="There is no augmentation policy 'coarse'") as refusal:
         policy("coarse")
     assert refusal.value.remedy == (
-        "did you mean 'course'? (known: none, course, standard, strong)"
+        "did you mean 'course'? (known: none, course, gentle, standard, strong)"
     )

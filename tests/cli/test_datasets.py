@@ -103,7 +103,7 @@ def test_steps_of_an_account_are_told_line_by_line(viewfinder, monkeypatch):
         licence="none stated",
         citation="nobody",
         course="nothing",
-        recipe="default",
+        recipe="scratch",
         kaggle=Kaggle("dataset", "somebody/pets"),
     )
     monkeypatch.setitem(CATALOGUE, "pets", entry)

@@ -9,7 +9,7 @@ import pytest
 from viewfinder.cli import main
 
 COMMANDS = sorted(
-    {one.callback.__name__.rstrip("_") for one in main.registered_commands}
+    {one.callback.__name__.rstrip("_").replace("_", "-") for one in main.registered_commands}
     | {group.name for group in main.registered_groups}
 )
 HEAVY = {"keras", "tensorflow", "jax", "torch", "pandas", "matplotlib", "sklearn", "pyarrow", "cv2"}

@@ -6,6 +6,8 @@
   zoom_range=0.2, horizontal_flip=True, fill_mode="nearest"`: shear in degrees, zoom drawn for
   each axis. On pictures that are not square, Keras 3.15 exchanges height and width in the shifts
   and in the place of the centre; here each axis keeps its own.
+- `gentle`: for drawings, digits and letters, which are something else in a mirror: small turns,
+  shifts and changes of size.
 - `standard`: for photographs of things that may be anywhere, at any size. Crops take the place of
   shifts and zooms: they show the model real pixels, not filled borders, and no axis is stretched
   by more than a quarter. Colours vary as between two cameras or two hours of a day.
@@ -29,6 +31,12 @@ POLICIES = {
         shear=Shear(degrees=0.2),
         zoom=Zoom(low=0.8, high=1.2),
         flip=Flip(horizontal=True),
+        fill="nearest",
+    ),
+    "gentle": Plan(
+        rotation=Rotation(degrees=10),
+        shift=Shift(width=0.1, height=0.1),
+        zoom=Zoom(low=0.9, high=1.1),
         fill="nearest",
     ),
     "standard": Plan(

@@ -13,6 +13,7 @@ from viewfinder.cli.datasets import datasets
 from viewfinder.cli.demo import demo
 from viewfinder.cli.evaluate import evaluate, report
 from viewfinder.cli.explore import explore
+from viewfinder.cli.lr_find import lr_find
 from viewfinder.cli.materialize import materialize
 from viewfinder.cli.predict import predict
 from viewfinder.cli.preview import preview
@@ -32,6 +33,6 @@ main.add_typer(cache, name="cache")
 main.add_typer(datasets, name="datasets")
 for command in (
     *(explore, audit, clean, split, undo, log, materialize),
-    *(train, predict, evaluate, report, preview, recipes, demo),
+    *(lr_find, train, predict, evaluate, report, preview, recipes, demo),
 ):
     add_command(main, command)

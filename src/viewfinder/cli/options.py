@@ -38,7 +38,7 @@ ImageSize = Annotated[
     str | None, typer.Option(metavar="SIDE|HxW", help="What the model sees, in pixels.")
 ]
 Augment = Annotated[
-    str | None, typer.Option(help="An augmentation policy: none, course, standard, strong.")
+    str | None, typer.Option(help="An augmentation policy: none, course, gentle, standard, strong.")
 ]
 Seed = Annotated[
     int | None, typer.Option(help="Decides splits, order, variation and first weights.")
@@ -93,7 +93,8 @@ def chosen_recipe(
     if config:
         recipe = recipe.changed(read_settings(config))
     given = {key: value for key, value in flags.items() if value is not None}
-    return recipe.changed(given).changed(parse_settings(settings))
+    # At once, because settings may fit together only when all of them are there.
+    return recipe.changed(given | parse_settings(settings))
 
 
 def side_lengths(text: str | None) -> tuple[int, int] | None:

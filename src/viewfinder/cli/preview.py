@@ -22,7 +22,7 @@ from viewfinder.cli.options import (
 
 def preview(
     data: Data,
-    recipe: RecipeName = "default",
+    recipe: RecipeName = "scratch",
     augment: Augment = None,
     image_size: ImageSize = None,
     seed: Seed = None,

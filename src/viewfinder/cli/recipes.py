@@ -1,11 +1,14 @@
 """`viewfinder recipes`: what the named recipes are."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from viewfinder.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from viewfinder.recipe import Recipe
 
 
 def recipes(
@@ -21,7 +24,21 @@ def recipes(
         settings = [one.model_dump(mode="json") for one in shown]
         print(json.dumps({"schema": 1, "recipes": settings}, indent=2))
     elif name:
+        print(f"# viewfinder train DATA --recipe {name}")
         print(shown[0].to_yaml(), end="")
     else:
-        rows = [[one.name, one.summary] for one in shown]
-        stdout().print(table(["recipe", "what it is for"], rows))
+        headings = ["recipe", "network", "sees", "epochs", "augment", "what it is for"]
+        stdout().print(table(headings, [_row(one) for one in shown]))
+
+
+def _row(recipe: "Recipe") -> list[str]:
+    size, training = recipe.input.size, recipe.training
+    own = "own" if not isinstance(training.augment, str) else training.augment
+    return [
+        recipe.name,
+        recipe.model.kind,
+        f"{size[1]} × {size[0]}" if size else "what suits",
+        str(training.epochs),
+        own,
+        recipe.summary,
+    ]

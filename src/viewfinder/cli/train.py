@@ -24,10 +24,12 @@ from viewfinder.cli.options import (
     verbosity,
 )
 from viewfinder.cli.training_options import (
+    L2,
     AllowLeaks,
     BatchSize,
     Config,
     Deterministic,
+    Dropout,
     DryRun,
     Epochs,
     Fold,
@@ -55,9 +57,11 @@ if TYPE_CHECKING:
 
 def train(
     data: OptionalData = None,
-    recipe: RecipeName = "default",
+    recipe: RecipeName = "scratch",
     image_size: ImageSize = None,
     augment: Augment = None,
+    dropout: Dropout = None,
+    l2: L2 = None,
     seed: Seed = None,
     holdout: Holdout = None,
     fold: Fold = None,
@@ -103,6 +107,8 @@ def train(
         "training.stop.hold": hold,
         "training.stop.patience": patience,
         "training.stop.max_time": max_time,
+        "model.dropout": dropout,
+        "model.l2": l2,
         "input.size": side_lengths(image_size),
         "data.holdout": holdout,
         "data.fold": fold,

@@ -23,6 +23,14 @@ BatchSize = Annotated[int | None, typer.Option(help="Pictures in a step.", rich_
 LearningRate = Annotated[
     float | None, typer.Option(help="The learning rate.", rich_help_panel=_FIT)
 ]
+Dropout = Annotated[
+    float | None,
+    typer.Option(help="The share of units dropped while training.", rich_help_panel=_FIT),
+]
+L2 = Annotated[
+    float | None,
+    typer.Option(help="The weight of the squared kernels in the loss.", rich_help_panel=_FIT),
+]
 Deterministic = Annotated[
     bool | None,
     typer.Option(

@@ -8,123 +8,142 @@ from itertools import count
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
 
 from viewfinder.errors import RecipeError
+from viewfinder.models.parts import Parts
 from viewfinder.randomness import Randomness
-from viewfinder.recipe import Compact, ConvStack, Recipe
+from viewfinder.recipe import Compact, ConvStack, Dense, Recipe, Residual
+from viewfinder.runtime.precision import dtype_policy
 
 # Stages of the compact network end once the shorter side is below this many pixels.
 _SMALLEST_MAP = 6
 _MOST_TIMES_WIDTH = 8
 
-# Keras's 0.99 needs hundreds of steps before the averages fit; small datasets have a few dozen.
-_NORM_MOMENTUM = 0.9
+# The residual network's: pictures of this side or more are halved by the first convolution. A
+# stage's map has at most so many pixels a side, large or small, when no further stage follows.
+_LARGE = 48
+_LAST_MAP_LARGE, _LAST_MAP_SMALL = 8, 4
+_MOST_STAGES = 5
 
 
 def build_model(recipe: Recipe, classes: int) -> keras.Model:
     """The recipe's network, not compiled, its weights drawn from the recipe's seed.
 
     Args:
-        recipe: A settled recipe.
+        recipe: A settled recipe. Its input size decides how deep the network is.
         classes: How many classes there are, at least 2.
 
     Raises:
         RecipeError: The pictures are too small for the network.
     """
-    build = _Build(Randomness(recipe.seed))
-    inputs = keras.Input(recipe.preprocessing.shape, name="pixels")
-    x = layers.Rescaling(1 / 255, name="scale")(inputs)
+    dtype = dtype_policy(recipe.training.precision)
+    parts = Parts(Randomness(recipe.seed), recipe.model.l2, dtype)
+    height, width, channels = recipe.preprocessing.shape
+    inputs = keras.Input((height, width, channels), name="pixels")
+    x = parts.layer(layers.Rescaling, 1 / 255, name="scale")(inputs)
     match recipe.model:
+        case Dense():
+            x = _dense(parts, x, recipe.model)
         case ConvStack():
-            x = build.conv_stack(x, recipe.model)
+            x = _conv_stack(parts, x, recipe.model)
         case Compact():
-            x = build.compact(x, recipe.model)
-    return keras.Model(inputs, build.last_layer(x, classes), name=_model_name(recipe.name))
+            x = _compact(parts, x, recipe.model, min(height, width))
+        case Residual():
+            x = _residual(parts, x, recipe.model, min(height, width))
+    return keras.Model(inputs, parts.probability(x, classes), name=_model_name(recipe.name))
 
 
-class _Build:
-    """Layers with names and seeds of their own: equal recipes give equal models, always."""
+def _dense(parts: Parts, x: Any, settings: Dense | ConvStack) -> Any:
+    """The pixels or features in a row, then dense layers."""
+    x = parts.dropout(parts.layer(layers.Flatten, name="flatten")(x), settings.dropout)
+    for number, units in enumerate(settings.dense, start=1):
+        x = parts.dense(x, units, f"dense_{number}", norm=settings.batch_norm)
+    return x
 
-    def __init__(self, randomness: Randomness) -> None:
-        self._randomness = randomness
 
-    def conv_stack(self, x: Any, settings: ConvStack) -> Any:
-        """Convolutions with pooling, then dense layers: the course's shape."""
-        for number, filters in enumerate(settings.filters, start=1):
-            if min(x.shape[1:3]) < 4:
-                raise RecipeError(
-                    f"The pictures are too small for {len(settings.filters)} convolutions.",
-                    expected="at least 4 × 4 pixels before each of them",
-                    received=f"{x.shape[1]} × {x.shape[2]} before convolution {number}",
-                    remedy="a larger --image-size, or fewer model.filters",
-                )
-            x = layers.Conv2D(
-                filters,
-                3,
-                activation="relu",
-                kernel_initializer=self._glorot(f"conv_{number}"),
-                name=f"conv_{number}",
-            )(x)
-            x = layers.MaxPooling2D(2, name=f"pool_{number}")(x)
-        x = self._dropout(layers.Flatten(name="flatten")(x), settings.dropout)
-        for number, units in enumerate(settings.dense, start=1):
-            x = layers.Dense(
-                units,
-                activation="relu",
-                kernel_initializer=self._glorot(f"dense_{number}"),
-                name=f"dense_{number}",
-            )(x)
-        return x
+def _conv_stack(parts: Parts, x: Any, settings: ConvStack) -> Any:
+    """Convolutions with pooling, then dense layers: the course's shape."""
+    for number, filters in enumerate(settings.filters, start=1):
+        if min(x.shape[1:3]) < 4:
+            raise RecipeError(
+                f"The pictures are too small for {len(settings.filters)} convolutions.",
+                expected="at least 4 × 4 pixels before each of them",
+                received=f"{x.shape[1]} × {x.shape[2]} before convolution {number}",
+                remedy="a larger --image-size, or fewer model.filters",
+            )
+        x = parts.course_conv(x, filters, f"conv_{number}", norm=settings.batch_norm)
+        x = parts.layer(layers.MaxPooling2D, 2, name=f"pool_{number}")(x)
+    return _dense(parts, x, settings)
 
-    def compact(self, x: Any, settings: Compact) -> Any:
-        """Stages of convolutions with batch norm, halving the picture down to a few pixels."""
-        # A large picture is halved at once: full resolution costs most and tells least.
-        x = self._normed_conv(
-            x, settings.width, "stem", strides=2 if min(x.shape[1:3]) >= 64 else 1
-        )
-        for stage in count(1):
-            filters = settings.width * min(2 ** (stage - 1), _MOST_TIMES_WIDTH)
-            x = self._normed_conv(x, filters, f"stage_{stage}")
-            if min(x.shape[1:3]) < _SMALLEST_MAP:
-                break
-            x = layers.MaxPooling2D(2, name=f"stage_{stage}_pool")(x)
-        return self._dropout(layers.GlobalAveragePooling2D(name="average")(x), settings.dropout)
 
-    def last_layer(self, x: Any, classes: int) -> Any:
-        """One sigmoid for two classes, a softmax for more."""
-        units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-        return layers.Dense(
-            units,
-            activation=activation,
-            kernel_initializer=self._glorot("probability"),
-            name="probability",
+def _compact(parts: Parts, x: Any, settings: Compact, side: int) -> Any:
+    """Stages of convolutions with batch norm, halving the picture down to a few pixels."""
+    # A large picture is halved at once: full resolution costs most and tells least.
+    is_halved = side >= 64
+    x = parts.conv(x, settings.width, "stem", strides=2 if is_halved else 1)
+    side = -(-side // 2) if is_halved else side
+    for stage in count(1):
+        filters = settings.width * min(2 ** (stage - 1), _MOST_TIMES_WIDTH)
+        x = parts.conv(x, filters, f"stage_{stage}")
+        if side < _SMALLEST_MAP:
+            break
+        x = parts.layer(layers.MaxPooling2D, 2, name=f"stage_{stage}_pool")(x)
+        side //= 2
+    return _averaged(parts, x, settings.dropout)
+
+
+def _residual(parts: Parts, x: Any, settings: Residual, side: int) -> Any:
+    """Stages of residual blocks, each stage with half the pixels and twice the filters."""
+    is_large = side >= _LARGE
+    width, norm = settings.width, settings.batch_norm
+    # Full resolution costs most: large pictures have none of it, small ones half the filters.
+    if is_large:
+        x = parts.conv(x, width, "stem", strides=2, norm=norm)
+    else:
+        x = parts.conv(x, max(width // 2, 1), "stem", norm=norm)
+    repeats = settings.blocks or (1,) * _stages(side, is_large)
+    for stage, blocks in enumerate(repeats, start=1):
+        for number in range(1, blocks + 1):
+            is_halving = number == 1 and (stage > 1 or not is_large)
+            x = _block(
+                parts,
+                x,
+                width * min(2 ** (stage - 1), _MOST_TIMES_WIDTH),
+                f"stage_{stage}_block_{number}",
+                strides=2 if is_halving else 1,
+                norm=norm,
+            )
+    return _averaged(parts, x, settings.dropout)
+
+
+def _stages(side: int, is_large: bool) -> int:
+    """How many stages bring pictures of this side to a last map of a few pixels."""
+    last = _LAST_MAP_LARGE if is_large else _LAST_MAP_SMALL
+    for stages in range(1, _MOST_STAGES):
+        side = -(-side // 2)
+        if side <= last:
+            return stages
+    return _MOST_STAGES
+
+
+def _block(parts: Parts, x: Any, filters: int, name: str, *, strides: int, norm: bool) -> Any:
+    """Two convolutions beside a shortcut, which averages pixels rather than leave them out."""
+    y = parts.conv(x, filters, f"{name}_1", strides=strides, norm=norm)
+    y = parts.conv(y, filters, f"{name}_2", norm=norm, zero=True, relu=False)
+    if strides > 1:
+        x = parts.layer(
+            layers.AveragePooling2D, strides, padding="same", name=f"{name}_shortcut_pool"
         )(x)
+    if x.shape[-1] != filters:
+        x = parts.conv(x, filters, f"{name}_shortcut", size=1, norm=norm, relu=False)
+    x = parts.layer(layers.Add, name=f"{name}_sum")([x, y])
+    return parts.layer(layers.Activation, "relu", name=f"{name}_relu")(x)
 
-    def _normed_conv(self, x: Any, filters: int, name: str, strides: int = 1) -> Any:
-        x = layers.Conv2D(
-            filters,
-            3,
-            strides=strides,
-            padding="same",
-            use_bias=False,  # the norm that follows has a bias
-            kernel_initializer=keras.initializers.HeNormal(self._seed(f"{name}_conv")),
-            name=f"{name}_conv",
-        )(x)
-        x = layers.BatchNormalization(momentum=_NORM_MOMENTUM, name=f"{name}_norm")(x)
-        return layers.Activation("relu", name=f"{name}_relu")(x)
 
-    def _dropout(self, x: Any, rate: float) -> Any:
-        return layers.Dropout(rate, seed=self._seed("dropout"), name="dropout")(x) if rate else x
-
-    def _glorot(self, layer: str) -> Any:
-        return keras.initializers.GlorotUniform(self._seed(layer))
-
-    def _seed(self, layer: str) -> int:
-        """A layer's own seed, 32 bits: no other layer and no other recipe seed has it."""
-        one = np.zeros(1, np.uint64)
-        return int(self._randomness.bits(layer, epoch=-1, examples=one)[0, 0] >> np.uint64(32))
+def _averaged(parts: Parts, x: Any, dropout: float) -> Any:
+    x = parts.layer(layers.GlobalAveragePooling2D, name="average")(x)
+    return parts.dropout(x, dropout)
 
 
 def _model_name(recipe_name: str) -> str:

@@ -12,7 +12,12 @@ _BATCH = 64
 
 
 def answer(
-    classifier: Classifier, part: Dataset, pictures: Pictures, progress: Progress
+    classifier: Classifier,
+    part: Dataset,
+    pictures: Pictures,
+    progress: Progress,
+    *,
+    flips: bool = False,
 ) -> pd.DataFrame:
     """Ask a classifier for all pictures of one split.
 
@@ -21,6 +26,7 @@ def answer(
         part: The pictures of one split.
         pictures: Their pixels, prepared as the classifier takes them.
         progress: Shows how far it is.
+        flips: Whether each answer is the mean of those to the picture and to its mirror image.
 
     Returns:
         A row an answer: `locator`, `split`, `label`, `predicted` (names), `confidence` and
@@ -28,11 +34,15 @@ def answer(
         it was listed has none.
     """
     batches = Batches(pictures, part.labels, part.ids, batch_size=_BATCH)
-    description = f"Evaluating {part.table['split'].iloc[0]} (batches)"
+    twice = ", flipped" if flips else ""
+    description = f"Evaluating {part.table['split'].iloc[0]}{twice} (batches)"
     positions, shares = [], []
     for batch in progress.track(batches.epoch(), description, len(batches)):
         positions.append(batch.positions)
-        shares.append(classifier.probabilities(batch.images))
+        answers = classifier.probabilities(batch.images)
+        if flips:
+            answers = (answers + classifier.probabilities(batch.images[:, :, ::-1])) / 2
+        shares.append(answers)
     rows = part.table.iloc[np.concatenate(positions)]
     probabilities = np.concatenate(shares)
     best = probabilities.argmax(axis=1)

@@ -102,11 +102,18 @@ class Run(RunFiles):
                 expected=f"some of: {', '.join(dataset.split_sizes())}",
                 received=", ".join(sorted(wanted)) or "none",
             )
-        tables = []
+        flip = self.recipe.training.plan.flip
+        tables, flipped = [], {}
         for split in asked:
             part = dataset.only(split)
-            tables.append(answer(self.classifier, part, store.pictures(part), progress))
-        return self._write_metrics(pd.concat(tables, ignore_index=True), known_leaks(dataset))
+            pictures = store.pictures(part)
+            tables.append(answer(self.classifier, part, pictures, progress))
+            # An extra figure, where the model was trained to see no difference.
+            if split != "train" and flip is not None and flip.horizontal:
+                twice = answer(self.classifier, part, pictures, progress, flips=True)
+                flipped[split] = self._flipped(twice)
+        predictions = pd.concat(tables, ignore_index=True)
+        return self._write_metrics(predictions, known_leaks(dataset), flipped)
 
     def report(self) -> Path:
         """Write the plots and `report.html` again, from what is in the folder."""
@@ -140,12 +147,23 @@ class Run(RunFiles):
         )
         return write_report(material, self.folder)
 
-    def _write_metrics(self, predictions: pd.DataFrame, leaks: Mapping[str, str]) -> dict[str, Any]:
+    def _flipped(self, answers: pd.DataFrame) -> dict[str, Any]:
+        scores = score_split(answers, self.classifier.classes, {})
+        return {key: scores[key] for key in ("count", "accuracy", "accuracy_interval", "loss")}
+
+    def _write_metrics(
+        self,
+        predictions: pd.DataFrame,
+        leaks: Mapping[str, str],
+        flipped: Mapping[str, Mapping[str, Any]],
+    ) -> dict[str, Any]:
         self.write_predictions(predictions)
         classes = self.classifier.classes
         metrics: dict[str, Any] = {"schema": 1, "best_epoch": best_epoch(self.history)}
         for split, rows in predictions.groupby("split", sort=False):
             metrics[str(split)] = score_split(rows, classes, leaks)
+        if flipped:
+            metrics["flipped"] = flipped
         write_json(self.folder / "metrics.json", metrics)
         return metrics
 

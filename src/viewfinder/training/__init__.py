@@ -5,7 +5,8 @@ from viewfinder.runtime.backend import use_backend
 use_backend()  # settled here, because Keras looks for its backend when it is first imported
 
 from viewfinder.training.adapters import BatchDataset  # noqa: E402
-from viewfinder.training.fit import Fitted, compile_model, fit  # noqa: E402
+from viewfinder.training.compiled import compile_model  # noqa: E402
+from viewfinder.training.fit import Fitted, fit  # noqa: E402
 from viewfinder.training.watching import require_tensorboard, tensorboard_logs  # noqa: E402
 
 __all__ = [

@@ -5,6 +5,8 @@ from threading import Lock
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from viewfinder.batches import Batch, Batches
 
@@ -21,11 +23,21 @@ class BatchDataset(keras.utils.PyDataset):
         first_epoch: The epoch number of the first epoch of the fit: its `initial_epoch`.
         first_batch: The batch at which that epoch goes on. What has a length has only one, so
             this is for a fit of what is left of one epoch.
+        class_weights: What a picture of each class counts in the loss, float32, shape (classes,);
+            batches then are `(images, labels, weights)`. By default all count the same.
     """
 
-    def __init__(self, batches: Batches, *, first_epoch: int = 0, first_batch: int = 0) -> None:
+    def __init__(
+        self,
+        batches: Batches,
+        *,
+        first_epoch: int = 0,
+        first_batch: int = 0,
+        class_weights: NDArray[np.float32] | None = None,
+    ) -> None:
         super().__init__(workers=1)
         self.batches = batches
+        self._class_weights = class_weights
         self._first_epoch = first_epoch
         self._first_batch = first_batch
         self._epoch = first_epoch - 1
@@ -40,13 +52,15 @@ class BatchDataset(keras.utils.PyDataset):
         """Batches in an epoch of the fit."""
         return len(self.batches) - self._first_batch
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         batch = self._next_ahead()
         if batch is None:  # outside of an epoch: Keras looks at batches to learn their shapes
             batch = self.batches.batch(
                 self._first_batch + index, max(self._epoch, self._first_epoch)
             )
-        return batch.images, batch.labels
+        if self._class_weights is None:
+            return batch.images, batch.labels
+        return batch.images, batch.labels, self._class_weights[batch.labels]
 
     def on_epoch_begin(self) -> None:
         """Move to the next epoch's batches and start to prepare them."""

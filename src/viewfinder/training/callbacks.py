@@ -1,6 +1,8 @@
 """What happens at each epoch's end: the history is written, the best model kept, the user told."""
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +79,22 @@ class BestModel(keras.callbacks.Callback):
     """Keeps the model of the best epoch: the highest `val_accuracy`, at ties the lowest loss.
 
     Args:
-        path: Where it is kept.
+        path: The `.keras` file.
         model: What is kept, where it is not the model that is fitted but one with its weights.
+        as_kept: Within it, the model has the weights that were validated.
 
     Attributes:
         best_epoch: From 1; None until an epoch has ended.
     """
 
-    def __init__(self, path: Path, model: keras.Model | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        model: keras.Model | None = None,
+        as_kept: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
         super().__init__()
+        self._as_kept = as_kept
         self.best_epoch: int | None = None
         self._best: tuple[float, float] | None = None
         self._path = path
@@ -99,7 +108,8 @@ class BestModel(keras.callbacks.Callback):
         """Save the model if this row of the history is the best so far."""
         reached = (row["val_accuracy"], -row["val_loss"])
         if self._best is None or reached > self._best:
-            save_model(self._kept or self.model, self._path)
+            with self._as_kept():
+                save_model(self._kept or self.model, self._path)
             self._best, self.best_epoch = reached, int(row["epoch"])
 
     def get_state(self) -> dict[str, Any]:
@@ -175,6 +185,10 @@ class TrainingProgress(keras.callbacks.Callback):
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Save a `.keras` file whole: `model.save` itself writes over the old one in place."""
+    """Save a `.keras` file whole: `model.save` itself writes over the old one in place.
+
+    Saved without loss, schedule and optimizer, it loads in any Keras, without this package.
+    """
+    plain = keras.Model(model.inputs, model.outputs, name=model.name)  # the same layers
     with written_whole(path) as temporary:
-        model.save(temporary)
+        plain.save(temporary)

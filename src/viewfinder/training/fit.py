@@ -17,6 +17,7 @@ from viewfinder.training import checkpoint
 from viewfinder.training.adapters import BatchDataset
 from viewfinder.training.callbacks import BestModel, HistoryFile, TrainingProgress, save_model
 from viewfinder.training.checkpoint import Checkpoint, Checkpoints
+from viewfinder.training.companions import companions_of
 from viewfinder.training.course import Course, HaltedError, Keeper
 from viewfinder.training.elastic import build_all, elastic
 from viewfinder.training.interruption import Interruption
@@ -69,32 +70,6 @@ class Part:
     size: Size
     epochs: range
     first_batch: int = 0
-
-
-def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
-    """Give the model its loss, its metric and the recipe's optimizer.
-
-    Args:
-        model: It ends in one sigmoid or in a softmax.
-        recipe: Names optimizer, learning rate and schedule.
-        steps: Steps in the whole training, for the schedule.
-    """
-    training = recipe.training
-    rate = training.learning_rate
-    if training.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=max(steps, 1), alpha=0.01)
-    optimizer = keras.optimizers.get({"class_name": training.optimizer, "config": {}})
-    optimizer = type(optimizer)(learning_rate=rate)
-    is_binary = model.output_shape[-1] == 1
-    model.compile(
-        optimizer=optimizer,
-        loss="binary_crossentropy" if is_binary else "sparse_categorical_crossentropy",
-        metrics=[
-            keras.metrics.BinaryAccuracy(name="accuracy")
-            if is_binary
-            else keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-        ],
-    )
 
 
 def fit(
@@ -153,7 +128,8 @@ class _Fitting:
         self.recipe, self.folder = recipe, folder
         self.checkpoints = Checkpoints(folder / checkpoint.FOLDER)
         self.history = HistoryFile(folder / HISTORY)
-        self.best = BestModel(folder / BEST, model)
+        self.companions = companions_of(recipe, train)
+        self.best = BestModel(folder / BEST, model, self.companions.as_kept)
         self.interrupted = False
         self.error: BaseException | None = None
 
@@ -162,7 +138,12 @@ class _Fitting:
         training = self.recipe.training
         return Course(
             self.model,
-            [self.history, self.best, *stoppers(training.stop), *others],
+            [
+                *(self.history, self.best),
+                *stoppers(training.stop),
+                *self.companions.callbacks,
+                *others,
+            ],
             Keeper(self.checkpoints, training.checkpoint_minutes * 60),
             epochs=training.epochs,
             steps=len(self.train),
@@ -231,6 +212,7 @@ class _Fitting:
             replace(self.train, size=part.size),
             first_epoch=part.epochs.start,
             first_batch=part.first_batch,
+            class_weights=self.companions.class_weights,
         )
         try:
             self.model.fit(

@@ -67,7 +67,7 @@ _MNIST = Entry(
     licence="CC BY-SA 3.0",
     citation="Y. LeCun, C. Cortes, C. Burges: The MNIST database of handwritten digits",
     course="dense and convolutional networks; stop by callback at 0.99",
-    recipe="digits",
+    recipe="course/mnist",
     opens="mnist.npz",
 )
 
@@ -101,7 +101,7 @@ _FASHION_MNIST = Entry(
     licence="MIT",
     citation="H. Xiao, K. Rasul, R. Vollgraf: Fashion-MNIST, arXiv:1708.07747, 2017",
     course="the first classifier: dense, then convolutional; what a convolution does",
-    recipe="digits",
+    recipe="course/fashion-cnn",
 )
 
 _CATS_AND_DOGS_FILTERED = Entry(
@@ -185,7 +185,7 @@ _HORSE_OR_HUMAN = Entry(
     licence="CC BY 2.0",
     citation="L. Moroney: Horses or Humans Dataset, 2019",
     course="the first real pictures; augmentation that does not help",
-    recipe="default",
+    recipe="course/horses-humans",
 )
 
 _ROCK_PAPER_SCISSORS = Entry(
@@ -212,7 +212,7 @@ _ROCK_PAPER_SCISSORS = Entry(
     licence="CC BY 2.0",
     citation="L. Moroney: Rock, Paper, Scissors Dataset, 2019",
     course="more than two classes",
-    recipe="default",
+    recipe="course/rock-paper-scissors",
 )
 
 _HAPPY_OR_SAD = Entry(
@@ -230,7 +230,7 @@ _HAPPY_OR_SAD = Entry(
     licence="none stated",
     citation="L. Moroney, for the TensorFlow course",
     course="train above 0.999 on 80 pictures; stop by callback",
-    recipe="default",
+    recipe="course/happy-sad",
 )
 
 _SIGN_LANGUAGE_MNIST = Entry(
@@ -242,7 +242,7 @@ _SIGN_LANGUAGE_MNIST = Entry(
     licence="see its Kaggle page",
     citation="tecperson: Sign Language MNIST, Kaggle",
     course="pictures from a CSV of pixels; augmentation from arrays",
-    recipe="default",
+    recipe="course/sign-language",
     kaggle=Kaggle("dataset", "datamunge/sign-language-mnist"),
 )
 

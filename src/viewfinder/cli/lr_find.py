@@ -1,0 +1,83 @@
+"""`viewfinder lr-find`: which learning rate to begin with."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from viewfinder.cli.options import (
+    AsJson,
+    Augment,
+    Data,
+    ImageSize,
+    LabelColumn,
+    LabelFrom,
+    Quiet,
+    RecipeName,
+    Root,
+    Seed,
+    chosen_recipe,
+    side_lengths,
+    verbosity,
+)
+
+
+def lr_find(
+    data: Data,
+    recipe: RecipeName = "scratch",
+    low: Annotated[float, typer.Option(help="The first rate.")] = 1e-6,
+    high: Annotated[float, typer.Option(help="The last rate.")] = 1.0,
+    steps: Annotated[int, typer.Option(help="Batches from one to the other.")] = 100,
+    batch_size: Annotated[int | None, typer.Option(help="Pictures in a batch.")] = None,
+    image_size: ImageSize = None,
+    augment: Augment = None,
+    seed: Seed = None,
+    label_from: LabelFrom = None,
+    label_column: LabelColumn = None,
+    root: Root = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file with settings.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as model.dropout=0.5."),
+    ] = None,
+    output: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("lr-find.png"),
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Raise the learning rate from batch to batch, plot the loss, and suggest a rate."""
+    from viewfinder.cli.tables import stdout
+    from viewfinder.data.sources import open_dataset
+    from viewfinder.files import require_writable, written_whole
+    from viewfinder.learning_rate import find_learning_rate
+    from viewfinder.progress import Progress
+    from viewfinder.results.rate_plot import rate_curve
+    from viewfinder.training.lr_find import RULE
+
+    flags = {
+        "training.batch_size": batch_size,
+        "training.augment": augment,
+        "input.size": side_lengths(image_size),
+        "seed": seed,
+    }
+    wanted = chosen_recipe(recipe, flags, config=config, settings=settings or ())
+    require_writable(output.parent)
+    progress = Progress(verbosity(quiet, False))
+    dataset = open_dataset(
+        data, label_from=label_from, root=root, label_column=label_column, progress=progress
+    )
+    found = find_learning_rate(dataset, wanted, low=low, high=high, steps=steps, progress=progress)
+    with written_whole(output) as temporary:
+        rate_curve(found.rates, found.losses, found.smoothed, found.suggestion).savefig(
+            temporary, format="png"
+        )
+    if as_json:
+        print(json.dumps({"schema": 1, "plot": str(output), **found.to_json()}, indent=2))
+        return
+    out = stdout()
+    out.print(f"Learning rate: {found.suggestion:g}, {RULE}.", soft_wrap=True)
+    out.print(f"The loss fell fastest at {found.steepest:.2g}.", soft_wrap=True)
+    if not found.diverged:
+        out.print(f"It did not diverge up to {found.rates[-1]:g}; --high goes further.")
+    out.print(f"The recipe has {wanted.training.learning_rate:g}.", soft_wrap=True)
+    out.print(f"Plot: {output}", markup=False, soft_wrap=True)

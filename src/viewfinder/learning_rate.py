@@ -1,0 +1,59 @@
+"""Which learning rate to begin with: a dataset and a recipe become a range test."""
+
+from typing import TYPE_CHECKING
+
+from viewfinder.data.dataset import Dataset
+from viewfinder.pipeline import batches_of, prepare
+from viewfinder.progress import Progress
+from viewfinder.recipe import Recipe
+from viewfinder.recipes import recipe_named
+
+if TYPE_CHECKING:
+    from viewfinder.training.lr_find import RangeTest
+
+
+def find_learning_rate(
+    dataset: Dataset,
+    recipe: Recipe | str = "scratch",
+    *,
+    low: float = 1e-6,
+    high: float = 1.0,
+    steps: int = 100,
+    store_budget: int | None = None,
+    progress: Progress | None = None,
+) -> "RangeTest":
+    """Try a recipe's learning rates, from low to high, on its own training pictures.
+
+    Network, optimizer, batch size and augmentation are the recipe's; its schedule and averaging
+    are left out. Validation and test pictures are not looked at. The model is thrown away.
+
+    Args:
+        dataset: Labelled pictures; without a validation split, one is made and left alone.
+        recipe: A recipe, or the name of one.
+        low: The first rate.
+        high: The last rate, where the loss has not diverged before.
+        steps: How many steps there are between them, at least 10.
+        store_budget: As for :func:`viewfinder.train`.
+        progress: Shows how far it is.
+
+    Raises:
+        UsageError: The limits or the count of steps make no test.
+        DataError: The pictures cannot be trained on, or no rate makes the loss fall.
+    """
+    recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
+    plain = {
+        "training.schedule": "constant",
+        "training.warmup": 0,
+        "training.average_epochs": 0,
+        "training.accumulate": 1,
+    }
+    recipe = recipe.changed(plain)
+    prepared = prepare(dataset, recipe, store_budget=store_budget, progress=progress)
+    from viewfinder.models import build_model
+    from viewfinder.training import compile_model
+    from viewfinder.training.lr_find import range_test
+
+    model = build_model(prepared.recipe, len(prepared.dataset.classes))
+    compile_model(model, prepared.recipe, steps=steps)
+    batches = batches_of(prepared, "train")
+    return range_test(model, batches, low=low, high=high, steps=steps, progress=progress)

@@ -1,0 +1,139 @@
+"""The parts that networks are built of, each with a name, a seed, a penalty and a precision."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from viewfinder.randomness import Randomness
+
+# Keras's 0.99 needs hundreds of steps before the averages fit; small datasets have a few dozen.
+_NORM_MOMENTUM = 0.9
+
+
+class Parts:
+    """Layers with names and seeds of their own: equal recipes give equal models, always.
+
+    Args:
+        randomness: Draws the first weights, each layer's from its name.
+        l2: The weight of the squared kernels in the loss.
+        dtype: The name of a Keras dtype policy.
+    """
+
+    def __init__(self, randomness: Randomness, l2: float = 0.0, dtype: str = "float32") -> None:
+        self._randomness = randomness
+        self._l2 = l2
+        self._dtype = dtype
+
+    def conv(
+        self,
+        x: Any,
+        filters: int,
+        name: str,
+        *,
+        size: int = 3,
+        strides: int = 1,
+        padding: str = "same",
+        norm: bool = True,
+        zero: bool = False,
+        relu: bool = True,
+    ) -> Any:
+        """A convolution, its norm, and ReLU.
+
+        Args:
+            x: What it is of.
+            filters: How many.
+            name: The start of the layers' names.
+            size: Of the kernel.
+            strides: In pixels.
+            padding: "same" or "valid".
+            norm: Whether batch norm stands between convolution and ReLU.
+            zero: Whether the norm's scale begins at 0, so that a block begins as its shortcut.
+            relu: Whether ReLU follows.
+        """
+        x = layers.Conv2D(
+            filters,
+            size,
+            strides=strides,
+            padding=padding,
+            use_bias=not norm,  # the norm that follows has a bias
+            kernel_initializer=keras.initializers.HeNormal(self._seed(f"{name}_conv")),
+            kernel_regularizer=self._penalty(),
+            dtype=self._dtype,
+            name=f"{name}_conv",
+        )(x)
+        return self.normed(x, name, norm=norm, zero=zero, relu=relu)
+
+    def normed(
+        self, x: Any, name: str, *, norm: bool = True, zero: bool = False, relu: bool = True
+    ) -> Any:
+        """Batch norm and ReLU, or one of them."""
+        if norm:
+            x = layers.BatchNormalization(
+                momentum=_NORM_MOMENTUM,
+                gamma_initializer="zeros" if zero else "ones",
+                dtype=self._dtype,
+                name=f"{name}_norm",
+            )(x)
+        return self.layer(layers.Activation, "relu", name=f"{name}_relu")(x) if relu else x
+
+    def course_conv(self, x: Any, filters: int, name: str, *, norm: bool) -> Any:
+        """A 3 × 3 convolution without padding, ReLU inside, as the course writes it."""
+        if norm:
+            return self.conv(x, filters, name, padding="valid")
+        return layers.Conv2D(
+            filters,
+            3,
+            activation="relu",
+            kernel_initializer=self._glorot(name),
+            kernel_regularizer=self._penalty(),
+            dtype=self._dtype,
+            name=name,
+        )(x)
+
+    def dense(self, x: Any, units: int, name: str, *, norm: bool = False) -> Any:
+        """A dense layer with ReLU."""
+        x = layers.Dense(
+            units,
+            activation=None if norm else "relu",
+            use_bias=not norm,
+            kernel_initializer=self._glorot(name),
+            kernel_regularizer=self._penalty(),
+            dtype=self._dtype,
+            name=name,
+        )(x)
+        return self.normed(x, name) if norm else x
+
+    def dropout(self, x: Any, rate: float) -> Any:
+        """Dropout, or nothing where the rate is 0."""
+        if not rate:
+            return x
+        return self.layer(layers.Dropout, rate, seed=self._seed("dropout"), name="dropout")(x)
+
+    def probability(self, x: Any, classes: int) -> Any:
+        """One sigmoid for two classes, a softmax for more; always in float32."""
+        units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
+        return layers.Dense(
+            units,
+            activation=activation,
+            kernel_initializer=self._glorot("probability"),
+            kernel_regularizer=self._penalty(),
+            dtype="float32",
+            name="probability",
+        )(x)
+
+    def layer(self, kind: Any, *settings: Any, **named: Any) -> Any:
+        """Any other layer, in this precision."""
+        return kind(*settings, dtype=self._dtype, **named)
+
+    def _penalty(self) -> Any:
+        return keras.regularizers.L2(self._l2) if self._l2 else None
+
+    def _glorot(self, layer: str) -> Any:
+        return keras.initializers.GlorotUniform(self._seed(layer))
+
+    def _seed(self, layer: str) -> int:
+        """A layer's own seed, 32 bits: no other layer and no other recipe seed has it."""
+        one = np.zeros(1, np.uint64)
+        return int(self._randomness.bits(layer, epoch=-1, examples=one)[0, 0] >> np.uint64(32))

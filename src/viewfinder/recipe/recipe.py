@@ -1,0 +1,130 @@
+"""A recipe as a whole: which pictures, what the model sees, the network, the training, the seed."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+
+from viewfinder.errors import RecipeError
+from viewfinder.preprocessing import Color, Preprocessing, ResizePolicy, Side
+from viewfinder.recipe.model import Model, Residual
+from viewfinder.recipe.record import Record
+from viewfinder.recipe.settings import kind_first, place, refused
+from viewfinder.recipe.training import Training
+from viewfinder.stages import Size, epoch_sizes
+
+
+class Data(Record):
+    """Which pictures train, and which judge.
+
+    Attributes:
+        validation: The share of the training pictures that is set aside where the data has no
+            validation split.
+        holdout: A split that is kept for one evaluation at the end and steers nothing.
+        fold: Which fold judges, where the data was dealt into folds (`viewfinder split --folds`).
+        allow_leaks: Whether a picture may be in training and in another split at once.
+    """
+
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    holdout: Literal["validation", "test"] | None = None
+    fold: Annotated[int, Field(ge=0)] | None = None
+    allow_leaks: bool = False
+
+
+class Input(Record):
+    """What the model sees: the settings of :class:`viewfinder.preprocessing.Preprocessing`.
+
+    Attributes:
+        size: (height, width) in pixels; None suits it to the pictures.
+        color: None means gray where all pictures are gray.
+        resize: What happens to the aspect ratio.
+        headroom: How much larger than `size` the training pictures are kept where augmentation
+            moves pixels: its map then does the last resize, so that a crop is not enlarged.
+    """
+
+    size: tuple[Side, Side] | None = None
+    color: Color | None = None
+    resize: ResizePolicy = "stretch"
+    headroom: Annotated[float, Field(ge=1, le=4)] = 1.4
+
+
+class Recipe(Record):
+    """Everything a run depends on, apart from the pictures.
+
+    Attributes:
+        name: The named recipe it started from.
+        summary: What it is for, as a line.
+        seed: Decides splits, order, variation and first weights.
+    """
+
+    name: str = "scratch"
+    summary: str = ""
+    data: Data = Data()
+    input: Input = Input()
+    model: Model = Residual()
+    training: Training = Training()
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+    @field_validator("training")
+    @classmethod
+    def _stages_need_any_size(cls, training: Training, others: ValidationInfo) -> Training:
+        model = others.data.get("model")
+        if training.stages and model is not None and not model.any_size:
+            raise ValueError(f"no stages: the weights of a {model.kind} fit one size of picture")
+        return training
+
+    def changed(self, settings: Mapping[str, Any]) -> "Recipe":
+        """The recipe with these settings, by dotted key: `{"training.epochs": 3}`.
+
+        A part such as `model` may be given as a mapping, whole or in pieces. Another `model.kind`
+        brings that kind's own keys, with their defaults.
+
+        Raises:
+            RecipeError: An unknown key, with the nearest known one; or a value that cannot be.
+        """
+        tree = self.model_dump()
+        for key in sorted(settings, key=kind_first):
+            place(tree, key.split("."), settings[key], key)
+        try:
+            return Recipe.model_validate(tree)
+        except ValidationError as error:
+            raise refused(error) from error
+
+    def settled(self, size: tuple[int, int], color: Color) -> "Recipe":
+        """The recipe with an input size and colour, where it has left them open."""
+        settings = {"size": self.input.size or size, "color": self.input.color or color}
+        return self.model_copy(update={"input": self.input.model_copy(update=settings)})
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The way of a picture into this recipe's model; the recipe must be settled."""
+        if self.input.size is None or self.input.color is None:
+            raise RecipeError("The recipe has no input size yet; `settled` gives it one.")
+        height, width = self.input.size
+        return Preprocessing(
+            height=height, width=width, color=self.input.color, resize=self.input.resize
+        )
+
+    @property
+    def training_preprocessing(self) -> Preprocessing:
+        """The same for training pictures, larger by the headroom where it is of use."""
+        at_input = self.preprocessing
+        if not self.training.plan.moves_pixels:
+            return at_input
+        sides = {"height": at_input.height, "width": at_input.width}
+        scaled = {name: round(side * self.input.headroom) for name, side in sides.items()}
+        return at_input.model_copy(update=scaled)
+
+    @property
+    def epoch_sizes(self) -> list[Size]:
+        """The (height, width) at which each epoch trains; the recipe must be settled."""
+        height, width, _ = self.preprocessing.shape
+        return epoch_sizes(self.training.stages, self.training.epochs, (height, width))
+
+    def to_yaml(self) -> str:
+        """The recipe as YAML, in the order of its fields."""
+        tree = self.model_dump(mode="json")
+        # PyYAML takes U+0085 for a line break of its own, and adds spaces to it, unless escaped.
+        plain = "\x85" not in self.name + self.summary
+        return yaml.safe_dump(tree, sort_keys=False, allow_unicode=plain)

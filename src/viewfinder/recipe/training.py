@@ -1,0 +1,113 @@
+"""How a recipe's model is fitted: optimizer, schedule, loss, and what keeps them in bounds."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from viewfinder.augment import Plan, policy
+from viewfinder.recipe.record import Count, Fraction, Record
+from viewfinder.stages import Stage, epoch_sizes
+from viewfinder.stopping import Stopping
+
+Epochs = Annotated[float, Field(ge=0, le=10_000)]
+
+
+def _known_policy(name: str) -> str:
+    policy(name)
+    return name
+
+
+class Training(Record):
+    """How the model is fitted.
+
+    Attributes:
+        optimizer: The name of the optimizer.
+        momentum: Of SGD, in Nesterov's form; 0 for none.
+        learning_rate: The learning rate, at its highest.
+        schedule: How it goes on from there. "constant"; "cosine": down to nearly 0 at the end;
+            "one-cycle": up from a 25th of it, then down to nearly 0; "step": times
+            `decay_factor` every `decay_every` epochs; "plateau": times `decay_factor` whenever
+            the validation loss has not fallen for `decay_every` epochs.
+        warmup: The share of the training in which the rate first rises evenly to its height;
+            under "one-cycle" the share of its own rise, where this is not 0.
+        decay_every: For "step" and "plateau", in epochs.
+        decay_factor: For "step" and "plateau".
+        weight_decay: What each step takes off the kernels, times the learning rate, apart from
+            the gradient (Loshchilov and Hutter 2019, arXiv:1711.05101). Biases and norms are free.
+        clip_norm: The longest that a step's gradient may be, all weights together; None: any.
+        accumulate: Batches whose gradients are averaged for a step of the optimizer.
+        average_epochs: The window of an exponential moving average over the weights, in epochs.
+            The averaged model is what is validated, kept and served. 0 for none.
+        loss: "cross-entropy", or "focal" (Lin and others 2017, arXiv:1708.02002), which turns
+            to the pictures that are still wrong.
+        focal_gamma: How strongly it does.
+        label_smoothing: The share of each label that is spread over all classes.
+        balance: For classes of uneven size. "weights": a picture of a rare class counts for
+            more. "sampling": it comes more often. "none".
+        precision: What is computed in; weights stay float32. "auto" is mixed_bfloat16 on a GPU
+            and float32 elsewhere, where half precision is slower.
+        batch_size: Pictures in a batch.
+        epochs: Passes over the training pictures.
+        augment: The name of an augmentation policy (`viewfinder.augment.POLICIES`), or the
+            settings of a plan of one's own.
+        stages: Epochs at other sizes before those at the input's own.
+        stop: What ends the training before its last epoch.
+        checkpoint_minutes: A checkpoint is written at each epoch's end, and at the latest so
+            long after the last one; 0 for one after every batch.
+        deterministic: Whether the backend is to use none but operations that repeat bit by bit;
+            on a CPU they do so in any case.
+    """
+
+    optimizer: Literal["rmsprop", "adam", "adamw", "sgd"] = "adam"
+    momentum: Fraction = 0.0
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 1e-3
+    schedule: Literal["constant", "cosine", "one-cycle", "step", "plateau"] = "constant"
+    warmup: Fraction = 0.0
+    decay_every: Count = 5
+    decay_factor: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    accumulate: Annotated[int, Field(ge=1, le=10_000)] = 1
+    average_epochs: Epochs = 0.0
+    loss: Literal["cross-entropy", "focal"] = "cross-entropy"
+    focal_gamma: Annotated[float, Field(ge=0, le=10)] = 2.0
+    label_smoothing: Fraction = 0.0
+    balance: Literal["none", "weights", "sampling"] = "none"
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    batch_size: Count = 32
+    epochs: Count = 10
+    augment: Annotated[str, AfterValidator(_known_policy)] | Plan = "none"
+    stages: tuple[Stage, ...] = ()
+    stop: Stopping = Stopping()
+    checkpoint_minutes: Annotated[float, Field(ge=0)] = 10.0
+    deterministic: bool = False
+
+    @model_validator(mode="after")
+    def _stages_leave_an_epoch(self) -> Self:
+        epoch_sizes(self.stages, self.epochs, (1, 1))
+        return self
+
+    @property
+    def plan(self) -> Plan:
+        """How training pictures are varied."""
+        return policy(self.augment) if isinstance(self.augment, str) else self.augment
+
+    @model_validator(mode="after")
+    def _can_be_together(self) -> Self:
+        """Refuse settings of which one would silently do nothing, or undo the other."""
+        if self.momentum and self.optimizer != "sgd":
+            raise ValueError(
+                f"training.momentum is of sgd; {self.optimizer} has its own: set it to 0, "
+                "or training.optimizer to sgd"
+            )
+        if self.schedule == "step" and self.decay_every >= self.epochs:
+            raise ValueError(
+                f"with training.schedule=step the rate never falls: training.decay_every is "
+                f"{self.decay_every}, and there are {self.epochs} epochs"
+            )
+        if self.loss == "focal" and self.label_smoothing:
+            raise ValueError(
+                "training.label_smoothing keeps sure answers in the loss, and training.loss=focal "
+                "takes them out: choose one"
+            )
+        return self

@@ -1,0 +1,22 @@
+"""The named recipes. Each says what it is for; docs/recipes.md says how, and what it reached.
+
+scratch.py   Viewfinder's own networks      course.py   the course's, exactly
+"""
+
+from viewfinder.errors import RecipeError, nearest
+from viewfinder.recipe import Recipe
+from viewfinder.recipes.course import COURSE
+from viewfinder.recipes.scratch import SCRATCH
+
+RECIPES = {recipe.name: recipe for recipe in (*SCRATCH, *COURSE)}
+
+
+def recipe_named(name: str) -> Recipe:
+    """The named recipe.
+
+    Raises:
+        RecipeError: There is none of this name; the message has the nearest one.
+    """
+    if name not in RECIPES:
+        raise RecipeError(f"There is no recipe {name!r}.", remedy=nearest(name, RECIPES))
+    return RECIPES[name]

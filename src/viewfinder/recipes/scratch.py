@@ -1,0 +1,52 @@
+"""Viewfinder's own recipes without pretrained weights."""
+
+from viewfinder.recipe import Compact, Input, Recipe, Residual, Training
+
+# AdamW with warm-up and cosine, decay, smoothing and averaged weights: each common for years, and
+# together what lets a small network train long on few pictures.
+_LONG = Training(
+    optimizer="adamw",
+    learning_rate=3e-3,
+    schedule="cosine",
+    warmup=0.1,
+    weight_decay=0.05,
+    label_smoothing=0.1,
+    average_epochs=1.0,
+    batch_size=32,
+    epochs=120,
+    augment="standard",
+)
+
+SCRATCH = (
+    Recipe(
+        name="scratch",
+        summary="A compact residual network that suits the pictures' size: the default.",
+        model=Residual(width=24, dropout=0.1),
+        training=_LONG,
+    ),
+    Recipe(
+        name="scratch/small",
+        summary="Narrower, a third of the epochs: for a first look, or little time.",
+        model=Residual(width=16, dropout=0.1),
+        training=_LONG.model_copy(update={"epochs": 40}),
+    ),
+    Recipe(
+        name="scratch/large",
+        summary="Wider, deeper, longer: for many pictures, or a GPU.",
+        model=Residual(width=32, blocks=(1, 2, 2, 2), dropout=0.2),
+        training=_LONG.model_copy(update={"epochs": 200, "precision": "auto"}),
+    ),
+    Recipe(
+        name="tiny",
+        summary="Tiny pictures of 28 × 28 or 32 × 32 pixels: drawings, digits, letters.",
+        model=Residual(width=32, dropout=0.1),
+        training=_LONG.model_copy(update={"batch_size": 64, "epochs": 10, "augment": "gentle"}),
+    ),
+    Recipe(
+        name="digits",
+        summary="Handwritten digits and other tiny gray drawings, as in the demo.",
+        input=Input(color="gray"),
+        model=Compact(width=32, dropout=0.2),
+        training=Training(optimizer="adam", schedule="cosine", learning_rate=3e-3, epochs=20),
+    ),
+)

@@ -1,0 +1,136 @@
+"""The averaged weights of a training: in the model while it is judged and kept, out again after."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from numpy.typing import NDArray
+
+Logs = dict[str, float]
+Values = list[NDArray[Any]]
+
+# Enough for a batch norm's mean and variance: each picture counts at every position.
+PICTURES = 512
+
+
+class AveragedWeights(keras.callbacks.Callback):
+    """Validates and keeps the weights' moving average instead of the weights of the last step.
+
+    The optimizer averages (`use_ema`), within its compiled step. Keras's own `SwapEMAWeights` swaps
+    by adding and subtracting, which rounds, and leaves batch norm with the statistics of other
+    weights. Here weights are copied, and the norms' statistics are measured anew under the average
+    (as in Izmailov and others 2018, arXiv:1803.05407).
+
+    Outside of validation and `in_model`, the model has the weights that are being trained, so that
+    a checkpoint of model and optimizer resumes exactly. When the training ends, the average stays.
+
+    Args:
+        batches: Gives training pictures, as they are trained on, for the norms' statistics.
+    """
+
+    def __init__(self, batches: Callable[[], Iterable[NDArray[np.uint8]]]) -> None:
+        super().__init__()
+        self._batches = batches
+        self._average: Values | None = None
+        self._trained: Values | None = None
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """The average that was measured is out of date."""
+        self._average = None
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Judge the average."""
+        self._enter()
+
+    def on_test_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Go on training where it was."""
+        self._leave()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Leave the average in the model. To be called also where the training was broken off."""
+        self._enter()
+
+    @contextmanager
+    def in_model(self) -> Iterator[None]:
+        """Within, the model is the averaged one, to be saved or asked."""
+        is_in_already = self._trained is not None
+        self._enter()
+        try:
+            yield
+        finally:
+            if not is_in_already:
+                self._leave()
+
+    def _enter(self) -> None:
+        """Swap the average in, its norms' statistics measured if that has not been done yet."""
+        if self._trained is not None or not self.model.optimizer.built:
+            return
+        self._trained = _values(self.model.variables)
+        if self._average is not None:
+            _assign(self.model.variables, self._average)
+            return
+        averages = _averages(self.model.optimizer)
+        _assign(self.model.trainable_variables, _values(averages))
+        measure_norms(self.model, self._batches())
+        self._average = _values(self.model.variables)
+
+    def _leave(self) -> None:
+        if self._trained is not None:
+            _assign(self.model.variables, self._trained)
+            self._trained = None
+
+
+def measure_norms(model: keras.Model, batches: Iterable[NDArray[np.uint8]]) -> None:
+    """Set each batch norm's mean and variance to their means over these batches.
+
+    Args:
+        model: Its other weights stay.
+        batches: Pictures, uint8, shape (n, height, width, channels), each.
+    """
+    norms = [
+        one
+        for one in _layers(model)
+        # Frozen ones keep what they came with.
+        if isinstance(one, layers.BatchNormalization) and one.trainable
+    ]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    before = _values(model.non_trainable_variables)
+    try:
+        for number, images in enumerate(batches):
+            for norm in norms:
+                norm.momentum = number / (number + 1)  # the mean of all batches so far
+            model(images, training=True)
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        measured = {id(one) for norm in norms for one in norm.non_trainable_variables}
+        for variable, value in zip(model.non_trainable_variables, before, strict=True):
+            if id(variable) not in measured:  # dropout has drawn numbers that training will draw
+                variable.assign(value)
+
+
+def _layers(model: Any) -> Iterator[Any]:
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+
+
+def _averages(optimizer: Any) -> list[Any]:
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # within a LossScaleOptimizer
+    averages: list[Any] = optimizer._model_variables_moving_average
+    return averages
+
+
+def _values(variables: Iterable[Any]) -> Values:
+    return [np.array(keras.ops.convert_to_numpy(one)) for one in variables]
+
+
+def _assign(variables: Iterable[Any], values: Values) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
