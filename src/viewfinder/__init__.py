@@ -14,6 +14,7 @@ The stages, in the order in which a picture passes them:
     Recipe        everything a run depends on               recipe_named   one of `RECIPES`
     train         dataset and recipe → `Run`
     load          a run's folder → `Classifier`; .predict() answers for any picture
+    compare       runs → `Comparison`: what differs, paired tests       Run.doctor   what is wrong
     score         labels and probabilities → `Scores`
 
 Names are loaded when they are first used: importing the package loads neither Keras nor pandas.
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from viewfinder.recipes import RECIPES, recipe_named
     from viewfinder.results.evaluate import Scores, score
     from viewfinder.run import Run
+    from viewfinder.run.comparing import compare
     from viewfinder.training import BatchDataset, compile_model
 
 _HOMES = {
@@ -66,6 +68,7 @@ _HOMES = {
     "audit": "data.audit",
     "balanced_weights": "batches",
     "build_model": "models",
+    "compare": "run.comparing",
     "compile_model": "training",
     "decode": "data.decode",
     "fetch": "data.fetching.fetch",
@@ -102,6 +105,7 @@ __all__ = [
     "audit",
     "balanced_weights",
     "build_model",
+    "compare",
     "compile_model",
     "decode",
     "explore",

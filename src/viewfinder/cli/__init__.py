@@ -8,8 +8,10 @@ import typer
 from viewfinder.cli.audit import audit
 from viewfinder.cli.boundary import add_command
 from viewfinder.cli.cache import cache
+from viewfinder.cli.compare import compare
 from viewfinder.cli.datasets import datasets
 from viewfinder.cli.demo import demo
+from viewfinder.cli.doctor import doctor
 from viewfinder.cli.evaluate import evaluate, report
 from viewfinder.cli.explore import explore
 from viewfinder.cli.predict import predict
@@ -27,5 +29,17 @@ main = typer.Typer(
 )
 main.add_typer(cache, name="cache")
 main.add_typer(datasets, name="datasets")
-for command in (explore, audit, train, predict, evaluate, report, preview, recipes, demo):
+for command in (
+    explore,
+    audit,
+    train,
+    doctor,
+    compare,
+    predict,
+    evaluate,
+    report,
+    preview,
+    recipes,
+    demo,
+):
     add_command(main, command)

@@ -6,5 +6,6 @@ use_backend()  # settled here, because Keras looks for its backend when it is fi
 
 from viewfinder.training.adapters import BatchDataset  # noqa: E402
 from viewfinder.training.fit import Fitted, compile_model, fit  # noqa: E402
+from viewfinder.training.watching import watchers  # noqa: E402
 
-__all__ = ["BatchDataset", "Fitted", "compile_model", "fit"]
+__all__ = ["BatchDataset", "Fitted", "compile_model", "fit", "watchers"]

@@ -1,6 +1,6 @@
 """The learning rate, as far as the curves tell: too high, too low, or far beyond."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -98,8 +98,8 @@ def too_low(case: Case) -> Iterator[Verdict]:
     yield Verdict("lr-too-low", Severity.WARNING, sentence, because, evidence, tries)
 
 
-def _diverged(case: Case, sentence: str, because: str, evidence: dict[str, object]) -> Verdict:
-    evidence = evidence | {"learning_rate": case.setup.learning_rate}
+def _diverged(case: Case, sentence: str, because: str, evidence: Mapping[str, object]) -> Verdict:
+    evidence = dict(evidence) | {"learning_rate": case.setup.learning_rate}
     return Verdict("diverged", Severity.ERROR, sentence, because, evidence, _lower(case, 10))
 
 

@@ -151,7 +151,7 @@ def optimistic(case: Case) -> Iterator[Verdict]:
     tested = case.right("test") if split != "test" else None
     because = (
         f"{percent(judged[0] / judged[1])} is the best of {len(case.history)} looks at the same "
-        f"pictures, {points(lead)} above the epochs around it."
+        f"pictures, {points(lead)} above the epochs beside it."
     )
     evidence: dict[str, object] = {"steered_by": split, "looks": len(case.history), "lead": lead}
     tries: tuple[Try, ...] = ()
