@@ -17,7 +17,8 @@ class LayerHealth(TypedDict):
         units: How many it has: channels of a feature map, or units of a dense layer.
         relu: Whether they pass a ReLU, so that zero means silence.
         dead: How many are zero for every picture, wherever in the picture; 0 without ReLU.
-        largest: The largest absolute activation; None where some are infinite or no numbers.
+        largest: The largest absolute activation; None where some of them, or of the layer's
+            weights, are infinite or no numbers.
     """
 
     layer: str
@@ -54,12 +55,15 @@ def unit_health(model: keras.Model, images: NDArray[np.uint8]) -> list[LayerHeal
 def _health(layer: keras.Layer, highest: NDArray[np.float64]) -> LayerHealth:
     """From the largest absolute activation of each unit."""
     relu = _is_relu(layer)
+    # A ReLU may turn what is no number into zero, so that it shows in the weights only.
+    checked = [highest, *layer.get_weights()]
+    is_finite = all(np.isfinite(values).all() for values in checked)
     return {
         "layer": layer.name,
         "units": len(highest),
         "relu": relu,
         "dead": int((highest == 0).sum()) if relu else 0,
-        "largest": float(highest.max()) if np.isfinite(highest).all() else None,
+        "largest": float(highest.max()) if is_finite else None,
     }
 
 

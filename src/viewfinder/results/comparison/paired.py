@@ -64,7 +64,7 @@ class Pair:
             better, worse = worse, better
         if not self.is_told_apart:
             return f"{self.first} and {self.second} cannot be told apart on these pictures."
-        return f"{better} is better than {worse}, by {100 * lead:.1f} points."
+        return f"{better} is right more often than {worse}, by {100 * lead:.1f} points."
 
 
 @dataclass(frozen=True, slots=True)

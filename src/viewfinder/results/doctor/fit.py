@@ -91,8 +91,8 @@ def still_improving(case: Case) -> Iterator[Verdict]:
     last = losses[-count:]
     if len(losses) <= count or not np.isfinite(losses).all():
         return
-    slope, chance = curves.trend(last)
-    fall = -slope * (count - 1)
+    slope, two_sided = curves.trend(last)
+    chance, fall = two_sided / 2, -slope * (count - 1)
     start = float(np.median(last[:2]))
     if chance > 0.05 or fall < max(_STILL_FALLING * start, 3 * curves.scatter(losses)):
         return
