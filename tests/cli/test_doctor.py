@@ -53,7 +53,7 @@ def test_every_flag_that_the_doctor_names_is_one_of_train():
     source = "".join(
         path.read_text(encoding="utf-8") for path in Path(rules.__file__).parent.glob("*.py")
     )
-    named = {flag for flag in re.findall(r"(?<=[\"'])--[a-z0-9-]+", source)}
+    named = set(re.findall(r"(?<=[\"'])--[a-z0-9-]+", source))
     assert named <= FLAGS
     assert named >= {"--augment", "--dropout", "--lr", "--epochs"}
     assert set(re.findall(r"viewfinder [a-z-]+ DATA", source)) <= COMMANDS
