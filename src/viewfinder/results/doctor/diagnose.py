@@ -48,7 +48,8 @@ _EXPLAINS: dict[str, set[str]] = {
     "majority-only": {"underfitting", "class-collapse", "validation-noisy", "still-improving"},
     "lr-too-low": {"underfitting", "still-improving", "class-collapse"},
     "lr-too-high": {"validation-noisy"},
-    "overfitting": {"still-improving"},
+    # A kept model that knows little, from a training that went on to learn by heart.
+    "overfitting": {"still-improving", "underfitting"},
 }
 
 
