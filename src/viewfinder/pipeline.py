@@ -25,8 +25,8 @@ from viewfinder.preprocessing import Preprocessing
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
-from viewfinder.results.report import write_curves
-from viewfinder.run import Run, best_epoch, plain_name
+from viewfinder.run import Run, plain_name
+from viewfinder.run.live import watchers_of
 from viewfinder.runtime.backend import choose_backend, versions
 
 if TYPE_CHECKING:
@@ -161,10 +161,7 @@ def _fill(
     callbacks: "Sequence[keras.callbacks.Callback]",
 ) -> None:
     """Fit, evaluate, report: everything after pictures and model are ready."""
-    from viewfinder.training import fit, watchers
-
-    def draw(history: pd.DataFrame) -> None:
-        write_curves(history, best_epoch(history), run.folder / "plots")
+    from viewfinder.training import fit
 
     recipe = prepared.recipe
     classifier = Classifier(model, prepared.dataset.classes, recipe.preprocessing)
@@ -178,7 +175,7 @@ def _fill(
         recipe,
         run.folder,
         progress=progress,
-        callbacks=[*watchers(lambda: run.history, draw, progress), *callbacks],
+        callbacks=[*watchers_of(run, progress), *callbacks],
     )
     trained = time.perf_counter()
     if fitted.interrupted:
