@@ -26,7 +26,7 @@ from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
 from viewfinder.run import Run, plain_name
-from viewfinder.run.live import watchers_of
+from viewfinder.run.live import say_the_worst, watchers_of
 from viewfinder.runtime.backend import choose_backend, versions
 
 if TYPE_CHECKING:
@@ -183,7 +183,11 @@ def _fill(
     run.write_data(_without_dropped(prepared, progress))
     # A training that was cut short is judged only where it matters, so that it ends soon.
     splits = SPLITS[1:] if fitted.interrupted else SPLITS
-    run.evaluate(splits, store_budget=prepared.store_budget, progress=progress)
+    try:
+        run.evaluate(splits, store_budget=prepared.store_budget, progress=progress)
+    except DataError:  # a model whose answers are no numbers
+        say_the_worst(run, progress)
+        raise
     run.write_end(
         {
             "interrupted": fitted.interrupted,

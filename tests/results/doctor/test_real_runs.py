@@ -8,6 +8,7 @@ import pytest
 
 from small import copied, small_recipe
 from viewfinder.data.sources import open_dataset
+from viewfinder.errors import DataError
 from viewfinder.files import write_json
 from viewfinder.pipeline import train
 from viewfinder.progress import Progress
@@ -38,6 +39,22 @@ def test_a_learning_rate_of_ten(digits, tmp_path):
     assert found.codes[0] in ("diverged", "majority-only", "exploding-units")
     flags = [one.flag for one in found.verdicts[0].tries]
     assert {"viewfinder lr-find DATA", "--lr 1"} & set(flags)
+
+
+def test_weights_that_are_no_numbers_end_with_the_verdict(digits, tmp_path, capsys):
+    import keras
+
+    class Poison(keras.callbacks.Callback):
+        def on_epoch_begin(self, *_):
+            self.model.set_weights([weights * np.nan for weights in self.model.get_weights()])
+
+    with pytest.raises(DataError, match="not numbers"):
+        train(open_dataset(digits), small_recipe(), output=tmp_path, callbacks=[Poison()])
+    said = capsys.readouterr().err
+    assert "The training has diverged: the loss is nan after epoch 1" in said
+    assert "It diverged: from epoch 1 on the training loss is not a number. Try --lr 0.0005" in said
+    (folder,) = tmp_path.iterdir()
+    assert Run.open(folder).doctor().codes[0] == "diverged"
 
 
 def test_labels_that_cannot_be_learnt_are_learnt_by_heart(digits, tmp_path):
