@@ -18,6 +18,7 @@ The stages, in the order in which a picture passes them:
     train         dataset and recipe → `Run`                resume    a run that was stopped goes on
     callbacks     StopAtTarget, StopWithoutProgress, StopAfter: for anyone's `model.fit`
     load          a run's folder → `Classifier`; .predict() answers for any picture
+    compare       runs → `Comparison`: what differs, paired tests       Run.doctor   what is wrong
     score         labels and probabilities → `Scores`
 
 Names are loaded when they are first used: importing the package loads neither Keras nor pandas.
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from viewfinder.results.evaluate import Scores, score
     from viewfinder.resuming import resume
     from viewfinder.run import Run
+    from viewfinder.run.comparing import compare
     from viewfinder.training import BatchDataset, compile_model
     from viewfinder.training import stopping as callbacks
 
@@ -80,6 +82,7 @@ _HOMES = {
     "build_model": "models",
     "callbacks": "training:stopping",
     "clean": "data.cleaning",
+    "compare": "run.comparing",
     "compile_model": "training",
     "decode": "data.decode",
     "fetch": "data.fetching.fetch",
@@ -124,6 +127,7 @@ __all__ = [
     "build_model",
     "callbacks",
     "clean",
+    "compare",
     "compile_model",
     "decode",
     "explore",

@@ -154,16 +154,7 @@ def load(folder: str | Path) -> Classifier:
         RunError: The folder is no run, or a file of it is missing or damaged.
     """
     folder = Path(folder)
-    try:
-        labels = json.loads((folder / _LABELS).read_text(encoding="utf-8"))
-        classes = tuple(labels["classes"])
-        preprocessing = Preprocessing.model_validate(labels["preprocessing"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{folder} is not a run that can predict.",
-            expected=f"a folder with {_MODEL} and {_LABELS}, as `viewfinder train` writes",
-            received=f"{_LABELS}: {error}",
-        ) from error
+    classes, preprocessing = read_labels(folder)
     model = _load_model(folder / _MODEL)
     outputs = model.output_shape[-1]
     if outputs != (1 if len(classes) == 2 else len(classes)):
@@ -173,6 +164,24 @@ def load(folder: str | Path) -> Classifier:
             received=f"{outputs} outputs",
         )
     return Classifier(model, classes, preprocessing)
+
+
+def read_labels(folder: Path) -> tuple[tuple[str, ...], Preprocessing]:
+    """The classes in the order of the model's outputs, and the preprocessing; opens no model.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    try:
+        labels = json.loads((folder / _LABELS).read_text(encoding="utf-8"))
+        classes = tuple(labels["classes"])
+        return classes, Preprocessing.model_validate(labels["preprocessing"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{folder} is not a run that can predict.",
+            expected=f"a folder with {_MODEL} and {_LABELS}, as `viewfinder train` writes",
+            received=f"{_LABELS}: {error}",
+        ) from error
 
 
 def _read(path: str | Path) -> bytes:

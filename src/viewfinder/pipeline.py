@@ -28,6 +28,7 @@ from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
 from viewfinder.run import Run, plain_name
+from viewfinder.run.live import say_the_worst, watchers_of
 from viewfinder.runtime.backend import choose_backend, versions
 from viewfinder.runtime.determinism import use_deterministic_operations
 
@@ -185,6 +186,7 @@ def complete(
     """Fit, evaluate, report: everything after pictures, model and folder are ready."""
     from viewfinder.training import fit, tensorboard_logs
 
+    logs = [tensorboard_logs(run.folder)] if tensorboard else []
     fitted = fit(
         model,
         batches_of(prepared, "train"),
@@ -192,7 +194,7 @@ def complete(
         prepared.recipe,
         run.folder,
         progress=progress,
-        callbacks=[*callbacks, *([tensorboard_logs(run.folder)] if tensorboard else [])],
+        callbacks=[*watchers_of(run, progress), *logs, *callbacks],
         resume=resume,
     )
     trained = time.perf_counter()
@@ -200,7 +202,11 @@ def complete(
     run.write_data(_without_dropped(prepared, progress))
     # A training that was cut short is judged only where it matters, so that it ends soon.
     splits = SPLITS[1:] if fitted.interrupted else SPLITS
-    run.evaluate(splits, store_budget=prepared.store_budget, progress=progress)
+    try:
+        run.evaluate(splits, store_budget=prepared.store_budget, progress=progress)
+    except DataError:  # a model whose answers are no numbers
+        say_the_worst(run, progress)
+        raise
     run.write_end(
         {
             "ended": fitted.ended,
@@ -211,6 +217,7 @@ def complete(
             "evaluation_s": time.perf_counter() - trained,
         }
     )
+    run.doctor(progress=progress)
     run.report()
 
 

@@ -9,8 +9,10 @@ from viewfinder.cli.audit import audit
 from viewfinder.cli.boundary import add_command
 from viewfinder.cli.cache import cache
 from viewfinder.cli.clean import clean, log, undo
+from viewfinder.cli.compare import compare
 from viewfinder.cli.datasets import datasets
 from viewfinder.cli.demo import demo
+from viewfinder.cli.doctor import doctor
 from viewfinder.cli.evaluate import evaluate, report
 from viewfinder.cli.explore import explore
 from viewfinder.cli.lr_find import lr_find
@@ -33,6 +35,6 @@ main.add_typer(cache, name="cache")
 main.add_typer(datasets, name="datasets")
 for command in (
     *(explore, audit, clean, split, undo, log, materialize),
-    *(lr_find, train, predict, evaluate, report, preview, recipes, demo),
+    *(lr_find, train, doctor, compare, predict, evaluate, report, preview, recipes, demo),
 ):
     add_command(main, command)

@@ -184,11 +184,14 @@ def _show_result(run: "Run", as_json: bool) -> None:
     if as_json:
         print(json.dumps(run_json(run), indent=2))
         return
+    from viewfinder.cli.diagnosis import show_shortly
+
     out = stdout()
     out.print(metrics_table(run.metrics))
     best = run.metrics["best_epoch"]
     if best is not None:
         out.print(f"Best epoch by validation: {best} of {len(run.history)}.")
+    show_shortly(run.doctor(), out, str(run.folder))
     out.print(f"Run:    {run.folder}", markup=False, soft_wrap=True)
     out.print(f"Report: {report}", markup=False, soft_wrap=True)
 
@@ -202,4 +205,5 @@ def run_json(run: "Run") -> dict[str, Any]:
         "interrupted": run.timing["interrupted"],
         "ended": run.timing.get("ended"),
         "metrics": run.metrics,
+        "verdicts": run.doctor().to_json()["verdicts"],
     }

@@ -8,6 +8,7 @@ best.keras           the model of the best epoch        last.keras   of the last
 history.csv          a row an epoch
 metrics.json         accuracy, loss and per-class figures of each split
 predictions.parquet  a row an answer
+doctor.json          what is wrong with the training, and what to try
 environment.json     versions, backend, machine, where the data was
 timing.json          how long things took, and why the training ended
 checkpoint/          where a training that was stopped goes on

@@ -1,7 +1,7 @@
 """What a run can do once it is written: answer, be judged, and be reported."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,8 +21,10 @@ from viewfinder.errors import RejectedPicture, RunError
 from viewfinder.files import write_json
 from viewfinder.progress import Progress
 from viewfinder.results.answers import answer
+from viewfinder.results.doctor import Diagnosis, diagnose
 from viewfinder.results.evaluate import score_split
 from viewfinder.results.report import ReportMaterial, write_report
+from viewfinder.run.checkup import DOCTOR, case_of, look_at_units, model_written
 from viewfinder.run.files import RunFiles, best_epoch
 
 if TYPE_CHECKING:
@@ -115,6 +117,28 @@ class Run(RunFiles):
         predictions = pd.concat(tables, ignore_index=True)
         return self._write_metrics(predictions, known_leaks(dataset), flipped)
 
+    @property
+    def steered_by(self) -> str:
+        """The split that chose the best epoch."""
+        return "validation"
+
+    def doctor(self, *, progress: Progress | None = None) -> Diagnosis:
+        """Say what is wrong with the training and what to try; writes `doctor.json`.
+
+        The first time, some pictures are passed through the best model to look at its units.
+
+        Raises:
+            RunError: A file of the run is missing or damaged.
+        """
+        case = case_of(self)
+        if case.units is None and (self.folder / "best.keras").exists():
+            case = replace(case, units=look_at_units(self, progress or Progress(0)))
+        diagnosis = diagnose(case)
+        written = model_written(self) if case.units is not None else None
+        seen = {"model_written": written, "units": case.units}
+        write_json(self.folder / DOCTOR, {**diagnosis.to_json(), **seen})
+        return diagnosis
+
     def report(self) -> Path:
         """Write the plots and `report.html` again, from what is in the folder."""
         environment = self.environment
@@ -141,7 +165,8 @@ class Run(RunFiles):
             classes=self.classifier.classes,
             model_summary=_summary(self.model),
             interrupted=timing["interrupted"],
-            steered_by="validation",
+            steered_by=self.steered_by,
+            diagnosis=diagnose(case_of(self)),
             picture=picture,
             passed_over=self.passed_over(),
         )

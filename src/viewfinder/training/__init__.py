@@ -7,7 +7,8 @@ use_backend()  # settled here, because Keras looks for its backend when it is fi
 from viewfinder.training.adapters import BatchDataset  # noqa: E402
 from viewfinder.training.compiled import compile_model  # noqa: E402
 from viewfinder.training.fit import Fitted, fit  # noqa: E402
-from viewfinder.training.watching import require_tensorboard, tensorboard_logs  # noqa: E402
+from viewfinder.training.tensorboard import require_tensorboard, tensorboard_logs  # noqa: E402
+from viewfinder.training.watching import watchers  # noqa: E402
 
 __all__ = [
     "BatchDataset",
@@ -16,4 +17,5 @@ __all__ = [
     "fit",
     "require_tensorboard",
     "tensorboard_logs",
+    "watchers",
 ]

@@ -11,6 +11,7 @@ import pandas as pd
 
 from viewfinder.files import written_whole
 from viewfinder.progress import Progress
+from viewfinder.training.live_curves import LiveCurves
 
 Logs = dict[str, float]
 
@@ -123,7 +124,7 @@ class BestModel(keras.callbacks.Callback):
 
 
 class TrainingProgress(keras.callbacks.Callback):
-    """A bar with ETA and live metrics on a terminal; a line an epoch everywhere."""
+    """A bar with ETA, live metrics and both curves on a terminal; a line an epoch everywhere."""
 
     def __init__(self, progress: Progress, epochs: int, steps: int, *, done: int = 0) -> None:
         super().__init__()
@@ -134,11 +135,15 @@ class TrainingProgress(keras.callbacks.Callback):
         self._began = 0.0
         self._bar: Any = None
         self._task: Any = None
+        self._live: Any = None
+        self._curves = LiveCurves()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Draw the bar."""
         if not self._progress.is_live:
             return
+        from rich.console import Group
+        from rich.live import Live
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
@@ -148,12 +153,14 @@ class TrainingProgress(keras.callbacks.Callback):
             TimeRemainingColumn(elapsed_when_finished=True),
             TextColumn("{task.fields[metrics]}"),
             console=self._progress.console,
-            transient=True,
         )
         self._task = self._bar.add_task(
             "Training", total=self._epochs * self._steps, completed=self._done, metrics=""
         )
-        self._bar.start()
+        self._live = Live(
+            Group(self._bar, self._curves), console=self._progress.console, transient=True
+        )
+        self._live.start()
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Name the epoch."""
@@ -174,14 +181,15 @@ class TrainingProgress(keras.callbacks.Callback):
         metrics = "  ".join(
             f"{name} {value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate"
         )
+        self._curves.add(logs or {})
         self._progress.say(
             f"Epoch {epoch + 1:>{width}}/{self._epochs}  {seconds:5.1f} s  {metrics}"
         )
 
     def close(self) -> None:
         """Take the bar away, however the training has ended."""
-        if self._bar:
-            self._bar.stop()
+        if self._live:
+            self._live.stop()
 
 
 def save_model(model: keras.Model, path: Path) -> None:

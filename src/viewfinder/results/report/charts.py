@@ -80,25 +80,23 @@ def curve_chart(history: "pd.DataFrame", metric: str, best_epoch: int | None) ->
     if not found:
         return None
     epochs = history["epoch"].to_numpy(dtype=float)
-    up = _ticks_up(np.concatenate(list(found.values())), metric)
-    x = _scale(epochs.min(), epochs.max(), LEFT + 8, RIGHT - 8)
-    y = _scale(up[0], up[-1], BOTTOM, TOP)
+    up = ticks_up(np.concatenate(list(found.values())), metric)
+    x = scale(epochs.min(), epochs.max(), LEFT + 8, RIGHT - 8)
+    y = scale(up[0], up[-1], BOTTOM, TOP)
     last = {kind: np.flatnonzero(np.isfinite(values))[-1] for kind, values in found.items()}
     ends = {kind: (x(epochs[last[kind]]), y(found[kind][last[kind]])) for kind in found}
     heights = spread([ends[kind][1] for kind in found], _LABEL_GAP)
     write = percent if metric == "accuracy" else "{:.3f}".format
     lines = [
-        Line(
-            kind, _path(epochs, values, x, y), ends[kind], height, write(float(values[last[kind]]))
-        )
+        Line(kind, path(epochs, values, x, y), ends[kind], height, write(float(values[last[kind]])))
         for (kind, values), height in zip(found.items(), heights, strict=True)
     ]
     words = ", ".join(f"{line.kind} ends at {line.value}" for line in lines)
     return CurveChart(
         title=metric.capitalize(),
         lines=tuple(lines),
-        across=tuple(Tick(x(tick), f"{tick:.0f}") for tick in _ticks_across(epochs)),
-        up=tuple(Tick(y(tick), _tick_text(tick, up, metric)) for tick in up),
+        across=tuple(Tick(x(tick), f"{tick:.0f}") for tick in ticks_across(epochs)),
+        up=tuple(Tick(y(tick), tick_text(tick, up, metric)) for tick in up),
         best=_best(epochs, list(found.values())[-1], best_epoch, (x, y)),
         description=f"{metric.capitalize()} over {len(epochs)} epochs: {words}.",
     )
@@ -114,7 +112,8 @@ def _values(history: "pd.DataFrame", metric: str) -> dict[str, Values]:
     return {kind: values for kind, values in found.items() if np.isfinite(values).any()}
 
 
-def _ticks_up(values: Values, metric: str) -> list[float]:
+def ticks_up(values: Values, metric: str) -> list[float]:
+    """Round values of a metric that enclose these; a loss starts at 0 or below."""
     from matplotlib.ticker import MaxNLocator
 
     finite = values[np.isfinite(values)]
@@ -129,7 +128,8 @@ def _ticks_up(values: Values, metric: str) -> list[float]:
     return [float(tick) for tick in ticks]
 
 
-def _ticks_across(epochs: Values) -> list[float]:
+def ticks_across(epochs: Values) -> list[float]:
+    """Round epochs within these, the first one always."""
     from matplotlib.ticker import MaxNLocator
 
     first, last = float(epochs.min()), float(epochs.max())
@@ -142,21 +142,24 @@ def _ticks_across(epochs: Values) -> list[float]:
     return [first, *(tick for tick in inside if tick - first > gap / 2)]
 
 
-def _tick_text(tick: float, ticks: list[float], metric: str) -> str:
+def tick_text(tick: float, ticks: list[float], metric: str) -> str:
+    """A tick with as many digits as tell it from its neighbours."""
     factor = 100 if metric == "accuracy" else 1
     step = factor * min(np.diff(ticks)) if len(ticks) > 1 else factor
     digits = next((n for n in range(5) if abs(step - round(step, n)) < 1e-9), 5)
     return f"{factor * tick:.{digits}f}" + ("\N{NO-BREAK SPACE}%" if metric == "accuracy" else "")
 
 
-def _scale(low: float, high: float, start: float, end: float) -> Scale:
+def scale(low: float, high: float, start: float, end: float) -> Scale:
+    """From values between `low` and `high` to places between `start` and `end`."""
     # A single value has no extent: it lies in the middle.
     if high <= low:
         return lambda _: (start + end) / 2
     return lambda value: start + (value - low) / (high - low) * (end - start)
 
 
-def _path(epochs: Values, values: Values, x: Scale, y: Scale) -> str:
+def path(epochs: Values, values: Values, x: Scale, y: Scale) -> str:
+    """The `d` of an SVG path, interrupted where a value is missing."""
     steps = []
     pen = "M"
     for epoch, value in zip(epochs, values, strict=True):

@@ -12,6 +12,7 @@ from viewfinder.results.report.material import ReportMaterial
 from viewfinder.results.report.words import file_name, percent
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -19,10 +20,8 @@ def write_figures(
     material: ReportMaterial, rows: Sequence[SampleRow], mistakes: Sequence[Mistake], folder: Path
 ) -> None:
     """Write `accuracy`, `loss`, `confusion`, `samples` and `mistakes` as `.png` into `folder`."""
-    best = material.best_epoch
+    write_curves(material.history, material.best_epoch, folder)
     drawings: dict[str, Callable[[], Figure]] = {
-        "accuracy": lambda: plots.curves(material.history, "accuracy", best),
-        "loss": lambda: plots.curves(material.history, "loss", best),
         "confusion": lambda: _confusion(material),
         "samples": lambda: _samples(rows),
         "mistakes": lambda: _mistakes(mistakes),
@@ -32,6 +31,13 @@ def write_figures(
             # A name in a script that the font lacks is drawn as boxes; the page has it right.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             draw().savefig(path)
+
+
+def write_curves(history: "pd.DataFrame", best_epoch: int | None, folder: Path) -> None:
+    """Write `accuracy.png` and `loss.png` into `folder`, each whole; see `plots.curves`."""
+    for metric in ("accuracy", "loss"):
+        with written_whole(folder / f"{metric}.png") as path:
+            plots.curves(history, metric, best_epoch).savefig(path)
 
 
 def _confusion(material: ReportMaterial) -> "Figure":

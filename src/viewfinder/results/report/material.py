@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
+    from viewfinder.results.doctor import Diagnosis
+
 # From the most to the least telling about pictures that the model will meet.
 _SPLITS = ("test", "validation", "train")
 
@@ -39,6 +41,7 @@ class ReportMaterial:
         steered_by: The split that chose the best epoch, or "" where none did.
         picture: From a locator to upright uint8 RGB, `(height, width, 3)`, or None when the file
             has gone.
+        diagnosis: What the doctor says of the training; None where nobody asked.
         passed_over: What was found beside the pictures: path, and why it is none of them.
     """
 
@@ -56,6 +59,7 @@ class ReportMaterial:
     interrupted: bool
     steered_by: str
     picture: Callable[[str], NDArray[np.uint8] | None]
+    diagnosis: "Diagnosis | None" = None
     passed_over: Sequence[tuple[str, str]] = ()
 
     @property

@@ -143,6 +143,12 @@ def _facts(material: ReportMaterial) -> list[Note]:
     if material.headline_split == "test" and material.steered_by not in ("test", ""):
         text = f"The best epoch was chosen by the {material.steered_by} pictures; the test "
         text += "pictures had no part in training or choosing."
+        if chosen_by := scores.get(material.steered_by):
+            low, high = chosen_by["accuracy_interval"]
+            text += (
+                f" On the {material.steered_by} pictures it is {percent(chosen_by['accuracy'])} "
+                f"({percent_range(low, high)}), an optimistic figure."
+            )
         notes.append(Note("fact", "An independent test", text))
     if material.headline and material.headline_split != "train" and scores.get("train"):
         train, here = scores["train"]["accuracy"], material.headline["accuracy"]

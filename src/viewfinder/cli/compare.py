@@ -1,0 +1,108 @@
+"""`viewfinder compare`: runs side by side."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from viewfinder.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from viewfinder.results.comparison import Comparison, PairedSplit
+
+_OUTPUT = Path("compare")
+_LONGEST = 60
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(help="The folders of two runs or more.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder for the page and the plot; by default compare, and none with --json.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what differs between runs, and test on the same pictures whether it matters."""
+    from viewfinder.cli.tables import stdout
+    from viewfinder.results.comparison import write_comparison
+    from viewfinder.run.comparing import compare as compare_runs
+
+    compared = compare_runs(runs)
+    folder = output or (None if as_json else _OUTPUT)
+    page = write_comparison(compared, folder) if folder else None
+    if as_json:
+        print(json.dumps(compared.to_json(), indent=2))
+        return
+    _show(compared)
+    stdout().print(f"Page: {page}", markup=False, soft_wrap=True)
+
+
+def _show(compared: "Comparison") -> None:
+    from viewfinder.cli.tables import stdout, table
+
+    out = stdout()
+    rows = [[one.key, *(_short(value) for value in one.values)] for one in compared.differences]
+    out.print(table(["what differs", *compared.names], rows))
+    out.print()
+    rows = [
+        [
+            one.run,
+            one.split,
+            f"{one.count:,}",
+            f"{one.accuracy:.4f}{'*' if one.is_optimistic else ''}",
+            "{:.3f}–{:.3f}".format(*one.accuracy_interval),
+            f"{one.loss:.4f}",
+        ]
+        for one in compared.scores
+    ]
+    heads = ["run", "split", "pictures", "accuracy", "95 % interval", "loss"]
+    out.print(table(heads, rows))
+    if any(one.is_optimistic for one in compared.scores):
+        out.print("* These pictures also chose the best epoch: the figure is optimistic.")
+    for split in compared.splits:
+        out.print()
+        _show_split(split)
+
+
+def _show_split(split: "PairedSplit") -> None:
+    from viewfinder.cli.tables import stdout, table
+
+    out = stdout()
+    for note in split.notes:
+        out.print(note, markup=False, soft_wrap=True)
+    if not split.pairs:
+        return
+    rows = [
+        [
+            f"{pair.first} → {pair.second}",
+            f"{pair.only_first:,}",
+            f"{pair.only_second:,}",
+            f"{100 * pair.accuracy_difference:+.1f}",
+            "{:+.1f} to {:+.1f}".format(*(100 * end for end in pair.accuracy_interval)),
+            f"{pair.loss_difference:+.3f}",
+            "{:+.3f} to {:+.3f}".format(*pair.loss_interval),
+            f"{pair.p_holm:.4f}",
+        ]
+        for pair in split.pairs
+    ]
+    heads = [
+        f"{split.count:,} {split.split} pictures in common",
+        "only first",
+        "only second",
+        "points",
+        "95 %",
+        "loss",
+        "95 %",
+        "p (McNemar)",
+    ]
+    out.print(table(heads, rows))
+    for pair in split.pairs:
+        out.print(pair.sentence, markup=False, soft_wrap=True)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,0 +1,173 @@
+"""Too much learnt by heart, too little learnt, or not yet done."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from viewfinder import curves
+from viewfinder.results.doctor.case import Case
+from viewfinder.results.doctor.verdict import (
+    Severity,
+    Try,
+    Verdict,
+    between,
+    percent,
+    points,
+    points_between,
+)
+from viewfinder.results.evaluate import wilson_interval
+from viewfinder.results.significance import difference_interval
+
+# A gap between training and validation is remarked on where it is surely beyond 5 points.
+_GAP, _SURE_GAP = 0.10, 0.05
+# Of the way from guessing to always right, a model that fits has come so far on its own pictures.
+_HALF_WAY = 0.5
+_FEWEST_EPOCHS = 4
+_STILL_FALLING = 0.05
+
+
+def overfitting(case: Case) -> Iterator[Verdict]:
+    """Validation parts from training: its loss rises, or its accuracy stays far behind."""
+    rise = curves.rising_for_good(case.curve("loss"), case.curve("val_loss"))
+    gap, gap_words = _gap(case)
+    if not rise and not gap:
+        return
+    evidence, because = dict(gap), gap_words
+    sentence = "It knows its training pictures far better than others: it overfits."
+    if rise:
+        training = curves.levels(case.curve("loss"))
+        lowest = int(curves.levels(case.curve("val_loss")).argmin())
+        onset = case.epoch(rise.onset)
+        sentence = (
+            f"It overfits from epoch {onset} on: the validation loss rises while the training "
+            "loss goes on falling."
+        )
+        because = (
+            f"Validation loss from {rise.low:.3f} to {rise.end:.3f} "
+            f"(+{100 * (rise.end / rise.low - 1):.0f}\N{NO-BREAK SPACE}%), training loss from "
+            f"{training[lowest]:.3f} to {training[-1]:.3f}. {gap_words}"
+        ).strip()
+        evidence |= {
+            "onset_epoch": onset,
+            "val_loss_lowest": rise.low,
+            "val_loss_end": rise.end,
+            "val_loss_scatter": rise.scatter,
+            "loss_end": float(training[-1]),
+        }
+    tries = _against_overfitting(case, stops_early=rise is not None)
+    yield Verdict("overfitting", Severity.WARNING, sentence, because, evidence, tries)
+
+
+def underfitting(case: Case) -> Iterator[Verdict]:
+    """It is not good even on the pictures that it was trained on."""
+    trained = case.right("train")
+    name, guess = case.guess
+    if trained is None or guess >= 1:
+        return
+    accuracy, interval = trained[0] / trained[1], wilson_interval(*trained)
+    way = (accuracy - guess) / (1 - guess)
+    if way >= _HALF_WAY or _gap(case)[0]:
+        return
+    has_learnt = interval[0] > guess
+    sentence = (
+        "It underfits: it is often wrong even on the pictures it was trained on."
+        if has_learnt
+        else "It has learnt nothing: on its own training pictures it is no better than guessing."
+    )
+    because = (
+        f"Right on {percent(accuracy)} of the training pictures ({between(interval)}); always "
+        f"answering “{name}” would be right on {percent(guess)}."
+    )
+    evidence = {"train_accuracy": accuracy, "train_interval": list(interval), "guess": guess}
+    tries = _against_underfitting(case) if has_learnt else _against_nothing(case)
+    severity = Severity.WARNING if has_learnt else Severity.ERROR
+    yield Verdict("underfitting", severity, sentence, because, evidence, tries)
+
+
+def still_improving(case: Case) -> Iterator[Verdict]:
+    """The validation loss was falling steadily when the training ended."""
+    losses = case.curve("val_loss")
+    count = max(_FEWEST_EPOCHS, len(losses) // 3)
+    last = losses[-count:]
+    if len(losses) <= count or not np.isfinite(losses).all():
+        return
+    slope, two_sided = curves.trend(last)
+    chance, fall = two_sided / 2, -slope * (count - 1)
+    start = float(np.median(last[:2]))
+    if chance > 0.05 or fall < max(_STILL_FALLING * start, 3 * curves.scatter(losses)):
+        return
+    sentence = "It was still getting better when it ended: more epochs would help."
+    because = (
+        f"The validation loss fell by {100 * fall / start:.0f}\N{NO-BREAK SPACE}% over the last "
+        f"{count} epochs, and so steadily that chance gives it in {percent(chance)} of cases."
+    )
+    evidence = {"epochs": count, "val_loss_fall": fall, "share": fall / start, "p": chance}
+    longer = 2 * max(case.setup.epochs, len(losses))
+    tries = (Try(f"--epochs {longer}", "twice as long"),)
+    yield Verdict("still-improving", Severity.WARNING, sentence, because, evidence, tries)
+
+
+def too_short(case: Case) -> Iterator[Verdict]:
+    """There are too few epochs to read the curves."""
+    done = len(case.history)
+    if done >= _FEWEST_EPOCHS + 1:
+        return
+    sentence = f"The curves are too short to be read: {_epochs(done)}."
+    because = f"From {_FEWEST_EPOCHS + 1} epochs on, trends are told from chance."
+    tries = (Try("--epochs 15", "long enough to see where it leads"),)
+    yield Verdict("too-short", Severity.INFO, sentence, because, {"epochs": done}, tries)
+
+
+def _epochs(count: int) -> str:
+    return "no epoch was finished" if not count else f"{count} epoch{'' if count == 1 else 's'}"
+
+
+def _gap(case: Case) -> tuple[dict[str, object], str]:
+    """How far validation lies behind training, where that is far, as figures and as words."""
+    trained, judged = case.right("train"), case.right(case.judged or "")
+    if trained is None or judged is None:
+        return {}, ""
+    gap = trained[0] / trained[1] - judged[0] / judged[1]
+    interval = difference_interval(trained, judged)
+    if gap < _GAP or interval[0] < _SURE_GAP:
+        return {}, ""
+    words = (
+        f"The kept model is right on {percent(trained[0] / trained[1])} of the training pictures "
+        f"and {percent(judged[0] / judged[1])} of the {case.judged} pictures: "
+        f"{points(gap)} apart ({points_between(interval)})."
+    )
+    return {"gap": gap, "gap_interval": list(interval)}, words
+
+
+def _against_overfitting(case: Case, *, stops_early: bool) -> tuple[Try, ...]:
+    setup = case.setup
+    stronger = {"none": "standard", "course": "standard", "standard": "strong"}.get(setup.augment)
+    offers = [
+        (stronger, f"--augment {stronger}", "pictures that are never twice the same"),
+        (setup.dropout < 0.4, "--dropout 0.5", "no unit can rely on another"),
+        (setup.penalty < 1e-4, "--l2 0.0005", "keeps weights small"),
+        (stops_early, "--patience 3", "ends soon after the best epoch: the same model, sooner"),
+        (True, "--recipe scratch/small", "fewer weights to learn by heart with"),
+    ]
+    return tuple(Try(flag, why) for holds, flag, why in offers if holds)[:3]
+
+
+def _against_underfitting(case: Case) -> tuple[Try, ...]:
+    setup = case.setup
+    offers = [
+        (setup.dropout >= 0.4, "--dropout 0.1", "less is hidden while it learns"),
+        (setup.augment == "strong", "--augment standard", "less is varied while it learns"),
+        (setup.penalty > 1e-2, "--l2 0", "weights may grow"),
+        (True, f"--epochs {2 * setup.epochs}", "more time"),
+        (True, "--recipe scratch/large", "a larger network"),
+        (True, "viewfinder lr-find DATA", "is the learning rate right?"),
+    ]
+    return tuple(Try(flag, why) for holds, flag, why in offers if holds)[:3]
+
+
+def _against_nothing(case: Case) -> tuple[Try, ...]:
+    return (
+        Try("viewfinder lr-find DATA", "a learning rate far too high or too low looks like this"),
+        Try("viewfinder audit DATA", "are labels and pictures what they should be?"),
+        Try(f"--epochs {2 * case.setup.epochs}", "if the training loss has begun to fall"),
+    )

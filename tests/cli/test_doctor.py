@@ -1,0 +1,89 @@
+"""`viewfinder doctor` and `viewfinder compare`, and the flags that the doctor names."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import viewfinder.results.doctor as rules
+from small import copied, small_words
+from viewfinder.run.comparing import compare
+
+# Of `viewfinder train`, and commands, that the rules may name.
+FLAGS = {"--augment", "--dropout", "--l2", "--patience", "--recipe", "--epochs", "--lr", "--set"}
+FLAGS |= {"--holdout"}
+COMMANDS = {"viewfinder audit DATA", "viewfinder lr-find DATA", "viewfinder split DATA"}
+
+
+@pytest.fixture
+def run(trained, tmp_path) -> Path:
+    return copied(trained.folder, tmp_path)
+
+
+def test_the_doctor_speaks(viewfinder, run):
+    ended = viewfinder("doctor", run)
+    assert ended.code == 0
+    for verdict in viewfinder("doctor", run, "--json").json["verdicts"]:
+        assert f"{verdict['severity']:<9}{verdict['sentence']}\n" in ended.out
+        assert verdict["because"] in ended.out
+        for option in verdict["try"]:
+            assert f"try {option['flag']}: {option['why']}" in ended.out
+
+
+def test_the_json_is_that_of_the_file(viewfinder, run):
+    shown = viewfinder("doctor", run, "--json").json
+    assert shown["schema"] == 1
+    assert set(shown) == {"schema", "verdicts", "unseen"}
+
+
+def test_what_is_no_run_ends_in_3(viewfinder, tmp_path, run):
+    viewfinder("doctor", tmp_path / "none").refused(3, "is not a run")
+    viewfinder("compare", run, tmp_path / "none").refused(3, "is not a run")
+
+
+def test_training_ends_with_the_doctor(viewfinder, digits):
+    ended = viewfinder("train", digits, *small_words(training__epochs=2))
+    assert "Doctor: viewfinder doctor runs/digits" in ended.out
+    assert (Path("runs") / "digits" / "doctor.json").is_file()
+    again = viewfinder("train", digits, *small_words(training__epochs=1), "--json")
+    assert again.json["verdicts"]
+
+
+def test_every_flag_that_the_doctor_names_is_one_of_train():
+    source = "".join(
+        path.read_text(encoding="utf-8") for path in Path(rules.__file__).parent.glob("*.py")
+    )
+    named = set(re.findall(r"(?<=[\"'])--[a-z0-9-]+", source))
+    assert named <= FLAGS
+    assert named >= {"--augment", "--dropout", "--lr", "--epochs"}
+    assert set(re.findall(r"viewfinder [a-z-]+ DATA", source)) <= COMMANDS
+
+
+def test_compare(viewfinder, run, trained):
+    ended = viewfinder("compare", run, trained.folder)
+    assert ended.code == 0
+    assert "cannot be told apart" in ended.out
+    assert "Page: compare/compare.html" in ended.out
+    assert Path("compare/compare.html").is_file()
+
+
+def test_compare_as_json_writes_nothing(viewfinder, run, trained):
+    shown = viewfinder("compare", run, trained.folder, "--json").json
+    assert set(shown) == {"schema", "runs", "differences", "scores", "splits"}
+    assert shown["differences"] == []
+    assert [split["split"] for split in shown["splits"]] == ["test", "validation"]
+    for split in shown["splits"]:
+        (pair,) = split["pairs"]
+        assert (pair["p"], pair["told_apart"]) == (1.0, False)
+    assert not Path("compare").exists()
+    viewfinder("compare", run, trained.folder, "--json", "--output", "kept")
+    assert Path("kept/curves.png").is_file()
+
+
+def test_one_run_cannot_be_compared(viewfinder, run):
+    viewfinder("compare", run).refused(2, "nothing to compare", "two runs or more")
+
+
+def test_runs_are_named_so_that_they_are_told_apart(trained, run):
+    assert len(set(compare([trained.folder, run]).names)) == 2
+    assert len(set(compare([run, run]).names)) == 2

@@ -1,0 +1,337 @@
+"""Each rule finds what was planted, and nothing where nothing is."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from results.doctor.cases import answered, case, flat, history, scores
+from viewfinder.results.doctor import Severity, diagnose
+from viewfinder.results.doctor.case import Case, Setup
+from viewfinder.results.doctor.diagnose import RULES
+
+COURSE = pd.read_csv(Path(__file__).with_name("course_cats_dogs.csv"))
+
+
+def codes(one: Case) -> list[str]:
+    return diagnose(one).codes
+
+
+def verdict(one: Case, code: str):
+    (found,) = [verdict for verdict in diagnose(one).verdicts if verdict.code == code]
+    return found
+
+
+def flags(one: Case, code: str) -> list[str]:
+    return [option.flag for option in verdict(one, code).tries]
+
+
+def test_a_healthy_training_is_called_so_first() -> None:
+    found = diagnose(case())
+    assert found.codes == ["healthy", "optimistic"]
+    assert found.worst is Severity.GOOD
+    assert found.verdicts[0].sentence.startswith("Healthy")
+    assert found.unseen == ()
+
+
+def test_healthy_says_what_was_not_looked_at() -> None:
+    found = diagnose(case(units=None, copies=None))
+    assert found.codes[0] == "healthy"
+    assert "as far as could be looked" in found.verdicts[0].sentence
+    assert set(found.unseen) == {"copies across splits", "the units' activations"}
+
+
+@settings(deadline=None, max_examples=200, derandomize=True)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    epochs=st.integers(6, 60),
+    noise=st.floats(0, 0.02),
+    end=st.floats(0.05, 0.3),
+)
+def test_noise_alone_makes_no_verdict(seed, epochs, noise, end) -> None:
+    random = np.random.default_rng(seed)
+    loss = flat(0.69, end, epochs, epochs / 8) + random.normal(size=epochs) * noise * 0.2
+    val_loss = flat(0.69, end + 0.05, epochs, epochs / 8) + random.normal(size=epochs) * noise
+    assert codes(case(history(loss, val_loss))) == ["healthy", "optimistic"]
+
+
+def test_the_courses_network_overfits_on_cats_and_dogs() -> None:
+    """Its real history: 15 epochs on 2,000 photos; 0.922 on training, 0.722 on validation."""
+    seen = {"train": 0.922, "validation": 0.722}
+    setup = Setup(epochs=15, learning_rate=1e-3)
+    counts = {"train": 2000, "validation": 1000}
+    one = replace(case(COURSE, seen, best_epoch=7, setup=setup), steered_by="validation")
+    one = replace(one, scores={name: one.scores[name] for name in counts})
+    assert codes(one) == ["overfitting", "optimistic"]
+    found = verdict(one, "overfitting")
+    assert found.severity is Severity.WARNING
+    # The lowest validation loss is at epoch 5; a person sees the rise between 6 and 8.
+    assert 6 <= found.evidence["onset_epoch"] <= 8
+    assert found.evidence["val_loss_end"] == pytest.approx(1.4852)
+    assert found.evidence["gap"] == pytest.approx(0.2)
+    low, high = found.evidence["gap_interval"]
+    ours = stats.binomtest(1844, 2000).proportion_ci(method="wilson")
+    theirs = stats.binomtest(722, 1000).proportion_ci(method="wilson")
+    assert low == pytest.approx(0.2 - np.hypot(0.922 - ours.low, theirs.high - 0.722))
+    assert high == pytest.approx(0.2 + np.hypot(ours.high - 0.922, 0.722 - theirs.low))
+    assert flags(one, "overfitting")[:2] == ["--augment standard", "--dropout 0.5"]
+
+
+def test_the_courses_network_is_not_yet_told_to_overfit_in_its_fifth_epoch() -> None:
+    early = replace(case(COURSE[:5]), best_epoch=5)
+    assert "overfitting" not in codes(early)
+
+
+def test_a_gap_alone_is_overfitting_too() -> None:
+    one = case(accuracies={"train": 0.99, "validation": 0.8, "test": 0.8})
+    assert codes(one)[0] == "overfitting"
+    assert "onset_epoch" not in verdict(one, "overfitting").evidence
+    few = case(accuracies={"train": 1.0, "validation": 0.8}, counts={"train": 30, "validation": 10})
+    assert "overfitting" not in codes(few), "ten pictures cannot show it"
+
+
+def test_what_is_offered_against_overfitting_is_not_there_yet() -> None:
+    one = case(accuracies={"train": 0.99, "validation": 0.8, "test": 0.8})
+    rich = Setup(20, 1e-3, augment="strong", dropout=0.5, penalty=0.01)
+    assert flags(one, "overfitting")[0] == "--augment strong"
+    assert flags(replace(one, setup=rich), "overfitting") == ["--recipe scratch/small"]
+
+
+def test_underfitting_and_having_learnt_nothing() -> None:
+    same = {"train": 0.7, "validation": 0.69, "test": 0.69}
+    table = history(flat(0.69, 0.6), flat(0.69, 0.61))
+    one = case(table, same)
+    assert codes(one)[0] == "underfitting"
+    assert "--recipe scratch/large" in flags(one, "underfitting")
+    none = case(history(flat(0.7, 0.693), flat(0.7, 0.693)), dict.fromkeys(same, 0.5))
+    assert codes(none)[0] == "underfitting"
+    found = verdict(none, "underfitting")
+    assert found.severity is Severity.ERROR
+    assert "learnt nothing" in found.sentence
+    assert found.tries[0].flag == "viewfinder lr-find DATA"
+
+
+@pytest.mark.parametrize(("epochs", "longer"), [(6, "12"), (30, "60")])
+def test_still_improving(epochs, longer) -> None:
+    table = history(np.linspace(0.69, 0.3, epochs), np.linspace(0.69, 0.32, epochs))
+    one = case(table)
+    assert codes(one)[0] == "still-improving"
+    assert flags(one, "still-improving") == [f"--epochs {longer}"]
+    assert verdict(one, "still-improving").evidence["p"] < 0.05
+
+
+def test_too_few_epochs_are_not_read() -> None:
+    one = case(history(flat(0.69, 0.15, 3), flat(0.69, 0.2, 3)))
+    assert "too-short" in codes(one)
+    none = case(history([], [], [], []), best_epoch=None)
+    assert "too-short" in codes(none)
+    assert "no epoch was finished" in verdict(none, "too-short").sentence
+
+
+def test_a_loss_that_is_no_number() -> None:
+    loss = np.r_[0.69, 0.5, 0.4, np.nan, np.nan, np.nan]
+    one = case(history(loss, flat(0.69, 0.2, 6)))
+    assert codes(one) == ["diverged", "optimistic"]
+    found = verdict(one, "diverged")
+    assert found.evidence["epoch"] == 4
+    assert found.tries[0].flag == "--lr 0.0001"
+    endless = replace(one, history=history(flat(0.69, 0.2, 6), np.full(6, np.inf)))
+    assert verdict(endless, "diverged").evidence["curve"] == "val_loss"
+
+
+def test_a_loss_far_above_guessing() -> None:
+    wild = history(np.full(8, 7.9), np.full(8, 8.1), np.full(8, 0.5), np.full(8, 0.5))
+    assert codes(case(wild, dict.fromkeys(("train", "validation", "test"), 0.5)))[0] == "diverged"
+    late = history(np.r_[flat(0.69, 0.3, 6), 2, 5, 9, 20], np.r_[flat(0.69, 0.3, 6), 2, 5, 9, 20])
+    assert codes(case(late))[0] == "diverged"
+
+
+def test_a_loss_with_penalties_is_not_taken_for_divergence() -> None:
+    """L2 adds to the training loss, which is then above guessing while all is well."""
+    assert codes(case(history(flat(3, 1.7), flat(0.69, 0.2)))) == ["healthy", "optimistic"]
+
+
+def test_a_learning_rate_too_high_makes_waves() -> None:
+    waves = 0.4 + 0.15 * (-1.0) ** np.arange(14)
+    one = case(history(waves, waves + 0.02))
+    assert codes(one)[0] == "lr-too-high"
+    assert flags(one, "lr-too-high")[0] == "--lr 0.0003"
+    tiny = 0.004 + 0.002 * (-1.0) ** np.arange(14)
+    assert "lr-too-high" not in codes(case(history(tiny, flat(0.3, 0.2, 14))))
+
+
+def test_a_learning_rate_too_low_creeps() -> None:
+    creeping = np.linspace(0.72, 0.66, 12)
+    one = case(
+        history(creeping, creeping),
+        dict.fromkeys(("train", "validation", "test"), 0.6),
+        setup=Setup(12, 1e-5),
+    )
+    assert codes(one)[0] == "lr-too-low"
+    assert flags(one, "lr-too-low")[0] == "--lr 0.0001"
+    saturating = history(flat(0.72, 0.66, 12, 1.0), flat(0.72, 0.66, 12, 1.0))
+    assert "lr-too-low" not in codes(replace(one, history=saturating))
+
+
+@pytest.mark.parametrize(("count", "is_small"), [(16, True), (200, True), (1000, False)])
+def test_a_small_validation_split(count, is_small) -> None:
+    one = case(accuracies={"validation": 0.8125, "train": 0.85}, counts={"validation": count})
+    assert ("validation-small" in codes(one)) is is_small
+    if is_small:
+        found = verdict(one, "validation-small").evidence
+        assert found["interval"][1] - found["interval"][0] > 0.1
+        assert 400 < found["needed"] < 1200
+
+
+def test_a_noisy_validation_accuracy() -> None:
+    swings = 0.85 + 0.05 * np.random.default_rng(0).normal(size=20)
+    one = case(history(flat(0.69, 0.15), flat(0.69, 0.22), None, swings))
+    assert "validation-noisy" in codes(one)
+    assert verdict(one, "validation-noisy").evidence["scatter"] > 0.03
+    few = case(one.history, counts={"validation": 40})
+    assert "validation-noisy" not in codes(few), "forty pictures explain it"
+
+
+def test_better_on_validation_because_augmentation_acts_in_training_only() -> None:
+    table = history(flat(0.69, 0.3), flat(0.69, 0.22), np.full(20, 0.85), np.full(20, 0.91))
+    found = verdict(case(table), "validation-easier")
+    assert found.severity is Severity.INFO
+    assert "augmentation" in found.sentence
+    assert "dropout" in found.sentence
+    plain = case(table, setup=Setup(20, 1e-3))
+    assert "while the epoch is still learning" in verdict(plain, "validation-easier").sentence
+
+
+def test_better_on_validation_measured_alike_is_suspicious() -> None:
+    one = case(accuracies={"train": 0.85, "validation": 0.93, "test": 0.93})
+    assert codes(one)[0] == "leak-suspected"
+    assert "validation-easier" not in codes(one)
+    assert flags(one, "leak-suspected")[0] == "viewfinder audit DATA"
+
+
+def test_leaks() -> None:
+    copied = case(copies=3)
+    found = verdict(copied, "leak-suspected")
+    assert found.severity is Severity.ERROR
+    assert "3\N{NO-BREAK SPACE}pictures" in found.sentence
+    neighbours = case(accuracies={"train": 1.0, "validation": 1.0, "test": 0.93})
+    assert "leak-suspected" in codes(neighbours)
+    assert "leak-suspected" not in codes(case(accuracies={"validation": 0.93, "test": 0.91}))
+
+
+def test_optimism_names_the_test_figure_where_there_is_one() -> None:
+    found = verdict(case(), "optimistic")
+    assert "Believe the test figure: 91.0" in found.because
+    assert found.tries == ()
+    alone = case()
+    without = {name: alone.scores[name] for name in ("train", "validation")}
+    assert flags(replace(alone, scores=without), "optimistic")[0] == "--holdout validation"
+    assert "optimistic" not in codes(case(steered_by=""))
+
+
+def test_the_same_answer_to_everything() -> None:
+    same = answered(np.arange(100) % 2, np.zeros(100, int), 2)
+    half = scores(0.5, 100)
+    one = replace(case(), scores={"train": half, "validation": same})
+    assert codes(one)[0] == "majority-only"
+    found = verdict(one, "majority-only")
+    assert found.evidence["answer"] == "class 0"
+    assert found.tries[0].flag == "--epochs 40", "in training it was right on 93 %"
+    assert "batch norm" in found.because
+    lagging = replace(one, history=one.history.assign(accuracy=0.5))
+    assert flags(lagging, "majority-only")[0] == "viewfinder lr-find DATA"
+
+
+def test_a_class_that_is_never_the_answer() -> None:
+    labels = np.arange(300) % 3
+    said = np.where(labels == 2, 1, labels)
+    counts = {"class 0": 900, "class 1": 900, "class 2": 60}
+    one = replace(case(classes=3), class_counts=counts)
+    one = replace(
+        one, scores={"train": scores(0.9, 300, 3), "validation": answered(labels, said, 3)}
+    )
+    found = verdict(one, "class-collapse")
+    assert found.evidence["classes"] == ["class 2"]
+    assert found.evidence["recall_at_most"] == pytest.approx(0.037, abs=1e-3)  # Wilson, 0 of 100
+    assert flags(one, "class-collapse")[0] == "--set training.balance=weights"
+    even = replace(one, class_counts=dict.fromkeys(counts, 900))
+    assert flags(even, "class-collapse") == ["viewfinder audit DATA"]
+
+
+def layer(name: str, units: int, dead: int, largest: float | None = 3.0):
+    return {"layer": name, "units": units, "relu": True, "dead": dead, "largest": largest}
+
+
+def test_dead_and_exploding_units() -> None:
+    half = case(units=[layer("a", 32, 2), layer("b", 64, 40)])
+    assert verdict(half, "dead-units").severity is Severity.INFO
+    assert "62.5" in verdict(half, "dead-units").because
+    assert codes(case(units=[layer("a", 32, 32)]))[0] == "dead-units"
+    assert codes(case(units=[layer("a", 32, 0, 1e6)]))[0] == "exploding-units"
+    broken = case(units=[layer("a", 32, 0, None)])
+    assert verdict(broken, "exploding-units").severity is Severity.ERROR
+    assert "dead-units" not in codes(case(units=[layer("a", 4, 3), layer("b", 64, 10)]))
+
+
+def test_the_worst_comes_first_and_consequences_are_left_out() -> None:
+    one = case(
+        history(flat(0.69, 0.02), np.r_[flat(0.69, 0.4, 6), np.linspace(0.45, 2, 14)]),
+        {"train": 1.0, "validation": 0.75, "test": 0.74},
+        copies=5,
+        units=[layer("a", 64, 40)],
+    )
+    found = diagnose(one)
+    assert found.codes == ["leak-suspected", "overfitting", "dead-units", "optimistic"]
+    ranks = [verdict.severity.rank for verdict in found.verdicts]
+    assert ranks == sorted(ranks)
+
+
+def test_every_rule_has_found_something_somewhere() -> None:
+    """A rule that no test makes speak is no rule: each one's name is in `docs/doctor.md`."""
+    page = (Path(__file__).parents[3] / "docs" / "doctor.md").read_text(encoding="utf-8")
+    named = {
+        "diverged",
+        "exploding-units",
+        "majority-only",
+        "leak-suspected",
+        "overfitting",
+        "lr-too-high",
+        "lr-too-low",
+        "underfitting",
+        "class-collapse",
+        "still-improving",
+        "validation-easier",
+        "validation-noisy",
+        "validation-small",
+        "dead-units",
+        "optimistic",
+        "too-short",
+    }
+    assert len(RULES) == len(named)
+    assert all(f"`{code}`" in page for code in named | {"healthy"})
+
+
+def test_json_is_plain() -> None:
+    import json
+
+    for one in (case(), case(COURSE), case(copies=2, units=[layer("a", 32, 32, None)])):
+        written = json.loads(json.dumps(diagnose(one).to_json(), allow_nan=False))
+        assert written["schema"] == 1
+        assert set(written["verdicts"][0]) == {
+            "code",
+            "severity",
+            "sentence",
+            "because",
+            "evidence",
+            "try",
+        }
+
+
+def test_a_case_without_anything_is_no_error() -> None:
+    empty = Case(pd.DataFrame({"epoch": [], "loss": []}), {}, Setup(10, 1e-3), {}, steered_by="")
+    assert codes(empty) == ["healthy", "too-short"]
