@@ -54,7 +54,8 @@ def test_the_folder_holds_exactly_what_is_documented(trained):
     assert {name for name in found if "/" not in name} == documented - {"plots/"}
     plots = {name for name in found if "/" in name}
     assert {"plots/accuracy.png", "plots/loss.png"} <= plots
-    assert all(re.fullmatch(r"plots/\w+\.png", name) for name in plots)
+    below = r"plots/\w+\.png|checkpoint/\d+\.checkpoint"
+    assert all(re.fullmatch(below, name) for name in plots)
 
 
 def test_every_json_file_has_its_schema(trained):

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from viewfinder.errors import RecipeError
 from viewfinder.preprocessing import Side
 
 Size = tuple[int, int]
@@ -46,11 +47,13 @@ def epoch_sizes(stages: Sequence[Stage], epochs: int, full: Size) -> list[Size]:
     """Each epoch's (height, width): the stages in their order, then the full size.
 
     Raises:
-        ValueError: The stages leave no epoch for the full size.
+        RecipeError: The stages leave no epoch for the full size.
     """
     sizes = [stage.sides(full) for stage in stages for _ in range(stage.count(epochs))]
     if len(sizes) >= epochs:
-        raise ValueError(
-            f"stages that leave an epoch for the full size: they take {len(sizes)} of {epochs}"
+        raise RecipeError(
+            "The stages leave no epoch for the full size.",
+            expected=f"training.stages of fewer than {epochs} epochs, as training.epochs says",
+            received=f"{len(sizes)} epochs in stages",
         )
     return sizes + [full] * (epochs - len(sizes))

@@ -71,7 +71,12 @@ class Recipe(Record):
     def _stages_need_any_size(cls, training: Training, others: ValidationInfo) -> Training:
         model = others.data.get("model")
         if training.stages and model is not None and not model.any_size:
-            raise ValueError(f"no stages: the weights of a {model.kind} fit one size of picture")
+            raise RecipeError(
+                "Stages need a network whose weights fit pictures of every size.",
+                expected="one with global pooling, such as model.kind=residual",
+                received=f"model.kind={model.kind}",
+                remedy="training.stages=[] trains at one size",
+            )
         return training
 
     def changed(self, settings: Mapping[str, Any]) -> "Recipe":

@@ -19,15 +19,10 @@ def elastic(model: keras.Model, sizes: Iterable[Size]) -> keras.Model:
     Raises:
         RecipeError: Its weights do not fit one of these sizes.
     """
-    name, channels = model.inputs[0].name, model.inputs[0].shape[-1]
     try:
-        free = keras.models.clone_model(
-            model,
-            input_tensors=keras.Input((None, None, channels), name=name),
-            clone_function=lambda layer: layer,
-        )
         for size in sorted(set(sizes)):
-            free.compute_output_spec(keras.KerasTensor((1, *size, channels)))
+            _over(model, size)  # a free size alone is not checked against the weights
+        free = _over(model, (None, None))
     except (ValueError, TypeError) as error:
         raise RecipeError(
             "The network does not take the sizes of the stages.",
@@ -44,6 +39,16 @@ def elastic(model: keras.Model, sizes: Iterable[Size]) -> keras.Model:
         run_eagerly=config["run_eagerly"],
     )
     return free
+
+
+def _over(model: keras.Model, size: tuple[int | None, int | None]) -> keras.Model:
+    """The same layers over an input of this (height, width)."""
+    name, channels = model.inputs[0].name, model.inputs[0].shape[-1]
+    return keras.models.clone_model(
+        model,
+        input_tensors=keras.Input((*size, channels), name=name),
+        clone_function=lambda layer: layer,
+    )
 
 
 def build_all(model: keras.Model) -> None:
