@@ -316,6 +316,13 @@ def test_half_precision_keeps_weights_and_answers_whole(precision):
     assert str(np.asarray(answers).dtype) == "float32"
 
 
+@pytest.mark.parametrize(("gpus", "dtype"), [([], "float32"), (["gpu:0"], "bfloat16")])
+def test_precision_is_settled_by_the_device(monkeypatch, gpus, dtype):
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda kind: gpus * (kind == "gpu"))
+    model = build_model(settled((16, 16), training__precision="auto"), 3)
+    assert model.get_layer("stem_conv").compute_dtype == dtype
+
+
 def test_a_stack_of_convolutions_says_when_pictures_are_too_small():
     with pytest.raises(RecipeError, match="too small for 3 convolutions") as refused:
         build_model(COURSE.changed({"input.size": [16, 40]}), 2)

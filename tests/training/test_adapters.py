@@ -209,3 +209,13 @@ def test_an_error_of_the_pictures_ends_the_fit():
 def test_its_length_is_the_batches():
     assert BatchDataset(batches()).num_batches == 5
     assert BatchDataset(batches(drop_last=True)).num_batches == 4
+
+
+def test_class_weights_go_along_with_each_picture():
+    made = batches(shuffle=False)
+    weights = np.linspace(1, 2, int(made.labels.max()) + 1).astype(np.float32)
+    images, labels, given = BatchDataset(made, class_weights=weights)[0]
+    expected = made.batch(0)
+    np.testing.assert_array_equal(images, expected.images)
+    np.testing.assert_array_equal(labels, expected.labels)
+    np.testing.assert_array_equal(given, weights[expected.labels])
