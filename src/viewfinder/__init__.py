@@ -12,6 +12,7 @@ The stages, in the order in which a picture passes them:
     policy, Plan  augmentation: sampled by address, applied in one pass
     Batches       index-addressed NumPy batches             BatchDataset   the same for Keras
     Recipe        everything a run depends on               recipe_named   one of `RECIPES`
+    models        .transfer(): a frozen base under a head of one's own; .build_backbone()
     train         dataset and recipe → `Run`
     load          a run's folder → `Classifier`; .predict() answers for any picture
     score         labels and probabilities → `Scores`
@@ -23,6 +24,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from viewfinder import models
     from viewfinder.augment import POLICIES, Plan, make_plan, policy
     from viewfinder.batches import Batches, balanced_weights
     from viewfinder.classifier import Classifier, Prediction, load
@@ -74,6 +76,7 @@ _HOMES = {
     "explore": "data.explore",
     "load": "classifier",
     "make_plan": "augment",
+    "models": "models",
     "open": "data.sources:open_dataset",
     "open_store": "data.store",
     "policy": "augment",
@@ -110,6 +113,7 @@ __all__ = [
     "from_table",
     "load",
     "make_plan",
+    "models",
     "open",
     "open_store",
     "policy",
@@ -124,7 +128,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'viewfinder' has no attribute {name!r}")
     home, _, original = _HOMES[name].partition(":")
-    value = getattr(import_module(f"viewfinder.{home}"), original or name)
+    module = import_module(f"viewfinder.{home}")
+    value = module if home == name else getattr(module, original or name)
     globals()[name] = value
     return value
 

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 
 from viewfinder.augment import policy
+from viewfinder.bases.at_hand import weights_file
+from viewfinder.bases.catalogue import base_named
 from viewfinder.batches import Batches, Pictures
 from viewfinder.classifier import Classifier
 from viewfinder.data.dataset import SPLITS, Dataset
@@ -23,7 +25,7 @@ from viewfinder.files import require_writable
 from viewfinder.parallel import cores
 from viewfinder.preprocessing import Preprocessing
 from viewfinder.progress import Progress
-from viewfinder.recipe import Recipe
+from viewfinder.recipe import Recipe, Transfer
 from viewfinder.recipes import recipe_named
 from viewfinder.run import Run, plain_name
 from viewfinder.runtime.backend import choose_backend, versions
@@ -94,10 +96,11 @@ def train(
     require_writable(Path(output))
     # A missing backend is said now, not after the pictures have been read.
     progress.detail(f"Backend: {choose_backend()}")
+    _require_weights(recipe, progress)
     prepared = prepare(dataset, recipe, store_budget=store_budget, progress=progress)
     if on_prepared:
         on_prepared(prepared)
-    model = _compiled(prepared)
+    model = _compiled(prepared, progress)
     run = Run.create(Path(output), name)
     _fill(run, model, prepared, progress, callbacks)
     return run
@@ -117,6 +120,7 @@ def prepare(
     """
     if recipe.data.holdout:
         dataset.require_split(recipe.data.holdout)
+    recipe = recipe.settled_by_base()
     if recipe.input.size is None or recipe.input.color is None:
         recipe = recipe.settled(*suitable_input(dataset))
     readable, rejected = dataset, dataset.where(np.zeros(len(dataset), bool))
@@ -140,13 +144,22 @@ def prepare(
     return Prepared(recipe, seen, rejected, pictures, store_budget)
 
 
-def _compiled(prepared: Prepared) -> "keras.Model":
+def _require_weights(recipe: Recipe, progress: Progress) -> None:
+    """Missing weights are said, or downloaded, now and not after the pictures have been read."""
+    settings = recipe.model
+    if isinstance(settings, Transfer):
+        base = base_named(settings.base)
+        side = min(recipe.settled_by_base().input.size or (base.size,))
+        weights_file(base, settings.alpha, settings.weights, side, progress)
+
+
+def _compiled(prepared: Prepared, progress: Progress) -> "keras.Model":
     """The recipe's model, ready to be fitted."""
     from viewfinder.models import build_model
     from viewfinder.training import compile_model
 
     recipe = prepared.recipe
-    model = build_model(recipe, len(prepared.dataset.classes))
+    model = build_model(recipe, len(prepared.dataset.classes), progress=progress)
     steps_an_epoch = len(_batches(prepared, "train"))
     compile_model(model, recipe, steps=steps_an_epoch * recipe.training.epochs)
     return model

@@ -10,9 +10,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from viewfinder.augment import Plan, policy
+from viewfinder.bases.catalogue import base_named
 from viewfinder.errors import RecipeError, nearest
 from viewfinder.preprocessing import Color, Preprocessing, ResizePolicy, Side
 
@@ -84,13 +92,88 @@ class Compact(_Record):
     dropout: Fraction = 0.2
 
 
-Model = Annotated[ConvStack | Compact, Field(discriminator="kind")]
-_KINDS = {"conv-stack": ConvStack, "compact": Compact}
+class Head(_Record):
+    """What is put on a base: pooling, dense layers with ReLU, dropout; then the last layer.
+
+    Attributes:
+        pooling: How the base's feature map becomes a row of numbers: the "average" or "max" of
+            each channel over the map, or "flatten", which keeps every place of it.
+        dense: One dense layer with ReLU for each number.
+        dropout: The share of units dropped before the last layer.
+    """
+
+    pooling: Literal["average", "max", "flatten"] = "average"
+    dense: Units = ()
+    dropout: Fraction = 0.2
+
+
+def _known_base(name: str) -> str:
+    return base_named(name).name
+
+
+def _place_of_weights(weights: str) -> str:
+    """A file is meant wherever the recipe is read again."""
+    is_word = weights in ("imagenet", "none")
+    return weights if is_word else str(Path(weights).expanduser().absolute())
+
+
+class Transfer(Head):
+    """A network that others have trained, frozen, under a head of our own.
+
+    Attributes:
+        base: One of `viewfinder bases`.
+        alpha: The factor on the width of its layers, for the bases that have one; None is 1.
+        weights: "imagenet", a file, or "none" for weights drawn from the seed.
+        cut: Ends the base at this layer; None keeps it whole but for its top.
+    """
+
+    kind: Literal["transfer"] = "transfer"
+    base: Annotated[str, AfterValidator(_known_base)] = "MobileNetV2"
+    alpha: float | None = None
+    weights: Annotated[str, AfterValidator(_place_of_weights)] = "imagenet"
+    cut: str | None = None
+
+    @model_validator(mode="after")
+    def _fits_base(self) -> "Transfer":
+        base_named(self.base).width(self.alpha)
+        return self
+
+    @property
+    def head(self) -> Head:
+        """What is put on the base."""
+        return Head(pooling=self.pooling, dense=self.dense, dropout=self.dropout)
+
+
+Model = Annotated[ConvStack | Compact | Transfer, Field(discriminator="kind")]
+_KINDS = {"conv-stack": ConvStack, "compact": Compact, "transfer": Transfer}
 
 
 def _known_policy(name: str) -> str:
     policy(name)
     return name
+
+
+class FineTune(_Record):
+    """A second phase of training, in which the top of the base trains too.
+
+    It starts from the best model of the first, and is kept only if it does better on pictures
+    that were carved from the training pictures. Batch norms stay as they are.
+
+    Attributes:
+        blocks: How many of the base's last blocks train.
+        from_layer: Or the first layer that trains; `blocks` then says nothing.
+        factor: The learning rate of the head, as a share of the first phase's.
+        decay: The learning rate of each block, as a share of that of the block above it.
+        epochs: Passes over the training pictures.
+        carved: The share of the training pictures that decide whether it is kept.
+    """
+
+    blocks: Count = 3
+    from_layer: str | None = None
+    factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.8
+    epochs: Count = 5
+    carved: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
 class Training(_Record):
@@ -104,6 +187,7 @@ class Training(_Record):
         epochs: Passes over the training pictures.
         augment: The name of an augmentation policy (`viewfinder.augment.POLICIES`), or the
             settings of a plan of one's own.
+        fine_tune: A second phase that trains the top of the base too; None for no such phase.
     """
 
     optimizer: Literal["rmsprop", "adam", "adamw", "sgd"] = "adam"
@@ -112,6 +196,7 @@ class Training(_Record):
     batch_size: Count = 32
     epochs: Count = 10
     augment: Annotated[str, AfterValidator(_known_policy)] | Plan = "none"
+    fine_tune: FineTune | None = None
 
     @property
     def plan(self) -> Plan:
@@ -136,6 +221,23 @@ class Recipe(_Record):
     training: Training = Training()
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
+    @model_validator(mode="after")
+    def _suits_base(self) -> "Recipe":
+        if not isinstance(self.model, Transfer):
+            if self.training.fine_tune:
+                raise RecipeError(
+                    "Only a base can be fine-tuned.",
+                    expected="model.kind transfer",
+                    received=self.model.kind,
+                )
+        elif self.input.color == "gray":
+            raise RecipeError(
+                f"{self.model.base} takes colour pictures.",
+                expected="input.color rgb (gray pictures are turned into it)",
+                received="gray",
+            )
+        return self
+
     def changed(self, settings: Mapping[str, Any]) -> "Recipe":
         """The recipe with these settings, by dotted key: `{"training.epochs": 3}`.
 
@@ -154,6 +256,16 @@ class Recipe(_Record):
         """The recipe with an input size and colour, where it has left them open."""
         settings = {"size": self.input.size or size, "color": self.input.color or color}
         return self.model_copy(update={"input": self.input.model_copy(update=settings)})
+
+    def settled_by_base(self) -> "Recipe":
+        """The recipe with the size and colour of its base's weights, where it has left them open.
+
+        Without a base it is as it was: the pictures decide.
+        """
+        if not isinstance(self.model, Transfer):
+            return self
+        side = base_named(self.model.base).size
+        return self.settled((side, side), "rgb")
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -225,6 +337,8 @@ def _place(tree: dict[str, Any], path: list[str], value: Any, key: str) -> None:
     if key == "model.kind" and not rest:
         _change_kind(tree, value)
         return
+    if key.startswith("training.fine_tune") and tree[name] is None and (rest or value == {}):
+        tree[name] = FineTune().model_dump()
     if rest:
         if not isinstance(tree[name], dict):
             raise RecipeError(f"A recipe has no key {key!r}: {name} is a single value.")

@@ -64,6 +64,39 @@ def obtain_weights(
     return target
 
 
+def weights_file(
+    base: Base,
+    alpha: float | None,
+    weights: str | Path,
+    side: int,
+    progress: Progress | None = None,
+) -> Path | None:
+    """The file that a base's weights come from, or None where they are to be drawn.
+
+    Args:
+        base: The network.
+        alpha: Its width; None is the full one.
+        weights: "imagenet", "none", or a file.
+        side: The side of the pictures, in pixels.
+        progress: Says where they come from.
+
+    Raises:
+        UsageError: There are no ImageNet weights for this width.
+        DataError: The weights are not at hand.
+    """
+    if str(weights) == "none":
+        return None
+    if str(weights) == "imagenet":
+        return obtain_weights(base, alpha, side, progress=progress)
+    path = Path(weights).expanduser()
+    if not path.is_file():
+        raise DataError(
+            f"There is no weights file {path}.",
+            remedy="the path of a file, 'imagenet', or 'none'",
+        )
+    return path
+
+
 def _fetch(
     published: Published, target: Path, progress: Progress, patience: Patience | None
 ) -> None:

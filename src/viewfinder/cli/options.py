@@ -32,6 +32,14 @@ RecipeName = Annotated[
 ImageSize = Annotated[
     str | None, typer.Option(metavar="SIDE|HxW", help="What the model sees, in pixels.")
 ]
+Base = Annotated[str | None, typer.Option(help="Build on a network of `viewfinder bases`, frozen.")]
+Alpha = Annotated[float | None, typer.Option(help="The width of the base, such as 0.35.")]
+Weights = Annotated[
+    str | None, typer.Option(metavar="imagenet|FILE|none", help="The weights of the base.")
+]
+Cut = Annotated[
+    str | None, typer.Option(metavar="LAYER", help="End the base at this layer, such as mixed7.")
+]
 Augment = Annotated[
     str | None, typer.Option(help="An augmentation policy: none, course, standard, strong.")
 ]
@@ -71,6 +79,15 @@ def chosen_recipe(
         recipe = recipe.changed(read_settings(config))
     given = {key: value for key, value in flags.items() if value is not None}
     return recipe.changed(given).changed(parse_settings(settings))
+
+
+def base_settings(
+    base: str | None, alpha: float | None, weights: str | None, cut: str | None
+) -> dict[str, Any]:
+    """The recipe's settings for these flags; any of them asks for a model on a base."""
+    flags = {"base": base, "alpha": alpha, "weights": weights, "cut": cut}
+    given = {f"model.{key}": value for key, value in flags.items() if value is not None}
+    return {"model.kind": "transfer", **given} if given else {}
 
 
 def side_lengths(text: str | None) -> tuple[int, int] | None:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from viewfinder.cli.options import (
+    Alpha,
     AsJson,
     Augment,
+    Base,
+    Cut,
     Data,
     ImageSize,
     LabelColumn,
@@ -18,6 +21,8 @@ from viewfinder.cli.options import (
     Root,
     Seed,
     Verbose,
+    Weights,
+    base_settings,
     byte_count,
     chosen_recipe,
     side_lengths,
@@ -39,6 +44,10 @@ def train(
     image_size: ImageSize = None,
     lr: Annotated[float | None, typer.Option(help="The learning rate.")] = None,
     augment: Augment = None,
+    base: Base = None,
+    alpha: Alpha = None,
+    weights: Weights = None,
+    cut: Cut = None,
     seed: Seed = None,
     holdout: Annotated[
         str | None,
@@ -83,6 +92,7 @@ def train(
         "input.size": side_lengths(image_size),
         "data.holdout": holdout,
         "seed": seed,
+        **base_settings(base, alpha, weights, cut),
     }
     wanted = chosen_recipe(recipe, flags, config=config, settings=settings or ())
     progress = Progress(verbosity(quiet, verbose))
@@ -114,7 +124,7 @@ def _show_plan(prepared: "Prepared", progress: "Progress", as_json: bool) -> Non
     from viewfinder.models import build_model, model_summary
 
     show_data(prepared, progress)
-    model = build_model(prepared.recipe, len(prepared.dataset.classes))
+    model = build_model(prepared.recipe, len(prepared.dataset.classes), progress=progress)
     if as_json:
         print(json.dumps(_plan_json(prepared, model.count_params()), indent=2))
     else:

@@ -8,10 +8,11 @@ from itertools import count
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
 
 from viewfinder.errors import RecipeError
+from viewfinder.models.head import last_layer, model_name
+from viewfinder.models.seeding import seed_of
 from viewfinder.randomness import Randomness
 from viewfinder.recipe import Compact, ConvStack, Recipe
 
@@ -23,8 +24,8 @@ _MOST_TIMES_WIDTH = 8
 _NORM_MOMENTUM = 0.9
 
 
-def build_model(recipe: Recipe, classes: int) -> keras.Model:
-    """The recipe's network, not compiled, its weights drawn from the recipe's seed.
+def build_preset(recipe: Recipe, classes: int) -> keras.Model:
+    """The network of a recipe without a base, not compiled, its weights drawn from the recipe's seed.
 
     Args:
         recipe: A settled recipe.
@@ -41,7 +42,7 @@ def build_model(recipe: Recipe, classes: int) -> keras.Model:
             x = build.conv_stack(x, recipe.model)
         case Compact():
             x = build.compact(x, recipe.model)
-    return keras.Model(inputs, build.last_layer(x, classes), name=_model_name(recipe.name))
+    return keras.Model(inputs, build.last_layer(x, classes), name=model_name(recipe.name))
 
 
 class _Build:
@@ -94,13 +95,7 @@ class _Build:
 
     def last_layer(self, x: Any, classes: int) -> Any:
         """One sigmoid for two classes, a softmax for more."""
-        units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-        return layers.Dense(
-            units,
-            activation=activation,
-            kernel_initializer=self._glorot("probability"),
-            name="probability",
-        )(x)
+        return last_layer(x, classes, self._randomness)
 
     def _normed_conv(self, x: Any, filters: int, name: str, strides: int = 1) -> Any:
         x = layers.Conv2D(
@@ -122,10 +117,4 @@ class _Build:
         return keras.initializers.GlorotUniform(self._seed(layer))
 
     def _seed(self, layer: str) -> int:
-        """A layer's own seed, 32 bits: no other layer and no other recipe seed has it."""
-        one = np.zeros(1, np.uint64)
-        return int(self._randomness.bits(layer, epoch=-1, examples=one)[0, 0] >> np.uint64(32))
-
-
-def _model_name(recipe_name: str) -> str:
-    return "".join(letter if letter.isalnum() else "_" for letter in recipe_name)
+        return seed_of(self._randomness, layer)

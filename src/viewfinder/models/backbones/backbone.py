@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from viewfinder.bases.at_hand import obtain_weights
+from viewfinder.bases.at_hand import weights_file
 from viewfinder.bases.catalogue import Base, base_named
 from viewfinder.errors import RecipeError, UsageError, nearest
 from viewfinder.models.backbones.freezing import freeze
@@ -94,7 +94,7 @@ def build_backbone(
     base = base_named(name)
     width = base.width(alpha)
     _require_size(base, input_shape)
-    source = _source(base, width, weights, min(input_shape[:2]), progress)
+    source = weights_file(base, width, weights, min(input_shape[:2]), progress)
     network = _network(base, width, input_shape)
     if source is None:
         redraw(network, Randomness(seed))
@@ -111,7 +111,7 @@ def build_backbone(
 
 
 def wrap_backbone(
-    model: keras.Model, *, input_shape: tuple[int, int, int], cut: str | None = None
+    model: keras.Model, *, input_shape: tuple[int, int, int] | None = None, cut: str | None = None
 ) -> Backbone:
     """A model of your own as a backbone.
 
@@ -119,16 +119,20 @@ def wrap_backbone(
         model: Built; takes pixels from 0 to 255 and gives features. A functional or sequential
             model is copied and the copy frozen; of other kinds, the model itself is used and
             frozen, and cannot be cut.
-        input_shape: (height, width, channels) in pixels.
+        input_shape: (height, width, channels) in pixels; None where the model itself fixes it.
         cut: Ends the model at this layer.
 
     Raises:
         UsageError: It has several inputs or outputs, takes other pictures, or has no such layer.
     """
-    if isinstance(model, keras.Sequential | keras.Functional):
-        _require_one_way(model, input_shape)
-        network = keras.models.clone_model(model)
-        network.set_weights(model.get_weights())
+    if hasattr(model, "operations") or isinstance(model, keras.Sequential):  # a graph of layers
+        network = _copy(model, input_shape)
+    elif input_shape is None:
+        raise UsageError(
+            f"The input of {model.name} is open.",
+            expected="input_shape, as (height, width, channels)",
+            received="None",
+        )
     else:
         inputs = keras.Input(input_shape, name="pixels")
         network = keras.Model(inputs, model(inputs), name=f"over_{model.name}")
@@ -139,17 +143,6 @@ def wrap_backbone(
         weights="given",
         cut=cut,
     )
-
-
-def _source(
-    base: Base, width: float, weights: str | Path, side: int, progress: Progress | None
-) -> Path | None:
-    """The file that the weights come from; None where there are to be none."""
-    if str(weights) == "none":
-        return None
-    if str(weights) == "imagenet":
-        return obtain_weights(base, width, side, progress=progress)
-    return Path(weights).expanduser()
 
 
 def _network(base: Base, width: float, input_shape: tuple[int, int, int]) -> keras.Model:
@@ -221,20 +214,29 @@ def _require_size(base: Base, input_shape: tuple[int, int, int]) -> None:
         )
 
 
-def _require_one_way(model: keras.Model, input_shape: tuple[int, int, int]) -> None:
+def _copy(model: keras.Model, input_shape: tuple[int, int, int] | None) -> keras.Model:
+    """The same layers with the same weights, for pictures of this shape."""
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UsageError(
             f"{model.name} cannot be a base.",
             expected="a model with one input and one output",
             received=f"{len(model.inputs)} inputs and {len(model.outputs)} outputs",
         )
-    taken = model.input_shape[1:]
-    if any(side not in (None, given) for side, given in zip(taken, input_shape, strict=True)):
+    taken = tuple(model.inputs[0].shape[1:])
+    shape = input_shape or taken
+    fits = len(taken) == len(shape) and all(
+        side in (None, given) for side, given in zip(taken, shape, strict=True)
+    )
+    if not fits or None in shape:
         raise UsageError(
             f"{model.name} takes other pictures.",
-            expected=f"(height, width, channels) {taken}",
+            expected=f"input_shape (height, width, channels) that fits {taken}",
             received=str(input_shape),
         )
+    pixels = keras.Input(shape, name="pixels")
+    copy = keras.models.clone_model(model, input_tensors=pixels)
+    copy.set_weights(model.get_weights())
+    return keras.Model(copy.inputs[0], copy.outputs[0], name=model.name)
 
 
 def _title(base: Base, width: float) -> str:
