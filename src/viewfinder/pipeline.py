@@ -22,6 +22,7 @@ from viewfinder.data.sizes import suitable_input
 from viewfinder.data.store import open_store
 from viewfinder.errors import DataError
 from viewfinder.files import require_writable
+from viewfinder.frozen import Material, learn, write
 from viewfinder.parallel import cores
 from viewfinder.preprocessing import Preprocessing
 from viewfinder.progress import Progress
@@ -100,6 +101,9 @@ def train(
     prepared = prepare(dataset, recipe, store_budget=store_budget, progress=progress)
     if on_prepared:
         on_prepared(prepared)
+    settings = prepared.recipe.on_features
+    if settings:
+        return _over_features(prepared, settings, Path(output) / name, progress, callbacks)
     model = _compiled(prepared, progress)
     run = Run.create(Path(output), name)
     _fill(run, model, prepared, progress, callbacks)
@@ -151,6 +155,24 @@ def _require_weights(recipe: Recipe, progress: Progress) -> None:
         base = base_named(settings.base)
         side = min(recipe.settled_by_base().input.size or (base.size,))
         weights_file(base, settings.alpha, settings.weights, side, progress)
+
+
+def _over_features(
+    prepared: Prepared,
+    settings: Transfer,
+    wanted: Path,
+    progress: Progress,
+    callbacks: "Sequence[keras.callbacks.Callback]",
+) -> Run:
+    """A run whose head is fitted on stored features; its folder is made once that is done."""
+    material = Material(
+        prepared.recipe, settings, prepared.dataset, prepared.pictures, prepared.store_budget
+    )
+    learned = learn(material, progress, callbacks)
+    run = Run.create(wanted.parent, wanted.name)
+    data = _without_dropped(prepared, progress)
+    write(run, learned, material, data, _environment(prepared), progress)
+    return run
 
 
 def _compiled(prepared: Prepared, progress: Progress) -> "keras.Model":
@@ -216,6 +238,7 @@ def _name_of(dataset: Dataset) -> str:
 def _split(dataset: Dataset, recipe: Recipe) -> Dataset:
     share, held = recipe.data.validation, recipe.data.holdout
     if held:
+        share = 0.0 if recipe.chooses_on_folds else share
         return dataset.hold_out(held, validation=share, seed=recipe.seed)
     if not dataset.is_split or "validation" not in dataset.split_sizes():
         return dataset.split(validation=share, seed=recipe.seed)

@@ -27,6 +27,7 @@ from viewfinder.preprocessing import Color, Preprocessing, ResizePolicy, Side
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Units = tuple[Count, ...]
+Pooling = Literal["average", "max", "quarters", "flatten"]
 
 
 class _Record(BaseModel):
@@ -97,12 +98,13 @@ class Head(_Record):
 
     Attributes:
         pooling: How the base's feature map becomes a row of numbers: the "average" or "max" of
-            each channel over the map, or "flatten", which keeps every place of it.
+            each channel over the map; "quarters", its average in each quarter of the map, so that
+            it matters where things are; or "flatten", which keeps every place of it.
         dense: One dense layer with ReLU for each number.
         dropout: The share of units dropped before the last layer.
     """
 
-    pooling: Literal["average", "max", "flatten"] = "average"
+    pooling: Pooling = "average"
     dense: Units = ()
     dropout: Fraction = 0.2
 
@@ -125,13 +127,20 @@ class Transfer(Head):
         alpha: The factor on the width of its layers, for the bases that have one; None is 1.
         weights: "imagenet", a file, or "none" for weights drawn from the seed.
         cut: Ends the base at this layer; None keeps it whole but for its top.
+        frozen: "features" runs the base once for each picture and fits the head on what it gave;
+            "graph" runs it in every step, as the course does.
+        views: How many views of each training picture the head is fitted on, with "features": the
+            picture itself, and further ones by `training.augment`.
     """
 
+    pooling: Pooling = "quarters"
     kind: Literal["transfer"] = "transfer"
     base: Annotated[str, AfterValidator(_known_base)] = "MobileNetV2"
     alpha: float | None = None
     weights: Annotated[str, AfterValidator(_place_of_weights)] = "imagenet"
     cut: str | None = None
+    frozen: Literal["features", "graph"] = "features"
+    views: Count = 1
 
     @model_validator(mode="after")
     def _fits_base(self) -> "Transfer":
@@ -230,11 +239,24 @@ class Recipe(_Record):
                     expected="model.kind transfer",
                     received=self.model.kind,
                 )
-        elif self.input.color == "gray":
+            return self
+        if self.input.color == "gray":
             raise RecipeError(
                 f"{self.model.base} takes colour pictures.",
                 expected="input.color rgb (gray pictures are turned into it)",
                 received="gray",
+            )
+        varies = bool(self.training.plan.operations)
+        if self.model.frozen == "features" and varies != (self.model.views > 1):
+            raise RecipeError(
+                "A head on stored features sees variations of the pictures as views."
+                if varies
+                else "Views are variations of the pictures, and no augmentation is set.",
+                expected="both training.augment and model.views above 1, or neither",
+                received=f"model.views {self.model.views}, "
+                f"augmentation {'set' if varies else 'none'}",
+                remedy="--views 4 with --augment standard; or --set model.frozen=graph, which "
+                "runs the base anew in every step",
             )
         return self
 
@@ -256,6 +278,17 @@ class Recipe(_Record):
         """The recipe with an input size and colour, where it has left them open."""
         settings = {"size": self.input.size or size, "color": self.input.color or color}
         return self.model_copy(update={"input": self.input.model_copy(update=settings)})
+
+    @property
+    def on_features(self) -> Transfer | None:
+        """The settings of the base, where the head is fitted on stored features."""
+        model = self.model
+        return model if isinstance(model, Transfer) and model.frozen == "features" else None
+
+    @property
+    def chooses_on_folds(self) -> bool:
+        """Whether folds of the training pictures choose, and validation pictures have no say."""
+        return self.on_features is not None and not self.on_features.dense
 
     def settled_by_base(self) -> "Recipe":
         """The recipe with the size and colour of its base's weights, where it has left them open.

@@ -5,7 +5,7 @@ from viewfinder.recipe import Compact, ConvStack, Input, Recipe, Training, Trans
 
 # The course's network over InceptionV3, and how it is fitted: the same for both of its datasets.
 _INCEPTION = Transfer(
-    base="InceptionV3", cut="mixed7", pooling="flatten", dense=(1024,), dropout=0.2
+    base="InceptionV3", cut="mixed7", pooling="flatten", dense=(1024,), dropout=0.2, frozen="graph"
 )
 _OVER_INCEPTION = Training(
     optimizer="rmsprop", learning_rate=1e-4, batch_size=20, epochs=20, augment="course"

@@ -1,4 +1,4 @@
-"""Features of a dataset's pictures: those that are known from the disk, the others computed once."""
+"""Features of a dataset's pictures: the known ones from the disk, the others computed once."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -88,7 +88,7 @@ def features_of(
 
 
 class _Work:
-    """What is to be computed: slots, one for each picture and view, a picture's beside each other."""
+    """What is to be computed: slots, one for each picture and view, a picture's side by side."""
 
     def __init__(
         self,
@@ -163,7 +163,7 @@ def _compute(work: _Work, store: FeatureStore, slots: Positions, progress: Progr
 
     blocks = [slots[start : start + runner.batch] for start in range(0, len(slots), runner.batch)]
     answers = _answers(work, runner, blocks)
-    description = f"Features by {work.extractor.name} (batches)"
+    description = f"{work.extractor.name} looks at {len(slots):,} pictures (batches)"
     try:
         for done, features in progress.track(answers, description, len(blocks)):
             if len(done):

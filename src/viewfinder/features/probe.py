@@ -7,10 +7,12 @@ class; what belongs together (copies of a picture, groups) stays in one fold.
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from viewfinder.data.dataset import Dataset
 from viewfinder.errors import DataError
 from viewfinder.randomness import Randomness, ids
 
@@ -87,6 +89,38 @@ class Probe:
     best: Tried
     out_of_fold: NDArray[np.float64]
 
+    def in_words(self) -> str:
+        """What the folds said, as a line."""
+        best = self.best
+        return (
+            f"Linear head: right on {best.accuracy:.1%} of the training pictures on "
+            f"{len(best.accuracies)} folds ({min(best.accuracies):.1%} to "
+            f"{max(best.accuracies):.1%}), with C = {best.strength:g}."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What `probe.json` says; see docs/formats.md."""
+        tried = [
+            {
+                "strength": one.strength,
+                "accuracy": one.accuracy,
+                "accuracies": list(one.accuracies),
+                "loss": one.loss,
+            }
+            for one in self.tried
+        ]
+        return {"chosen": self.best.strength, "accuracy": self.best.accuracy, "tried": tried}
+
+
+def what_belongs_together(dataset: Dataset) -> list[str]:
+    """For each picture what it belongs to: its group, or else its content, so that copies do."""
+    table = dataset.table
+    content = table["content"].where(table["content"] != "", table["locator"])
+    if "group" not in table:
+        return list(content)
+    group = table["group"].fillna("").astype(str)
+    return list(group.where(group != "", content))
+
 
 def fit_probe(
     features: Matrix,
@@ -161,6 +195,13 @@ def fold_numbers(
     return folds
 
 
+def deviations(rows: Matrix) -> Matrix:
+    """Each column's standard deviation, float32, shape (d,); 1 where a column never changes."""
+    found: Matrix = rows.std(axis=0, dtype=np.float64).astype(np.float32)
+    found[found < _CONSTANT] = 1
+    return found
+
+
 def _fitted(
     features: Matrix, labels: Labels, strengths: Sequence[float], tolerance: float
 ) -> list[Linear]:
@@ -171,8 +212,7 @@ def _fitted(
     views = features.shape[1] if features.ndim == 3 else 1
     rows = features.reshape(-1, features.shape[-1])
     mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    deviation = rows.std(axis=0, dtype=np.float64).astype(np.float32)
-    deviation[deviation < _CONSTANT] = 1  # what never changes says nothing
+    deviation = deviations(rows)
     scaled = (rows - mean) / deviation
     model = LogisticRegression(warm_start=True, max_iter=_MOST_STEPS, tol=tolerance)
     heads = []

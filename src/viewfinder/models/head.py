@@ -8,7 +8,7 @@ from keras import layers
 from viewfinder.errors import RecipeError
 from viewfinder.models.seeding import seed_of
 from viewfinder.randomness import Randomness
-from viewfinder.recipe import Head
+from viewfinder.recipe import Head, Pooling
 
 # A base may have a layer of any name, so the head's say whose they are.
 HEAD = "head_"
@@ -30,7 +30,7 @@ def add_head(features: Any, head: Head, classes: int, randomness: Randomness) ->
     Raises:
         RecipeError: There is no map that could be flattened or pooled.
     """
-    x = _pooled(features, head.pooling)
+    x = pooled(features, head.pooling)
     for number, units in enumerate(head.dense, start=1):
         name = f"{HEAD}dense_{number}"
         initializer = keras.initializers.GlorotUniform(seed_of(randomness, name))
@@ -55,7 +55,12 @@ def model_name(recipe_name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in recipe_name)
 
 
-def _pooled(features: Any, pooling: str) -> Any:
+def pooled(features: Any, pooling: Pooling) -> Any:
+    """A feature map as rows of numbers, (n, k); what is rows already stays as it is.
+
+    Raises:
+        RecipeError: There is no map that could be flattened or pooled.
+    """
     has_map = len(features.shape) == 4
     if not has_map and (pooling == "flatten" or len(features.shape) != 2):
         raise RecipeError(
@@ -66,9 +71,9 @@ def _pooled(features: Any, pooling: str) -> Any:
         )
     if not has_map:
         return features
-    if None in features.shape[1:] and pooling == "flatten":
+    if None in features.shape[1:] and pooling in ("flatten", "quarters"):
         raise RecipeError(
-            "A feature map of open size cannot be flattened.",
+            "A feature map of open size cannot be pooled in this way.",
             expected="a base with a fixed input size",
             received=str(tuple(features.shape[1:])),
         )
@@ -76,7 +81,19 @@ def _pooled(features: Any, pooling: str) -> Any:
     match pooling:
         case "flatten":
             return layers.Flatten(name=name)(features)
+        case "quarters":
+            return layers.Flatten(name=name)(_quarters(features))
         case "max":
             return layers.GlobalMaxPooling2D(name=name)(features)
         case _:
             return layers.GlobalAveragePooling2D(name=name)(features)
+
+
+def _quarters(features: Any) -> Any:
+    """Averages over the four quarters of a map, (n, 2, 2, channels); in the middle they overlap."""
+    sides = features.shape[1:3]
+    return layers.AveragePooling2D(
+        pool_size=tuple(side - side // 2 for side in sides),
+        strides=tuple(max(1, side // 2) for side in sides),
+        name=f"{HEAD}four",
+    )(features)

@@ -25,7 +25,7 @@ _NORM_MOMENTUM = 0.9
 
 
 def build_preset(recipe: Recipe, classes: int) -> keras.Model:
-    """The network of a recipe without a base, not compiled, its weights drawn from the recipe's seed.
+    """The network of a recipe without a base, not compiled, its weights drawn from its seed.
 
     Args:
         recipe: A settled recipe.

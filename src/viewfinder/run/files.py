@@ -99,6 +99,11 @@ class RunFiles:
         return self._json("metrics.json")
 
     @property
+    def probe(self) -> dict[str, Any] | None:
+        """The parsed `probe.json`: how a linear head was chosen; None for other heads."""
+        return self._json("probe.json", "chosen") if (self.folder / "probe.json").exists() else None
+
+    @property
     def environment(self) -> dict[str, Any]:
         """The parsed `environment.json`."""
         return self._json("environment.json", "created", "data")

@@ -105,7 +105,7 @@ class Run(RunFiles):
         for split in asked:
             part = dataset.only(split)
             tables.append(answer(self.classifier, part, store.pictures(part), progress))
-        return self._write_metrics(pd.concat(tables, ignore_index=True))
+        return self.judge(pd.concat(tables, ignore_index=True))
 
     def report(self) -> Path:
         """Write the plots and `report.html` again, from what is in the folder."""
@@ -133,16 +133,27 @@ class Run(RunFiles):
             classes=self.classifier.classes,
             model_summary=_summary(self.model),
             interrupted=timing["interrupted"],
-            steered_by="validation",
+            steered_by="" if self.probe else "validation",
             picture=picture,
             passed_over=self.passed_over(),
         )
         return write_report(material, self.folder)
 
-    def _write_metrics(self, predictions: pd.DataFrame) -> dict[str, Any]:
+    def judge(self, predictions: pd.DataFrame) -> dict[str, Any]:
+        """Score answers; writes `metrics.json` and the predictions.
+
+        Args:
+            predictions: A row an answer, as :func:`viewfinder.results.answers.answer` gives them.
+
+        Returns:
+            The content of `metrics.json`.
+        """
         self.write_predictions(predictions)
         classes = self.classifier.classes
-        metrics: dict[str, Any] = {"schema": 1, "best_epoch": best_epoch(self.history)}
+        metrics: dict[str, Any] = {
+            "schema": 1,
+            "best_epoch": None if self.probe else best_epoch(self.history),
+        }
         for split, rows in predictions.groupby("split", sort=False):
             labels = pd.Index(classes).get_indexer(pd.Index(rows["label"]))
             scores = score(labels, np.stack(list(rows["probabilities"])), classes)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from viewfinder.batches import Batch, Batches
+from viewfinder.features.batches import FeatureBatches
 
 
 class BatchDataset(keras.utils.PyDataset):
@@ -21,7 +22,7 @@ class BatchDataset(keras.utils.PyDataset):
         first_epoch: The epoch number of the first epoch of the fit: its `initial_epoch`.
     """
 
-    def __init__(self, batches: Batches, *, first_epoch: int = 0) -> None:
+    def __init__(self, batches: Batches | FeatureBatches, *, first_epoch: int = 0) -> None:
         super().__init__(workers=1)
         self.batches = batches
         self._first_epoch = first_epoch

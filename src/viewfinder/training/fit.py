@@ -8,6 +8,7 @@ import keras
 import pandas as pd
 
 from viewfinder.batches import Batches
+from viewfinder.features.batches import FeatureBatches
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.training.adapters import BatchDataset
@@ -64,8 +65,8 @@ def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
 
 def fit(
     model: keras.Model,
-    train: Batches,
-    validation: Batches,
+    train: Batches | FeatureBatches,
+    validation: Batches | FeatureBatches,
     recipe: Recipe,
     folder: Path,
     *,
