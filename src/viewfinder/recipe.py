@@ -21,6 +21,7 @@ from pydantic import (
 
 from viewfinder.augment import Plan, policy
 from viewfinder.bases.catalogue import base_named
+from viewfinder.bases.settings import FineTune, Transfer
 from viewfinder.errors import RecipeError, nearest
 from viewfinder.preprocessing import Color, Preprocessing, ResizePolicy, Side
 
@@ -92,58 +93,6 @@ class Compact(_Record):
     dropout: Fraction = 0.2
 
 
-class Head(_Record):
-    """What is put on a base: pooling, dense layers with ReLU, dropout; then the last layer.
-
-    Attributes:
-        pooling: How the base's feature map becomes a row of numbers: the "average" or "max" of
-            each channel over the map, or "flatten", which keeps every place of it.
-        dense: One dense layer with ReLU for each number.
-        dropout: The share of units dropped before the last layer.
-    """
-
-    pooling: Literal["average", "max", "flatten"] = "average"
-    dense: Units = ()
-    dropout: Fraction = 0.2
-
-
-def _known_base(name: str) -> str:
-    return base_named(name).name
-
-
-def _place_of_weights(weights: str) -> str:
-    """A file is meant wherever the recipe is read again."""
-    is_word = weights in ("imagenet", "none")
-    return weights if is_word else str(Path(weights).expanduser().absolute())
-
-
-class Transfer(Head):
-    """A network that others have trained, frozen, under a head of our own.
-
-    Attributes:
-        base: One of `viewfinder bases`.
-        alpha: The factor on the width of its layers, for the bases that have one; None is 1.
-        weights: "imagenet", a file, or "none" for weights drawn from the seed.
-        cut: Ends the base at this layer; None keeps it whole but for its top.
-    """
-
-    kind: Literal["transfer"] = "transfer"
-    base: Annotated[str, AfterValidator(_known_base)] = "MobileNetV2"
-    alpha: float | None = None
-    weights: Annotated[str, AfterValidator(_place_of_weights)] = "imagenet"
-    cut: str | None = None
-
-    @model_validator(mode="after")
-    def _fits_base(self) -> "Transfer":
-        base_named(self.base).width(self.alpha)
-        return self
-
-    @property
-    def head(self) -> Head:
-        """What is put on the base."""
-        return Head(pooling=self.pooling, dense=self.dense, dropout=self.dropout)
-
-
 Model = Annotated[ConvStack | Compact | Transfer, Field(discriminator="kind")]
 _KINDS = {"conv-stack": ConvStack, "compact": Compact, "transfer": Transfer}
 
@@ -151,29 +100,6 @@ _KINDS = {"conv-stack": ConvStack, "compact": Compact, "transfer": Transfer}
 def _known_policy(name: str) -> str:
     policy(name)
     return name
-
-
-class FineTune(_Record):
-    """A second phase of training, in which the top of the base trains too.
-
-    It starts from the best model of the first, and is kept only if it does better on pictures
-    that were carved from the training pictures. Batch norms stay as they are.
-
-    Attributes:
-        blocks: How many of the base's last blocks train.
-        from_layer: Or the first layer that trains; `blocks` then says nothing.
-        factor: The learning rate of the head, as a share of the first phase's.
-        decay: The learning rate of each block, as a share of that of the block above it.
-        epochs: Passes over the training pictures.
-        carved: The share of the training pictures that decide whether it is kept.
-    """
-
-    blocks: Count = 3
-    from_layer: str | None = None
-    factor: Annotated[float, Field(gt=0, le=1)] = 0.1
-    decay: Annotated[float, Field(gt=0, le=1)] = 0.8
-    epochs: Count = 5
-    carved: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
 class Training(_Record):
