@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from viewfinder.bases.settings import Transfer
 from viewfinder.batches import Pictures
 from viewfinder.classifier import Classifier
 from viewfinder.data.dataset import Dataset
@@ -20,7 +21,7 @@ from viewfinder.features.frozen import FrozenBase
 from viewfinder.features.probe import Probe, fit_probe, what_belongs_together
 from viewfinder.files import write_json, written_whole
 from viewfinder.progress import Progress
-from viewfinder.recipe import Recipe, Transfer
+from viewfinder.recipe import Recipe
 from viewfinder.results.answers import answer_table
 from viewfinder.results.evaluate import score
 from viewfinder.run import Run

@@ -15,6 +15,7 @@ import pandas as pd
 from viewfinder.augment import policy
 from viewfinder.bases.at_hand import weights_file
 from viewfinder.bases.catalogue import base_named
+from viewfinder.bases.settings import Transfer
 from viewfinder.batches import Batches, Pictures
 from viewfinder.classifier import Classifier
 from viewfinder.data.dataset import SPLITS, Dataset
@@ -26,13 +27,15 @@ from viewfinder.frozen import Material, learn, write
 from viewfinder.parallel import cores
 from viewfinder.preprocessing import Preprocessing
 from viewfinder.progress import Progress
-from viewfinder.recipe import Recipe, Transfer
+from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
 from viewfinder.run import Run, plain_name
 from viewfinder.runtime.backend import choose_backend, versions
 
 if TYPE_CHECKING:
     import keras
+
+    from viewfinder.training import Fitted
 
 
 @dataclass(frozen=True)
@@ -195,22 +198,12 @@ def _fill(
     callbacks: "Sequence[keras.callbacks.Callback]",
 ) -> None:
     """Fit, evaluate, report: everything after pictures and model are ready."""
-    from viewfinder.training import fit
-
     recipe = prepared.recipe
     classifier = Classifier(model, prepared.dataset.classes, recipe.preprocessing)
     run.write_start(recipe, classifier, prepared.everything, _environment(prepared))
 
     began = time.perf_counter()
-    fitted = fit(
-        model,
-        _batches(prepared, "train"),
-        _batches(prepared, "validation"),
-        recipe,
-        run.folder,
-        progress=progress,
-        callbacks=callbacks,
-    )
+    fitted = _fit(model, prepared, run.folder, progress, callbacks)
     trained = time.perf_counter()
     if fitted.interrupted:
         progress.say("Interrupted: saving what was reached …", style="yellow")
@@ -227,6 +220,31 @@ def _fill(
         }
     )
     run.report()
+
+
+def _fit(
+    model: "keras.Model",
+    prepared: Prepared,
+    folder: Path,
+    progress: Progress,
+    callbacks: "Sequence[keras.callbacks.Callback]",
+) -> "Fitted":
+    """Fit the model; with a base, and where the recipe asks for it, fine-tune it then."""
+    from viewfinder.training import fit
+    from viewfinder.training.carving import carve
+    from viewfinder.training.fine_tune import Feeds, fine_tune
+
+    recipe = prepared.recipe
+    train, validation = _batches(prepared, "train"), _batches(prepared, "validation")
+    extras: dict[str, Any] = {"progress": progress, "callbacks": callbacks}
+    if recipe.training.fine_tune is None:
+        return fit(model, train, validation, recipe, folder, **extras)
+    train, carved = carve(train, recipe.training.fine_tune.carved)
+    fitted = fit(model, train, validation, recipe, folder, **extras)
+    if fitted.interrupted:
+        return fitted
+    feeds = Feeds(train, validation, carved)
+    return fine_tune(model, feeds, recipe, folder, fitted, **extras)
 
 
 def _name_of(dataset: Dataset) -> str:

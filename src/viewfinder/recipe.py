@@ -21,13 +21,13 @@ from pydantic import (
 
 from viewfinder.augment import Plan, policy
 from viewfinder.bases.catalogue import base_named
+from viewfinder.bases.settings import FineTune, Transfer
 from viewfinder.errors import RecipeError, nearest
 from viewfinder.preprocessing import Color, Preprocessing, ResizePolicy, Side
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Units = tuple[Count, ...]
-Pooling = Literal["average", "max", "quarters", "flatten"]
 
 
 class _Record(BaseModel):
@@ -93,66 +93,6 @@ class Compact(_Record):
     dropout: Fraction = 0.2
 
 
-class Head(_Record):
-    """What is put on a base: pooling, dense layers with ReLU, dropout; then the last layer.
-
-    Attributes:
-        pooling: How the base's feature map becomes a row of numbers: the "average" or "max" of
-            each channel over the map; "quarters", its average in each quarter of the map, so that
-            it matters where things are; or "flatten", which keeps every place of it.
-        dense: One dense layer with ReLU for each number.
-        dropout: The share of units dropped before the last layer.
-    """
-
-    pooling: Pooling = "average"
-    dense: Units = ()
-    dropout: Fraction = 0.2
-
-
-def _known_base(name: str) -> str:
-    return base_named(name).name
-
-
-def _place_of_weights(weights: str) -> str:
-    """A file is meant wherever the recipe is read again."""
-    is_word = weights in ("imagenet", "none")
-    return weights if is_word else str(Path(weights).expanduser().absolute())
-
-
-class Transfer(Head):
-    """A network that others have trained, frozen, under a head of our own.
-
-    Attributes:
-        base: One of `viewfinder bases`.
-        alpha: The factor on the width of its layers, for the bases that have one; None is 1.
-        weights: "imagenet", a file, or "none" for weights drawn from the seed.
-        cut: Ends the base at this layer; None keeps it whole but for its top.
-        frozen: "features" runs the base once for each picture and fits the head on what it gave;
-            "graph" runs it in every step, as the course does.
-        views: How many views of each training picture the head is fitted on, with "features": the
-            picture itself, and further ones by `training.augment`.
-    """
-
-    pooling: Pooling = "quarters"
-    kind: Literal["transfer"] = "transfer"
-    base: Annotated[str, AfterValidator(_known_base)] = "MobileNetV2"
-    alpha: float | None = None
-    weights: Annotated[str, AfterValidator(_place_of_weights)] = "imagenet"
-    cut: str | None = None
-    frozen: Literal["features", "graph"] = "features"
-    views: Count = 1
-
-    @model_validator(mode="after")
-    def _fits_base(self) -> "Transfer":
-        base_named(self.base).width(self.alpha)
-        return self
-
-    @property
-    def head(self) -> Head:
-        """What is put on the base."""
-        return Head(pooling=self.pooling, dense=self.dense, dropout=self.dropout)
-
-
 Model = Annotated[ConvStack | Compact | Transfer, Field(discriminator="kind")]
 _KINDS = {"conv-stack": ConvStack, "compact": Compact, "transfer": Transfer}
 
@@ -160,29 +100,6 @@ _KINDS = {"conv-stack": ConvStack, "compact": Compact, "transfer": Transfer}
 def _known_policy(name: str) -> str:
     policy(name)
     return name
-
-
-class FineTune(_Record):
-    """A second phase of training, in which the top of the base trains too.
-
-    It starts from the best model of the first, and is kept only if it does better on pictures
-    that were carved from the training pictures. Batch norms stay as they are.
-
-    Attributes:
-        blocks: How many of the base's last blocks train.
-        from_layer: Or the first layer that trains; `blocks` then says nothing.
-        factor: The learning rate of the head, as a share of the first phase's.
-        decay: The learning rate of each block, as a share of that of the block above it.
-        epochs: Passes over the training pictures.
-        carved: The share of the training pictures that decide whether it is kept.
-    """
-
-    blocks: Count = 3
-    from_layer: str | None = None
-    factor: Annotated[float, Field(gt=0, le=1)] = 0.1
-    decay: Annotated[float, Field(gt=0, le=1)] = 0.8
-    epochs: Count = 5
-    carved: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
 
 class Training(_Record):
@@ -247,7 +164,7 @@ class Recipe(_Record):
                 received="gray",
             )
         varies = bool(self.training.plan.operations)
-        if self.model.frozen == "features" and varies != (self.model.views > 1):
+        if self.on_features and varies != (self.model.views > 1):
             raise RecipeError(
                 "A head on stored features sees variations of the pictures as views."
                 if varies
@@ -283,7 +200,9 @@ class Recipe(_Record):
     def on_features(self) -> Transfer | None:
         """The settings of the base, where the head is fitted on stored features."""
         model = self.model
-        return model if isinstance(model, Transfer) and model.frozen == "features" else None
+        if not isinstance(model, Transfer) or self.training.fine_tune:
+            return None
+        return model if model.frozen == "features" else None
 
     @property
     def chooses_on_folds(self) -> bool:

@@ -1,7 +1,8 @@
 """The named recipes. Each says what it is for; what it reached stands in `docs/results.md`."""
 
+from viewfinder.bases.settings import Transfer
 from viewfinder.errors import RecipeError, nearest
-from viewfinder.recipe import Compact, ConvStack, Input, Recipe, Training, Transfer
+from viewfinder.recipe import Compact, ConvStack, Input, Recipe, Training
 
 # The course's network over InceptionV3, and how it is fitted: the same for both of its datasets.
 _INCEPTION = Transfer(

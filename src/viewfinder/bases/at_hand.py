@@ -6,7 +6,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from viewfinder.bases.catalogue import Base
-from viewfinder.bases.published import Published, published_weights
+from viewfinder.bases.published import Published, all_published, published_weights
 from viewfinder.data.fetching.download import Patience, download
 from viewfinder.data.fetching.entry import Address, RemoteFile
 from viewfinder.data.fetching.trust import Checksums
@@ -26,6 +26,12 @@ def find_weights(published: Published) -> Path | None:
         if (folder / published.name).is_file():
             return folder / published.name
     return None
+
+
+def weights_at_hand(base: Base) -> list[tuple[float, Path]]:
+    """The ImageNet weights of a base that need no download: each width, and the file."""
+    found = [(width, find_weights(published)) for width, published in all_published(base)]
+    return [(width, path) for width, path in found if path]
 
 
 def obtain_weights(

@@ -59,6 +59,14 @@ def published_weights(base: Base, alpha: float | None, side: int | None = None) 
     return _PUBLISHED[base.name]
 
 
+def all_published(base: Base) -> list[tuple[float, Published]]:
+    """All ImageNet weights of a base, each with its width."""
+    sides = _SIDES.get(base.name, (base.size,))
+    return [
+        (width, published_weights(base, width, side)) for width in base.widths for side in sides
+    ]
+
+
 # The sides that there are weights for.
 _SIDES = {"MobileNet": (128, 160, 192, 224), "MobileNetV2": (96, 128, 160, 192, 224)}
 _TENTHS = {0.25: "2_5", 0.5: "5_0", 0.75: "7_5", 1.0: "1_0"}

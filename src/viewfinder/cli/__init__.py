@@ -6,6 +6,7 @@ One file a command; what a command needs is imported when it runs, so that help 
 import typer
 
 from viewfinder.cli.audit import audit
+from viewfinder.cli.bases import bases
 from viewfinder.cli.boundary import add_command
 from viewfinder.cli.cache import cache
 from viewfinder.cli.datasets import datasets
@@ -27,5 +28,5 @@ main = typer.Typer(
 )
 main.add_typer(cache, name="cache")
 main.add_typer(datasets, name="datasets")
-for command in (explore, audit, train, predict, evaluate, report, preview, recipes, demo):
+for command in (explore, audit, train, predict, evaluate, report, preview, recipes, bases, demo):
     add_command(main, command)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from viewfinder.bases.at_hand import weights_file
 from viewfinder.bases.catalogue import base_named
+from viewfinder.bases.settings import Transfer
 from viewfinder.features.extractor import Extractor
 from viewfinder.preprocessing import Preprocessing
 from viewfinder.progress import Progress
-from viewfinder.recipe import Recipe, Transfer
+from viewfinder.recipe import Recipe
 from viewfinder.runtime.backend import versions
 
 if TYPE_CHECKING:

@@ -2,10 +2,11 @@
 
 import keras
 
+from viewfinder.bases.settings import Transfer
 from viewfinder.models.presets import build_preset
 from viewfinder.models.transfer import build_transfer
 from viewfinder.progress import Progress
-from viewfinder.recipe import Recipe, Transfer
+from viewfinder.recipe import Recipe
 
 
 def build_model(recipe: Recipe, classes: int, *, progress: Progress | None = None) -> keras.Model:

@@ -5,10 +5,10 @@ from typing import Any
 import keras
 from keras import layers
 
+from viewfinder.bases.settings import Head, Pooling
 from viewfinder.errors import RecipeError
 from viewfinder.models.seeding import seed_of
 from viewfinder.randomness import Randomness
-from viewfinder.recipe import Head, Pooling
 
 # A base may have a layer of any name, so the head's say whose they are.
 HEAD = "head_"

@@ -25,7 +25,7 @@ _NORM_MOMENTUM = 0.9
 
 
 def build_preset(recipe: Recipe, classes: int) -> keras.Model:
-    """The network of a recipe without a base, not compiled, its weights drawn from its seed.
+    """The network of a recipe without a base, not compiled, its weights drawn from the seed.
 
     Args:
         recipe: A settled recipe.
@@ -42,14 +42,15 @@ def build_preset(recipe: Recipe, classes: int) -> keras.Model:
             x = build.conv_stack(x, recipe.model)
         case Compact():
             x = build.compact(x, recipe.model)
-    return keras.Model(inputs, build.last_layer(x, classes), name=model_name(recipe.name))
+    outputs = last_layer(x, classes, build.randomness)
+    return keras.Model(inputs, outputs, name=model_name(recipe.name))
 
 
 class _Build:
     """Layers with names and seeds of their own: equal recipes give equal models, always."""
 
     def __init__(self, randomness: Randomness) -> None:
-        self._randomness = randomness
+        self.randomness = randomness
 
     def conv_stack(self, x: Any, settings: ConvStack) -> Any:
         """Convolutions with pooling, then dense layers: the course's shape."""
@@ -93,10 +94,6 @@ class _Build:
             x = layers.MaxPooling2D(2, name=f"stage_{stage}_pool")(x)
         return self._dropout(layers.GlobalAveragePooling2D(name="average")(x), settings.dropout)
 
-    def last_layer(self, x: Any, classes: int) -> Any:
-        """One sigmoid for two classes, a softmax for more."""
-        return last_layer(x, classes, self._randomness)
-
     def _normed_conv(self, x: Any, filters: int, name: str, strides: int = 1) -> Any:
         x = layers.Conv2D(
             filters,
@@ -117,4 +114,4 @@ class _Build:
         return keras.initializers.GlorotUniform(self._seed(layer))
 
     def _seed(self, layer: str) -> int:
-        return seed_of(self._randomness, layer)
+        return seed_of(self.randomness, layer)

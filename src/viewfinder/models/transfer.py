@@ -5,12 +5,13 @@ from pathlib import Path
 import keras
 
 from viewfinder.bases.catalogue import base_named
+from viewfinder.bases.settings import Head, Transfer
 from viewfinder.errors import UsageError
 from viewfinder.models.backbones import Backbone, build_backbone, wrap_backbone
 from viewfinder.models.head import add_head, model_name
 from viewfinder.progress import Progress
 from viewfinder.randomness import Randomness
-from viewfinder.recipe import Head, Recipe, Transfer
+from viewfinder.recipe import Recipe
 
 
 def transfer(

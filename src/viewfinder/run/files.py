@@ -208,9 +208,15 @@ def plain_name(name: str) -> str:
 
 
 def best_epoch(history: pd.DataFrame) -> int | None:
-    """The epoch with the highest `val_accuracy`, at ties the lowest `val_loss`; None without."""
+    """The epoch with the highest `val_accuracy`, at ties the lowest `val_loss`; None without.
+
+    Where the model was fine-tuned, it is an epoch of the phase whose model was kept.
+    """
     if "val_accuracy" not in history or history.empty:
         return None
+    if "phase" in history:
+        tuned = history["phase"] == "fine-tuning"
+        history = history[tuned if tuned.any() else history["phase"] == "head"]
     order = history.sort_values(
         ["val_accuracy", "val_loss", "epoch"], ascending=[False, True, True]
     )

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from viewfinder.bases.settings import Head
 from viewfinder.features.batches import FeatureBatches
 from viewfinder.features.probe import Linear, deviations
 from viewfinder.models.backbones import Backbone
@@ -16,7 +17,7 @@ from viewfinder.models.head import add_head
 from viewfinder.models.transfer import with_head
 from viewfinder.progress import Progress
 from viewfinder.randomness import Randomness
-from viewfinder.recipe import Head, Recipe
+from viewfinder.recipe import Recipe
 from viewfinder.training.fit import BEST, Fitted, compile_model, fit
 
 Matrix = NDArray[np.float32]

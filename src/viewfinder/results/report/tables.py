@@ -185,6 +185,8 @@ def history_rows(history: "pd.DataFrame") -> list[dict[str, Any]]:
 def _history_value(key: Any, value: Any) -> str:
     if key == "epoch":
         return f"{int(value)}"
+    if isinstance(value, str):
+        return value
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:.2e}" if key == "learning_rate" else f"{value:.4f}"
