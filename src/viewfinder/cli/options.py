@@ -1,6 +1,7 @@
 """Options that several commands have, and the recipe that they choose."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,16 @@ from viewfinder.errors import UsageError
 
 if TYPE_CHECKING:
     from viewfinder.recipe import Recipe
+
+
+class HeadChoice(StrEnum):
+    """What is put on a base."""
+
+    LINEAR = "linear"
+    DENSE = "dense"
+
+
+_DENSE: dict[HeadChoice, list[int]] = {HeadChoice.LINEAR: [], HeadChoice.DENSE: [128]}
 
 Data = Annotated[
     Path,
@@ -39,6 +50,14 @@ Weights = Annotated[
 ]
 Cut = Annotated[
     str | None, typer.Option(metavar="LAYER", help="End the base at this layer, such as mixed7.")
+]
+HeadKind = Annotated[
+    HeadChoice | None,
+    typer.Option(help="On the base: a linear classifier, or a dense layer with dropout."),
+]
+Views = Annotated[
+    int | None,
+    typer.Option(min=1, help="Fit the head on so many views of each picture, with --augment."),
 ]
 Augment = Annotated[
     str | None, typer.Option(help="An augmentation policy: none, course, standard, strong.")
@@ -82,10 +101,24 @@ def chosen_recipe(
 
 
 def base_settings(
-    base: str | None, alpha: float | None, weights: str | None, cut: str | None
+    base: str | None,
+    alpha: float | None,
+    weights: str | None,
+    cut: str | None,
+    *,
+    head: HeadChoice | None = None,
+    views: int | None = None,
 ) -> dict[str, Any]:
     """The recipe's settings for these flags; any of them asks for a model on a base."""
-    flags = {"base": base, "alpha": alpha, "weights": weights, "cut": cut}
+    dense = None if head is None else _DENSE[head]
+    flags = {
+        "base": base,
+        "alpha": alpha,
+        "weights": weights,
+        "cut": cut,
+        "dense": dense,
+        "views": views,
+    }
     given = {f"model.{key}": value for key, value in flags.items() if value is not None}
     return {"model.kind": "transfer", **given} if given else {}
 

@@ -13,6 +13,7 @@ from viewfinder.cli.options import (
     Base,
     Cut,
     Data,
+    HeadKind,
     ImageSize,
     LabelColumn,
     LabelFrom,
@@ -21,6 +22,7 @@ from viewfinder.cli.options import (
     Root,
     Seed,
     Verbose,
+    Views,
     Weights,
     base_settings,
     byte_count,
@@ -48,6 +50,8 @@ def train(
     alpha: Alpha = None,
     weights: Weights = None,
     cut: Cut = None,
+    head: HeadKind = None,
+    views: Views = None,
     seed: Seed = None,
     holdout: Annotated[
         str | None,
@@ -92,7 +96,7 @@ def train(
         "input.size": side_lengths(image_size),
         "data.holdout": holdout,
         "seed": seed,
-        **base_settings(base, alpha, weights, cut),
+        **base_settings(base, alpha, weights, cut, head=head, views=views),
     }
     wanted = chosen_recipe(recipe, flags, config=config, settings=settings or ())
     progress = Progress(verbosity(quiet, verbose))
