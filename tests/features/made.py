@@ -43,7 +43,7 @@ class MeansExtractor(Extractor):
     build: Any = None
     runner: Means = field(default_factory=Means)
 
-    def start(self, progress: Progress) -> Runner:
+    def start(self, progress: Progress) -> Runner:  # noqa: ARG002
         return self.runner
 
 

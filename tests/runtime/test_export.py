@@ -55,7 +55,7 @@ def test_another_network_is_not_written(monkeypatch, tmp_path):
     other = tiny()
     monkeypatch.setattr(
         "viewfinder.runtime.export._export",
-        lambda model, path: other.export(str(path), format="onnx", verbose=False),
+        lambda _, path: other.export(str(path), format="onnx", verbose=False),
     )
     other(np.zeros((1, 9, 7, 3), np.float32))
     with pytest.raises(UsageError, match="gives other numbers"):

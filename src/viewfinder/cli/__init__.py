@@ -13,6 +13,7 @@ from viewfinder.cli.datasets import datasets
 from viewfinder.cli.demo import demo
 from viewfinder.cli.evaluate import evaluate, report
 from viewfinder.cli.explore import explore
+from viewfinder.cli.features import features
 from viewfinder.cli.predict import predict
 from viewfinder.cli.preview import preview
 from viewfinder.cli.recipes import recipes
@@ -28,5 +29,17 @@ main = typer.Typer(
 )
 main.add_typer(cache, name="cache")
 main.add_typer(datasets, name="datasets")
-for command in (explore, audit, train, predict, evaluate, report, preview, recipes, bases, demo):
+for command in (
+    explore,
+    audit,
+    features,
+    train,
+    predict,
+    evaluate,
+    report,
+    preview,
+    recipes,
+    bases,
+    demo,
+):
     add_command(main, command)

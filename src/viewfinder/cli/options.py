@@ -10,6 +10,7 @@ import typer
 from viewfinder.errors import UsageError
 
 if TYPE_CHECKING:
+    from viewfinder.bases.settings import Transfer
     from viewfinder.recipe import Recipe
 
 
@@ -121,6 +122,26 @@ def base_settings(
     }
     given = {f"model.{key}": value for key, value in flags.items() if value is not None}
     return {"model.kind": "transfer", **given} if given else {}
+
+
+def base_for_features(
+    base: str,
+    alpha: float | None,
+    weights: str | None,
+    cut: str | None = None,
+    pooling: str = "average",
+) -> "Transfer":
+    """The base that these flags mean.
+
+    Raises:
+        RecipeError: One of them cannot be.
+    """
+    from viewfinder.recipes import recipe_named
+
+    flags = {**base_settings(base, alpha, weights, cut), "model.pooling": pooling}
+    settings = recipe_named("transfer").changed(flags).on_features
+    assert settings is not None
+    return settings
 
 
 def side_lengths(text: str | None) -> tuple[int, int] | None:

@@ -45,11 +45,22 @@ class FrozenBase:
             UsageError: There are no ImageNet weights for this width.
             DataError: The weights are not at hand.
         """
-        preprocessing = recipe.preprocessing
+        return cls.at(settings, recipe.preprocessing, seed=recipe.seed, progress=progress)
+
+    @classmethod
+    def at(
+        cls,
+        settings: Transfer,
+        preprocessing: Preprocessing,
+        *,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> "FrozenBase":
+        """The same without a recipe; raises the same."""
         side = min(preprocessing.height, preprocessing.width)
         base = base_named(settings.base)
         file = weights_file(base, settings.alpha, settings.weights, side, progress)
-        return cls(settings, preprocessing, recipe.seed, file)
+        return cls(settings, preprocessing, seed, file)
 
     @cached_property
     def backbone(self) -> "Backbone":

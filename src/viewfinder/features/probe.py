@@ -28,6 +28,7 @@ _MOST_STEPS = 200
 _FOLD_TOLERANCE = 1e-3
 _LAST_TOLERANCE = 1e-4
 _LEAST_PROBABILITY = 1e-12
+# Of a column's largest value: what changes less is rounding.
 _CONSTANT = 1e-6
 
 
@@ -198,7 +199,7 @@ def fold_numbers(
 def deviations(rows: Matrix) -> Matrix:
     """Each column's standard deviation, float32, shape (d,); 1 where a column never changes."""
     found: Matrix = rows.std(axis=0, dtype=np.float64).astype(np.float32)
-    found[found < _CONSTANT] = 1
+    found[found <= _CONSTANT * np.abs(rows).max(axis=0, initial=0)] = 1
     return found
 
 
