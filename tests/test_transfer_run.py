@@ -76,3 +76,11 @@ def test_what_a_base_cannot_do_is_refused_by_the_recipe():
         recipe.changed({"model.base": "VGG16"})
     with pytest.raises(RecipeError, match="MobileNet takes colour pictures"):
         recipe.changed({"input.color": "gray"})
+
+
+def test_a_wrong_layer_is_said_before_anything_is_trained(pictures, tmp_path):
+    changes = {"model.weights": "none", "training.fine_tune.from_layer": "conv_pw_33"}
+    recipe = Recipe().changed(SMALL).changed(changes)
+    with pytest.raises(UsageError, match=r"no layer 'conv_pw_33'(.|\n)*mean 'conv_pw_3'"):
+        train(open_dataset(pictures), recipe, output=tmp_path, progress=Progress(0))
+    assert not list(tmp_path.iterdir())

@@ -11,6 +11,7 @@ from viewfinder.bases.at_hand import obtain_weights, weights_at_hand, weights_fi
 from viewfinder.bases.catalogue import base_named
 from viewfinder.bases.published import published_weights
 from viewfinder.data.fetching.download import Patience
+from viewfinder.data.store.cache import clear_cache
 from viewfinder.errors import DataError, UsageError
 
 CONTENT = bytes(range(256)) * 4000
@@ -102,3 +103,11 @@ def test_none_and_files(tmp_path):
         weights_file(base, 0.4, tmp_path / "gone.h5", 96)
     with pytest.raises(UsageError, match="has no ImageNet weights"):
         weights_file(base, 0.4, "imagenet", 96)
+
+
+def test_clearing_the_cache_keeps_downloads(own_cache):
+    for folder in ("weights", "bases"):
+        (own_cache / folder).mkdir()
+        (own_cache / folder / "file").write_bytes(b"12345")
+    assert clear_cache() == 5
+    assert [one.name for one in own_cache.iterdir()] == ["weights"]

@@ -104,6 +104,9 @@ def test_a_wrong_layer_names_the_nearest():
     model = transfer(residual_base(), classes=2)
     with pytest.raises(UsageError, match=r"no layer 'top_con'(.|\n)*mean 'top_conv'"):
         thaw(model, FineTune(from_layer="top_con"))
+    above_all = transfer(keras.Sequential([residual_base(), layers.ReLU(name="end")]), classes=2)
+    with pytest.raises(UsageError, match="Nothing of the base would train"):
+        thaw(above_all, FineTune(from_layer="end"))
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam"])
