@@ -2,6 +2,7 @@
 
 import pytest
 
+from viewfinder.bases.settings import Transfer
 from viewfinder.errors import RecipeError
 from viewfinder.recipe import ConvStack
 from viewfinder.recipes import RECIPES, recipe_named
@@ -31,3 +32,20 @@ def test_an_unknown_name_is_refused_with_the_nearest():
         recipe_named("cats-dogs")
     with pytest.raises(RecipeError, match="known: default, digits, course/cats-dogs"):
         recipe_named("zzz")
+
+
+@pytest.mark.parametrize("data", ["cats-dogs", "horses-humans"])
+def test_the_courses_transfer_is_the_courses(data):
+    recipe = recipe_named(f"course/{data}-inception")
+    assert recipe.input.size == (150, 150)
+    assert recipe.model == Transfer(
+        base="InceptionV3",
+        weights="imagenet",
+        cut="mixed7",
+        pooling="flatten",
+        dense=(1024,),
+        dropout=0.2,
+    )
+    training = recipe.training
+    assert (training.optimizer, training.learning_rate) == ("rmsprop", 1e-4)
+    assert (training.batch_size, training.epochs, training.augment) == (20, 20, "course")

@@ -182,11 +182,14 @@ def _compiled(prepared: Prepared, progress: Progress) -> "keras.Model":
     """The recipe's model, ready to be fitted."""
     from viewfinder.models import build_model
     from viewfinder.training import compile_model
+    from viewfinder.training.fine_tune import blocks_to_train
 
     recipe = prepared.recipe
     model = build_model(recipe, len(prepared.dataset.classes), progress=progress)
     steps_an_epoch = len(_batches(prepared, "train"))
     compile_model(model, recipe, steps=steps_an_epoch * recipe.training.epochs)
+    if recipe.training.fine_tune:
+        blocks_to_train(model, recipe.training.fine_tune)  # a wrong name is said before training
     return model
 
 

@@ -19,7 +19,7 @@ from viewfinder.batches import Batches
 from viewfinder.errors import UsageError, nearest
 from viewfinder.files import write_json, written_whole
 from viewfinder.models.backbones.blocks import base_layers, blocks_of
-from viewfinder.models.backbones.freezing import unfreeze
+from viewfinder.models.backbones.freezing import can_train, unfreeze
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.training.adapters import BatchDataset
@@ -117,37 +117,45 @@ def fine_tune(
     return together
 
 
+def blocks_to_train(model: keras.Model, settings: FineTune) -> list[list[keras.Layer]]:
+    """The top of a model's base, as blocks, from below; nothing is changed.
+
+    Raises:
+        UsageError: There is no such layer, or nothing in it can train.
+    """
+    blocks = blocks_of(model)
+    if settings.from_layer is None:
+        return blocks[-settings.blocks :]
+    names = [layer.name for layer in base_layers(model)]
+    if settings.from_layer not in names:
+        raise UsageError(
+            f"The base has no layer {settings.from_layer!r} to be fine-tuned from.",
+            remedy=nearest(settings.from_layer, [block[0].name for block in blocks]),
+        )
+    above = set(names[names.index(settings.from_layer) :])
+    kept = [[layer for layer in block if layer.name in above] for block in blocks]
+    kept = [block for block in kept if any(map(can_train, block))]
+    if not kept:
+        raise UsageError(
+            "Nothing of the base would train.",
+            expected="a training.fine_tune.from_layer with layers above it that have weights",
+            received=settings.from_layer,
+        )
+    return kept
+
+
 def thaw(model: keras.Model, settings: FineTune) -> dict[str, float]:
     """Let the top of a model's base train; each weight's share of the learning rate, by path.
 
     Raises:
         UsageError: There is no such layer, or nothing in it can train.
     """
-    blocks = blocks_of(model)
-    if settings.from_layer is not None:
-        names = [layer.name for layer in base_layers(model)]
-        if settings.from_layer not in names:
-            raise UsageError(
-                f"The base has no layer {settings.from_layer!r} to be fine-tuned from.",
-                remedy=nearest(settings.from_layer, [block[0].name for block in blocks]),
-            )
-        above = set(names[names.index(settings.from_layer) :])
-        blocks = [[layer for layer in block if layer.name in above] for block in blocks]
-        blocks = [block for block in blocks if block]
-    else:
-        blocks = blocks[-settings.blocks :]
     shares: dict[str, float] = {}
-    for height, block in enumerate(reversed(blocks), start=1):
+    for height, block in enumerate(reversed(blocks_to_train(model, settings)), start=1):
         for layer in block:
             unfreeze(layer)
             for variable in layer.trainable_weights:
                 shares[variable.path] = settings.decay**height
-    if not shares:
-        raise UsageError(
-            "Nothing of the base would train.",
-            expected="a training.fine_tune.from_layer with layers above it that have weights",
-            received=str(settings.from_layer or f"{settings.blocks} blocks"),
-        )
     return shares
 
 

@@ -29,6 +29,14 @@ def unfreeze(layer: keras.Layer) -> None:
             one.trainable = True
 
 
+def can_train(layer: keras.Layer) -> bool:
+    """Whether `unfreeze` would let any of its weights train."""
+    return any(
+        one._trainable_variables and not isinstance(one, layers.BatchNormalization)
+        for one in every_layer(layer)
+    )
+
+
 def every_layer(layer: keras.Layer) -> Iterator[keras.Layer]:
     """The layer and all layers inside it."""
     yield from layer._flatten_layers()
