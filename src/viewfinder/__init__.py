@@ -12,6 +12,7 @@ The stages, in the order in which a picture passes them:
     policy, Plan  augmentation: sampled by address, applied in one pass
     Batches       index-addressed NumPy batches             BatchDataset   the same for Keras
     Recipe        everything a run depends on               recipe_named   one of `RECIPES`
+    extract_features   what a frozen base says of each picture → `FeatureTable`
     models        .transfer(): a frozen base under a head of one's own; .build_backbone()
     train         dataset and recipe → `Run`
     load          a run's folder → `Classifier`; .predict() answers for any picture
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from viewfinder.data.sources import open_table as from_table
     from viewfinder.data.store import open_store
     from viewfinder.errors import ViewfinderError
+    from viewfinder.features.table import FeatureTable
+    from viewfinder.features.table import extract as extract_features
     from viewfinder.models import build_model
     from viewfinder.pipeline import train
     from viewfinder.preprocessing import Preprocessing
@@ -57,6 +60,7 @@ _HOMES = {
     "Batches": "batches",
     "Classifier": "classifier",
     "Dataset": "data.dataset",
+    "FeatureTable": "features.table",
     "Plan": "augment",
     "Prediction": "classifier",
     "Preprocessing": "preprocessing",
@@ -74,6 +78,7 @@ _HOMES = {
     "from_arrays": "data.sources:open_arrays",
     "from_table": "data.sources:open_table",
     "explore": "data.explore",
+    "extract_features": "features.table:extract",
     "load": "classifier",
     "make_plan": "augment",
     "models": "models",
@@ -94,6 +99,7 @@ __all__ = [
     "Batches",
     "Classifier",
     "Dataset",
+    "FeatureTable",
     "Plan",
     "Prediction",
     "Preprocessing",
@@ -108,6 +114,7 @@ __all__ = [
     "compile_model",
     "decode",
     "explore",
+    "extract_features",
     "fetch",
     "from_arrays",
     "from_table",

@@ -65,7 +65,7 @@ def test_features_under_a_wrong_key_are_not_believed():
     assert known.tolist() == [False] * 6 + [True] * 4
 
 
-@pytest.mark.parametrize("content", [b"", b"no array", None])
+@pytest.mark.parametrize("content", [b"", b"no array", b"PK\x03\x04 no zip", None])
 def test_a_file_that_cannot_be_read_is_removed(content):
     store = filled()
     path = next(store.folder.glob("rows-*.npy"))

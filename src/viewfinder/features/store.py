@@ -14,10 +14,11 @@ its checksum counts as missing; a file that cannot be read is removed.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from zipfile import BadZipFile
 
 import numpy as np
 import xxhash
@@ -112,7 +113,7 @@ class FeatureStore:
             records = np.load(path, mmap_mode="r")
             contents, views = records["content"].tolist(), records["view"].tolist()
             records["features"], records["checksum"]  # a file of other records has neither
-        except (OSError, ValueError, IndexError, EOFError):
+        except (OSError, ValueError, IndexError, EOFError, BadZipFile):
             path.unlink(missing_ok=True)
             return
         for number, key in enumerate(zip(contents, views, strict=True)):
@@ -135,6 +136,10 @@ class FeaturesOnDisk:
     rows: int
     bytes: int
 
+    def to_json(self) -> dict[str, Any]:
+        """The record for machines; see docs/formats.md."""
+        return {**asdict(self), "folder": str(self.folder)}
+
 
 def list_features() -> Iterator[FeaturesOnDisk]:
     """All stores of features, by name."""
@@ -147,7 +152,7 @@ def list_features() -> Iterator[FeaturesOnDisk]:
             identity = json.loads((folder / "features.json").read_text(encoding="utf-8"))
             rows = sum(len(np.load(path, mmap_mode="r")) for path in files)
             yield FeaturesOnDisk(folder, str(identity["base"]), rows, used)
-        except (OSError, ValueError, KeyError, TypeError, EOFError):
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):
             yield FeaturesOnDisk(folder, "", 0, used)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -112,7 +113,7 @@ def load_features(path: Path) -> FeatureTable:
         with np.load(path, allow_pickle=False) as file:
             pictures = pd.DataFrame({name: file[name] for name in _COLUMNS})
             return _checked(FeatureTable(pictures, np.asarray(file["features"], np.float32)))
-    except (OSError, ValueError, KeyError, EOFError, TypeError) as error:
+    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
         raise DataError(
             f"{path} holds no features.",
             expected="a file that `viewfinder features` has written",
