@@ -6,7 +6,8 @@ by them.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,47 @@ class Feeds:
     carved: Batches
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """Which phase's model did better on the carved pictures.
+
+    Attributes:
+        before: `accuracy` and `loss` of the first phase's best model.
+        after: The same of the second's.
+        carved: How many pictures there were.
+    """
+
+    before: dict[str, float]
+    after: dict[str, float]
+    carved: int
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether fine-tuning was of use: more accurate, or as accurate with a lower loss."""
+        before, after = self.before, self.after
+        return (after["accuracy"], -after["loss"]) > (before["accuracy"], -before["loss"])
+
+    def __str__(self) -> str:
+        return (
+            f"Fine-tuning is {'kept' if self.is_kept else 'not kept'}: on {self.carved:,} pictures "
+            f"carved from training, "
+            f"accuracy {self.before['accuracy']:.4f} → {self.after['accuracy']:.4f}, "
+            f"loss {self.before['loss']:.4f} → {self.after['loss']:.4f}."
+        )
+
+    def to_json(self, from_layer: str, epochs: int) -> dict[str, Any]:
+        """What `fine_tuning.json` holds; see docs/formats.md."""
+        return {
+            "schema": 1,
+            "kept": self.is_kept,
+            "from_layer": from_layer,
+            "carved": self.carved,
+            "before": self.before,
+            "after": self.after,
+            "epochs": epochs,
+        }
+
+
 def fine_tune(
     model: keras.Model,
     feeds: Feeds,
@@ -79,17 +121,11 @@ def fine_tune(
         raise UsageError("There is nothing to fine-tune.", expected="training.fine_tune")
     progress = progress or Progress(0)
     model.set_weights(_weights_in(folder / BEST))
-    before = _judged(model, feeds.carved)
     reached = model.get_weights()
-    shares = thaw(model, settings)
-    second = _second(recipe, settings)
-    compile_model(model, second, steps=len(feeds.train) * settings.epochs)
-    set_rates(model.optimizer, shares)
-    _announce(model, settings, second, progress)
-    apart = folder / _FOLDER
-    shutil.rmtree(apart, ignore_errors=True)  # of a run that was killed
-    apart.mkdir(parents=True)
-    try:
+    before = _judged(model, feeds.carved)
+    second = _made_ready(model, feeds, recipe, settings)
+    from_layer = _announce(model, settings, second, progress)
+    with _folder_apart(folder) as apart:
         tuned = fit(
             model,
             feeds.train,
@@ -100,20 +136,17 @@ def fine_tune(
             callbacks=callbacks,
         )
         model.set_weights(_weights_in(apart / BEST))
-        after = _judged(model, feeds.carved)
-        is_kept = _is_better(after, before)
-        if is_kept:
+        verdict = Verdict(before, _judged(model, feeds.carved), len(feeds.carved.labels))
+        if verdict.is_kept:
             save_model(model, folder / BEST)
             (apart / LAST).replace(folder / LAST)
         else:
             model.set_weights(reached)
-    finally:
-        shutil.rmtree(apart, ignore_errors=True)
-    _say_verdict(is_kept, before, after, len(feeds.carved.labels), progress)
-    together = _joined(fitted, tuned, is_kept)
+    progress.say(str(verdict))
+    together = _joined(fitted, tuned, verdict.is_kept)
     with written_whole(folder / HISTORY) as temporary:
         together.history.to_csv(temporary, index=False)
-    write_json(folder / RECORD, _record(settings, model, feeds, before, after, is_kept))
+    write_json(folder / RECORD, verdict.to_json(from_layer, settings.epochs))
     return together
 
 
@@ -159,11 +192,27 @@ def thaw(model: keras.Model, settings: FineTune) -> dict[str, float]:
     return shares
 
 
-def _second(recipe: Recipe, settings: FineTune) -> Recipe:
-    """The recipe of the second phase."""
+def _made_ready(model: keras.Model, feeds: Feeds, recipe: Recipe, settings: FineTune) -> Recipe:
+    """Unfreeze and compile for the second phase; its recipe."""
     rate = recipe.training.learning_rate * settings.factor
     changes = {"learning_rate": rate, "epochs": settings.epochs, "fine_tune": None}
-    return recipe.model_copy(update={"training": recipe.training.model_copy(update=changes)})
+    second = recipe.model_copy(update={"training": recipe.training.model_copy(update=changes)})
+    shares = thaw(model, settings)
+    compile_model(model, second, steps=len(feeds.train) * settings.epochs)
+    set_rates(model.optimizer, shares)
+    return second
+
+
+@contextmanager
+def _folder_apart(folder: Path) -> Iterator[Path]:
+    """A place for the second fit's files, gone in the end."""
+    apart = folder / _FOLDER
+    shutil.rmtree(apart, ignore_errors=True)  # of a run that was killed
+    apart.mkdir(parents=True)
+    try:
+        yield apart
+    finally:
+        shutil.rmtree(apart, ignore_errors=True)
 
 
 def _weights_in(path: Path) -> list[Any]:
@@ -174,10 +223,6 @@ def _weights_in(path: Path) -> list[Any]:
 def _judged(model: keras.Model, carved: Batches) -> dict[str, float]:
     found = model.evaluate(BatchDataset(carved), return_dict=True, verbose=0)
     return {"accuracy": float(found["accuracy"]), "loss": float(found["loss"])}
-
-
-def _is_better(after: dict[str, float], before: dict[str, float]) -> bool:
-    return (after["accuracy"], -after["loss"]) > (before["accuracy"], -before["loss"])
 
 
 def _joined(fitted: Fitted, tuned: Fitted, is_kept: bool) -> Fitted:
@@ -193,7 +238,8 @@ def _joined(fitted: Fitted, tuned: Fitted, is_kept: bool) -> Fitted:
     )
 
 
-def _announce(model: keras.Model, settings: FineTune, second: Recipe, progress: Progress) -> None:
+def _announce(model: keras.Model, settings: FineTune, second: Recipe, progress: Progress) -> str:
+    """Say what trains; the first layer that does."""
     trained = [layer for layer in base_layers(model) if layer.trainable_weights]
     count = sum(layer.count_params() for layer in trained)
     progress.say(
@@ -201,33 +247,4 @@ def _announce(model: keras.Model, settings: FineTune, second: Recipe, progress: 
         f"as it is; learning rate {second.training.learning_rate:g}, "
         f"× {settings.decay:g} for each block down."
     )
-
-
-def _say_verdict(
-    is_kept: bool, before: dict[str, float], after: dict[str, float], count: int, progress: Progress
-) -> None:
-    progress.say(
-        f"Fine-tuning is {'kept' if is_kept else 'not kept'}: on {count:,} pictures carved from "
-        f"training, accuracy {before['accuracy']:.4f} → {after['accuracy']:.4f}, "
-        f"loss {before['loss']:.4f} → {after['loss']:.4f}."
-    )
-
-
-def _record(
-    settings: FineTune,
-    model: keras.Model,
-    feeds: Feeds,
-    before: dict[str, float],
-    after: dict[str, float],
-    is_kept: bool,
-) -> dict[str, Any]:
-    """What `fine_tuning.json` holds; see docs/formats.md."""
-    return {
-        "schema": 1,
-        "kept": is_kept,
-        "from_layer": next(one.name for one in base_layers(model) if one.trainable_weights),
-        "carved": len(feeds.carved.labels),
-        "before": before,
-        "after": after,
-        "epochs": settings.epochs,
-    }
+    return str(trained[0].name)
