@@ -45,6 +45,7 @@ def test_the_courses_transfer_is_the_courses(data):
         pooling="flatten",
         dense=(1024,),
         dropout=0.2,
+        frozen="graph",
     )
     training = recipe.training
     assert (training.optimizer, training.learning_rate) == ("rmsprop", 1e-4)

@@ -86,16 +86,18 @@ def test_the_map_is_the_two_directions_of_most_variation(made):
     np.testing.assert_allclose(shares, values[:2] ** 2 / (values**2).sum(), rtol=1e-4)
 
 
-def test_a_switched_label_is_doubted(made, tmp_path):
+def test_switched_labels_are_doubted(made, tmp_path):
     pytest.importorskip("cleanlab")
     table, dataset = made
     table.save(tmp_path / "f.npz")
     labels = dataset.table["label"].to_numpy(object, copy=True)
-    labels[3] = "b"
+    wrong = [3, 7, 11, 19, 150, 160, 170, 180]
+    labels[wrong] = np.where(labels[wrong] == "a", "b", "a")
     switched = dataset.with_columns({"label": labels})
     given = evidence(switched, tmp_path / "f.npz", Progress(0))
     (doubt,) = doubtful_labels(switched.table, switched.classes, given["probabilities"])
-    assert doubt.paths[0] == dataset.table["locator"][3]
+    assert set(doubt.paths) <= set(dataset.table["locator"][wrong])
+    assert len(doubt.paths) >= 4
 
 
 def test_a_far_picture_is_named(made, tmp_path):
