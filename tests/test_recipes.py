@@ -2,6 +2,7 @@
 
 import pytest
 
+from viewfinder.bases.settings import Transfer
 from viewfinder.data.fetching.catalogue import CATALOGUE
 from viewfinder.errors import RecipeError
 from viewfinder.recipe import Training
@@ -23,7 +24,8 @@ COURSE = {
 
 def test_there_is_a_recipe_for_each_system_of_the_course():
     assert {name for name in RECIPES if name.startswith("course/")} == {
-        f"course/{system}" for system in COURSE
+        *(f"course/{system}" for system in COURSE),
+        *(f"course/{system}-inception" for system in ("cats-dogs", "horses-humans")),
     }
 
 
@@ -70,3 +72,21 @@ def test_an_unknown_name_is_refused_with_the_nearest():
         recipe_named("cats-dogs")
     with pytest.raises(RecipeError, match="known: scratch, scratch/small, scratch/large, tiny"):
         recipe_named("zzz")
+
+
+@pytest.mark.parametrize("data", ["cats-dogs", "horses-humans"])
+def test_the_courses_transfer_is_the_courses(data):
+    recipe = recipe_named(f"course/{data}-inception")
+    assert recipe.input.size == (150, 150)
+    assert recipe.model == Transfer(
+        base="InceptionV3",
+        weights="imagenet",
+        cut="mixed7",
+        pooling="flatten",
+        dense=(1024,),
+        dropout=0.2,
+        frozen="graph",
+    )
+    training = recipe.training
+    assert (training.optimizer, training.learning_rate) == ("rmsprop", 1e-4)
+    assert (training.batch_size, training.epochs, training.augment) == (20, 20, "course")

@@ -15,6 +15,8 @@ The stages, in the order in which a picture passes them:
     Batches       index-addressed NumPy batches             BatchDataset   the same for Keras
     Recipe        everything a run depends on               recipe_named   one of `RECIPES`
     find_learning_rate  dataset and recipe → the rate to begin with, by a range test
+    extract_features   what a frozen base says of each picture → `FeatureTable`
+    models        .transfer(): a frozen base under a head of one's own; .build_backbone()
     train         dataset and recipe → `Run`                resume    a run that was stopped goes on
     callbacks     StopAtTarget, StopWithoutProgress, StopAfter: for anyone's `model.fit`
     load          a run's folder → `Classifier`; .predict() answers for any picture
@@ -28,6 +30,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from viewfinder import models
     from viewfinder.augment import POLICIES, Plan, make_plan, policy
     from viewfinder.batches import Batches, balanced_weights
     from viewfinder.classifier import Classifier, Prediction, load
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
     from viewfinder.data.sources import open_table as from_table
     from viewfinder.data.store import open_store
     from viewfinder.errors import ViewfinderError
+    from viewfinder.features.table import FeatureTable
+    from viewfinder.features.table import extract as extract_features
     from viewfinder.learning_rate import find_learning_rate
     from viewfinder.models import build_model
     from viewfinder.pipeline import train
@@ -68,6 +73,7 @@ _HOMES = {
     "Classifier": "classifier",
     "CleaningPlan": "data.cleaning",
     "Dataset": "data.dataset",
+    "FeatureTable": "features.table",
     "Plan": "augment",
     "Prediction": "classifier",
     "Preprocessing": "preprocessing",
@@ -90,9 +96,11 @@ _HOMES = {
     "from_arrays": "data.sources:open_arrays",
     "from_table": "data.sources:open_table",
     "explore": "data.explore",
+    "extract_features": "features.table:extract",
     "load": "classifier",
     "make_plan": "augment",
     "materialize": "data.materialize",
+    "models": "models",
     "open": "data.sources:open_dataset",
     "open_store": "data.store",
     "plan_cleaning": "data.cleaning",
@@ -113,6 +121,7 @@ __all__ = [
     "Classifier",
     "CleaningPlan",
     "Dataset",
+    "FeatureTable",
     "Plan",
     "Prediction",
     "Preprocessing",
@@ -131,6 +140,7 @@ __all__ = [
     "compile_model",
     "decode",
     "explore",
+    "extract_features",
     "fetch",
     "find_learning_rate",
     "from_arrays",
@@ -138,6 +148,7 @@ __all__ = [
     "load",
     "make_plan",
     "materialize",
+    "models",
     "open",
     "open_store",
     "plan_cleaning",
@@ -154,7 +165,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'viewfinder' has no attribute {name!r}")
     home, _, original = _HOMES[name].partition(":")
-    value = getattr(import_module(f"viewfinder.{home}"), original or name)
+    module = import_module(f"viewfinder.{home}")
+    value = module if home == name else getattr(module, original or name)
     globals()[name] = value
     return value
 

@@ -19,6 +19,11 @@ def cache_folder() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("viewfinder"))
 
 
+def keras_home() -> Path:
+    """Keras's own folder in the user's home: its settings, and what it has downloaded."""
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """A temporary path that becomes `path` once the block has ended without an error.

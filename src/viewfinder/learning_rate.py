@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from viewfinder.data.dataset import Dataset
-from viewfinder.pipeline import batches_of, prepare
+from viewfinder.prepared import batches_of, prepare
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import from_record
 from viewfinder.errors import RunError, UsageError
-from viewfinder.pipeline import Prepared, compiled, complete, read_pictures
+from viewfinder.pipeline import compiled, complete
+from viewfinder.prepared import Prepared, read_pictures
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.run import Run
@@ -107,6 +108,11 @@ def _require_honest_epochs(before: Recipe, now: Recipe) -> None:
 
 
 def _require_unended(run: Run, recipe: Recipe) -> None:
+    if "phase" in run.history:
+        raise UsageError(
+            f"The run {run} was stopped while it was fine-tuned: only its first phase could go on.",
+            remedy="train a new run; what this one has reached is kept in it",
+        )
     ended = run.timing.get("ended", "interrupted")
     if ended in _GOES_ON or (ended == "finished" and recipe.training.epochs > len(run.history)):
         return

@@ -317,7 +317,7 @@ def test_ctrl_c_while_reading_ends_in_130_and_leaves_no_run(viewfinder, digits, 
     def interrupt(*given, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("viewfinder.pipeline.open_store", interrupt)
+    monkeypatch.setattr("viewfinder.prepared.open_store", interrupt)
     ended = viewfinder("train", digits)
     assert (ended.code, ended.out) == (130, "")
     assert "Interrupted." in ended.err

@@ -6,6 +6,7 @@ One file a command; what a command needs is imported when it runs, so that help 
 import typer
 
 from viewfinder.cli.audit import audit
+from viewfinder.cli.bases import bases
 from viewfinder.cli.boundary import add_command
 from viewfinder.cli.cache import cache
 from viewfinder.cli.clean import clean, log, undo
@@ -15,6 +16,7 @@ from viewfinder.cli.demo import demo
 from viewfinder.cli.doctor import doctor
 from viewfinder.cli.evaluate import evaluate, report
 from viewfinder.cli.explore import explore
+from viewfinder.cli.features import features
 from viewfinder.cli.lr_find import lr_find
 from viewfinder.cli.materialize import materialize
 from viewfinder.cli.predict import predict
@@ -34,7 +36,7 @@ main = typer.Typer(
 main.add_typer(cache, name="cache")
 main.add_typer(datasets, name="datasets")
 for command in (
-    *(explore, audit, clean, split, undo, log, materialize),
-    *(lr_find, train, doctor, compare, predict, evaluate, report, preview, recipes, demo),
+    *(explore, audit, clean, split, undo, log, materialize, features),
+    *(lr_find, train, doctor, compare, predict, evaluate, report, preview, recipes, bases, demo),
 ):
     add_command(main, command)

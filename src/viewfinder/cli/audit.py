@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from viewfinder.cli.options import (
+    Alpha,
     AsJson,
     Data,
     LabelColumn,
@@ -15,6 +16,8 @@ from viewfinder.cli.options import (
     Quiet,
     Root,
     Verbose,
+    Weights,
+    base_for_features,
     open_data,
     verbosity,
 )
@@ -48,6 +51,16 @@ def audit(
         FailOn | None,
         typer.Option(help="End with exit code 1 if anything as bad as this is found."),
     ] = None,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|BASE",
+            help="Also rank doubtful labels and outliers: by features of `viewfinder features`, or "
+            "of this base.",
+        ),
+    ] = None,
+    alpha: Alpha = None,
+    weights: Weights = None,
     label_from: LabelFrom = None,
     label_column: LabelColumn = None,
     root: Root = None,
@@ -64,7 +77,14 @@ def audit(
     dataset = open_data(
         data, label_from=label_from, root=root, label_column=label_column, progress=progress
     )
-    found = audit_dataset(dataset, progress=progress)
+    given = {}
+    if features:
+        from viewfinder.features.table import evidence
+
+        is_file = Path(features).suffix in (".npz", ".parquet")
+        wanted = Path(features) if is_file else base_for_features(features, alpha, weights)
+        given = evidence(dataset, wanted, progress)
+    found = audit_dataset(dataset, **given, progress=progress)
     page = None if no_html else html or (None if as_json else _PAGE)
     if page:
         from viewfinder.results.audit_page import write_audit_page

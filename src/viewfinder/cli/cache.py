@@ -8,16 +8,19 @@ import typer
 from viewfinder.cli.boundary import add_command
 from viewfinder.cli.options import AsJson
 
-cache = typer.Typer(help="List or clear the stores of decoded pictures.", no_args_is_help=True)
+cache = typer.Typer(
+    help="List or clear what is kept: decoded pictures, features.", no_args_is_help=True
+)
 
 
 def list_(as_json: AsJson = False) -> None:
-    """List the stores: where their pictures come from, and what they take."""
+    """List the stores of pictures and of features, and what they take."""
     from viewfinder.cli.tables import stdout, table
     from viewfinder.data.store.cache import bytes_beside, list_stores
     from viewfinder.data.store.layout import stores_folder
+    from viewfinder.features.store import list_features
 
-    stores = list(list_stores())
+    stores, features = list(list_stores()), list(list_features())
     if as_json:
         listed: list[dict[str, Any]] = [
             {
@@ -30,7 +33,8 @@ def list_(as_json: AsJson = False) -> None:
             }
             for store in stores
         ]
-        print(json.dumps({"schema": 1, "stores": listed}, indent=2))
+        document = {"schema": 1, "stores": listed, "features": [one.to_json() for one in features]}
+        print(json.dumps(document, indent=2))
         return
     rows = [
         [
@@ -42,11 +46,22 @@ def list_(as_json: AsJson = False) -> None:
         ]
         for store in stores
     ]
-    beside = bytes_beside()
+    rows += [
+        [
+            f"features by {one.base}" if one.base else f"damaged: {one.folder.name}",
+            "",
+            f"{one.rows:,}",
+            f"{one.bytes / 1e6:,.1f} MB",
+            "",
+        ]
+        for one in features
+    ]
+    everything = bytes_beside()
+    beside = everything - sum(one.bytes for one in features)
     if beside:
         rows.append(["(archives unpacked, audits …)", "", "", f"{beside / 1e6:,.1f} MB", ""])
     rows.append(
-        ["all", "", "", f"{(beside + sum(store.bytes for store in stores)) / 1e6:,.1f} MB", ""]
+        ["all", "", "", f"{(everything + sum(store.bytes for store in stores)) / 1e6:,.1f} MB", ""]
     )
     headings = ["pictures from", "stored as", "pictures", "on disk", "written"]
     out = stdout()
@@ -55,7 +70,7 @@ def list_(as_json: AsJson = False) -> None:
 
 
 def clear() -> None:
-    """Remove what can be made again: stores, unpacked archives, audits. Downloads stay."""
+    """Remove what can be made again: stores, features, unpacked archives. Downloads stay."""
     from viewfinder.cli.tables import stdout
     from viewfinder.data.store.cache import clear_cache
 

@@ -1,6 +1,7 @@
 """Options that several commands have, and the recipe that they choose."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,9 +10,20 @@ import typer
 from viewfinder.errors import UsageError
 
 if TYPE_CHECKING:
+    from viewfinder.bases.settings import Transfer
     from viewfinder.data.dataset import Dataset
     from viewfinder.progress import Progress
     from viewfinder.recipe import Recipe
+
+
+class HeadChoice(StrEnum):
+    """What is put on a base."""
+
+    LINEAR = "linear"
+    DENSE = "dense"
+
+
+_DENSE: dict[HeadChoice, list[int]] = {HeadChoice.LINEAR: [], HeadChoice.DENSE: [128]}
 
 Data = Annotated[
     Path,
@@ -36,6 +48,22 @@ RecipeName = Annotated[
 ]
 ImageSize = Annotated[
     str | None, typer.Option(metavar="SIDE|HxW", help="What the model sees, in pixels.")
+]
+Base = Annotated[str | None, typer.Option(help="Build on a network of `viewfinder bases`, frozen.")]
+Alpha = Annotated[float | None, typer.Option(help="The width of the base, such as 0.35.")]
+Weights = Annotated[
+    str | None, typer.Option(metavar="imagenet|FILE|none", help="The weights of the base.")
+]
+Cut = Annotated[
+    str | None, typer.Option(metavar="LAYER", help="End the base at this layer, such as mixed7.")
+]
+HeadKind = Annotated[
+    HeadChoice | None,
+    typer.Option(help="On the base: a linear classifier, or a dense layer with dropout."),
+]
+Views = Annotated[
+    int | None,
+    typer.Option(min=1, help="Fit the head on so many views of each picture, with --augment."),
 ]
 Augment = Annotated[
     str | None, typer.Option(help="An augmentation policy: none, course, gentle, standard, strong.")
@@ -95,6 +123,49 @@ def chosen_recipe(
     given = {key: value for key, value in flags.items() if value is not None}
     # At once, because settings may fit together only when all of them are there.
     return recipe.changed(given | parse_settings(settings))
+
+
+def base_settings(
+    base: str | None,
+    alpha: float | None,
+    weights: str | None,
+    cut: str | None,
+    *,
+    head: HeadChoice | None = None,
+    views: int | None = None,
+) -> dict[str, Any]:
+    """The recipe's settings for these flags; any of them asks for a model on a base."""
+    dense = None if head is None else _DENSE[head]
+    flags = {
+        "base": base,
+        "alpha": alpha,
+        "weights": weights,
+        "cut": cut,
+        "dense": dense,
+        "views": views,
+    }
+    given = {f"model.{key}": value for key, value in flags.items() if value is not None}
+    return {"model.kind": "transfer", **given} if given else {}
+
+
+def base_for_features(
+    base: str,
+    alpha: float | None,
+    weights: str | None,
+    cut: str | None = None,
+    pooling: str = "average",
+) -> "Transfer":
+    """The base that these flags mean.
+
+    Raises:
+        RecipeError: One of them cannot be.
+    """
+    from viewfinder.recipes import recipe_named
+
+    flags = {**base_settings(base, alpha, weights, cut), "model.pooling": pooling}
+    settings = recipe_named("transfer").changed(flags).on_features
+    assert settings is not None
+    return settings
 
 
 def side_lengths(text: str | None) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ from viewfinder.progress import Progress
 if TYPE_CHECKING:
     import pandas as pd
 
-    from viewfinder.pipeline import Prepared
+    from viewfinder.prepared import Prepared
 
 _MOST_CLASSES = 20
 _MOST_SKIPPED = 3

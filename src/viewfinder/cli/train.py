@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from viewfinder.cli.options import (
+    Alpha,
     AsJson,
     Augment,
+    Base,
+    Cut,
+    HeadKind,
     ImageSize,
     LabelColumn,
     LabelFrom,
@@ -17,6 +21,9 @@ from viewfinder.cli.options import (
     Root,
     Seed,
     Verbose,
+    Views,
+    Weights,
+    base_settings,
     byte_count,
     chosen_recipe,
     open_data,
@@ -50,7 +57,7 @@ from viewfinder.cli.training_options import (
 from viewfinder.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from viewfinder.pipeline import Prepared
+    from viewfinder.prepared import Prepared
     from viewfinder.progress import Progress
     from viewfinder.run import Run
 
@@ -62,6 +69,12 @@ def train(
     augment: Augment = None,
     dropout: Dropout = None,
     l2: L2 = None,
+    base: Base = None,
+    alpha: Alpha = None,
+    weights: Weights = None,
+    cut: Cut = None,
+    head: HeadKind = None,
+    views: Views = None,
     seed: Seed = None,
     holdout: Holdout = None,
     fold: Fold = None,
@@ -91,8 +104,8 @@ def train(
 ) -> None:
     """Train a classifier on a folder of pictures and write a report."""
     from viewfinder.cli.tables import show_data
-    from viewfinder.pipeline import prepare
     from viewfinder.pipeline import train as run_pipeline
+    from viewfinder.prepared import prepare
     from viewfinder.progress import Progress
     from viewfinder.resuming import resume as resume_run
     from viewfinder.run import Run
@@ -114,10 +127,11 @@ def train(
         "data.fold": fold,
         "data.allow_leaks": allow_leaks or None,
         "seed": seed,
+        **base_settings(base, alpha, weights, cut, head=head, views=views),
     }
     stopped = Run.open(resume) if resume else None
-    base = stopped.recipe if stopped else None
-    wanted = chosen_recipe(recipe, flags, config=config, settings=settings or (), base=base)
+    begun = stopped.recipe if stopped else None
+    wanted = chosen_recipe(recipe, flags, config=config, settings=settings or (), base=begun)
     progress = Progress(verbosity(quiet, verbose))
     budget = byte_count(store_limit)
     hints: dict[str, Any] = {"label_from": label_from, "root": root, "label_column": label_column}
@@ -153,7 +167,7 @@ def _show_plan(prepared: "Prepared", progress: "Progress", as_json: bool) -> Non
     from viewfinder.models import build_model, model_summary
 
     show_data(prepared, progress)
-    model = build_model(prepared.recipe, len(prepared.dataset.classes))
+    model = build_model(prepared.recipe, len(prepared.dataset.classes), progress=progress)
     if as_json:
         print(json.dumps(_plan_json(prepared, model.count_params()), indent=2))
     else:

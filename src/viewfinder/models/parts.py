@@ -3,9 +3,9 @@
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
 
+from viewfinder.models.seeding import seed_of
 from viewfinder.randomness import Randomness
 
 # Keras's 0.99 needs hundreds of steps before the averages fit; small datasets have a few dozen.
@@ -135,5 +135,4 @@ class Parts:
 
     def _seed(self, layer: str) -> int:
         """A layer's own seed, 32 bits: no other layer and no other recipe seed has it."""
-        one = np.zeros(1, np.uint64)
-        return int(self._randomness.bits(layer, epoch=-1, examples=one)[0, 0] >> np.uint64(32))
+        return seed_of(self._randomness, layer)

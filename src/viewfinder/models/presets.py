@@ -10,7 +10,9 @@ from typing import Any
 import keras
 from keras import layers
 
+from viewfinder.bases.settings import Transfer
 from viewfinder.errors import RecipeError
+from viewfinder.models.head import model_name
 from viewfinder.models.parts import Parts
 from viewfinder.randomness import Randomness
 from viewfinder.recipe import Compact, ConvStack, Dense, Recipe, Residual
@@ -27,8 +29,8 @@ _LAST_MAP_LARGE, _LAST_MAP_SMALL = 8, 4
 _MOST_STAGES = 5
 
 
-def build_model(recipe: Recipe, classes: int) -> keras.Model:
-    """The recipe's network, not compiled, its weights drawn from the recipe's seed.
+def build_preset(recipe: Recipe, classes: int) -> keras.Model:
+    """The network of a recipe without a base, not compiled, its weights drawn from the seed.
 
     Args:
         recipe: A settled recipe. Its input size decides how deep the network is.
@@ -37,21 +39,23 @@ def build_model(recipe: Recipe, classes: int) -> keras.Model:
     Raises:
         RecipeError: The pictures are too small for the network.
     """
+    settings = recipe.model
+    assert not isinstance(settings, Transfer)
     dtype = dtype_policy(recipe.training.precision)
-    parts = Parts(Randomness(recipe.seed), recipe.model.l2, dtype)
+    parts = Parts(Randomness(recipe.seed), settings.l2, dtype)
     height, width, channels = recipe.preprocessing.shape
     inputs = keras.Input((height, width, channels), name="pixels")
     x = parts.layer(layers.Rescaling, 1 / 255, name="scale")(inputs)
-    match recipe.model:
+    match settings:
         case Dense():
-            x = _dense(parts, x, recipe.model)
+            x = _dense(parts, x, settings)
         case ConvStack():
-            x = _conv_stack(parts, x, recipe.model)
+            x = _conv_stack(parts, x, settings)
         case Compact():
-            x = _compact(parts, x, recipe.model, min(height, width))
+            x = _compact(parts, x, settings, min(height, width))
         case Residual():
-            x = _residual(parts, x, recipe.model, min(height, width))
-    return keras.Model(inputs, parts.probability(x, classes), name=_model_name(recipe.name))
+            x = _residual(parts, x, settings, min(height, width))
+    return keras.Model(inputs, parts.probability(x, classes), name=model_name(recipe.name))
 
 
 def _dense(parts: Parts, x: Any, settings: Dense | ConvStack) -> Any:
@@ -144,7 +148,3 @@ def _block(parts: Parts, x: Any, filters: int, name: str, *, strides: int, norm:
 def _averaged(parts: Parts, x: Any, dropout: float) -> Any:
     x = parts.layer(layers.GlobalAveragePooling2D, name="average")(x)
     return parts.dropout(x, dropout)
-
-
-def _model_name(recipe_name: str) -> str:
-    return "".join(letter if letter.isalnum() else "_" for letter in recipe_name)

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from viewfinder.bases.settings import Transfer
 from viewfinder.recipe.record import Count, Fraction, Record, Units
 
 Penalty = Annotated[float, Field(ge=0, le=1)]
@@ -103,10 +104,11 @@ class Residual(_Network):
         return self
 
 
-Model = Annotated[Dense | ConvStack | Compact | Residual, Field(discriminator="kind")]
-KINDS: dict[str, type[_Network]] = {
+Model = Annotated[Dense | ConvStack | Compact | Residual | Transfer, Field(discriminator="kind")]
+KINDS: dict[str, type[_Network | Transfer]] = {
     "dense": Dense,
     "conv-stack": ConvStack,
     "compact": Compact,
     "residual": Residual,
+    "transfer": Transfer,
 }

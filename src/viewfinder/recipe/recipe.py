@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from viewfinder.bases.catalogue import base_named
+from viewfinder.bases.settings import Transfer
 from viewfinder.errors import RecipeError
 from viewfinder.preprocessing import Color, Preprocessing, ResizePolicy, Side
 from viewfinder.recipe.model import Model, Residual
@@ -79,6 +81,36 @@ class Recipe(Record):
             )
         return training
 
+    @model_validator(mode="after")
+    def _suits_base(self) -> "Recipe":
+        if not isinstance(self.model, Transfer):
+            if self.training.fine_tune:
+                raise RecipeError(
+                    "Only a base can be fine-tuned.",
+                    expected="model.kind transfer",
+                    received=self.model.kind,
+                )
+            return self
+        if self.input.color == "gray":
+            raise RecipeError(
+                f"{self.model.base} takes colour pictures.",
+                expected="input.color rgb (gray pictures are turned into it)",
+                received="gray",
+            )
+        varies = bool(self.training.plan.operations)
+        if self.on_features and varies != (self.model.views > 1):
+            raise RecipeError(
+                "A head on stored features sees variations of the pictures as views."
+                if varies
+                else "Views are variations of the pictures, and no augmentation is set.",
+                expected="both training.augment and model.views above 1, or neither",
+                received=f"model.views {self.model.views}, "
+                f"augmentation {'set' if varies else 'none'}",
+                remedy="--views 4 with --augment standard; or --set model.frozen=graph, which "
+                "runs the base anew in every step",
+            )
+        return self
+
     def changed(self, settings: Mapping[str, Any]) -> "Recipe":
         """The recipe with these settings, by dotted key: `{"training.epochs": 3}`.
 
@@ -100,6 +132,29 @@ class Recipe(Record):
         """The recipe with an input size and colour, where it has left them open."""
         settings = {"size": self.input.size or size, "color": self.input.color or color}
         return self.model_copy(update={"input": self.input.model_copy(update=settings)})
+
+    @property
+    def on_features(self) -> Transfer | None:
+        """The settings of the base, where the head is fitted on stored features."""
+        model = self.model
+        if not isinstance(model, Transfer) or self.training.fine_tune:
+            return None
+        return model if model.frozen == "features" else None
+
+    @property
+    def chooses_on_folds(self) -> bool:
+        """Whether folds of the training pictures choose, and validation pictures have no say."""
+        return self.on_features is not None and not self.on_features.dense
+
+    def settled_by_base(self) -> "Recipe":
+        """The recipe with the size and colour of its base's weights, where it has left them open.
+
+        Without a base it is as it was: the pictures decide.
+        """
+        if not isinstance(self.model, Transfer):
+            return self
+        side = base_named(self.model.base).size
+        return self.settled((side, side), "rgb")
 
     @property
     def preprocessing(self) -> Preprocessing:

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from viewfinder.bases.settings import FineTune
 from viewfinder.errors import RecipeError, nearest
 from viewfinder.recipe.model import KINDS
 
@@ -56,6 +57,8 @@ def place(tree: dict[str, Any], path: list[str], value: Any, key: str) -> None:
     if key == "model.kind" and not rest:
         _change_kind(tree, value)
         return
+    if key.startswith("training.fine_tune") and tree[name] is None and (rest or value == {}):
+        tree[name] = FineTune().model_dump()
     if rest:
         if not isinstance(tree[name], dict):
             raise RecipeError(f"A recipe has no key {key!r}: {name} is a single value.")

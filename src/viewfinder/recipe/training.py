@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from viewfinder.augment import Plan, policy
+from viewfinder.bases.settings import FineTune
 from viewfinder.recipe.record import Count, Fraction, Record
 from viewfinder.stages import Stage, epoch_sizes
 from viewfinder.stopping import Stopping
@@ -50,6 +51,7 @@ class Training(Record):
         epochs: Passes over the training pictures.
         augment: The name of an augmentation policy (`viewfinder.augment.POLICIES`), or the
             settings of a plan of one's own.
+        fine_tune: A second phase that trains the top of the base too; None for no such phase.
         stages: Epochs at other sizes before those at the input's own.
         stop: What ends the training before its last epoch.
         checkpoint_minutes: A checkpoint is written at each epoch's end, and at the latest so
@@ -77,6 +79,7 @@ class Training(Record):
     batch_size: Count = 32
     epochs: Count = 10
     augment: Annotated[str, AfterValidator(_known_policy)] | Plan = "none"
+    fine_tune: FineTune | None = None
     stages: tuple[Stage, ...] = ()
     stop: Stopping = Stopping()
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 10.0

@@ -1,14 +1,16 @@
 """The named recipes. Each says what it is for; docs/recipes.md says how, and what it reached.
 
 scratch.py   Viewfinder's own networks      course.py   the course's, exactly
+transfer.py  heads on networks that others have trained
 """
 
 from viewfinder.errors import RecipeError, nearest
 from viewfinder.recipe import Recipe
 from viewfinder.recipes.course import COURSE
 from viewfinder.recipes.scratch import SCRATCH
+from viewfinder.recipes.transfer import TRANSFER
 
-RECIPES = {recipe.name: recipe for recipe in (*SCRATCH, *COURSE)}
+RECIPES = {recipe.name: recipe for recipe in (*SCRATCH, *TRANSFER, *COURSE)}
 
 
 def recipe_named(name: str) -> Recipe:

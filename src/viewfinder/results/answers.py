@@ -1,7 +1,10 @@
 """A classifier's answers to the pictures of a dataset, as a table."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from viewfinder.batches import Batches, Pictures
 from viewfinder.classifier import Classifier
@@ -44,14 +47,26 @@ def answer(
             answers = (answers + classifier.probabilities(batch.images[:, :, ::-1])) / 2
         shares.append(answers)
     rows = part.table.iloc[np.concatenate(positions)]
-    probabilities = np.concatenate(shares)
+    return answer_table(rows, part.classes, np.concatenate(shares))
+
+
+def answer_table(
+    rows: pd.DataFrame, classes: Sequence[str], probabilities: NDArray[np.float64]
+) -> pd.DataFrame:
+    """Answers as the table that :func:`answer` gives.
+
+    Args:
+        rows: The pictures' rows of the dataset's table.
+        classes: The names.
+        probabilities: Shape (n, classes), a row for each picture.
+    """
     best = probabilities.argmax(axis=1)
     return pd.DataFrame(
         {
             "locator": rows["locator"].array,
             "split": rows["split"].array,
             "label": rows["label"].array,
-            "predicted": np.asarray(part.classes, object)[best],
+            "predicted": np.asarray(classes, object)[best],
             "confidence": probabilities[np.arange(len(best)), best],
             "probabilities": list(probabilities),
         }

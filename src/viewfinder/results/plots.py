@@ -36,7 +36,7 @@ def curves(history: "pd.DataFrame", metric: str, best_epoch: int | None = None) 
 
     Args:
         history: A row an epoch, with `epoch` (from 1), `metric` and, where there was validation,
-            `val_` + `metric`.
+            `val_` + `metric`; with `phase`, the switch between two phases is marked.
         metric: The column to draw, such as `"accuracy"` or `"loss"`.
         best_epoch: The epoch to mark, from 1.
 
@@ -66,6 +66,7 @@ def curves(history: "pd.DataFrame", metric: str, best_epoch: int | None = None) 
     if len(epochs):
         _label_ends(axes, [(history[c].to_numpy(dtype=float), n, k) for c, n, k, _ in drawn])
         _mark_best(axes, history, drawn[-1][0], best_epoch)
+        _mark_switch(axes, phase_switch(history))
     else:
         axes.text(0.5, 0.5, "no finished epoch", transform=axes.transAxes, ha="center", color=MUTED)
     return figure
@@ -236,6 +237,29 @@ def _mark_best(axes: "Axes", history: "pd.DataFrame", column: str, best_epoch: i
         xytext=(0, 3),
         textcoords="offset points",
         ha="center",
+        fontsize=8,
+        color=MUTED,
+    )
+
+
+def phase_switch(history: "pd.DataFrame") -> float | None:
+    """Where a training's second phase begins: half an epoch before its first; None without one."""
+    if "phase" not in history or history.empty:
+        return None
+    second = history.loc[history["phase"] != history["phase"].iloc[0], "epoch"]
+    return None if second.empty else float(second.iloc[0]) - 0.5
+
+
+def _mark_switch(axes: "Axes", place: float | None) -> None:
+    if place is None:
+        return
+    axes.axvline(place, color=MUTED, linewidth=1.2, zorder=1)
+    axes.annotate(
+        "fine-tuning →",
+        (place, 0.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(4, 4),
+        textcoords="offset points",
         fontsize=8,
         color=MUTED,
     )

@@ -99,6 +99,11 @@ class RunFiles:
         return self._json("metrics.json")
 
     @property
+    def probe(self) -> dict[str, Any] | None:
+        """The parsed `probe.json`: how a linear head was chosen; None for other heads."""
+        return self._json("probe.json", "chosen") if (self.folder / "probe.json").exists() else None
+
+    @property
     def environment(self) -> dict[str, Any]:
         """The parsed `environment.json`."""
         return self._json("environment.json", "created", "data")
@@ -224,9 +229,15 @@ def plain_name(name: str) -> str:
 
 
 def best_epoch(history: pd.DataFrame) -> int | None:
-    """The epoch with the highest `val_accuracy`, at ties the lowest `val_loss`; None without."""
+    """The epoch with the highest `val_accuracy`, at ties the lowest `val_loss`; None without.
+
+    Where the model was fine-tuned, it is an epoch of the phase whose model was kept.
+    """
     if "val_accuracy" not in history or history.empty:
         return None
+    if "phase" in history:
+        tuned = history["phase"] == "fine-tuning"
+        history = history[tuned if tuned.any() else history["phase"] == "head"]
     order = history.sort_values(
         ["val_accuracy", "val_loss", "epoch"], ascending=[False, True, True]
     )

@@ -114,13 +114,12 @@ class Run(RunFiles):
             if split != "train" and flip is not None and flip.horizontal:
                 twice = answer(self.classifier, part, pictures, progress, flips=True)
                 flipped[split] = self._flipped(twice)
-        predictions = pd.concat(tables, ignore_index=True)
-        return self._write_metrics(predictions, known_leaks(dataset), flipped)
+        return self.judge(pd.concat(tables, ignore_index=True), flipped=flipped)
 
     @property
     def steered_by(self) -> str:
-        """The split that chose the best epoch."""
-        return "validation"
+        """The split that chose the best epoch; "" where folds of the training pictures chose."""
+        return "" if self.probe else "validation"
 
     def doctor(self, *, progress: Progress | None = None) -> Diagnosis:
         """Say what is wrong with the training and what to try; writes `doctor.json`.
@@ -176,17 +175,26 @@ class Run(RunFiles):
         scores = score_split(answers, self.classifier.classes, {})
         return {key: scores[key] for key in ("count", "accuracy", "accuracy_interval", "loss")}
 
-    def _write_metrics(
-        self,
-        predictions: pd.DataFrame,
-        leaks: Mapping[str, str],
-        flipped: Mapping[str, Mapping[str, Any]],
+    def judge(
+        self, predictions: pd.DataFrame, *, flipped: Mapping[str, Mapping[str, Any]] | None = None
     ) -> dict[str, Any]:
+        """Score answers; writes `metrics.json` and the predictions.
+
+        Args:
+            predictions: A row an answer, as :func:`viewfinder.results.answers.answer` gives them.
+            flipped: By split, what answers to mirrored pictures add.
+
+        Returns:
+            The content of `metrics.json`.
+        """
         self.write_predictions(predictions)
         classes = self.classifier.classes
-        metrics: dict[str, Any] = {"schema": 1, "best_epoch": best_epoch(self.history)}
+        metrics: dict[str, Any] = {
+            "schema": 1,
+            "best_epoch": None if self.probe else best_epoch(self.history),
+        }
         for split, rows in predictions.groupby("split", sort=False):
-            metrics[str(split)] = score_split(rows, classes, leaks)
+            metrics[str(split)] = score_split(rows, classes, known_leaks(self.dataset))
         if flipped:
             metrics["flipped"] = flipped
         write_json(self.folder / "metrics.json", metrics)

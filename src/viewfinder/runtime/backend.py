@@ -8,9 +8,9 @@ import tempfile
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from pathlib import Path
 
 from viewfinder.errors import BackendError, nearest
+from viewfinder.files import keras_home
 
 # In the order of preference: the package that is imported for each of Keras's backends.
 _BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
@@ -120,9 +120,8 @@ def _configured() -> str | None:
 
     Keras writes that file by itself with "tensorflow" in it, so the word alone is not a wish.
     """
-    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     try:
-        named = json.loads((home / "keras.json").read_text(encoding="utf-8")).get("backend")
+        named = json.loads((keras_home() / "keras.json").read_text(encoding="utf-8")).get("backend")
     except (OSError, ValueError, AttributeError):
         return None
     return named if named in _BACKENDS and find_spec(_BACKENDS[named]) else None

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.batches import Batch, Batches
+from viewfinder.features.batches import FeatureBatches
+
+Feed = Batches | FeatureBatches
 
 
 class BatchDataset(keras.utils.PyDataset):
@@ -29,7 +32,7 @@ class BatchDataset(keras.utils.PyDataset):
 
     def __init__(
         self,
-        batches: Batches,
+        batches: Feed,
         *,
         first_epoch: int = 0,
         first_batch: int = 0,

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.batches import Batches
 from viewfinder.recipe import Recipe
+from viewfinder.training.adapters import Feed
 from viewfinder.training.averaging import PICTURES, AveragedWeights
 from viewfinder.training.losses import class_weights
 from viewfinder.training.schedules import PlateauRate
@@ -32,7 +32,7 @@ class Companions:
     class_weights: NDArray[np.float32] | None
 
 
-def companions_of(recipe: Recipe, train: Batches) -> Companions:
+def companions_of(recipe: Recipe, train: Feed) -> Companions:
     """The recipe's companions for training on these batches."""
     training = recipe.training
     callbacks: list[keras.callbacks.Callback] = []
@@ -49,7 +49,7 @@ def companions_of(recipe: Recipe, train: Batches) -> Companions:
     return Companions(tuple(callbacks), as_kept, weights)
 
 
-def _few_pictures(train: Batches) -> Iterator[NDArray[np.uint8]]:
+def _few_pictures(train: Feed) -> Iterator[NDArray[np.uint8]]:
     """The same training pictures whenever they are asked for, varied as in training."""
     batches = -(-PICTURES // train.batch_size)
     for batch in islice(train.epoch(0), batches):

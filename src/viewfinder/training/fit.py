@@ -14,7 +14,7 @@ from viewfinder.recipe import Recipe
 from viewfinder.stages import Size
 from viewfinder.stopping import Stopping, parse_target
 from viewfinder.training import checkpoint
-from viewfinder.training.adapters import BatchDataset
+from viewfinder.training.adapters import BatchDataset, Feed
 from viewfinder.training.callbacks import BestModel, HistoryFile, TrainingProgress, save_model
 from viewfinder.training.checkpoint import Checkpoint, Checkpoints
 from viewfinder.training.companions import companions_of
@@ -62,20 +62,20 @@ class Part:
     """Epochs that one fit of Keras can run: all of one size, and whole or the rest of one.
 
     Attributes:
-        size: The (height, width) of the training pictures.
+        size: The (height, width) of the training pictures, where there are stages.
         epochs: Their numbers, from 0.
         first_batch: Where the first of them goes on.
     """
 
-    size: Size
+    size: Size | None
     epochs: range
     first_batch: int = 0
 
 
 def fit(
     model: keras.Model,
-    train: Batches,
-    validation: Batches,
+    train: Feed,
+    validation: Feed,
     recipe: Recipe,
     folder: Path,
     *,
@@ -119,7 +119,7 @@ class _Fitting:
     """A fit's model, batches and folder, from one part to the next."""
 
     def __init__(
-        self, model: keras.Model, train: Batches, validation: Batches, recipe: Recipe, folder: Path
+        self, model: keras.Model, train: Feed, validation: Feed, recipe: Recipe, folder: Path
     ) -> None:
         self.kept = model
         self.model = elastic(model, recipe.epoch_sizes) if recipe.training.stages else model
@@ -201,7 +201,10 @@ class _Fitting:
         """One fit; or what is left of an epoch all of whose batches are done."""
         course.begin_part(part.epochs.start, part.first_batch)
         validation = BatchDataset(self.validation)
-        if self.recipe.training.stages:
+        train = self.train
+        if part.size is not None:
+            assert isinstance(train, Batches)
+            train = replace(train, size=part.size)
             self.history.size = f"{part.size[0]}x{part.size[1]}"
             # Else TensorFlow compiles a step for all sizes, whose last bits are not those of one.
             self.model.make_train_function(force=True)
@@ -209,7 +212,7 @@ class _Fitting:
             course.finish_epoch(validation)
             return
         feed = BatchDataset(
-            replace(self.train, size=part.size),
+            train,
             first_epoch=part.epochs.start,
             first_batch=part.first_batch,
             class_weights=self.companions.class_weights,
@@ -229,11 +232,9 @@ class _Fitting:
                 one.on_epoch_end()  # Keras does not end an epoch that was broken off
         course.end_part()
 
-    def _sizes(self) -> list[Size]:
-        if self.recipe.training.stages:
-            return self.recipe.epoch_sizes
-        height, width, _ = self.train.image_shape
-        return [(height, width)] * self.recipe.training.epochs
+    def _sizes(self) -> Sequence[Size | None]:
+        training = self.recipe.training
+        return self.recipe.epoch_sizes if training.stages else [None] * training.epochs
 
     def _go_back(self) -> None:
         """Put the weights where they last were good."""
@@ -253,11 +254,11 @@ def stoppers(settings: Stopping) -> Iterator[Stopper]:
         yield StopAfter(settings.max_time)
 
 
-def parts(sizes: Sequence[Size], start: Checkpoint | None) -> Iterator[Part]:
+def parts(sizes: Sequence[Size | None], start: Checkpoint | None) -> Iterator[Part]:
     """The fits that a training takes: its stages, and the rest of the epoch where it goes on.
 
     Args:
-        sizes: Each epoch's (height, width).
+        sizes: Each epoch's (height, width); None for the pictures' own.
         start: Where it goes on.
     """
     first = start.epoch if start else 0

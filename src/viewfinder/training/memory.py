@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from viewfinder.batches import Batches
 from viewfinder.errors import OutOfMemory
+from viewfinder.training.adapters import Feed
 
 _SIGNS = ("RESOURCE_EXHAUSTED", "MemoryError", "OOM when allocating", "out of memory")
 _TYPES = ("ResourceExhaustedError", "OutOfMemoryError", "MemoryError", "_ArrayMemoryError")
@@ -17,13 +18,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def out_of_memory(batches: Batches) -> OutOfMemory:
+def out_of_memory(batches: Feed) -> OutOfMemory:
     """The error for the user: it names a batch that needs half as much."""
-    height, width, channels = batches.image_shape
+    is_of_pixels = isinstance(batches, Batches)
+    shape = batches.image_shape if is_of_pixels else batches.features.shape[-1:]
     half = batches.batch_size // 2
     return OutOfMemory(
         f"The memory is too small for a batch of {batches.batch_size} pictures "
-        f"of {height} × {width} × {channels}.",
+        f"of {' × '.join(map(str, shape))}{'' if is_of_pixels else ' features'}.",
         expected=f"a batch of about {half}" if half else "smaller pictures",
         remedy=f"--batch-size {half}" if half else "a smaller --image-size or a smaller model",
     )

@@ -10,6 +10,9 @@ from pathlib import Path
 from viewfinder.data.store.layout import stores_folder
 from viewfinder.files import cache_folder
 
+# Folders of what was downloaded: datasets, and the weights of networks that others have trained.
+_DOWNLOADS = ("datasets", "weights")
+
 
 @dataclass(frozen=True)
 class StoreOnDisk:
@@ -71,7 +74,8 @@ def clear_cache() -> int:
 def _made_folders() -> list[Path]:
     if not cache_folder().is_dir():
         return []
-    return [path for path in cache_folder().iterdir() if path.is_dir() and path.name != "datasets"]
+    folders = [path for path in cache_folder().iterdir() if path.is_dir()]
+    return [folder for folder in folders if folder.name not in _DOWNLOADS]
 
 
 def _used(folder: Path) -> int:

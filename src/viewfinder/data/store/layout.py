@@ -151,7 +151,7 @@ class Identity:
         """The identity as it stands in `store.json`, with all versions that matter."""
         return {
             "schema": SCHEMA,
-            "decoders": {name: version(name) for name in _DECODERS},
+            "decoders": decoder_versions(),
             "preprocessing": self.preprocessing.model_dump(mode="json"),
             "source": self.source.origin.record(),
             "keeps_pixels": self.keeps_pixels,
@@ -166,6 +166,11 @@ class Identity:
         key = hashlib.blake2b(json.dumps(address, sort_keys=True).encode(), digest_size=8)
         name = Path(str(self.source.origin)).resolve().name[:40]
         return stores_folder() / f"{name}-{key.hexdigest()}"
+
+
+def decoder_versions() -> dict[str, str]:
+    """The versions of what decodes pictures: another one may give other pixels."""
+    return {name: version(name) for name in _DECODERS}
 
 
 def stores_folder() -> Path:

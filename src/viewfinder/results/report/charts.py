@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.results.plots import spread
+from viewfinder.results.plots import phase_switch, spread
 from viewfinder.results.report.words import percent
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class CurveChart:
         across: Ticks of whole epochs.
         up: Ticks of the metric.
         best: The kept epoch's place across and up, and its number, or None.
+        switch: Where, across, fine-tuning begins, or None.
         description: The chart in words, for those who cannot see it.
     """
 
@@ -71,6 +72,7 @@ class CurveChart:
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     best: tuple[float, float, int] | None
+    switch: float | None
     description: str
 
 
@@ -92,12 +94,14 @@ def curve_chart(history: "pd.DataFrame", metric: str, best_epoch: int | None) ->
         for (kind, values), height in zip(found.items(), heights, strict=True)
     ]
     words = ", ".join(f"{line.kind} ends at {line.value}" for line in lines)
+    switch = phase_switch(history)
     return CurveChart(
         title=metric.capitalize(),
         lines=tuple(lines),
         across=tuple(Tick(x(tick), f"{tick:.0f}") for tick in ticks_across(epochs)),
         up=tuple(Tick(y(tick), tick_text(tick, up, metric)) for tick in up),
         best=_best(epochs, list(found.values())[-1], best_epoch, (x, y)),
+        switch=None if switch is None else x(switch),
         description=f"{metric.capitalize()} over {len(epochs)} epochs: {words}.",
     )
 

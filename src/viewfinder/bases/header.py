@@ -1,0 +1,281 @@
+"""What a weights file holds, told from its headers: no weight is read, no memory taken for one.
+
+Three formats are known: Keras's old HDF5 (`layer_names`, then `weight_names` in each layer), which
+`keras.applications` publishes; `.weights.h5` of Keras 3; and `.keras`, a zip with one inside.
+A file comes from outside, so links out of it, virtual or external data, strange kinds of numbers
+and endless lists of names are refused here; `models/backbones/loading.py` then compares the shapes.
+"""
+
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from viewfinder.errors import DataError
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK\x03\x04"
+_IN_KERAS = "model.weights.h5"
+
+# InceptionResNetV2 and NASNetLarge have about 1,500 arrays; names are some 60 letters long.
+_MOST_ARRAYS = 20_000
+_MOST_NAME_BYTES = 4 << 20
+_DEEPEST = 24
+# A file may hold an optimizer's state beside its weights: twice their size.
+_MOST_TIMES = 4
+
+_TRUNCATED = re.compile(r"truncated file: eof = (\d+), .*stored_eof = (\d+)")
+
+
+@dataclass(frozen=True)
+class Array:
+    """One array of weights: where it is in the file, and its shape."""
+
+    place: str
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a weights file holds.
+
+    Attributes:
+        layout: "legacy", in the order of the layers; or "keras3", by the layers' kinds.
+        layers: Each layer that has weights, by name, with its arrays.
+    """
+
+    layout: Literal["legacy", "keras3"]
+    layers: dict[str, tuple[Array, ...]]
+
+    @property
+    def arrays(self) -> list[Array]:
+        """All arrays, in the file's order."""
+        return [array for arrays in self.layers.values() for array in arrays]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers there are in all."""
+        return sum(array.size for array in self.arrays)
+
+
+@contextmanager
+def opened_weights(path: Path, most_bytes: int) -> Iterator[tuple[Any, Header]]:
+    """A weights file, opened for reading, and its header.
+
+    Args:
+        path: Told by content: HDF5, or a `.keras` file.
+        most_bytes: What the weights that are wanted take. Much larger files are not opened.
+
+    Yields:
+        The h5py group that holds the weights, and what is in it.
+
+    Raises:
+        DataError: It is missing, no weights file, truncated, damaged, or not to be trusted.
+    """
+    import h5py
+
+    with _as_hdf5(path, _MOST_TIMES * most_bytes + (64 << 20)) as hdf5:
+        try:
+            file = h5py.File(hdf5, "r")
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        with file:
+            try:
+                group, header = _read(file)
+            except _Refused as refusal:
+                raise DataError(
+                    f"{path} is not a weights file that can be trusted.",
+                    expected="plain arrays of floats in the layout of Keras",
+                    received=str(refusal),
+                ) from refusal
+            except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+                raise DataError(
+                    f"{path} is damaged.",
+                    received=str(error),
+                    remedy="fetch it again",
+                ) from error
+            yield group, header
+
+
+class _Refused(Exception):
+    """Something in a file that no weights file has."""
+
+
+@contextmanager
+def _as_hdf5(path: Path, most_bytes: int) -> Iterator[Path]:
+    """The file itself, or the HDF5 file inside a `.keras` file, unpacked for the while."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError as error:
+        raise DataError(
+            f"There is no weights file {path}.",
+            received=error.strerror or str(error),
+            remedy="the path of a file, 'imagenet', or 'none'",
+        ) from error
+    if start.startswith(_HDF5):
+        if size > most_bytes:
+            raise _oversized(path, size, most_bytes)
+        yield path
+    elif start.startswith(_ZIP):
+        with TemporaryDirectory(prefix="viewfinder-") as folder:
+            yield _unzipped(path, Path(folder), most_bytes)
+    else:
+        raise DataError(
+            f"{path} is no weights file.",
+            expected="HDF5 (.h5, .weights.h5) or a .keras file",
+            received=_looks_like(start),
+            remedy="fetch it again; in a browser, save the file itself and not the page about it",
+        )
+
+
+def _unzipped(path: Path, folder: Path, most_bytes: int) -> Path:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = archive.getinfo(_IN_KERAS)
+            if member.file_size > most_bytes:
+                raise _oversized(path, member.file_size, most_bytes)
+            return Path(archive.extract(member, folder))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise DataError(
+            f"{path} is no .keras file, or a damaged one.",
+            expected=f"a zip file with {_IN_KERAS} in it",
+            received=str(error).strip("'"),
+            remedy="fetch or save it again",
+        ) from error
+
+
+def _read(file: Any) -> tuple[Any, Header]:
+    if "layer_names" not in file.attrs and "model_weights" in file:
+        file = _child(file, "model_weights")  # a whole model in the old format
+    if any(name.startswith("layer_names") for name in file.attrs):
+        return file, Header("legacy", _legacy_layers(file))
+    return file, Header("keras3", _keras3_layers(file))
+
+
+def _legacy_layers(group: Any) -> dict[str, tuple[Array, ...]]:
+    layers = {}
+    for name in _names_in(group, "layer_names"):
+        layer = _child(group, name)
+        arrays = [_array(_child(layer, weight)) for weight in _names_in(layer, "weight_names")]
+        if arrays:
+            layers[name] = tuple(arrays)
+    return layers
+
+
+def _keras3_layers(group: Any) -> dict[str, tuple[Array, ...]]:
+    layers: dict[str, list[Array]] = {}
+    for place, dataset in _datasets(group, depth=0):
+        owner, is_vars, _ = place.rpartition("/vars/")
+        # An optimizer's state and the seeds of dropout are no weights.
+        if is_vars and not place.startswith("optimizer/") and "seed_generator" not in place:
+            layers.setdefault(owner, []).append(_array(dataset))
+    return {name: tuple(arrays) for name, arrays in layers.items()}
+
+
+def _datasets(group: Any, depth: int, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    import h5py
+
+    if depth > _DEEPEST or len(group) > _MOST_ARRAYS:
+        raise _Refused(f"groups without end at {group.name}")
+    for name in group:
+        child = _child(group, name)
+        if isinstance(child, h5py.Group):
+            yield from _datasets(child, depth + 1, f"{prefix}{name}/")
+        else:
+            yield f"{prefix}{name}", child
+
+
+def _child(group: Any, name: str) -> Any:
+    """A member of a group, by hard links only: others can lead out of the file."""
+    import h5py
+
+    for step in name.split("/"):
+        if not isinstance(group, h5py.Group) or step in ("", ".", ".."):
+            raise _Refused(f"the name {name!r}")
+        if step not in group:
+            raise _Refused(f"no {name!r}, though it is listed")
+        if not isinstance(group.get(step, getlink=True), h5py.HardLink):
+            raise _Refused(f"a link out of the file at {name!r}")
+        group = group[step]
+    return group
+
+
+def _array(dataset: Any) -> Array:
+    """The dataset's place and shape, if it is a plain array of numbers."""
+    import h5py
+
+    if not isinstance(dataset, h5py.Dataset):
+        raise _Refused(f"a group where an array should be: {dataset.name}")
+    if dataset.is_virtual or dataset.external:
+        raise _Refused(f"data outside the file: {dataset.name}")
+    kind = dataset.dtype
+    if kind.kind not in "fiu" or kind.itemsize > 8 or dataset.shape is None:
+        raise _Refused(f"{dataset.name} of the kind {kind}")
+    return Array(str(dataset.name), tuple(dataset.shape))
+
+
+def _names_in(group: Any, name: str) -> list[str]:
+    """A list of names in a group's attributes; long ones are spread over several attributes."""
+    attributes = [name] if name in group.attrs else _numbered(group, name)
+    names: list[str] = []
+    for attribute in attributes:
+        listed = group.attrs.get_id(attribute)
+        count = prod(listed.shape)
+        if count > _MOST_ARRAYS or count * listed.dtype.itemsize > _MOST_NAME_BYTES:
+            raise _Refused(f"a list of {count:,} names at {group.name}")
+        names += [
+            one.decode() if isinstance(one, bytes) else str(one) for one in group.attrs[attribute]
+        ]
+    return names
+
+
+def _numbered(group: Any, name: str) -> list[str]:
+    numbered: list[str] = []
+    while f"{name}{len(numbered)}" in group.attrs:
+        numbered.append(f"{name}{len(numbered)}")
+    return numbered
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    truncated = _TRUNCATED.search(str(error))
+    if truncated:
+        found, whole = (int(number) for number in truncated.groups())
+        return DataError(
+            f"{path} is truncated: a part of it is missing.",
+            expected=f"{whole:,} bytes",
+            received=f"{found:,} bytes",
+            remedy="fetch it again",
+        )
+    return DataError(f"{path} is damaged.", received=str(error), remedy="fetch it again")
+
+
+def _oversized(path: Path, size: int, most_bytes: int) -> DataError:
+    return DataError(
+        f"{path} is far larger than the weights of this base.",
+        expected=f"{most_bytes / 1e6:,.0f} MB at most",
+        received=f"{size / 1e6:,.0f} MB",
+        remedy="check that the file and the base belong together",
+    )
+
+
+def _looks_like(start: bytes) -> str:
+    if not start:
+        return "an empty file"
+    head = start.lstrip().lower()
+    if head.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page"
+    if head.startswith(b"version https://git-lfs"):
+        return "a pointer to a file in Git LFS, not the file"
+    return f"a file that starts with {start[:8]!r}"

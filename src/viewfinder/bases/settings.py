@@ -1,0 +1,102 @@
+"""How a base is used: the parts of a recipe that speak of it, as records."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from viewfinder.bases.catalogue import base_named
+
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Pooling = Literal["average", "max", "quarters", "flatten"]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Head(_Record):
+    """What is put on a base: pooling, dense layers with ReLU, dropout; then the last layer.
+
+    Attributes:
+        pooling: How the base's feature map becomes a row of numbers: the "average" or "max" of
+            each channel over the map; "quarters", its average in each quarter of the map, so that
+            it matters where things are; or "flatten", which keeps every place of it.
+        dense: One dense layer with ReLU for each number.
+        dropout: The share of units dropped before the last layer.
+    """
+
+    pooling: Pooling = "average"
+    dense: tuple[Count, ...] = ()
+    dropout: Fraction = 0.2
+
+
+def _known_base(name: str) -> str:
+    return base_named(name).name
+
+
+def _place_of_weights(weights: str) -> str:
+    """A file is meant wherever the recipe is read again."""
+    is_word = weights in ("imagenet", "none")
+    return weights if is_word else str(Path(weights).expanduser().absolute())
+
+
+class Transfer(Head):
+    """A network that others have trained, frozen, under a head of our own.
+
+    Attributes:
+        base: One of `viewfinder bases`.
+        alpha: The factor on the width of its layers, for the bases that have one; None is 1.
+        weights: "imagenet", a file, or "none" for weights drawn from the seed.
+        cut: Ends the base at this layer; None keeps it whole but for its top.
+        frozen: "features" runs the base once for each picture and fits the head on what it gave;
+            "graph" runs it in every step, as the course does, and as fine-tuning has to.
+        views: How many views of each training picture the head is fitted on, with "features": the
+            picture itself, and further ones by `training.augment`.
+        any_size: Whether its weights fit pictures of every size.
+    """
+
+    any_size: ClassVar[bool] = False
+
+    pooling: Pooling = "quarters"
+    kind: Literal["transfer"] = "transfer"
+    base: Annotated[str, AfterValidator(_known_base)] = "MobileNetV2"
+    alpha: float | None = None
+    weights: Annotated[str, AfterValidator(_place_of_weights)] = "imagenet"
+    cut: str | None = None
+    frozen: Literal["features", "graph"] = "features"
+    views: Count = 1
+
+    @model_validator(mode="after")
+    def _fits_base(self) -> "Transfer":
+        base_named(self.base).width(self.alpha)
+        return self
+
+    @property
+    def head(self) -> Head:
+        """What is put on the base."""
+        return Head(pooling=self.pooling, dense=self.dense, dropout=self.dropout)
+
+
+class FineTune(_Record):
+    """A second phase of training, in which the top of the base trains too.
+
+    It starts from the best model of the first, and is kept only if it does better on pictures
+    that were carved from the training pictures. Batch norms stay as they are.
+
+    Attributes:
+        blocks: How many of the base's last blocks train.
+        from_layer: Or the first layer that trains; `blocks` then says nothing.
+        factor: The learning rate of the head, as a share of the first phase's.
+        decay: The learning rate of each block, as a share of that of the block above it.
+        epochs: Passes over the training pictures.
+        carved: The share of the training pictures that decide whether it is kept.
+    """
+
+    blocks: Count = 3
+    from_layer: str | None = None
+    factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.8
+    epochs: Count = 5
+    carved: Annotated[float, Field(gt=0, lt=1)] = 0.1

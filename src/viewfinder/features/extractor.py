@@ -1,0 +1,116 @@
+"""The way from pixels to features: a frozen network, run by what runs it fastest here."""
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from viewfinder.errors import DataError, OutputError, UsageError
+from viewfinder.files import cache_folder, write_json
+from viewfinder.progress import Progress
+from viewfinder.runtime import onnx
+from viewfinder.runtime.accelerator import has_accelerator, may_have_accelerator
+
+if TYPE_CHECKING:
+    import keras
+
+Matrix = NDArray[np.float32]
+
+
+class Runner(ABC):
+    """A network that is ready to run.
+
+    Attributes:
+        batch: How many pictures it takes at once.
+        in_threads: Whether it may be called from several threads, and gains by it.
+    """
+
+    batch: int
+    in_threads: bool
+
+    @abstractmethod
+    def __call__(self, images: NDArray[Any]) -> Matrix:
+        """Features, float32 (n, d), of pixels (n, height, width, channels), 0 to 255."""
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A frozen network that turns prepared pictures into vectors.
+
+    Attributes:
+        name: What people call it.
+        identity: Everything that decides the features apart from the pictures' pixels: the
+            network, its weights' hash, the cut, the pooling. Must fit JSON.
+        build: Makes the network: pixels from 0 to 255 in, (n, d) out. Called only where it has
+            to be: what was exported once starts without Keras.
+    """
+
+    name: str
+    identity: Mapping[str, Any]
+    build: "Callable[[], keras.Model]"
+
+    def start(self, progress: Progress) -> Runner:
+        """Make it ready: on an accelerator the backend, else ONNX Runtime; others are said aloud.
+
+        Raises:
+            OutputError: The cache cannot be written.
+        """
+        if may_have_accelerator() and has_accelerator():
+            progress.detail("Features: on the accelerator, through Keras")
+            return _Backend(self.build())
+        if not onnx.is_installed():
+            progress.say(f"Features: through Keras, slowly: {onnx.WHY_INSTALL}", style="yellow")
+            return _Backend(self.build())
+        try:
+            return _Onnx(onnx.OnnxModel(self._path))
+        except DataError:  # not there yet, or damaged
+            return self._exported(progress)
+
+    @property
+    def _path(self) -> Path:
+        """Where its ONNX file is kept, in the user's cache."""
+        address = json.dumps(dict(self.identity), sort_keys=True).encode()
+        key = hashlib.blake2b(address, digest_size=8).hexdigest()
+        return cache_folder() / "onnx" / f"{self.name[:40]}-{key}.onnx"
+
+    def _exported(self, progress: Progress) -> Runner:
+        from viewfinder.runtime.export import export_onnx
+
+        model = self.build()
+        try:
+            export_onnx(model, self._path)
+        except OutputError:
+            raise
+        except UsageError as error:
+            progress.say(f"Features: through Keras, slowly. {error}", style="yellow")
+            return _Backend(model)
+        write_json(self._path.with_suffix(".json"), {"schema": 1, **self.identity})
+        return _Onnx(onnx.OnnxModel(self._path))
+
+
+class _Onnx(Runner):
+    batch = onnx.BATCH
+    in_threads = True
+
+    def __init__(self, network: onnx.OnnxModel) -> None:
+        self._network = network
+
+    def __call__(self, images: NDArray[Any]) -> Matrix:
+        return self._network(images)
+
+
+class _Backend(Runner):
+    batch = 64
+    in_threads = False  # backends use all cores for each batch
+
+    def __init__(self, model: "keras.Model") -> None:
+        self._model = model
+
+    def __call__(self, images: NDArray[Any]) -> Matrix:
+        return np.asarray(self._model.predict_on_batch(images), np.float32)

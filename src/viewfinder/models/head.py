@@ -1,0 +1,99 @@
+"""What stands on a base: pooling, dense layers, dropout; and the last layer of every network."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+from viewfinder.bases.settings import Head, Pooling
+from viewfinder.errors import RecipeError
+from viewfinder.models.seeding import seed_of
+from viewfinder.randomness import Randomness
+
+# A base may have a layer of any name, so the head's say whose they are.
+HEAD = "head_"
+
+
+def add_head(features: Any, head: Head, classes: int, randomness: Randomness) -> Any:
+    """Put a head on a feature map.
+
+    Args:
+        features: A Keras tensor: a map (n, rows, columns, channels), or rows of numbers (n, k),
+            which need no pooling.
+        head: Its settings.
+        classes: How many classes there are, at least 2.
+        randomness: Decides the first weights.
+
+    Returns:
+        The probabilities, as :func:`last_layer` gives them.
+
+    Raises:
+        RecipeError: There is no map that could be flattened or pooled.
+    """
+    x = pooled(features, head.pooling)
+    for number, units in enumerate(head.dense, start=1):
+        name = f"{HEAD}dense_{number}"
+        initializer = keras.initializers.GlorotUniform(seed_of(randomness, name))
+        x = layers.Dense(units, activation="relu", kernel_initializer=initializer, name=name)(x)
+    if head.dropout:
+        name = f"{HEAD}dropout"
+        x = layers.Dropout(head.dropout, seed=seed_of(randomness, name), name=name)(x)
+    return last_layer(x, classes, randomness)
+
+
+def last_layer(x: Any, classes: int, randomness: Randomness) -> Any:
+    """One sigmoid for two classes, a softmax for more."""
+    units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
+    initializer = keras.initializers.GlorotUniform(seed_of(randomness, "probability"))
+    return layers.Dense(
+        units, activation=activation, kernel_initializer=initializer, name="probability"
+    )(x)
+
+
+def model_name(recipe_name: str) -> str:
+    """A recipe's name as Keras takes names."""
+    return "".join(letter if letter.isalnum() else "_" for letter in recipe_name)
+
+
+def pooled(features: Any, pooling: Pooling) -> Any:
+    """A feature map as rows of numbers, (n, k); what is rows already stays as it is.
+
+    Raises:
+        RecipeError: There is no map that could be flattened or pooled.
+    """
+    has_map = len(features.shape) == 4
+    if not has_map and (pooling == "flatten" or len(features.shape) != 2):
+        raise RecipeError(
+            "The base leaves no feature map for the head.",
+            expected="rows × columns × channels",
+            received=" × ".join(str(side) for side in features.shape[1:]),
+            remedy="another model.cut, or model.pooling average where the features are a row",
+        )
+    if not has_map:
+        return features
+    if None in features.shape[1:] and pooling in ("flatten", "quarters"):
+        raise RecipeError(
+            "A feature map of open size cannot be pooled in this way.",
+            expected="a base with a fixed input size",
+            received=str(tuple(features.shape[1:])),
+        )
+    name = f"{HEAD}{pooling}"
+    match pooling:
+        case "flatten":
+            return layers.Flatten(name=name)(features)
+        case "quarters":
+            return layers.Flatten(name=name)(_quarters(features))
+        case "max":
+            return layers.GlobalMaxPooling2D(name=name)(features)
+        case _:
+            return layers.GlobalAveragePooling2D(name=name)(features)
+
+
+def _quarters(features: Any) -> Any:
+    """Averages over the four quarters of a map, (n, 2, 2, channels); in the middle they overlap."""
+    sides = features.shape[1:3]
+    return layers.AveragePooling2D(
+        pool_size=tuple(side - side // 2 for side in sides),
+        strides=tuple(max(1, side // 2) for side in sides),
+        name=f"{HEAD}four",
+    )(features)

@@ -1,0 +1,111 @@
+"""The course's transfer learning in one call: a frozen base, cut, under a head of our own."""
+
+from pathlib import Path
+
+import keras
+
+from viewfinder.bases.catalogue import base_named
+from viewfinder.bases.settings import Head, Transfer
+from viewfinder.errors import UsageError
+from viewfinder.models.backbones import Backbone, build_backbone, wrap_backbone
+from viewfinder.models.head import add_head, model_name
+from viewfinder.progress import Progress
+from viewfinder.randomness import Randomness
+from viewfinder.recipe import Recipe
+
+
+def transfer(
+    base: str | keras.Model | Backbone,
+    *,
+    classes: int,
+    cut: str | None = None,
+    head: Head | None = None,
+    weights: str | Path = "imagenet",
+    input_shape: tuple[int, int, int] | None = None,
+) -> keras.Model:
+    """A base without its top, its weights loaded, frozen and cut, and a head on it.
+
+    The result is flat: `summary` shows the whole journey, and `get_layer("mixed7")` finds every
+    layer. Frozen layers stay in inference mode, batch norm and dropout included.
+
+    Args:
+        base: A name of `keras.applications`; a model of your own that takes pixels from 0 to 255;
+            or a backbone, which says width and seed as well (:func:`build_backbone`).
+        classes: How many classes there are, at least 2.
+        cut: Ends the base at this layer.
+        head: Pooling, dense layers and dropout; by default average pooling and dropout 0.2.
+        weights: "imagenet", "none" or a file, for a base by name.
+        input_shape: (height, width, 3) in pixels; by default what the base was trained at.
+
+    Returns:
+        A functional model, not compiled, from pixels 0 to 255 to probabilities: one sigmoid for
+        two classes, a softmax for more.
+
+    Raises:
+        UsageError: There is no such base or layer, or the pictures are too small for it.
+        DataError: The weights are not at hand, damaged, or another network's.
+    """
+    if classes < 2:
+        raise UsageError(
+            "A classifier needs classes.", expected="at least 2", received=f"{classes}"
+        )
+    if isinstance(base, str):
+        side = base_named(base).size
+        shape = input_shape or (side, side, 3)
+        backbone = build_backbone(base, input_shape=shape, weights=weights, cut=cut)
+    elif isinstance(base, Backbone):
+        _require_nothing_else(cut, input_shape)
+        backbone = base
+    else:
+        backbone = wrap_backbone(base, input_shape=input_shape, cut=cut)
+    return with_head(backbone, head or Head(), classes)
+
+
+def with_head(
+    backbone: Backbone, head: Head, classes: int, *, seed: int = 0, name: str = "transfer"
+) -> keras.Model:
+    """A head on a backbone, as one flat functional model.
+
+    Args:
+        backbone: It is used, not copied: the model shares its layers.
+        head: Pooling, dense layers and dropout.
+        classes: How many classes there are, at least 2.
+        seed: Decides the head's first weights.
+        name: The model's name.
+
+    Raises:
+        RecipeError: The backbone leaves no feature map for the head.
+    """
+    outputs = add_head(backbone.model.outputs[0], head, classes, Randomness(seed))
+    return keras.Model(backbone.model.inputs[0], outputs, name=name)
+
+
+def build_transfer(
+    recipe: Recipe, settings: Transfer, classes: int, progress: Progress | None = None
+) -> keras.Model:
+    """The network of a recipe with a base, not compiled.
+
+    Raises:
+        UsageError: The base has no such layer, or the pictures are too small for it.
+        DataError: The weights are not at hand, damaged, or another network's.
+    """
+    backbone = build_backbone(
+        settings.base,
+        input_shape=recipe.preprocessing.shape,
+        alpha=settings.alpha,
+        weights=settings.weights,
+        cut=settings.cut,
+        seed=recipe.seed,
+        progress=progress,
+    )
+    name = model_name(recipe.name)
+    return with_head(backbone, settings.head, classes, seed=recipe.seed, name=name)
+
+
+def _require_nothing_else(cut: str | None, input_shape: tuple[int, int, int] | None) -> None:
+    if cut is not None or input_shape is not None:
+        raise UsageError(
+            "A backbone has its cut and its input shape already.",
+            expected="cut and input_shape given to build_backbone",
+            received=f"cut {cut!r}, input_shape {input_shape}",
+        )

@@ -1,0 +1,106 @@
+"""Keras models as ONNX files, on every backend.
+
+Keras exports through tf2onnx where it runs on TensorFlow. On another backend the model is handed
+to a process that runs Keras on TensorFlow, where TensorFlow is installed: what JAX's own exporter
+needs is larger than TensorFlow.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from viewfinder.errors import BackendError, UsageError
+from viewfinder.files import written_whole
+from viewfinder.runtime.backend import use_backend
+from viewfinder.runtime.onnx import INSTALL, OnnxModel
+
+if TYPE_CHECKING:
+    import keras
+
+# How far ONNX Runtime may be from Keras, relative to the largest output.
+_TOLERANCE = 1e-3
+
+
+def export_onnx(model: "keras.Model", path: Path) -> None:
+    """Write a model as an ONNX file, once ONNX Runtime has given the same answer as Keras.
+
+    Args:
+        model: A functional model with one input, (height, width, channels), and one output.
+        path: The file; written whole.
+
+    Raises:
+        UsageError: TensorFlow or tf2onnx is missing, or the export does not give the same answer.
+    """
+    if missing := [
+        name for name in ("tensorflow", "tf2onnx", "onnxruntime") if not find_spec(name)
+    ]:
+        raise UsageError(
+            f"A model cannot be exported to ONNX without {' and '.join(missing)}.", remedy=INSTALL
+        )
+    with written_whole(path) as temporary:
+        if use_backend() == "tensorflow":
+            _export(model, temporary)
+        else:
+            _export_beside(model, temporary)
+        _require_the_same(model, temporary)
+
+
+def _export(model: "keras.Model", path: Path) -> None:
+    # Keras refuses to export what was never called.
+    model(np.zeros((1, *model.input_shape[1:]), np.float32), training=False)
+    with warnings.catch_warnings():
+        # Keras patches tf2onnx for NumPy 2 and looks at a name that NumPy warns of.
+        warnings.simplefilter("ignore", FutureWarning)
+        model.export(str(path), format="onnx", verbose=False)
+
+
+def _export_beside(model: "keras.Model", path: Path) -> None:
+    """The same in a process of its own, on TensorFlow."""
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "model.keras"
+        model.save(saved)
+        done = subprocess.run(
+            [sys.executable, "-m", "viewfinder.runtime.export", str(saved), str(path)],
+            env=os.environ | {"KERAS_BACKEND": "tensorflow"},
+            capture_output=True,
+            text=True,
+        )
+    if done.returncode:
+        raise BackendError(
+            "TensorFlow could not export the model to ONNX.", received=done.stderr[-500:]
+        )
+
+
+def _require_the_same(model: "keras.Model", path: Path) -> None:
+    """Hold the exported network against the model on a picture of noise."""
+    import keras
+
+    shape = (2, *model.input_shape[1:])
+    noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
+    right = np.asarray(keras.ops.convert_to_numpy(model(noise, training=False)))
+    off = float(np.abs(OnnxModel(path)(noise) - right).max())
+    if not off <= _TOLERANCE * max(1.0, float(np.abs(right).max())):
+        raise UsageError(
+            f"{model.name} gives other numbers as ONNX than in Keras.",
+            expected=f"the same within {_TOLERANCE}",
+            received=f"up to {off:.2g} apart",
+        )
+
+
+def main(saved: str, target: str) -> None:
+    """Export the `.keras` file `saved` to the ONNX file `target`."""
+    use_backend()
+    import keras
+
+    _export(keras.saving.load_model(saved, compile=False, safe_mode=True), Path(target))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

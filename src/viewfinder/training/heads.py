@@ -1,0 +1,121 @@
+"""Heads on stored features, and the finished model: base and head as one plain `keras.Model`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from viewfinder.bases.settings import Head
+from viewfinder.features.batches import FeatureBatches
+from viewfinder.features.probe import Linear, deviations
+from viewfinder.models.backbones import Backbone
+from viewfinder.models.head import add_head
+from viewfinder.models.transfer import with_head
+from viewfinder.progress import Progress
+from viewfinder.randomness import Randomness
+from viewfinder.recipe import Recipe
+from viewfinder.training.compiled import compile_model
+from viewfinder.training.fit import BEST, Fitted, fit
+
+Matrix = NDArray[np.float32]
+
+# Kernel and bias of a head's layers for raw features, by the layer's name.
+HeadWeights = dict[str, tuple[Matrix, Matrix]]
+
+_LAST_LAYER = "probability"
+
+
+@dataclass(frozen=True)
+class HeadFit:
+    """A head that has been trained on features.
+
+    Attributes:
+        weights: Its layers' weights; the first layer's take raw features.
+        fitted: How the training went.
+    """
+
+    weights: HeadWeights
+    fitted: Fitted
+
+
+def fit_head(
+    train: FeatureBatches,
+    validation: FeatureBatches,
+    recipe: Recipe,
+    head: Head,
+    *,
+    progress: Progress,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> HeadFit:
+    """Train a head with dense layers on features.
+
+    The features are brought to mean 0 and deviation 1 for it. Ctrl-C ends the training, not the
+    program: the best epoch so far is what is given.
+
+    Args:
+        train: Features, in all their views.
+        validation: What chooses the best epoch.
+        recipe: Says how it is fitted.
+        head: Has at least one dense layer.
+        progress: Shows the epochs.
+        callbacks: Further Keras callbacks.
+    """
+    width = train.features.shape[-1]
+    rows = train.features.reshape(-1, width)
+    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    deviation = deviations(rows)
+    classes = 1 + int(train.labels.max())
+    inputs = keras.Input((width,), name="features")
+    outputs = add_head(inputs, head, classes, Randomness(recipe.seed))
+    model = keras.Model(inputs, outputs, name="head")
+    compile_model(model, recipe, steps=len(train) * recipe.training.epochs)
+    scaled = (train.scaled(mean, deviation), validation.scaled(mean, deviation))
+    with TemporaryDirectory() as kept:
+        fitted = fit(model, *scaled, recipe, Path(kept), progress=progress, callbacks=callbacks)
+        best = keras.saving.load_model(Path(kept) / BEST, compile=False)
+    dense = [layer for layer in best.layers if layer.weights]
+    weights: HeadWeights = {layer.name: tuple(layer.get_weights()) for layer in dense}
+    kernel, bias = weights[dense[0].name]
+    kernel = kernel / deviation[:, None]
+    weights[dense[0].name] = (kernel, bias - mean @ kernel)
+    return HeadFit(weights, fitted)
+
+
+def linear_weights(head: Linear) -> HeadWeights:
+    """A linear classifier as the weights of a head without dense layers."""
+    return {_LAST_LAYER: (head.weights, head.bias)}
+
+
+def with_fitted_head(
+    backbone: Backbone, head: Head, weights: HeadWeights, *, seed: int, name: str
+) -> keras.Model:
+    """A base and the head that was fitted on its features, as one model.
+
+    Args:
+        backbone: It is used, not copied.
+        head: Its pooling is that of the features.
+        weights: The head's.
+        seed: Of the head's dropout.
+        name: The model's name.
+
+    Returns:
+        A functional model from pixels 0 to 255 to probabilities, not compiled.
+    """
+    outputs = weights[_LAST_LAYER][1].shape[0]
+    model = with_head(backbone, head, max(2, outputs), seed=seed, name=name)
+    for layer, (kernel, bias) in weights.items():
+        model.get_layer(layer).set_weights([kernel, bias])
+    return model
+
+
+def head_probabilities(weights: HeadWeights, features: Matrix) -> NDArray[np.float64]:
+    """What a head says of raw features (n, d): float64, shape (n, classes), rows sum to 1."""
+    *dense, (kernel, bias) = weights.values()
+    rows = features
+    for inner_kernel, inner_bias in dense:
+        rows = np.maximum(rows @ inner_kernel + inner_bias, 0)
+    return Linear(kernel, bias).probabilities(rows)

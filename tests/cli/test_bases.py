@@ -1,0 +1,78 @@
+"""`viewfinder bases`, and the flags that choose a base."""
+
+import subprocess
+import sys
+
+from folders import write_classes
+from viewfinder.bases.catalogue import BASES
+from viewfinder.models.backbones import build_backbone
+
+
+def test_every_base_has_a_row(viewfinder):
+    ended = viewfinder("bases")
+    assert ended.code == 0
+    headings, *rows = ended.out.splitlines()
+    assert headings.split()[:2] == ["base", "parameters"]
+    assert [row.split()[0] for row in rows] == list(BASES)
+    assert "0.4–4.4 M" in next(row for row in rows if row.startswith("MobileNetV2"))
+
+
+def test_json_says_which_weights_are_at_hand(viewfinder, own_cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_160_no_top.h5"
+    (own_cache / "weights").mkdir()
+    (own_cache / "weights" / name).touch()
+    found = viewfinder("bases", "MobileNetV2", "--json").json
+    assert found["schema"] == 1
+    (base,) = found["bases"]
+    assert base["parameters"]["0.35"] == 410_208
+    assert base["weights"] == [{"alpha": 0.35, "file": str(own_cache / "weights" / name)}]
+    assert base["speed"] is None
+    assert "alpha 0.35" in viewfinder("bases", "MobileNetV2").out
+
+
+def test_a_measured_speed_is_remembered(viewfinder):
+    ended = viewfinder("bases", "MobileNet", "--measure", "MobileNet", "--alpha", "0.25", "--json")
+    assert "Measuring MobileNet" in ended.err
+    speed = ended.json["bases"][0]["speed"]
+    assert speed["pictures_per_s"] > 0
+    assert (speed["alpha"], speed["size"]) == (0.25, 224)
+    assert viewfinder("bases", "--json").json["bases"][25]["speed"] == speed
+
+
+def test_an_unknown_base_is_refused(viewfinder):
+    viewfinder("bases", "VGG166").refused(2, "no base 'VGG166'", "mean 'VGG16'")
+    viewfinder("bases", "--measure", "VGG16", "--alpha", "0.5").refused(2, "one width only")
+
+
+def test_the_list_needs_no_keras():
+    script = (
+        "import sys\n"
+        "from viewfinder.cli import main\n"
+        "try: main(['bases'], prog_name='viewfinder')\n"
+        "except SystemExit: pass\n"
+        "print(*({'keras', 'tensorflow', 'jax'} & sys.modules.keys()), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stderr.split() == []
+
+
+def test_flags_choose_base_width_weights_and_cut(viewfinder, tmp_path):
+    data = write_classes(tmp_path / "pets", {"cat": 5, "dog": 5})
+    path = tmp_path / "own.weights.h5"
+    options = {"input_shape": (32, 32, 3), "alpha": 0.25, "weights": "none"}
+    build_backbone("MobileNet", **options).model.save_weights(path)
+    words = ["train", data, "--base", "MobileNet", "--alpha", "0.25", "--image-size", "32"]
+    ended = viewfinder(*words, "--weights", path, "--cut", "conv_pw_3_relu", "--dry-run", "--json")
+    assert ended.code == 0, ended.err
+    model = ended.json["recipe"]["model"]
+    assert model["kind"] == "transfer"
+    assert (model["base"], model["alpha"]) == ("MobileNet", 0.25)
+    assert (model["weights"], model["cut"]) == (str(path), "conv_pw_3_relu")
+    viewfinder(*words, "--weights", data / "cat/0.png", "--dry-run").refused(
+        3, "is no weights file", "starts with"
+    )
+    viewfinder(*words, "--weights", path, "--cut", "conv_pw_3", "--dry-run", "-q")
+    viewfinder(*words[:6], "--weights", path, "--image-size", "16").refused(
+        2, "too small for MobileNet", "32 × 32"
+    )

@@ -1,0 +1,66 @@
+"""A tiny frozen network, pictures for it, and features that a probe can learn."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from folders import write_classes
+from viewfinder.data.dataset import Dataset
+from viewfinder.data.sources import open_dataset
+from viewfinder.data.store import open_store
+from viewfinder.features import Extractor
+from viewfinder.features.extractor import Matrix, Runner
+from viewfinder.preprocessing import Preprocessing
+from viewfinder.progress import Progress
+
+SMALL = Preprocessing(height=8, width=8)
+
+
+@dataclass
+class Means(Runner):
+    """Each channel's mean: a network whose answer NumPy tells at once. Remembers what it saw."""
+
+    batch: int = 4
+    in_threads: bool = False
+    seen: int = 0
+    fails_after: int | None = None
+
+    def __call__(self, images: np.ndarray) -> Matrix:
+        if self.fails_after is not None and self.seen >= self.fails_after:
+            raise KeyboardInterrupt
+        self.seen += len(images)
+        return images.mean(axis=(1, 2)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class MeansExtractor(Extractor):
+    """An extractor that starts `Means`."""
+
+    name: str = "means"
+    identity: dict[str, Any] = field(default_factory=lambda: {"network": "means"})
+    build: Any = None
+    runner: Means = field(default_factory=Means)
+
+    def start(self, progress: Progress) -> Runner:  # noqa: ARG002
+        return self.runner
+
+
+def pictures(root: Path, counts: dict[str, int] | None = None) -> tuple[Dataset, Any]:
+    """Noise in class folders, read, with their pixels."""
+    write_classes(root, counts or {"a": 6, "b": 5})
+    dataset = open_dataset(root)
+    store = open_store(dataset, SMALL)
+    dataset = store.describe(dataset)
+    return dataset, store.pictures(dataset)
+
+
+def clouds(count: int, width: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Overlapping clouds of points, one a class: features and labels."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) % classes
+    centres = random.normal(size=(classes, width))
+    spread = random.uniform(0.1, 5, width)
+    features = (centres[labels] + 1.2 * random.normal(size=(count, width))) * spread + 3
+    return features.astype(np.float32), labels.astype(np.int64)

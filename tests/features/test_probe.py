@@ -1,0 +1,93 @@
+"""The linear probe, held against scikit-learn's own pipeline, and its folds against counting."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from features.made import clouds
+from folders import table_only
+from viewfinder.errors import DataError
+from viewfinder.features import fit_probe
+from viewfinder.features.probe import STRENGTHS, fold_numbers, what_belongs_together
+
+NAMES = ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_head_is_scikit_learns_pipeline_folded_into_one_layer(classes):
+    features, labels = clouds(300, 12, classes)
+    probe = fit_probe(features, labels, NAMES[:classes], strengths=[0.1])
+    assert probe.head.weights.shape == (12, 1 if classes == 2 else classes)
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, tol=1e-8, max_iter=1000))
+    right = pipeline.fit(features.astype(float), labels).predict_proba(features.astype(float))
+    np.testing.assert_allclose(probe.head.probabilities(features), right, atol=2e-3)
+
+
+def test_a_column_that_never_changes_says_nothing():
+    features, labels = clouds(100, 4, 2)
+    constant = np.hstack([features, np.full((100, 1), 7, np.float32)])
+    heads = [fit_probe(rows, labels, NAMES[:2]).head for rows in (features, constant)]
+    assert heads[1].weights[-1] == 0
+    np.testing.assert_allclose(
+        heads[0].probabilities(features), heads[1].probabilities(constant), atol=1e-4
+    )
+
+
+def test_out_of_fold_probabilities_are_of_heads_that_have_not_seen_the_picture():
+    # Labels by chance: who has seen a picture is right on it, who has not can only guess.
+    random = np.random.default_rng(0)
+    features = random.normal(size=(60, 200)).astype(np.float32)
+    labels = random.integers(0, 2, 60)
+    probe = fit_probe(features, labels, NAMES[:2], strengths=[1.0])
+    assert (probe.head.probabilities(features).argmax(axis=1) == labels).mean() == 1
+    assert 0.2 < (probe.out_of_fold.argmax(axis=1) == labels).mean() < 0.8
+    np.testing.assert_allclose(probe.out_of_fold.sum(axis=1), 1)
+
+
+def test_the_strength_with_the_best_folds_is_taken():
+    features, labels = clouds(120, 40, 3)
+    probe = fit_probe(features, labels, NAMES)
+    assert [one.strength for one in probe.tried] == list(STRENGTHS)
+    assert probe.best.accuracy == max(one.accuracy for one in probe.tried)
+    right = probe.out_of_fold.argmax(axis=1) == labels
+    assert probe.best.accuracy == pytest.approx(right.mean(), abs=0.02)
+    given = probe.out_of_fold[np.arange(120), labels]
+    assert probe.best.loss == pytest.approx(-np.log(given).mean())
+
+
+def test_views_of_a_picture_count_as_one_picture():
+    features, labels = clouds(200, 6, 2)
+    twice = np.stack([features, features], axis=1)
+    one, two = (fit_probe(rows, labels, NAMES[:2], strengths=[0.01]) for rows in (features, twice))
+    np.testing.assert_allclose(two.head.weights, one.head.weights, rtol=0.05, atol=1e-4)
+    np.testing.assert_allclose(two.out_of_fold, one.out_of_fold, atol=5e-3)
+
+
+def test_folds_are_of_one_size_hold_every_class_and_keep_together_what_belongs_together():
+    labels = np.repeat([0, 1, 2], [40, 23, 17])
+    names = [str(row // 2) if row < 20 else f"alone {row}" for row in range(80)]
+    folds = fold_numbers(labels, names, NAMES, seed=3)
+    assert set(folds) == set(range(5))
+    for fold in range(5):
+        counts = np.bincount(labels[folds == fold], minlength=3)
+        np.testing.assert_allclose(counts, np.array([40, 23, 17]) / 5, atol=2.1)
+    assert (folds[0:20:2] == folds[1:20:2]).all()
+    order = np.random.default_rng(0).permutation(80)
+    shuffled = fold_numbers(labels[order], [names[row] for row in order], NAMES, seed=3)
+    np.testing.assert_array_equal(shuffled, folds[order])
+    assert (fold_numbers(labels, names, NAMES, seed=4) != folds).any()
+
+
+def test_a_class_with_one_picture_is_named():
+    with pytest.raises(DataError, match="too few pictures of b"):
+        fold_numbers(np.array([0, 0, 1, 1]), ["x", "y", "z", "z"], NAMES[:2], seed=0)
+
+
+def test_groups_go_before_contents_and_contents_before_nothing():
+    dataset = table_only({"a": 4}).with_columns(
+        {"content": ["h1", "h1", "", "h2"], "group": ["", "g", None, "g"]}
+    )
+    belongs = what_belongs_together(dataset)
+    assert belongs == ["h1", "g", dataset.table["locator"].iloc[2], "g"]

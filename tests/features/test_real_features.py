@@ -1,0 +1,96 @@
+"""Frozen features of real pictures with real weights, where they are on this machine."""
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from viewfinder.data.sources import open_dataset
+from viewfinder.data.store import open_store
+from viewfinder.features import features_of, fit_probe
+from viewfinder.features.frozen import FrozenBase
+from viewfinder.pipeline import train
+from viewfinder.progress import Progress
+from viewfinder.recipes import recipe_named
+
+SHARED = Path(os.environ.get("VIEWFINDER_SHARED_DATA", "../shared/data"))
+WEIGHTS = SHARED / "weights" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not WEIGHTS.is_file(), reason=f"{WEIGHTS} is not here"),
+]
+
+BASE = {"model.alpha": 0.35, "model.weights": str(WEIGHTS)}
+
+
+@pytest.mark.parametrize(
+    ("name", "holdout", "least"),
+    [
+        ("cats_and_dogs_filtered", "validation", 0.965),
+        ("horse_or_human", "validation", 0.99),
+        ("sign_language_digits", None, 0.95),
+    ],
+)
+def test_a_linear_head_reaches_what_is_stated(name, holdout, least, tmp_path):
+    recipe = recipe_named("transfer").changed(BASE | {"data.holdout": holdout})
+    run = train(open_dataset(SHARED / name), recipe, output=tmp_path, progress=Progress(0))
+    assert run.metrics["test" if holdout else "validation"]["accuracy"] >= least
+
+
+def test_onnx_and_keras_give_the_same_features_and_the_same_1000_answers():
+    recipe = recipe_named("transfer").changed(BASE).settled_by_base()
+    base = FrozenBase.of(recipe, recipe.on_features, Progress(0))
+    dataset = open_dataset(SHARED / "cats_and_dogs_filtered").only("validation")
+    store = open_store(dataset, recipe.preprocessing)
+    pictures = store.pictures(dataset)
+    dataset = store.describe(dataset)
+    found = features_of(dataset, pictures, base.extractor, recipe.preprocessing)
+    network = base.extractor.build()
+    blocks = [pictures.read(np.arange(start, start + 50))[0] for start in range(0, 1000, 50)]
+    wanted = np.concatenate([network.predict_on_batch(block) for block in blocks])
+    np.testing.assert_allclose(found, wanted, atol=1e-3)
+    head = fit_probe(found, dataset.labels, dataset.classes).head
+    answers = [head.probabilities(rows).argmax(axis=1) for rows in (found, wanted)]
+    assert (answers[0] == answers[1]).sum() == 1000
+
+
+@pytest.mark.skipif(not find_spec("jax"), reason="jax is not installed")
+def test_jax_gives_the_same_features(tmp_path):
+    """By JAX itself and by what JAX has exported, against TensorFlow."""
+    script = (
+        "import sys, numpy as np\n"
+        "from viewfinder.features.frozen import FrozenBase\n"
+        "from viewfinder.progress import Progress\n"
+        "from viewfinder.recipes import recipe_named\n"
+        f"recipe = recipe_named('transfer').changed({BASE!r}).settled_by_base()\n"
+        "extractor = FrozenBase.of(recipe, recipe.on_features, Progress(0)).extractor\n"
+        "images = np.load(sys.argv[1])\n"
+        "by_onnx = extractor.start(Progress(2))(images)\n"
+        "by_keras = extractor.build().predict_on_batch(images)\n"
+        "np.savez(sys.argv[2], by_onnx=by_onnx, by_keras=by_keras)\n"
+    )
+    np.save(
+        tmp_path / "images.npy",
+        np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3), dtype=np.uint8),
+    )
+    found = {}
+    for backend in ("tensorflow", "jax"):
+        done = subprocess.run(
+            [sys.executable, "-c", script, tmp_path / "images.npy", tmp_path / f"{backend}.npz"],
+            env=os.environ
+            | {"KERAS_BACKEND": backend, "VIEWFINDER_CACHE": str(tmp_path / backend)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert "slowly" not in done.stderr
+        found[backend] = dict(np.load(tmp_path / f"{backend}.npz"))
+    right = found["tensorflow"]["by_keras"]
+    for one in (*found["tensorflow"].values(), *found["jax"].values()):
+        np.testing.assert_allclose(one, right, atol=1e-3)

@@ -1,0 +1,123 @@
+"""A Keras model as ONNX gives what Keras gives; what cannot be exported is said."""
+
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from viewfinder.errors import DataError, UsageError
+from viewfinder.features import Extractor
+from viewfinder.progress import Progress
+from viewfinder.runtime import onnx
+from viewfinder.runtime.backend import use_backend
+from viewfinder.runtime.export import export_onnx
+from viewfinder.runtime.onnx import OnnxModel
+
+use_backend()
+import keras  # noqa: E402
+
+needs_onnx = pytest.mark.skipif(
+    not all(map(find_spec, ("onnxruntime", "tf2onnx", "tensorflow"))),
+    reason="needs onnxruntime, tf2onnx and TensorFlow",
+)
+
+
+def tiny() -> keras.Model:
+    inputs = keras.Input((9, 7, 3))
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(x)
+    x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.Dropout(0.5)(x)
+    return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x))
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    model, path = tiny(), tmp_path_factory.mktemp("onnx") / "tiny.onnx"
+    export_onnx(model, path)
+    return model, path
+
+
+@needs_onnx
+@pytest.mark.parametrize("kind", [np.uint8, np.float32, np.float64])
+def test_onnx_says_what_keras_says_for_any_batch(exported, kind):
+    model, path = exported
+    network = OnnxModel(path)
+    for count in (1, 5):
+        images = np.random.default_rng(0).integers(0, 256, (count, 9, 7, 3)).astype(kind)
+        wanted = model.predict_on_batch(images)
+        np.testing.assert_allclose(network(images), wanted, atol=1e-5)
+
+
+@needs_onnx
+def test_another_network_is_not_written(monkeypatch, tmp_path):
+    other = tiny()
+    monkeypatch.setattr(
+        "viewfinder.runtime.export._export",
+        lambda _, path: other.export(str(path), format="onnx", verbose=False),
+    )
+    other(np.zeros((1, 9, 7, 3), np.float32))
+    with pytest.raises(UsageError, match="gives other numbers"):
+        export_onnx(tiny(), tmp_path / "wrong.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"no network"])
+@needs_onnx
+def test_a_file_that_is_no_network_is_refused(tmp_path, content):
+    path = tmp_path / "bad.onnx"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="no network"):
+        OnnxModel(path)
+
+
+@needs_onnx
+def test_the_second_start_builds_nothing_and_a_damaged_file_is_made_again(own_cache):
+    extractor = Extractor("tiny", {"weights": "1"}, tiny)
+    images = np.random.default_rng(1).integers(0, 256, (3, 9, 7, 3), dtype=np.uint8)
+    first = extractor.start(Progress(0))(images)
+
+    def never() -> keras.Model:
+        raise AssertionError("it was built again")
+
+    again = Extractor("tiny", {"weights": "1"}, never).start(Progress(0))
+    np.testing.assert_array_equal(again(images), first)
+    (path,) = (own_cache / "onnx").glob("*.onnx")
+    path.write_bytes(path.read_bytes()[:100])
+    assert extractor.start(Progress(0))(images).shape == first.shape
+    with pytest.raises(AssertionError, match="built again"):
+        Extractor("tiny", {"weights": "2"}, never).start(Progress(0))
+
+
+def test_without_onnx_runtime_keras_does_it_and_that_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(onnx, "is_installed", lambda: False)
+    model = tiny()
+    runner = Extractor("tiny", {}, lambda: model).start(Progress(1))
+    images = np.random.default_rng(1).integers(0, 256, (3, 9, 7, 3), dtype=np.uint8)
+    np.testing.assert_allclose(runner(images), model.predict_on_batch(images), atol=1e-6)
+    assert "slowly" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="not installed"):
+        OnnxModel("any.onnx")
+
+
+@needs_onnx
+def test_what_cannot_be_exported_runs_in_keras_and_that_is_said(monkeypatch, capsys):
+    def refuse(model, path):
+        raise UsageError("tiny cannot be exported.")
+
+    monkeypatch.setattr("viewfinder.runtime.export.export_onnx", refuse)
+    runner = Extractor("tiny", {"weights": "3"}, tiny).start(Progress(1))
+    assert not runner.in_threads
+    assert "tiny cannot be exported" in capsys.readouterr().err
+
+
+def test_the_session_needs_no_keras():
+    import subprocess
+
+    script = (
+        "import sys; import viewfinder.features, viewfinder.runtime.onnx\n"
+        "print(*({'keras', 'tensorflow', 'jax', 'sklearn', 'onnxruntime'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout.split()) == (0, [])

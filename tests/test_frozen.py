@@ -1,0 +1,186 @@
+"""A run over a frozen base: features once, and a model that is base and head in one."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from folders import write_classes
+from viewfinder.classifier import Classifier, load
+from viewfinder.data.prepare import prepare as decode
+from viewfinder.data.sources import open_dataset
+from viewfinder.data.store import open_store
+from viewfinder.errors import DataError, RecipeError
+from viewfinder.features import features_of
+from viewfinder.features.frozen import FrozenBase
+from viewfinder.frozen import Learned, Material, learn
+from viewfinder.pipeline import train
+from viewfinder.prepared import prepare
+from viewfinder.progress import Progress
+from viewfinder.recipe import Recipe
+from viewfinder.recipes import recipe_named
+from viewfinder.run import Run
+
+SMALL_BASE = {
+    "model.alpha": 0.35,
+    "model.weights": "none",
+    "model.cut": "block_3_expand_relu",  # random weights say little further up
+    "input.size": [32, 32],
+    "input.color": "rgb",
+    "training.epochs": 3,
+    "training.batch_size": 16,
+}
+
+
+def recipe(**settings) -> Recipe:
+    changes = {key.replace("__", "."): value for key, value in settings.items()}
+    return recipe_named("transfer").changed(SMALL_BASE | changes)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    """One cache for this module: its runs share exports and features."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def shared_cache(cache, own_cache, monkeypatch):
+    monkeypatch.setenv("VIEWFINDER_CACHE", str(cache))
+
+
+@pytest.fixture(scope="module")
+def linear(cache, digits, tmp_path_factory) -> Run:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIEWFINDER_CACHE", str(cache))
+        runs = tmp_path_factory.mktemp("runs")
+        return train(open_dataset(digits), recipe(), output=runs, progress=Progress(0))
+
+
+def learned_from(data: Path, wanted: Recipe, progress: Progress | None = None) -> Learned:
+    """What the run would be made of, without its folder and its report."""
+    ready = prepare(open_dataset(data), wanted)
+    settings = ready.recipe.on_features
+    return learn(
+        Material(ready.recipe, settings, ready.dataset, ready.pictures), progress or Progress(0)
+    )
+
+
+def assert_the_model_says_so(learned: Learned, data: Path) -> None:
+    """Hold the finished model, asked picture by picture, against what base and head said."""
+    rows = learned.predictions.iloc[::7]
+    form = recipe().preprocessing
+    images = np.stack([decode((data / one).read_bytes(), form).pixels for one in rows["locator"]])
+    answers = Classifier(learned.model, ("0", "1", "2"), form).probabilities(images)
+    np.testing.assert_allclose(answers, np.stack(rows["probabilities"]), atol=1e-4)
+
+
+def test_the_run_is_a_run_like_any_other(linear):
+    assert linear.metrics["test"]["accuracy"] > 0.8
+    assert linear.metrics["best_epoch"] is None
+    assert linear.history.columns.tolist() == [
+        "epoch",
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+    ]
+    row = linear.history.iloc[0]
+    assert row["val_accuracy"] == pytest.approx(linear.metrics["validation"]["accuracy"])
+    assert row["loss"] == pytest.approx(linear.metrics["train"]["loss"])
+    page = (linear.folder / "report.html").read_text()
+    assert "best epoch" not in page.lower()
+    assert {"features_s", "head_s", "evaluation_s"} <= set(linear.timing)
+
+
+def test_the_saved_model_gives_the_answers_that_base_and_head_gave(linear, digits):
+    classifier = load(linear.folder)
+    answers = linear.predictions
+    found = classifier.predict([digits / locator for locator in answers["locator"]])
+    for one, wanted in zip(found, answers["probabilities"], strict=True):
+        row = [one.probabilities[name] for name in classifier.classes]
+        np.testing.assert_allclose(row, wanted, atol=1e-4)
+    assert [one.label for one in found] == answers["predicted"].tolist()
+
+
+def test_evaluating_the_model_itself_comes_to_the_same(linear, tmp_path):
+    from small import copied
+
+    before = linear.metrics
+    again = Run(copied(linear.folder, tmp_path)).evaluate()
+    assert again["best_epoch"] is None
+    for split in ("train", "validation", "test"):
+        assert again[split]["confusion"] == before[split]["confusion"]
+        assert again[split]["loss"] == pytest.approx(before[split]["loss"], abs=1e-4)
+
+
+def test_the_probe_is_told(linear):
+    probe = json.loads((linear.folder / "probe.json").read_text())
+    (chosen,) = [one for one in probe["tried"] if one["strength"] == probe["chosen"]]
+    assert probe["accuracy"] == chosen["accuracy"] == pytest.approx(np.mean(chosen["accuracies"]))
+    assert max(one["accuracy"] for one in probe["tried"]) == chosen["accuracy"]
+
+
+def test_features_are_those_that_keras_gives(linear):
+    """ONNX Runtime, where it is installed, against the backend, for every picture."""
+    dataset = linear.dataset
+    settings = linear.recipe
+    base = FrozenBase.of(settings, settings.on_features, Progress(0))
+    store = open_store(dataset, settings.preprocessing)
+    pictures = store.pictures(dataset)
+    found = features_of(store.describe(dataset), pictures, base.extractor, settings.preprocessing)
+    images, _ = pictures.read(np.arange(len(dataset)))
+    wanted = np.asarray(base.extractor.build().predict_on_batch(images))
+    np.testing.assert_allclose(found, wanted, atol=1e-3)
+
+
+def test_a_second_run_computes_no_features(linear, digits, capsys):
+    again = learned_from(digits, recipe(), Progress(2))
+    assert capsys.readouterr().err.count("known") == 3
+    shares = [np.stack(one.predictions["probabilities"]) for one in (again, linear)]
+    np.testing.assert_array_equal(*shares)
+
+
+def test_a_dense_head_trains_on_features_and_is_folded_into_the_model(digits):
+    learned = learned_from(digits, recipe(model__dense=[16], model__pooling="average"))
+    assert learned.probe is None
+    assert len(learned.history) == 3
+    best = learned.history["val_accuracy"].max()
+    answers = learned.predictions[learned.predictions["split"] == "validation"]
+    assert best == pytest.approx((answers["label"] == answers["predicted"]).mean(), abs=1e-6)
+    assert_the_model_says_so(learned, digits)
+
+
+def test_views_are_further_pictures_for_the_head(digits, linear):
+    learned = learned_from(digits, recipe(model__views=3, training__augment="standard"))
+    assert len(learned.predictions) == len(linear.predictions)
+    shares = [np.stack(one.predictions["probabilities"]) for one in (learned, linear)]
+    assert np.abs(shares[0] - shares[1]).max() > 0.01
+    assert_the_model_says_so(learned, digits)
+
+
+def test_with_a_holdout_no_pictures_are_taken_from_training(digits):
+    learned = learned_from(digits, recipe(data__holdout="test"))
+    assert learned.predictions["split"].value_counts().to_dict() == {"train": 120, "test": 36}
+    assert "val_accuracy" not in learned.history
+
+
+@pytest.mark.parametrize(
+    "settings", [{"model__views": 2}, {"training__augment": "standard"}], ids=["views", "augment"]
+)
+def test_variation_that_would_say_nothing_is_refused(settings):
+    with pytest.raises(RecipeError, match=r"views") as refused:
+        recipe(**settings)
+    assert "model.frozen=graph" in refused.value.remedy
+
+
+def test_a_class_of_one_picture_is_refused_before_a_run_is_made(tmp_path):
+    data = write_classes(tmp_path / "data", {"train/a": 5, "train/b": 1, "test/a": 1, "test/b": 1})
+    with pytest.raises(DataError, match="too few pictures of b"):
+        train(
+            open_dataset(data),
+            recipe(data__holdout="test"),
+            output=tmp_path / "runs",
+            progress=Progress(0),
+        )
+    assert not any((tmp_path / "runs").iterdir())

@@ -1,0 +1,220 @@
+"""Fine-tuning: what trains, how fast, and when it is kept."""
+
+import json
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import layers
+
+from viewfinder.bases.settings import FineTune
+from viewfinder.batches import Batches
+from viewfinder.errors import DataError, RecipeError, UsageError
+from viewfinder.models import transfer
+from viewfinder.randomness import ids
+from viewfinder.recipe import Recipe
+from viewfinder.run import best_epoch
+from viewfinder.training import compile_model, fit
+from viewfinder.training.carving import carve
+from viewfinder.training.fine_tune import Feeds, fine_tune, thaw
+from viewfinder.training.layer_rates import set_rates
+
+SHAPE = (8, 8, 3)
+COUNT = 40
+
+
+class Pixels:
+    """Dark pictures and light ones, of two classes."""
+
+    shape = SHAPE
+    dropped: dict = {}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        levels = np.random.default_rng(0).integers(0, 100, (COUNT, *SHAPE), dtype=np.uint8)
+        self.pixels = levels + (np.arange(COUNT, dtype=np.uint8) % 2 * 60)[:, None, None, None]
+
+    def __len__(self) -> int:
+        return COUNT
+
+    def read(self, positions):
+        return self.pixels[positions], np.ones(len(positions), bool)
+
+
+def residual_base() -> keras.Model:
+    """Two residual blocks with batch norm, and a layer above them."""
+    inputs = keras.Input(SHAPE, name="pixels")
+    x = layers.Conv2D(4, 3, padding="same", name="stem")(layers.Rescaling(1 / 255)(inputs))
+    for block in (1, 2):
+        y = layers.Conv2D(4, 3, padding="same", name=f"block_{block}_conv")(x)
+        y = layers.BatchNormalization(name=f"block_{block}_norm")(y)
+        x = layers.Add(name=f"block_{block}_add")([x, layers.ReLU(name=f"block_{block}_relu")(y)])
+    x = layers.Conv2D(6, 1, name="top_conv")(x)
+    return keras.Model(inputs, x, name="residual")
+
+
+def recipe(**fine_tuning) -> Recipe:
+    return Recipe().changed(
+        {
+            "model": {"kind": "transfer", "base": "MobileNet", "alpha": 0.25, "weights": "none"},
+            "input.size": [32, 32],
+            "training": {"epochs": 2, "batch_size": 8, "optimizer": "sgd", "learning_rate": 0.1},
+            "training.fine_tune": {"epochs": 2, **fine_tuning},
+        }
+    )
+
+
+def batches(**options) -> Batches:
+    labels = np.arange(COUNT) % 2
+    return Batches(Pixels(), labels, ids(map(str, range(COUNT))), batch_size=8, **options)
+
+
+def trainable(model: keras.Model) -> list[str]:
+    return [layer.name for layer in model.layers if layer.trainable_weights]
+
+
+# --- What trains ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("settings", "base"),
+    [
+        ({"blocks": 1}, ["top_conv"]),
+        ({"blocks": 2}, ["block_2_conv", "top_conv"]),
+        ({"blocks": 9}, ["stem", "block_1_conv", "block_2_conv", "top_conv"]),
+        ({"from_layer": "block_2_norm"}, ["top_conv"]),
+        ({"from_layer": "block_2_conv"}, ["block_2_conv", "top_conv"]),
+    ],
+)
+def test_the_top_of_the_base_trains_without_its_batch_norms(settings, base):
+    model = transfer(residual_base(), classes=2)
+    assert trainable(model) == ["probability"]
+    thaw(model, FineTune(**settings))
+    assert trainable(model) == [*base, "probability"]
+
+
+def test_learning_rates_fall_from_block_to_block():
+    model = transfer(residual_base(), classes=2)
+    shares = thaw(model, FineTune(blocks=3, decay=0.5))
+    found = {path.partition("/")[0]: share for path, share in shares.items()}
+    assert found == {"top_conv": 0.5, "block_2_conv": 0.25, "stem": 0.125, "block_1_conv": 0.125}
+
+
+def test_a_wrong_layer_names_the_nearest():
+    model = transfer(residual_base(), classes=2)
+    with pytest.raises(UsageError, match=r"no layer 'top_con'(.|\n)*mean 'top_conv'"):
+        thaw(model, FineTune(from_layer="top_con"))
+    above_all = transfer(keras.Sequential([residual_base(), layers.ReLU(name="end")]), classes=2)
+    with pytest.raises(UsageError, match="Nothing of the base would train"):
+        thaw(above_all, FineTune(from_layer="end"))
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_each_weight_moves_by_its_own_share_of_the_learning_rate(name):
+    """One step from the same weights, once with shares and once without: their ratio is known."""
+    moves = []
+    for shares in ({}, {"near/kernel": 0.25, "near/bias": 0.0}):
+        inputs = keras.Input((3,))
+        x = layers.Dense(3, kernel_initializer="ones", name="near")(inputs)
+        outputs = layers.Dense(2, kernel_initializer="ones", name="far")(x)
+        model = keras.Model(inputs, outputs)
+        model.compile(getattr(keras.optimizers, name)(0.01), "mse")
+        set_rates(model.optimizer, shares)
+        before = {one.path: one.numpy() for one in model.weights}
+        rows = np.arange(12, dtype=np.float32).reshape(4, 3)
+        model.train_on_batch(rows, np.ones((4, 2), np.float32))
+        moves.append({one.path: one.numpy() - before[one.path] for one in model.weights})
+    plain, slowed = moves
+    np.testing.assert_allclose(slowed["near/kernel"], 0.25 * plain["near/kernel"], rtol=1e-4)
+    np.testing.assert_array_equal(slowed["near/bias"], 0)
+    np.testing.assert_allclose(slowed["far/kernel"], plain["far/kernel"], rtol=1e-6)
+    assert np.abs(plain["near/bias"]).min() > 0
+    assert type(model.optimizer) is getattr(keras.optimizers, name)  # saved, it loads anywhere
+
+
+# --- What decides ---------------------------------------------------------------------------------
+
+
+def test_carved_pictures_do_not_train_and_are_of_every_class():
+    train, carved = carve(batches(shuffle=True, seed=3), 0.2)
+    assert (len(train.labels), len(carved.labels)) == (32, 8)
+    assert np.bincount(carved.labels).tolist() == [4, 4]
+    assert not set(train.ids.tolist()) & set(carved.ids.tolist())
+    assert train.shuffle
+    assert not carved.shuffle
+    pixels = Pixels().pixels
+    for one, ids_of_one in zip(carved.batch(0).images, carved.ids, strict=True):
+        number = ids(map(str, range(COUNT))).tolist().index(ids_of_one)
+        np.testing.assert_array_equal(one, pixels[number])
+    again = carve(batches(shuffle=True, seed=3), 0.2)[1]
+    np.testing.assert_array_equal(again.ids, carved.ids)
+    assert carve(batches(seed=4), 0.2)[1].ids.tolist() != carved.ids.tolist()
+
+
+def test_one_picture_a_class_cannot_be_carved():
+    one = Batches(Pixels(), np.arange(COUNT), ids(map(str, range(COUNT))), batch_size=8)
+    with pytest.raises(DataError, match="too few pictures"):
+        carve(one, 0.1)
+
+
+def tuned(folder, **fine_tuning):
+    wanted = recipe(**fine_tuning)
+    train, carved = carve(batches(shuffle=True), 0.2)
+    feeds = Feeds(train, batches(), carved)
+    model = transfer(residual_base(), classes=2)
+    folder.mkdir()
+    compile_model(model, wanted, steps=10)
+    fitted = fit(model, train, feeds.validation, wanted, folder)
+    head = keras.saving.load_model(folder / "best.keras").get_weights()
+    return fine_tune(model, feeds, wanted, folder, fitted), model, head
+
+
+def test_two_phases_are_one_history(tmp_path):
+    fitted, model, head = tuned(tmp_path / "run", blocks=2, factor=0.5)
+    record = json.loads((tmp_path / "run/fine_tuning.json").read_text())
+    kept = record["kept"]
+    history = pd.read_csv(tmp_path / "run/history.csv")
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+    second = "fine-tuning" if kept else "fine-tuning, not kept"
+    assert history["phase"].tolist() == ["head", "head", second, second]
+    np.testing.assert_allclose(history["learning_rate"], [0.1, 0.1, 0.05, 0.05], rtol=1e-6)
+    assert fitted.best_epoch == best_epoch(history)
+    assert len(fitted.seconds) == 4
+    assert record["carved"] == 8
+    assert record["from_layer"] == "block_2_conv"
+    better = (record["after"]["accuracy"], -record["after"]["loss"]) > (
+        record["before"]["accuracy"],
+        -record["before"]["loss"],
+    )
+    assert kept == better
+    best = keras.saving.load_model(tmp_path / "run/best.keras")
+    for ours, theirs in zip(best.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    same = all(np.array_equal(a, b) for a, b in zip(best.get_weights(), head, strict=True))
+    assert same != kept
+    for norm in ("block_1_norm", "block_2_norm"):  # statistics of the base, untouched
+        np.testing.assert_array_equal(best.get_layer(norm).moving_mean, np.zeros(4))
+    assert {one.name for one in (tmp_path / "run").iterdir()} >= {"best.keras", "last.keras"}
+    assert not (tmp_path / "run/.fine_tuning").exists()
+
+
+@pytest.mark.parametrize("is_better", [True, False])
+def test_it_is_kept_only_if_it_is_better_on_the_carved_pictures(tmp_path, monkeypatch, is_better):
+    judged = iter(
+        [{"accuracy": 0.5, "loss": 1.0}, {"accuracy": 0.5, "loss": 0.9 + 0.2 * (not is_better)}]
+    )
+    monkeypatch.setattr("viewfinder.training.fine_tune._judged", lambda *_: next(judged))
+    fitted, model, head = tuned(tmp_path / "run", blocks=3)
+    moved = not all(
+        np.array_equal(ours, theirs) for ours, theirs in zip(model.get_weights(), head, strict=True)
+    )
+    assert moved == is_better
+    assert (fitted.best_epoch > 2) == is_better
+
+
+def test_only_a_base_can_be_fine_tuned():
+    with pytest.raises(RecipeError, match="Only a base can be fine-tuned"):
+        Recipe().changed({"training.fine_tune.epochs": 2})
+    assert recipe().training.fine_tune == FineTune(epochs=2)
+    with pytest.raises(RecipeError, match=r"no key 'training\.fine_tune\.epoch'"):
+        recipe().changed({"training.fine_tune.epoch": 2})
