@@ -14,7 +14,7 @@ from viewfinder.data.store import open_store
 from viewfinder.errors import DataError, RecipeError
 from viewfinder.features import features_of
 from viewfinder.features.frozen import FrozenBase
-from viewfinder.frozen import Learned, Material, learn
+from viewfinder.frozen import Learned, learn
 from viewfinder.pipeline import train
 from viewfinder.prepared import prepare
 from viewfinder.progress import Progress
@@ -60,10 +60,7 @@ def linear(cache, digits, tmp_path_factory) -> Run:
 def learned_from(data: Path, wanted: Recipe, progress: Progress | None = None) -> Learned:
     """What the run would be made of, without its folder and its report."""
     ready = prepare(open_dataset(data), wanted)
-    settings = ready.recipe.on_features
-    return learn(
-        Material(ready.recipe, settings, ready.dataset, ready.pictures), progress or Progress(0)
-    )
+    return learn(ready, progress or Progress(0))
 
 
 def assert_the_model_says_so(learned: Learned, data: Path) -> None:

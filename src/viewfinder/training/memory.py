@@ -20,12 +20,13 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def out_of_memory(batches: Feed) -> OutOfMemory:
     """The error for the user: it names a batch that needs half as much."""
-    is_of_pixels = isinstance(batches, Batches)
-    shape = batches.image_shape if is_of_pixels else batches.features.shape[-1:]
+    if isinstance(batches, Batches):
+        each = "pictures of " + " × ".join(map(str, batches.image_shape))
+    else:
+        each = f"pictures of {batches.features.shape[-1]} features"
     half = batches.batch_size // 2
     return OutOfMemory(
-        f"The memory is too small for a batch of {batches.batch_size} pictures "
-        f"of {' × '.join(map(str, shape))}{'' if is_of_pixels else ' features'}.",
+        f"The memory is too small for a batch of {batches.batch_size} {each}.",
         expected=f"a batch of about {half}" if half else "smaller pictures",
         remedy=f"--batch-size {half}" if half else "a smaller --image-size or a smaller model",
     )
