@@ -13,7 +13,6 @@ from viewfinder.bases.catalogue import base_named
 from viewfinder.bases.settings import Transfer
 from viewfinder.classifier import Classifier
 from viewfinder.data.dataset import SPLITS, Dataset
-from viewfinder.errors import DataError
 from viewfinder.files import require_writable
 from viewfinder.frozen import learn, write
 from viewfinder.parallel import cores
@@ -22,7 +21,7 @@ from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
 from viewfinder.run import Run, plain_name
-from viewfinder.run.live import say_the_worst, watchers_of
+from viewfinder.run.live import watchers_of
 from viewfinder.runtime.backend import choose_backend, versions
 from viewfinder.runtime.determinism import use_deterministic_operations
 
@@ -126,11 +125,7 @@ def complete(
     run.write_data(without_dropped(prepared, progress))
     # A training that was cut short is judged only where it matters, so that it ends soon.
     splits = SPLITS[1:] if fitted.interrupted else SPLITS
-    try:
-        run.evaluate(splits, store_budget=prepared.store_budget, progress=progress)
-    except DataError:  # a model whose answers are no numbers
-        say_the_worst(run, progress)
-        raise
+    run.evaluate(splits, store_budget=prepared.store_budget, progress=progress)
     run.write_end(
         {
             "ended": fitted.ended,

@@ -71,7 +71,7 @@ def test_help_lists_every_command(viewfinder):
     assert all(f" {name} " in ended.out for name in COMMANDS)
 
 
-@pytest.mark.parametrize("line", ["", "trian", "train", "train . --epoch", "predict"])
+@pytest.mark.parametrize("line", ["", "trian", "train . --epoch", "predict"])
 def test_usage_errors_end_in_2_and_say_what_is_wrong(viewfinder, line):
     ended = viewfinder(*line.split())
     assert ended.code == 2

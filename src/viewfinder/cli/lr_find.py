@@ -25,7 +25,7 @@ from viewfinder.cli.options import (
 
 def lr_find(
     data: Data,
-    recipe: RecipeName = "scratch",
+    recipe: RecipeName = None,
     low: Annotated[float, typer.Option(help="The first rate.")] = 1e-6,
     high: Annotated[float, typer.Option(help="The last rate.")] = 1.0,
     steps: Annotated[int, typer.Option(help="Batches from one to the other.")] = 100,

@@ -44,7 +44,10 @@ LabelColumn = Annotated[
     str | None, typer.Option(metavar="NAME", help="The column of a table that has the labels.")
 ]
 RecipeName = Annotated[
-    str, typer.Option("--recipe", help="A named recipe: see `viewfinder recipes`.")
+    str | None,
+    typer.Option(
+        "--recipe", help="A named recipe: see `viewfinder recipes`.", show_default="scratch"
+    ),
 ]
 ImageSize = Annotated[
     str | None, typer.Option(metavar="SIDE|HxW", help="What the model sees, in pixels.")
@@ -98,26 +101,30 @@ def open_data(
 
 
 def chosen_recipe(
-    name: str,
+    name: str | None,
     flags: dict[str, Any],
     *,
     config: Path | None = None,
     settings: Sequence[str] = (),
-    base: "Recipe | None" = None,
+    begun: "Recipe | None" = None,
 ) -> "Recipe":
     """The named recipe, changed by the file, then the flags, then the single settings.
 
     Args:
-        name: The recipe's name.
+        name: The recipe's name; where none was given, `begun`, or else "transfer" where a flag
+            asks for a model on a base, or else "scratch".
         flags: Values by the recipe's dotted keys; None where a flag was not given.
         config: A YAML file.
         settings: `key=value` words.
-        base: A recipe that stands for the default one: that of a run which is resumed.
+        begun: The recipe of a run that is resumed.
     """
     from viewfinder.recipe import parse_settings, read_settings
     from viewfinder.recipes import recipe_named
 
-    recipe = base if base and name == "default" else recipe_named(name)
+    if name is None and begun:
+        recipe = begun
+    else:
+        recipe = recipe_named(name or ("transfer" if "model.kind" in flags else "scratch"))
     if config:
         recipe = recipe.changed(read_settings(config))
     given = {key: value for key, value in flags.items() if value is not None}

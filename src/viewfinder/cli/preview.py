@@ -22,7 +22,7 @@ from viewfinder.cli.options import (
 
 def preview(
     data: Data,
-    recipe: RecipeName = "scratch",
+    recipe: RecipeName = None,
     augment: Augment = None,
     image_size: ImageSize = None,
     seed: Seed = None,

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
 
 def train(
     data: OptionalData = None,
-    recipe: RecipeName = "scratch",
+    recipe: RecipeName = None,
     image_size: ImageSize = None,
     augment: Augment = None,
     dropout: Dropout = None,
@@ -131,7 +131,7 @@ def train(
     }
     stopped = Run.open(resume) if resume else None
     begun = stopped.recipe if stopped else None
-    wanted = chosen_recipe(recipe, flags, config=config, settings=settings or (), base=begun)
+    wanted = chosen_recipe(recipe, flags, config=config, settings=settings or (), begun=begun)
     progress = Progress(verbosity(quiet, verbose))
     budget = byte_count(store_limit)
     hints: dict[str, Any] = {"label_from": label_from, "root": root, "label_column": label_column}
@@ -148,7 +148,9 @@ def train(
         run = resume_run(stopped, wanted, dataset=dataset, **watching)
     elif dataset is None:
         raise UsageError(
-            "There is nothing to train on.", expected="viewfinder train DATA, or --resume RUN"
+            "There is nothing to train on.",
+            expected="viewfinder train DATA, or --resume RUN",
+            remedy="viewfinder train --help shows every way",
         )
     elif dry_run:
         prepared = prepare(dataset, wanted, store_budget=budget, progress=progress)

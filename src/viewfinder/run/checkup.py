@@ -22,9 +22,9 @@ DOCTOR = "doctor.json"
 def case_of(run: "Run") -> Case:
     """What the doctor asks of a run, from its files alone: no model and no picture is opened."""
     metrics = run.metrics if (run.folder / "metrics.json").exists() else {}
-    history = run.history
+    timing = run.timing
     return Case(
-        history=history,
+        history=run.history,
         scores={
             split: metrics[split] for split in ("train", "validation", "test") if split in metrics
         },
@@ -32,7 +32,8 @@ def case_of(run: "Run") -> Case:
         class_counts=_train_counts(run),
         best_epoch=metrics.get("best_epoch"),
         steered_by=run.steered_by,
-        interrupted=bool(run.timing["interrupted"]),
+        interrupted=bool(timing["interrupted"]),
+        diverged=timing["why"] if timing.get("ended") == "diverged" else "",
         copies=_copies(run),
         units=known_units(run),
     )

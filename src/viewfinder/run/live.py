@@ -21,10 +21,3 @@ def watchers_of(run: Run, progress: Progress) -> "list[keras.callbacks.Callback]
         write_curves(history, best_epoch(history), run.folder / "plots")
 
     return watchers(lambda: run.history, draw, progress)
-
-
-def say_the_worst(run: Run, progress: Progress) -> None:
-    """The doctor's first verdict, for a run that cannot be judged; `doctor.json` is written."""
-    worst = run.doctor(progress=progress).verdicts[0]
-    tries = " or ".join(one.flag for one in worst.tries)
-    progress.say(f"{worst.sentence} {f'Try {tries}.' if tries else ''}".strip(), style="yellow")

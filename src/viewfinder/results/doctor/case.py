@@ -71,6 +71,8 @@ class Case:
         best_epoch: The epoch whose weights were kept, from 1, or None.
         steered_by: The split that chose it, or "".
         interrupted: Whether the training was stopped before its end.
+        diverged: Where it was ended because its loss was no number, the sentence that says so;
+            the history then has no row of that epoch.
         copies: How many validation and test pictures have the very bytes of a training picture;
             None where nobody looked.
         units: How each layer with ReLU answers to some pictures; None where nobody looked.
@@ -83,6 +85,7 @@ class Case:
     best_epoch: int | None = None
     steered_by: str = "validation"
     interrupted: bool = False
+    diverged: str = ""
     copies: int | None = None
     units: "Sequence[LayerHealth] | None" = None
 

@@ -28,6 +28,10 @@ def diverged(case: Case) -> Iterator[Verdict]:
             because = f"The learning rate was {case.setup.learning_rate:g}."
             yield _diverged(case, sentence, because, {"epoch": epoch, "curve": column})
             return
+    if case.diverged:
+        sentence = "It diverged: it was ended at the first loss that was not a number."
+        yield _diverged(case, sentence, case.diverged, {"epoch": len(case.history) + 1})
+        return
     losses = curves.levels(case.curve("loss"))
     if not len(losses):
         return
