@@ -10,16 +10,19 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
+# Two processes share the files of tests: they halve the time on two cores.
+TOGETHER := --numprocesses 2 --dist loadfile
+
 .PHONY: demo test test-slow lint bench clean
 
 demo: .venv/.installed
 	$(BIN)/viewfinder demo
 
 test: .venv/.installed-dev lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TOGETHER)
 
 test-slow: .venv/.installed-dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow $(TOGETHER)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -98,7 +98,8 @@ LABELS = st.lists(
                 "é",
             ]
         ),
-        st.text(st.characters(codec="utf-8"), min_size=1, max_size=300),
+        # A cell of blanks alone is an empty one.
+        st.text(st.characters(codec="utf-8"), min_size=1, max_size=300).filter(str.strip),
     ),
     min_size=2,
     max_size=6,
