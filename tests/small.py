@@ -28,6 +28,7 @@ SMALL = {
     "training.augment": "none",
     "training.batch_size": 16,
     "training.epochs": 4,
+    "training.stages": [],
 }
 
 

@@ -133,6 +133,14 @@ def test_another_kind_of_model_brings_its_own_keys_in_any_order(settings):
     assert DEFAULT.changed(settings).changed({"model.kind": "compact"}).model == Compact()
 
 
+def test_a_kind_of_one_size_goes_without_the_stages_that_another_has():
+    assert DEFAULT.training.stages
+    assert DEFAULT.changed({"model.kind": "compact"}).training.stages == DEFAULT.training.stages
+    assert DEFAULT.changed({"model": {"kind": "dense"}}).training.stages == ()
+    with pytest.raises(RecipeError, match="Stages need"):
+        DEFAULT.changed({"training.stages": [{"size": 0.5, "epochs": 1}], "model.kind": "dense"})
+
+
 def test_naming_the_kind_that_it_is_keeps_the_rest():
     changed = DEFAULT.changed({"model.dropout": 0.4}).changed({"model.kind": "residual"})
     assert changed.model == Residual(width=24, dropout=0.4)

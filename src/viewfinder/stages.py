@@ -15,15 +15,17 @@ from viewfinder.preprocessing import Side
 Size = tuple[int, int]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
-_SMALLEST_SIDE = 8
+# Below it, what a picture shows is lost: a share of a small input is that input.
+_SMALLEST_SIDE = 32
 
 
 class Stage(BaseModel):
     """Epochs at another size than the input's.
 
     Attributes:
-        size: (height, width) in pixels, or a share of the input's sides.
-        epochs: How many, or a share of all epochs.
+        size: (height, width) in pixels; or a share of the input's sides, but so large that
+            none becomes smaller than 32 pixels.
+        epochs: How many; or a share of all epochs, rounded down.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,13 +35,16 @@ class Stage(BaseModel):
 
     def count(self, epochs: int) -> int:
         """How many of so many epochs it takes."""
-        return self.epochs if isinstance(self.epochs, int) else round(self.epochs * epochs)
+        if isinstance(self.epochs, int):
+            return self.epochs
+        return int(self.epochs * epochs + 1e-9)  # 0.29 × 100 is a little less than 29
 
     def sides(self, full: Size) -> Size:
         """(height, width) where the input has this one."""
         if isinstance(self.size, tuple):
             return self.size
-        height, width = (max(_SMALLEST_SIDE, round(side * self.size)) for side in full)
+        share = max(self.size, min(1, _SMALLEST_SIDE / min(full)))
+        height, width = (round(side * share) for side in full)
         return height, width
 
 

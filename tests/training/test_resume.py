@@ -38,7 +38,7 @@ class Noise:
 
 def recipe(**training) -> Recipe:
     """Dropout, batch norm, a schedule, augmentation, and a stage of smaller pictures."""
-    stages = [{"size": 0.5, "epochs": 2}]
+    stages = [{"size": [SIDE // 2, SIDE // 2], "epochs": 2}]
     settings = {"epochs": EPOCHS, "batch_size": 8, "augment": "course", "stages": stages}
     return Recipe().changed(
         {

@@ -175,10 +175,14 @@ def test_what_cannot_be_is_refused_before_any_picture_is_read(setting, said):
 def test_stages_in_a_recipe():
     stages = [{"size": 0.5, "epochs": 0.4}, {"size": [24, 28], "epochs": 2}]
     wanted = Recipe().changed(
-        {"input": {"size": [32, 48], "color": "rgb"}, "training": {"epochs": 10, "stages": stages}}
+        {"input": {"size": [64, 96], "color": "rgb"}, "training": {"epochs": 10, "stages": stages}}
     )
-    assert wanted.epoch_sizes == [(16, 24)] * 4 + [(24, 28)] * 2 + [(32, 48)] * 4
-    assert epoch_sizes([Stage(size=0.1, epochs=0.4)], 1, (32, 32)) == [(32, 32)]
+    assert wanted.epoch_sizes == [(32, 48)] * 4 + [(24, 28)] * 2 + [(64, 96)] * 4
+    # Shares leave the full size its epoch, however few there are, and small pictures their size.
+    shares = [Stage(size=0.5, epochs=0.5), Stage(size=0.75, epochs=0.29)]
+    assert epoch_sizes(shares, 2, (64, 64)) == [(32, 32), (64, 64)]
+    assert epoch_sizes(shares, 100, (64, 64)).count((48, 48)) == 29
+    assert epoch_sizes(shares, 4, (28, 40)) == [(28, 40)] * 4
     for refused in ({"training.epochs": 3}, {"model.kind": "conv-stack"}):
         with pytest.raises(RecipeError):
             wanted.changed(refused)

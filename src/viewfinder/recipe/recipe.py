@@ -12,7 +12,7 @@ from viewfinder.errors import RecipeError
 from viewfinder.preprocessing import Color, Preprocessing, ResizePolicy, Side
 from viewfinder.recipe.model import Model, Residual
 from viewfinder.recipe.record import Record
-from viewfinder.recipe.settings import kind_first, place, refused
+from viewfinder.recipe.settings import KIND_KEYS, fits_one_size, kind_first, place, refused
 from viewfinder.recipe.training import Training
 from viewfinder.stages import Size, epoch_sizes
 
@@ -115,7 +115,8 @@ class Recipe(Record):
         """The recipe with these settings, by dotted key: `{"training.epochs": 3}`.
 
         A part such as `model` may be given as a mapping, whole or in pieces. Another `model.kind`
-        brings that kind's own keys, with their defaults.
+        brings that kind's own keys, with their defaults, and leaves out the stages of the training
+        if its weights fit pictures of one size only.
 
         Raises:
             RecipeError: An unknown key, with the nearest known one; or a value that cannot be.
@@ -123,6 +124,8 @@ class Recipe(Record):
         tree = self.model_dump()
         for key in sorted(settings, key=kind_first):
             place(tree, key.split("."), settings[key], key)
+            if key in KIND_KEYS and fits_one_size(tree["model"]):
+                tree["training"]["stages"] = ()
         try:
             return Recipe.model_validate(tree)
         except ValidationError as error:

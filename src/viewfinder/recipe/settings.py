@@ -11,6 +11,8 @@ from viewfinder.bases.settings import FineTune
 from viewfinder.errors import RecipeError, nearest
 from viewfinder.recipe.model import KINDS
 
+KIND_KEYS = ("model.kind", "model")
+
 
 def read_settings(path: Path) -> dict[str, Any]:
     """The settings in a YAML file, for :meth:`Recipe.changed`.
@@ -73,7 +75,12 @@ def place(tree: dict[str, Any], path: list[str], value: Any, key: str) -> None:
 
 def kind_first(key: str) -> bool:
     """Sorts a model's kind to the front, because it decides which other keys there are."""
-    return key not in ("model.kind", "model")
+    return key not in KIND_KEYS
+
+
+def fits_one_size(model: Any) -> bool:
+    """Whether these settings of a model are of a kind whose weights fit one picture size only."""
+    return isinstance(model, dict) and not KINDS[model["kind"]].any_size
 
 
 def _change_kind(model: dict[str, Any], kind: Any) -> None:
