@@ -20,8 +20,8 @@ def folder(scratch: Path, *, smoke: bool) -> Path:
         print(f"left out: no real photos in {real}; made ones take their place")
     made = scratch / "made"
     for split, count in (("train", 20 if smoke else 1000), ("validation", 10 if smoke else 500)):
-        for label in ("cats", "dogs"):
-            write_photos(made / split / label, count, seed=len(split) + len(label[0]))
+        for number, label in enumerate(("cats", "dogs")):
+            write_photos(made / split / label, count, seed=len(split) + 100 * number)
     return made
 
 

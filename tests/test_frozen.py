@@ -118,6 +118,12 @@ def test_the_probe_is_told(linear):
     assert max(one["accuracy"] for one in probe["tried"]) == chosen["accuracy"]
 
 
+def test_a_head_that_was_solved_for_has_no_curves_to_miss(linear):
+    found = linear.doctor()
+    assert "too-short" not in found.codes
+    assert found.unseen == ()
+
+
 def test_features_are_those_that_keras_gives(linear):
     """ONNX Runtime, where it is installed, against the backend, for every picture."""
     dataset = linear.dataset

@@ -52,6 +52,11 @@ def test_the_figures_are_those_of_the_layers_themselves(model):
     assert found["dead"] == (values.max(axis=(0, 1, 2)) == 0).sum()
 
 
+def test_frozen_layers_are_passed_over(model):
+    model.get_layer("conv_1").trainable = False
+    assert set(health(model)) == {"dense_1", "probability"}
+
+
 def test_activations_that_are_no_numbers(model):
     change_bias(model, "conv_1", [1], np.nan)
     assert health(model)["conv_1"]["largest"] is None

@@ -124,13 +124,15 @@ class Run(RunFiles):
     def doctor(self, *, progress: Progress | None = None) -> Diagnosis:
         """Say what is wrong with the training and what to try; writes `doctor.json`.
 
-        The first time, some pictures are passed through the best model to look at its units.
+        The first time, some pictures are passed through the best model to look at its units, if
+        steps of a training have moved them.
 
         Raises:
             RunError: A file of the run is missing or damaged.
         """
         case = case_of(self)
-        if case.units is None and (self.folder / "best.keras").exists():
+        is_trained = (self.folder / "best.keras").exists() and not case.setup.solved
+        if case.units is None and is_trained:
             case = replace(case, units=look_at_units(self, progress or Progress(0)))
         diagnosis = diagnose(case)
         written = model_written(self) if case.units is not None else None

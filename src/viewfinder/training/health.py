@@ -31,13 +31,16 @@ class LayerHealth(TypedDict):
 def unit_health(model: keras.Model, images: NDArray[np.uint8]) -> list[LayerHealth]:
     """Pass pictures through a model and look at its layers with weights or a ReLU.
 
-    Of a model inside the model only the output is seen.
+    Frozen layers are passed over: no training has changed them. Of a model inside the model only
+    the output is seen.
 
     Args:
         model: A functional or sequential model.
         images: uint8, shape (n, height, width, channels), as its preprocessing makes them.
     """
-    layers = [layer for layer in model.layers if layer.weights or _is_relu(layer)]
+    layers = [
+        layer for layer in model.layers if layer.trainable and (layer.weights or _is_relu(layer))
+    ]
     if not layers:
         return []
     probe = keras.Model(model.inputs, [layer.output for layer in layers])

@@ -29,6 +29,7 @@ class Setup:
         penalty: The larger of the L2 penalty and the weight decay.
         balance: What is done about classes of uneven size, or "none".
         averaged: Whether the validated model is an average over steps.
+        solved: Whether a linear head was solved for at once, without epochs.
     """
 
     epochs: int
@@ -39,6 +40,7 @@ class Setup:
     penalty: float = 0.0
     balance: str = "none"
     averaged: bool = False
+    solved: bool = False
 
     @classmethod
     def of(cls, recipe: Mapping[str, Any]) -> "Setup":
@@ -54,6 +56,8 @@ class Setup:
             penalty=max(model.get("l2", 0.0), training.get("weight_decay", 0.0)),
             balance=training.get("balance", "none"),
             averaged=training.get("average_epochs", 0.0) > 0,
+            solved=model.get("frozen") == "features"
+            and not (model.get("dense") or training.get("fine_tune")),
         )
 
 

@@ -110,7 +110,7 @@ def still_improving(case: Case) -> Iterator[Verdict]:
 def too_short(case: Case) -> Iterator[Verdict]:
     """There are too few epochs to read the curves."""
     done = len(case.history)
-    if done >= _FEWEST_EPOCHS + 1:
+    if case.setup.solved or done >= _FEWEST_EPOCHS + 1:
         return
     sentence = f"The curves are too short to be read: {_epochs(done)}."
     because = f"From {_FEWEST_EPOCHS + 1} epochs on, trends are told from chance."
