@@ -27,6 +27,7 @@ from viewfinder.pipeline import train
 from viewfinder.prepared import prepare
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
+from viewfinder.recipes import recipe_named
 from viewfinder.run import Run
 
 SPLITS = ("train", "validation", "test")
@@ -40,6 +41,18 @@ def quick(data: Path, output: Path, recipe: Recipe | None = None, **options) -> 
 
 def files_below(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["scratch", "tiny"])
+def test_our_own_recipes_train_as_they_are(tmp_path, name):
+    """With every setting but their length and size: schedule, averaging and stages at once."""
+    data = write_classes(tmp_path / "pets", {"cat": 8, "dog": 8})
+    changes = {"training.epochs": 3, "input.size": [64, 64], "model.width": 4}
+    run = quick(data, tmp_path / "runs", recipe_named(name).changed(changes))
+    assert run.timing["ended"] == "finished"
+    sizes = {"scratch": ["32x32", "48x48", "64x64"]}.get(name)
+    assert (list(run.history["size"]) if "size" in run.history else None) == sizes
+    assert run.model.input_shape == (None, 64, 64, 3)
 
 
 # --- What a run leaves ----------------------------------------------------------------------------

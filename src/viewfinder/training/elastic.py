@@ -45,7 +45,9 @@ def _over(model: keras.Model, size: tuple[int | None, int | None]) -> keras.Mode
     """The same layers over an input of this (height, width)."""
     name, channels = model.inputs[0].name, model.inputs[0].shape[-1]
     return keras.models.clone_model(
-        model,
+        # Of a compiled model, the clone would be compiled anew, from settings that Keras reads only
+        # where it knows every class in them.
+        keras.Model(model.input, model.output, name=model.name),
         input_tensors=keras.Input((*size, channels), name=name),
         clone_function=lambda layer: layer,
     )
