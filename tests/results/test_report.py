@@ -200,6 +200,20 @@ def test_no_finished_epoch(tmp_path: Path) -> None:
     assert "No pictures were scored." in page.text
 
 
+def test_a_solved_head_shows_its_folds_in_place_of_curves(tmp_path: Path) -> None:
+    tried = [
+        {"strength": strength, "accuracy": 0.9, "accuracies": [0.85, 0.95], "loss": 0.25}
+        for strength in (0.001, 0.1)
+    ]
+    made = material(probe={"schema": 1, "chosen": 0.1, "accuracy": 0.9, "tried": tried})
+    page = write_report(made, tmp_path).read_text()
+    assert "<strong>0.1</strong>" in page
+    assert "<strong>0.001</strong>" not in page
+    assert page.count("85.0&nbsp;%") + page.count("85.0\N{NO-BREAK SPACE}%") == len(tried)
+    assert "epoch</summary>" not in page
+    assert 'class="charts"' not in page
+
+
 def test_missing_validation_and_broken_values(tmp_path: Path) -> None:
     table = history(6, validation=False)
     table.loc[3:, ["loss", "accuracy"]] = np.nan

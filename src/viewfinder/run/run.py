@@ -170,6 +170,7 @@ class Run(RunFiles):
             diagnosis=diagnose(case_of(self)),
             picture=picture,
             passed_over=self.passed_over(),
+            probe=self.probe,
         )
         return write_report(material, self.folder)
 

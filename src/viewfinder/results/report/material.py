@@ -43,6 +43,8 @@ class ReportMaterial:
             has gone.
         diagnosis: What the doctor says of the training; None where nobody asked.
         passed_over: What was found beside the pictures: path, and why it is none of them.
+        probe: A parsed `probe.json` where a linear head was solved for: its page shows the
+            strengths that were tried, in place of curves.
     """
 
     name: str
@@ -61,6 +63,7 @@ class ReportMaterial:
     picture: Callable[[str], NDArray[np.uint8] | None]
     diagnosis: "Diagnosis | None" = None
     passed_over: Sequence[tuple[str, str]] = ()
+    probe: Mapping[str, Any] | None = None
 
     @property
     def headline_split(self) -> str | None:
