@@ -28,9 +28,8 @@ SMALL_BASE = {
     "model.cut": "block_3_expand_relu",  # random weights say little further up
     "input.size": [32, 32],
     "input.color": "rgb",
-    "training.epochs": 3,
-    "training.batch_size": 16,
 }
+IN_STEPS = {"training.epochs": 3, "training.batch_size": 16}
 
 
 def recipe(**settings) -> Recipe:
@@ -145,7 +144,8 @@ def test_a_second_run_computes_no_features(linear, digits, capsys):
 
 
 def test_a_dense_head_trains_on_features_and_is_folded_into_the_model(digits):
-    learned = learned_from(digits, recipe(model__dense=[16], model__pooling="average"))
+    dense = recipe(model__dense=[16], model__pooling="average").changed(IN_STEPS)
+    learned = learned_from(digits, dense)
     assert learned.probe is None
     assert len(learned.history) == 3
     best = learned.history["val_accuracy"].max()
@@ -175,6 +175,16 @@ def test_variation_that_would_say_nothing_is_refused(settings):
     with pytest.raises(RecipeError, match=r"views") as refused:
         recipe(**settings)
     assert "model.frozen=graph" in refused.value.remedy
+
+
+@pytest.mark.parametrize("setting", ["epochs=20", "learning_rate=0.1", "stop.patience=2"])
+def test_settings_that_a_solved_head_never_reads_are_refused(digits, setting):
+    key, value = setting.split("=")
+    wanted = recipe().changed({f"training.{key}": float(value) if "." in value else int(value)})
+    with pytest.raises(RecipeError, match=r"has no say") as refused:
+        prepare(open_dataset(digits), wanted)
+    assert "--head dense" in refused.value.remedy
+    prepare(open_dataset(digits), wanted.changed({"model.dense": [8]}))
 
 
 def test_a_class_of_one_picture_is_refused_before_a_run_is_made(tmp_path):

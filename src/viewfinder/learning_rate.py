@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from viewfinder.data.dataset import Dataset
+from viewfinder.errors import UsageError
 from viewfinder.prepared import batches_of, prepare
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
@@ -41,6 +42,13 @@ def find_learning_rate(
         DataError: The pictures cannot be trained on, or no rate makes the loss fall.
     """
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
+    if recipe.chooses_on_folds:
+        raise UsageError(
+            "A linear head is solved for at once: it has no learning rate.",
+            expected="a recipe that is trained in steps",
+            received=recipe.name,
+            remedy="--set 'model.dense=[64]' for a dense head",
+        )
     plain = {
         "training.schedule": "constant",
         "training.warmup": 0,

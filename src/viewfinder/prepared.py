@@ -53,9 +53,11 @@ def prepare(
     """Split the dataset, read its pictures, and leave out those that cannot be read.
 
     Raises:
+        RecipeError: A setting was given that this recipe never reads.
         DataError: What is left cannot be trained on.
     """
     progress = progress or Progress(0)
+    recipe.require_no_idle_settings()
     if recipe.data.fold is not None:
         dataset = dataset.use_fold(recipe.data.fold)
     if recipe.data.holdout:

@@ -84,8 +84,7 @@ def _target(text: str) -> str:
         name, value = parse_target(text)
         name = known_metric(name, METRICS)
     except UsageError as error:
-        parts = (error.fact, error.expected, error.remedy)
-        raise ValueError("; ".join(part for part in parts if part)) from error
+        raise ValueError(error.expected or f"a metric that there is: {error.remedy}") from error
     if name.endswith("accuracy") and not 0 < value <= 1:
         raise ValueError(f"an accuracy from 0 to 1 (or 0% to 100%), such as {name}=0.95")
     return f"{name}={value:g}"

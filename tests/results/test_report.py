@@ -93,6 +93,19 @@ def test_validation_figure_is_called_optimistic(tmp_path: Path) -> None:
     assert "never seen" not in page.text
 
 
+def test_what_leaks_is_told_for_every_split_and_is_not_called_unseen(tmp_path: Path) -> None:
+    made = material()
+    known = {"leaks": {"exact": 1, "near": 2}, "without_leaks": None}
+    metrics = {**made.metrics, "validation": made.metrics["validation"] | known}
+    page = report(replace(made, metrics=metrics), tmp_path / "validation")
+    assert re.search(r"3 of \d+ validation pictures are in training, too \(1 exactly, 2", page.text)
+    assert "test pictures it had never seen" in page.text
+    metrics["test"] = metrics["test"] | known
+    page = report(replace(made, metrics=metrics), tmp_path / "test")
+    assert "test pictures, of which training knows some, (95" in page.text
+    assert "never seen" not in page.text
+
+
 def test_a_test_split_that_steered_is_not_unseen(tmp_path: Path) -> None:
     page = report(material(steered_by="test"), tmp_path)
     assert "it was not trained on" in page.text

@@ -3,6 +3,9 @@
 One file a command; what a command needs is imported when it runs, so that help is instant.
 """
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from viewfinder.cli.audit import audit
@@ -25,6 +28,13 @@ from viewfinder.cli.recipes import recipes
 from viewfinder.cli.split import split
 from viewfinder.cli.train import train
 
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"viewfinder {version('viewfinder')}")
+        raise typer.Exit
+
+
 main = typer.Typer(
     name="viewfinder",
     help="Turn a folder of pictures into an image classifier that you can trust.",
@@ -33,6 +43,17 @@ main = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@main.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    pass
+
+
 main.add_typer(cache, name="cache")
 main.add_typer(datasets, name="datasets")
 for command in (

@@ -44,7 +44,7 @@ def bases(
         return
     rows = [_row(base, speeds.get(base.name)) for base in shown]
     headings = ["base", "parameters", "alpha", "input", "at least", "pictures/s", "weights here"]
-    stdout().print(table(headings, rows, numbers=True))
+    stdout().print(table(headings, rows, numbers=True, whole_names=True))
 
 
 def _row(base: "Base", speed: "Speed | None") -> list[str]:

@@ -40,7 +40,9 @@ def show_shortly(diagnosis: "Diagnosis", out: Console, run: str) -> None:
         rows = [_head(verdict)]
         rows += [("", f"try {one.flag}: {one.why}", "dim") for one in verdict.tries[:1]]
         _print(out, rows)
-    out.print(f"Doctor: viewfinder doctor {run}", markup=False, soft_wrap=True)
+    more = len(diagnosis.verdicts) - _MOST
+    rest = f" ({more} more)" if more > 0 else ""
+    out.print(f"Doctor: viewfinder doctor {run}{rest}", markup=False, soft_wrap=True)
 
 
 def _head(verdict: "Verdict") -> Row:

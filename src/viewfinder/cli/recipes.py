@@ -28,7 +28,7 @@ def recipes(
         print(shown[0].to_yaml(), end="")
     else:
         headings = ["recipe", "network", "sees", "epochs", "augment", "what it is for"]
-        stdout().print(table(headings, [_row(one) for one in shown]))
+        stdout().print(table(headings, map(_row, shown), whole_names=True))
 
 
 def _row(recipe: "Recipe") -> list[str]:
@@ -38,7 +38,7 @@ def _row(recipe: "Recipe") -> list[str]:
         recipe.name,
         recipe.model.kind,
         f"{size[1]} × {size[0]}" if size else "what suits",
-        str(training.epochs),
+        "–" if recipe.chooses_on_folds else str(training.epochs),
         own,
         recipe.summary,
     ]

@@ -50,12 +50,21 @@ def table(
     *,
     numbers: bool = False,
     last_is_total: bool = False,
+    whole_names: bool = False,
 ) -> Table:
-    """A plain table; all columns but the first stand right where they are numbers."""
+    """A plain table; all columns but the first stand right where they are numbers.
+
+    With `whole_names`, the first column is never broken, so that its names can be copied.
+    """
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for number, heading in enumerate(headings):
         right = numbers and number > 0
-        shown.add_column(Text(heading), justify="right" if right else "left", overflow="fold")
+        shown.add_column(
+            Text(heading),
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=whole_names and number == 0,
+        )
     rows = list(rows)
     for number, row in enumerate(rows):
         is_total = last_is_total and number == len(rows) - 1
@@ -70,8 +79,10 @@ def metrics_table(metrics: Mapping[str, Any]) -> Table:
     for split in ("train", "validation", "test"):
         if split in metrics:
             rows.append(_metrics_row(split, metrics[split]))
-            if without := metrics[split].get("without_leaks"):
-                rows.append(_metrics_row(f"{split} without leaks", without))
+            if metrics[split].get("leaks"):
+                without = metrics[split]["without_leaks"]
+                name = f"{split} without leaks"
+                rows.append(_metrics_row(name, without) if without else [name, "0", *"––––"])
     return table(
         ["split", "pictures", "accuracy", "95 % interval", "loss", "macro F1"], rows, numbers=True
     )

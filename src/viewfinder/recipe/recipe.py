@@ -16,6 +16,8 @@ from viewfinder.recipe.settings import KIND_KEYS, fits_one_size, kind_first, pla
 from viewfinder.recipe.training import Training
 from viewfinder.stages import Size, epoch_sizes
 
+_READ_BY_A_SOLVED_HEAD = ("augment", "fine_tune", "deterministic")
+
 
 class Data(Record):
     """Which pictures train, and which judge.
@@ -148,6 +150,25 @@ class Recipe(Record):
     def chooses_on_folds(self) -> bool:
         """Whether folds of the training pictures choose, and validation pictures have no say."""
         return self.on_features is not None and not self.on_features.dense
+
+    def require_no_idle_settings(self) -> None:
+        """Raise where a setting was given that nobody reads, because a head is solved for.
+
+        Raises:
+            RecipeError: It is named.
+        """
+        if not self.chooses_on_folds:
+            return
+        usual = Training()
+        for name in Training.model_fields:
+            given, expected = getattr(self.training, name), getattr(usual, name)
+            if name not in _READ_BY_A_SOLVED_HEAD and given != expected:
+                raise RecipeError(
+                    f"A linear head is solved for at once: training.{name} has no say in it.",
+                    expected=f"training.{name} as it is by default",
+                    received=str(given),
+                    remedy="--head dense trains in epochs",
+                )
 
     def settled_by_base(self) -> "Recipe":
         """The recipe with the size and colour of its base's weights, where it has left them open.

@@ -101,6 +101,12 @@ def refused(error: ValidationError) -> RecipeError:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part not in KINDS)
     if first["type"] == "value_error":  # several settings together, in our own words
+        if not isinstance(first["input"], dict):
+            return RecipeError(
+                f"The recipe's {where} cannot be used.",
+                expected=first["msg"].removeprefix("Value error, "),
+                received=repr(first["input"]),
+            )
         return RecipeError(
             f"The recipe's {where} settings do not fit together.",
             remedy=first["msg"].removeprefix("Value error, "),

@@ -16,7 +16,6 @@ TRANSFER = (
         name="transfer",
         summary="A head on a frozen network trained on ImageNet: strong from few pictures.",
         model=Transfer(),
-        training=Training(optimizer="adam", learning_rate=1e-3, epochs=5),
     ),
     Recipe(
         name="course/cats-dogs-inception",

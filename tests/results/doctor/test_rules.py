@@ -224,6 +224,16 @@ def test_leaks() -> None:
     assert "leak-suspected" not in codes(case(accuracies={"validation": 0.93, "test": 0.91}))
 
 
+def test_near_leaks_that_training_knows_of_are_named_with_their_remedy() -> None:
+    leaking = case(accuracies={"train": 1.0, "validation": 1.0, "test": 0.93})
+    leaking.scores["validation"]["leaks"] = {"exact": 0, "near": 365}
+    found = verdict(leaking, "leak-suspected")
+    assert found.severity is Severity.WARNING
+    assert found.sentence.startswith("365 of ")
+    assert found.evidence["near"] == {"validation": 365}
+    assert flags(leaking, "leak-suspected") == ["viewfinder split DATA"]
+
+
 def test_optimism_names_the_test_figure_where_there_is_one() -> None:
     found = verdict(case(), "optimistic")
     assert "Believe the test figure: 91.0" in found.because

@@ -98,7 +98,8 @@ class Store:
                 f"{len(rejected)} of these pictures have no pixels.",
                 expected="pictures with the status 'ok'",
                 received=f"{rejected[0].locator}: {rejected[0].status}",
-                remedy="leave them out: dataset.where(dataset.table['status'] == 'ok')",
+                remedy="leave them out: dataset = store.describe(dataset), then "
+                "dataset.where(dataset.table['status'] == 'ok')",
             )
         if self.pixels is None:
             return LivePictures(dataset.source, locators, self.preprocessing)

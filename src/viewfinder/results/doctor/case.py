@@ -111,6 +111,10 @@ class Case:
             return None
         return round(scores["accuracy"] * scores["count"]), scores["count"]
 
+    def leaks(self, split: str) -> Mapping[str, int] | None:
+        """How many of a split's pictures are in training, `exact` and `near`; None if none is."""
+        return self.scores[split].get("leaks")
+
     @cached_property
     def judged(self) -> str | None:
         """The split that says how it answers to other pictures: validation, or else test."""

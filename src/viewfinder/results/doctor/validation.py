@@ -118,6 +118,17 @@ def leaks(case: Case) -> Iterator[Verdict]:
         )
         because = "Their files are the same, byte for byte."
         yield _leak(Severity.ERROR, sentence, because, {"copies": case.copies})
+    near = {split: found["near"] for split in case.scores if (found := case.leaks(split))}
+    if count := sum(near.values()):
+        judging = sum(case.scores[split]["count"] for split in near)
+        sentence = (
+            f"{count:,} of {judging:,} {' and '.join(near)} pictures look nearly like a training "
+            "picture: the figures are too good."
+        )
+        because = "They are new encodings, crops, or neighbouring frames of training pictures."
+        tries = (Try("viewfinder split DATA", "keeps such pictures on one side"),)
+        yield Verdict("leak-suspected", Severity.WARNING, sentence, because, {"near": near}, tries)
+        return
     judged, tested = case.right("validation"), case.right("test")
     if judged is None or tested is None:
         return
@@ -151,8 +162,11 @@ def optimistic(case: Case) -> Iterator[Verdict]:
     tested = case.right("test") if split != "test" else None
     because = (
         f"{percent(judged[0] / judged[1])} is the best of {len(case.history)} looks at the same "
-        f"pictures, {points(lead)} above the epochs beside it."
+        "pictures"
     )
+    # Of few epochs, the ones beside the best are still on their way up.
+    is_lead_known = lead > 0 and len(case.history) >= _FEWEST_EPOCHS
+    because += f", {points(lead)} above the median of it and its neighbours." * is_lead_known or "."
     evidence: dict[str, object] = {"steered_by": split, "looks": len(case.history), "lead": lead}
     tries: tuple[Try, ...] = ()
     if tested:

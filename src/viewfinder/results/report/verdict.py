@@ -59,7 +59,7 @@ def verdict(material: ReportMaterial) -> Verdict:
     seen = _how_new(material)
     sentence = (
         f"Right on {percent(scores['accuracy'])} of {number(scores['count'])} {split} "
-        f"{'picture' if scores['count'] == 1 else 'pictures'} {seen} "
+        f"{'picture' if scores['count'] == 1 else 'pictures'}{seen} "
         f"(95\N{NO-BREAK SPACE}% interval {percent_range(low, high)})."
     )
     name, guess = _largest_class(material)
@@ -71,10 +71,12 @@ def verdict(material: ReportMaterial) -> Verdict:
 
 def _how_new(material: ReportMaterial) -> str:
     if material.headline_split == "train":
-        return "it was trained on"
+        return " it was trained on"
+    if material.headline and material.headline.get("leaks"):
+        return ", of which training knows some,"
     if material.headline_split == material.steered_by:
-        return "it was not trained on"
-    return "it had never seen"
+        return " it was not trained on"
+    return " it had never seen"
 
 
 def _largest_class(material: ReportMaterial) -> tuple[str, float]:
@@ -117,16 +119,17 @@ def _cautions(material: ReportMaterial) -> list[Note]:
         if split == "validation":
             text += " There is no test split; a split of three parts would give an honest figure."
         notes.append(Note("caution", "An optimistic figure", text))
-    if material.headline and material.headline.get("leaks"):
-        notes.append(_leaks(material.headline))
+    judging = ((one, material.metrics.get(one)) for one in ("test", "validation"))
+    notes += [_leaks(one, scores) for one, scores in judging if scores and scores.get("leaks")]
     return notes
 
 
-def _leaks(scores: Mapping[str, Any]) -> Note:
+def _leaks(split: str, scores: Mapping[str, Any]) -> Note:
     """Pictures that judge and that training knows."""
     counts, without = scores["leaks"], scores["without_leaks"]
-    text = f"{counted(sum(counts.values()), 'picture')} of these are in training, too "
-    text += f"({number(counts['exact'])} exactly, {number(counts['near'])} nearly). "
+    text = f"{number(sum(counts.values()))} of {counted(scores['count'], f'{split} picture')} "
+    text += f"are in training, too ({number(counts['exact'])} exactly, "
+    text += f"{number(counts['near'])} nearly). "
     if without is None:
         text += "No other picture judges."
     else:
