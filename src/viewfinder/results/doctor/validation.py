@@ -128,7 +128,6 @@ def leaks(case: Case) -> Iterator[Verdict]:
         because = "They are new encodings, crops, or neighbouring frames of training pictures."
         tries = (Try("viewfinder split DATA", "keeps such pictures on one side"),)
         yield Verdict("leak-suspected", Severity.WARNING, sentence, because, {"near": near}, tries)
-        return
     judged, tested = case.right("validation"), case.right("test")
     if judged is None or tested is None:
         return
