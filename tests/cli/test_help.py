@@ -12,7 +12,18 @@ COMMANDS = sorted(
     {one.callback.__name__.rstrip("_").replace("_", "-") for one in main.registered_commands}
     | {group.name for group in main.registered_groups}
 )
-HEAVY = {"keras", "tensorflow", "jax", "torch", "pandas", "matplotlib", "sklearn", "pyarrow", "cv2"}
+HEAVY = {
+    "onnxruntime",
+    "keras",
+    "tensorflow",
+    "jax",
+    "torch",
+    "pandas",
+    "matplotlib",
+    "sklearn",
+    "pyarrow",
+    "cv2",
+}
 
 
 def python(*words: str) -> subprocess.CompletedProcess[str]:
