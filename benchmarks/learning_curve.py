@@ -23,21 +23,17 @@ from viewfinder.features.frozen import FrozenBase
 from viewfinder.progress import Progress
 from viewfinder.recipes import recipe_named
 
-WEIGHTS = "weights/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 COUNTS = (10, 25, 50, 100, 250, 500, 1000)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    at_hand = photos.SHARED / WEIGHTS
-    parser.add_argument("--weights", default=str(at_hand) if at_hand.exists() else "none")
+    parser.add_argument("--weights", default=photos.weights())
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--smoke", action="store_true", help="tiny input: does it run?")
     options = parser.parse_args()
     if options.smoke:
         options.draws = 2
-    if options.weights == "none":
-        print("left out: no pretrained weights at hand; drawn ones take their place")
     with tempfile.TemporaryDirectory() as scratch:
         data = photos.folder(Path(scratch), smoke=options.smoke)
         train, validation, classes = features(data, options.weights)

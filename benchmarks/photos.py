@@ -1,4 +1,4 @@
-"""Photos for the benchmarks: the course's cats and dogs where they are at hand, else made ones."""
+"""Photos and weights for the benchmarks: real ones where they are at hand, else made ones."""
 
 import os
 from pathlib import Path
@@ -23,6 +23,16 @@ def folder(scratch: Path, *, smoke: bool) -> Path:
         for number, label in enumerate(("cats", "dogs")):
             write_photos(made / split / label, count, seed=len(split) + 100 * number)
     return made
+
+
+def weights() -> str:
+    """Keras's file of MobileNetV2 (alpha 0.35) trained on ImageNet, or "none"."""
+    name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
+    path = SHARED / "weights" / name
+    if path.exists():
+        return str(path)
+    print(f"left out: no pretrained weights in {path}; drawn ones take their place")
+    return "none"
 
 
 def write_photos(target: Path, count: int, seed: int) -> None:

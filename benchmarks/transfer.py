@@ -25,23 +25,18 @@ from train import timed
 from viewfinder.parallel import cores
 
 HERE = Path(__file__).parent
-WEIGHTS = (
-    photos.SHARED / "weights/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
-)
 BATCH = 16
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", default=str(WEIGHTS) if WEIGHTS.exists() else "none")
+    parser.add_argument("--weights", default=photos.weights())
     parser.add_argument("--epochs", type=int, default=10, help="of the course's way")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--smoke", action="store_true", help="tiny input: does it run?")
     options = parser.parse_args()
     if options.smoke:
         options.epochs, options.rounds = 1, 1
-    if options.weights == "none":
-        print("left out: no pretrained weights at hand; drawn ones take their place")
     forward = forward_pass(options)
     harness.show(forward)
     rounds = []

@@ -20,6 +20,7 @@ from viewfinder.cli.options import (
     Verbose,
     Weights,
     base_for_features,
+    open_data,
     side_lengths,
     verbosity,
 )
@@ -60,7 +61,6 @@ def features(
 ) -> None:
     """Write the features of each picture, and draw which pictures are alike."""
     from viewfinder.cli.tables import stdout
-    from viewfinder.data.sources import open_dataset
     from viewfinder.features.table import extract
     from viewfinder.files import require_writable
     from viewfinder.progress import Progress
@@ -68,7 +68,7 @@ def features(
     progress = Progress(verbosity(quiet, verbose))
     settings = base_for_features(base, alpha, weights, cut, pooling)
     require_writable(output.parent)
-    dataset = open_dataset(
+    dataset = open_data(
         data, label_from=label_from, root=root, label_column=label_column, progress=progress
     )
     table = extract(dataset, settings, size=side_lengths(image_size), progress=progress)

@@ -18,6 +18,7 @@ from viewfinder.cli.options import (
     Root,
     Seed,
     chosen_recipe,
+    open_data,
     side_lengths,
     verbosity,
 )
@@ -47,7 +48,6 @@ def lr_find(
 ) -> None:
     """Raise the learning rate from batch to batch, plot the loss, and suggest a rate."""
     from viewfinder.cli.tables import stdout
-    from viewfinder.data.sources import open_dataset
     from viewfinder.files import require_writable, written_whole
     from viewfinder.learning_rate import find_learning_rate
     from viewfinder.progress import Progress
@@ -63,7 +63,7 @@ def lr_find(
     wanted = chosen_recipe(recipe, flags, config=config, settings=settings or ())
     require_writable(output.parent)
     progress = Progress(verbosity(quiet, False))
-    dataset = open_dataset(
+    dataset = open_data(
         data, label_from=label_from, root=root, label_column=label_column, progress=progress
     )
     found = find_learning_rate(dataset, wanted, low=low, high=high, steps=steps, progress=progress)

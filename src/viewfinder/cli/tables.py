@@ -82,7 +82,7 @@ def metrics_table(metrics: Mapping[str, Any]) -> Table:
             if metrics[split].get("leaks"):
                 without = metrics[split]["without_leaks"]
                 name = f"{split} without leaks"
-                rows.append(_metrics_row(name, without) if without else [name, "0", *"––––"])
+                rows.append(_metrics_row(name, without) if without else [name, "0", *["–"] * 4])
     return table(
         ["split", "pictures", "accuracy", "95 % interval", "loss", "macro F1"], rows, numbers=True
     )

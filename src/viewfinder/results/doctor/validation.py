@@ -164,8 +164,9 @@ def optimistic(case: Case) -> Iterator[Verdict]:
         "pictures"
     )
     # Of few epochs, the ones beside the best are still on their way up.
-    is_lead_known = lead > 0 and len(case.history) >= _FEWEST_EPOCHS
-    because += f", {points(lead)} above the median of it and its neighbours." * is_lead_known or "."
+    if lead > 0 and len(case.history) >= _FEWEST_EPOCHS:
+        because += f", {points(lead)} above the median of it and its neighbours"
+    because += "."
     evidence: dict[str, object] = {"steered_by": split, "looks": len(case.history), "lead": lead}
     tries: tuple[Try, ...] = ()
     if tested:
