@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import yaml
@@ -9,7 +10,9 @@ import yaml
 from folders import write_classes
 from viewfinder.data.sources import open_dataset
 from viewfinder.errors import DataError, RecipeError, UsageError
-from viewfinder.models import build_backbone
+from viewfinder.features.probe import fit_probe, what_belongs_together
+from viewfinder.frozen import fit_head_first
+from viewfinder.models import build_backbone, build_model
 from viewfinder.pipeline import train
 from viewfinder.prepared import prepare
 from viewfinder.progress import Progress
@@ -39,7 +42,8 @@ def pictures(tmp_path_factory):
 def test_a_base_is_trained_on_and_fine_tuned(pictures, weights, tmp_path, monkeypatch):
     monkeypatch.chdir(weights.parent)
     changes = {"model.weights": weights.name, "training.fine_tune.epochs": 1}
-    recipe = Recipe().changed({**SMALL, "training.fine_tune": {}}).changed(changes)
+    in_graph = {**SMALL, "model.frozen": "graph", "training.fine_tune": {}}
+    recipe = Recipe().changed(in_graph).changed(changes)
     run = train(open_dataset(pictures), recipe, output=tmp_path, progress=Progress(0))
     assert run.recipe.model.weights == str(weights)  # found again from any folder
     assert run.history["phase"].iloc[0] == "head"
@@ -53,6 +57,55 @@ def test_a_base_is_trained_on_and_fine_tuned(pictures, weights, tmp_path, monkey
     page = (run.folder / "report.html").read_text()
     assert page.count("fine-tuning →") == 2
     assert yaml.safe_load((run.folder / "recipe.yaml").read_text())["model"]["base"] == "MobileNet"
+
+
+def test_fine_tuning_starts_from_the_head_that_was_solved_for(pictures, weights, tmp_path):
+    recipe = recipe_named("transfer/fine-tuned").changed(
+        {
+            "model": SMALL["model"] | {"weights": str(weights)},
+            "input.size": [32, 32],
+            "training.batch_size": 8,
+            "training.augment": "gentle",
+            "training.fine_tune": {"epochs": 2, "blocks": 1, "carved": 0.25},
+        }
+    )
+    run = train(open_dataset(pictures), recipe, output=tmp_path, progress=Progress(0))
+    assert run.history["phase"].iloc[0] == "head"
+    assert len(run.history) == 3
+    assert not (run.folder / "probe.json").exists()
+    assert json.loads((run.folder / "fine_tuning.json").read_text())["carved"] == 4
+    options = {"alpha": 0.25, "weights": weights}
+    backbone = build_backbone("MobileNet", input_shape=(32, 32, 3), **options)
+    below = run.model.get_layer("conv1").kernel
+    np.testing.assert_array_equal(below, backbone.model.get_layer("conv1").kernel)
+    page = (run.folder / "report.html").read_text()
+    assert page.count("fine-tuning →") == 2
+
+
+def test_the_head_that_is_tuned_from_saw_no_carved_picture(pictures, weights, tmp_path):
+    changes = {"model": SMALL["model"] | {"weights": str(weights)}, "input.size": [32, 32]}
+    changes["training.augment"] = "none"
+    recipe = recipe_named("transfer/fine-tuned").changed(changes)
+    prepared = prepare(open_dataset(pictures), recipe)
+    model = build_model(prepared.recipe, 2)
+    wanted = prepared.dataset.only("train").ids[3:]
+    fitted = fit_head_first(model, prepared, wanted, tmp_path, Progress(0))
+    part = prepared.dataset.only("train")
+    images, _ = prepared.pictures["train"].read(np.arange(len(part)))
+    assert images.shape[1:] == (32, 32, 3)
+    features = keras.Model(model.input, model.get_layer("probability").input)
+    rows = features.predict(images.astype(np.float32), verbose=0)
+    belongs = what_belongs_together(part)
+    probe = fit_probe(rows[3:], part.labels[3:], part.classes, belongs=belongs[3:])
+    chances = model.predict(images.astype(np.float32), verbose=0)[:, 0]
+    np.testing.assert_allclose(chances, probe.head.probabilities(rows)[:, 1], atol=1e-3)
+    assert fitted.best_epoch == 1
+
+
+def test_epochs_of_a_head_that_has_none_are_refused(pictures):
+    recipe = recipe_named("transfer/fine-tuned").changed({"training.epochs": 30})
+    with pytest.raises(RecipeError, match=r"training\.fine_tune\.epochs"):
+        prepare(open_dataset(pictures), recipe)
 
 
 def test_an_open_size_becomes_that_of_the_bases_weights(pictures):
@@ -81,7 +134,7 @@ def test_what_a_base_cannot_do_is_refused_by_the_recipe():
 
 def test_a_wrong_layer_is_said_before_anything_is_trained(pictures, tmp_path):
     changes = {"model.weights": "none", "training.fine_tune.from_layer": "conv_pw_33"}
-    recipe = Recipe().changed(SMALL).changed(changes)
+    recipe = Recipe().changed(SMALL).changed(changes | {"model.frozen": "graph"})
     with pytest.raises(UsageError, match=r"no layer 'conv_pw_33'(.|\n)*mean 'conv_pw_3'"):
         train(open_dataset(pictures), recipe, output=tmp_path, progress=Progress(0))
     assert not list(tmp_path.iterdir())

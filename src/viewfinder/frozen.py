@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from viewfinder.bases.settings import Transfer
 from viewfinder.classifier import Classifier
-from viewfinder.data.dataset import Dataset
+from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.data.store import open_store
 from viewfinder.data.store.live import LivePictures
 from viewfinder.features.batches import FeatureBatches
@@ -24,11 +25,12 @@ from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.results.answers import answer_table
 from viewfinder.results.evaluate import score
-from viewfinder.run import Run
+from viewfinder.run import Run, best_epoch
 
 if TYPE_CHECKING:
     import keras
 
+    from viewfinder.training.fit import Fitted
     from viewfinder.training.heads import HeadWeights
 
 Matrix = NDArray[np.float32]
@@ -102,6 +104,51 @@ def learn(
     return Learned(model, predictions, history, timing, head.ended, head.probe)
 
 
+def fit_head_first(
+    model: "keras.Model",
+    prepared: Prepared,
+    wanted: NDArray[np.uint64],
+    folder: Path,
+    progress: Progress,
+    callbacks: "Sequence[keras.callbacks.Callback]" = (),
+) -> "Fitted":
+    """Give a model the head that its frozen base's features ask for, before it is fine-tuned.
+
+    Args:
+        model: Base and head; the head gets its weights.
+        prepared: The pictures.
+        wanted: The ids of the training pictures that the head is fitted on.
+        folder: Gets `best.keras`, `last.keras` and `history.csv`, as a fit leaves them.
+        progress: Shows how far it is.
+        callbacks: Further Keras callbacks, for a head that is trained in epochs.
+
+    Raises:
+        DataError: A class has too few pictures for two folds.
+    """
+    from viewfinder.training.fit import Fitted
+
+    began = time.perf_counter()
+    base = FrozenBase.of(prepared.recipe, _base_of(prepared), progress)
+    parts = {split: _part(prepared, split, base, progress) for split in SPLITS[:2]}
+    training = _with_views(prepared, parts["train"], base, progress)
+    is_wanted = np.isin(parts["train"].dataset.ids, wanted)
+    parts["train"] = parts["train"].where(is_wanted)
+    head = _fit(prepared, training[is_wanted], parts, progress, callbacks)
+
+    from viewfinder.training.heads import head_probabilities, set_head
+
+    set_head(model, head.weights)
+    history = head.history
+    if history is None:
+        answers = {
+            split: head_probabilities(head.weights, part.rows) for split, part in parts.items()
+        }
+        history = _one_epoch(parts, answers)
+    _write_models(model, history, folder)
+    seconds = time.perf_counter() - began
+    return Fitted(history, head.seconds, seconds, best_epoch(history), head.ended)
+
+
 def write(
     run: Run,
     learned: Learned,
@@ -111,16 +158,10 @@ def write(
     progress: Progress,
 ) -> None:
     """Fill a run's folder with what was learned, and report it."""
-    from viewfinder.training.callbacks import save_model
-    from viewfinder.training.fit import BEST, HISTORY, LAST
-
     recipe = prepared.recipe
     classifier = Classifier(learned.model, prepared.dataset.classes, recipe.preprocessing)
     run.write_start(recipe, classifier, everything, environment)
-    save_model(learned.model, run.folder / BEST)
-    save_model(learned.model, run.folder / LAST)
-    with written_whole(run.folder / HISTORY) as temporary:
-        learned.history.to_csv(temporary, index=False)
+    _write_models(learned.model, learned.history, run.folder)
     if learned.probe:
         write_json(run.folder / "probe.json", {"schema": 1, **learned.probe.to_json()})
     began = time.perf_counter()
@@ -141,6 +182,17 @@ def write(
     run.report()
 
 
+def _write_models(model: "keras.Model", history: pd.DataFrame, folder: Path) -> None:
+    """Leave what a fit in epochs leaves; of a head that was solved for, last and best are one."""
+    from viewfinder.training.callbacks import save_model
+    from viewfinder.training.fit import BEST, HISTORY, LAST
+
+    save_model(model, folder / BEST)
+    save_model(model, folder / LAST)
+    with written_whole(folder / HISTORY) as temporary:
+        history.to_csv(temporary, index=False)
+
+
 def _base_of(prepared: Prepared) -> Transfer:
     """The settings of the base whose features the head is fitted on."""
     settings = prepared.recipe.on_features
@@ -155,6 +207,10 @@ class _Part:
     dataset: Dataset
     positions: NDArray[np.intp]
     rows: Matrix
+
+    def where(self, kept: NDArray[np.bool_]) -> "_Part":
+        """Some of the pictures."""
+        return _Part(self.dataset.where(kept), self.positions[kept], self.rows[kept])
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +267,7 @@ def _fit(
     from viewfinder.training.heads import fit_head, linear_weights
 
     recipe, dataset = prepared.recipe, parts["train"].dataset
-    if recipe.chooses_on_folds:
+    if recipe.solves_head:
         began = time.perf_counter()
         probe = fit_probe(
             training,

@@ -42,7 +42,7 @@ def find_learning_rate(
         DataError: The pictures cannot be trained on, or no rate makes the loss fall.
     """
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
-    if recipe.chooses_on_folds:
+    if recipe.solves_head:
         raise UsageError(
             "A linear head is solved for at once: it has no learning rate.",
             expected="a recipe that is trained in steps",

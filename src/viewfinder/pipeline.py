@@ -14,7 +14,7 @@ from viewfinder.bases.settings import Transfer
 from viewfinder.classifier import Classifier
 from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.files import require_writable
-from viewfinder.frozen import learn, write
+from viewfinder.frozen import fit_head_first, learn, write
 from viewfinder.parallel import cores
 from viewfinder.prepared import Prepared, batches_of, prepare, without_dropped
 from viewfinder.progress import Progress
@@ -77,7 +77,7 @@ def train(
     prepared = prepare(dataset, recipe, store_budget=store_budget, progress=progress)
     if on_prepared:
         on_prepared(prepared)
-    if prepared.recipe.on_features:
+    if prepared.recipe.on_features and not prepared.recipe.training.fine_tune:
         return _over_features(prepared, Path(output) / name, progress, callbacks)
     model = compiled(prepared, progress)
     run = Run.create(Path(output), name)
@@ -163,7 +163,10 @@ def _fit(
     *,
     resume: bool,
 ) -> "Fitted":
-    """Fit the model; with a base, and where the recipe asks for it, fine-tune it then."""
+    """Fit the model; with a base, and where the recipe asks for it, fine-tune it then.
+
+    The head comes first, on stored features or in steps through the frozen base.
+    """
     from viewfinder.training import fit
     from viewfinder.training.carving import carve
     from viewfinder.training.fine_tune import Feeds, fine_tune
@@ -174,7 +177,10 @@ def _fit(
     if recipe.training.fine_tune is None:
         return fit(model, train, validation, recipe, run.folder, **extras, resume=resume)
     train, carved = carve(train, recipe.training.fine_tune.carved)
-    fitted = fit(model, train, validation, recipe, run.folder, **extras, resume=resume)
+    if recipe.on_features:
+        fitted = fit_head_first(model, prepared, train.ids, run.folder, progress, callbacks)
+    else:
+        fitted = fit(model, train, validation, recipe, run.folder, **extras, resume=resume)
     if fitted.ended not in ("finished", "patience"):
         return fitted
     feeds = Feeds(train, validation, carved)

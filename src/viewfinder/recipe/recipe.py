@@ -100,7 +100,10 @@ class Recipe(Record):
                 received="gray",
             )
         varies = bool(self.training.plan.operations)
-        if self.on_features and varies != (self.model.views > 1):
+        has_views = self.model.views > 1
+        # Fine-tuning varies pictures without views.
+        is_idle = varies and not has_views and not self.training.fine_tune
+        if self.on_features and (is_idle or (has_views and not varies)):
             raise RecipeError(
                 "A head on stored features sees variations of the pictures as views."
                 if varies
@@ -142,14 +145,17 @@ class Recipe(Record):
     def on_features(self) -> Transfer | None:
         """The settings of the base, where the head is fitted on stored features."""
         model = self.model
-        if not isinstance(model, Transfer) or self.training.fine_tune:
-            return None
-        return model if model.frozen == "features" else None
+        return model if isinstance(model, Transfer) and model.frozen == "features" else None
+
+    @property
+    def solves_head(self) -> bool:
+        """Whether the head is linear, and solved for on stored features."""
+        return self.on_features is not None and not self.on_features.dense
 
     @property
     def chooses_on_folds(self) -> bool:
         """Whether folds of the training pictures choose, and validation pictures have no say."""
-        return self.on_features is not None and not self.on_features.dense
+        return self.solves_head and not self.training.fine_tune
 
     def require_no_idle_settings(self) -> None:
         """Raise where a setting was given that nobody reads, because a head is solved for.
@@ -157,17 +163,20 @@ class Recipe(Record):
         Raises:
             RecipeError: It is named.
         """
-        if not self.chooses_on_folds:
+        if not self.solves_head:
             return
+        tunes = self.training.fine_tune is not None
         usual = Training()
         for name in Training.model_fields:
             given, expected = getattr(self.training, name), getattr(usual, name)
-            if name not in _READ_BY_A_SOLVED_HEAD and given != expected:
+            is_idle = name == "epochs" if tunes else name not in _READ_BY_A_SOLVED_HEAD
+            if is_idle and given != expected:
+                epochs = "training.fine_tune.epochs are those of fine-tuning; "
                 raise RecipeError(
                     f"A linear head is solved for at once: training.{name} has no say in it.",
                     expected=f"training.{name} as it is by default",
                     received=str(given),
-                    remedy="--head dense trains in epochs",
+                    remedy=f"{epochs if tunes else ''}--head dense trains in epochs",
                 )
 
     def settled_by_base(self) -> "Recipe":

@@ -1,6 +1,6 @@
 """Recipes over networks that others have trained."""
 
-from viewfinder.bases.settings import Transfer
+from viewfinder.bases.settings import FineTune, Transfer
 from viewfinder.recipe import Input, Recipe, Training
 
 # The course's network over InceptionV3, and how it is fitted: the same for both of its datasets.
@@ -11,11 +11,30 @@ _OVER_INCEPTION = Training(
     optimizer="rmsprop", learning_rate=1e-4, batch_size=20, epochs=20, augment="course"
 )
 
+# The head is solved for; the rate is what fine-tuning takes its share of.
+_FINE_TUNED = Training(
+    optimizer="adamw",
+    learning_rate=1e-3,
+    schedule="cosine",
+    warmup=0.1,
+    weight_decay=0.01,
+    label_smoothing=0.1,
+    average_epochs=1.0,
+    augment="standard",
+    fine_tune=FineTune(blocks=6, factor=1.0, epochs=10),
+)
+
 TRANSFER = (
     Recipe(
         name="transfer",
         summary="A head on a frozen network trained on ImageNet: strong from few pictures.",
         model=Transfer(),
+    ),
+    Recipe(
+        name="transfer/fine-tuned",
+        summary="The same, and then the base's top trains too: minutes instead of seconds.",
+        model=Transfer(),
+        training=_FINE_TUNED,
     ),
     Recipe(
         name="course/cats-dogs-inception",

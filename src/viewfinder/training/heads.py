@@ -107,9 +107,14 @@ def with_fitted_head(
     """
     outputs = weights[_LAST_LAYER][1].shape[0]
     model = with_head(backbone, head, max(2, outputs), seed=seed, name=name)
+    set_head(model, weights)
+    return model
+
+
+def set_head(model: keras.Model, weights: HeadWeights) -> None:
+    """Give a model's head the weights that were fitted on features."""
     for layer, (kernel, bias) in weights.items():
         model.get_layer(layer).set_weights([kernel, bias])
-    return model
 
 
 def head_probabilities(weights: HeadWeights, features: Matrix) -> NDArray[np.float64]:
