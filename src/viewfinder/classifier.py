@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # What a picture may be given as: a path, encoded bytes, or pixels (uint8, height × width × C).
 Picture = str | Path | bytes | NDArray[np.uint8]
 
+# Where several ways of training were tried in one folder: which was taken, and why.
+CHOSEN = "auto.json"
 _LABELS = "labels.json"
 _MODEL = "best.keras"
 _AT_ONCE = 64
@@ -153,7 +155,7 @@ def load(folder: str | Path) -> Classifier:
     Raises:
         RunError: The folder is no run, or a file of it is missing or damaged.
     """
-    folder = Path(folder)
+    folder = run_folder(folder)
     classes, preprocessing = read_labels(folder)
     model = _load_model(folder / _MODEL)
     outputs = model.output_shape[-1]
@@ -164,6 +166,22 @@ def load(folder: str | Path) -> Classifier:
             received=f"{outputs} outputs",
         )
     return Classifier(model, classes, preprocessing)
+
+
+def run_folder(folder: str | Path) -> Path:
+    """The folder itself, or that of the run in it that was taken among several.
+
+    Raises:
+        RunError: The record of what was taken is damaged.
+    """
+    folder = Path(folder)
+    try:
+        chosen = json.loads((folder / CHOSEN).read_text(encoding="utf-8"))["chosen"]
+        return folder / Path(chosen).name if chosen else folder
+    except (FileNotFoundError, NotADirectoryError):
+        return folder
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{folder / CHOSEN} is damaged.", received=str(error)) from error
 
 
 def read_labels(folder: Path) -> tuple[tuple[str, ...], Preprocessing]:

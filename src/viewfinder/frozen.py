@@ -156,8 +156,9 @@ def write(
     everything: Dataset,
     environment: Mapping[str, Any],
     progress: Progress,
+    judged: Sequence[str] = SPLITS,
 ) -> None:
-    """Fill a run's folder with what was learned, and report it."""
+    """Fill a run's folder with what was learned, judge it on these splits, and report it."""
     recipe = prepared.recipe
     classifier = Classifier(learned.model, prepared.dataset.classes, recipe.preprocessing)
     run.write_start(recipe, classifier, everything, environment)
@@ -166,9 +167,10 @@ def write(
         write_json(run.folder / "probe.json", {"schema": 1, **learned.probe.to_json()})
     began = time.perf_counter()
     if learned.predictions is None:
-        run.evaluate(store_budget=prepared.store_budget, progress=progress)
+        run.evaluate(judged, store_budget=prepared.store_budget, progress=progress)
     else:
-        run.judge(learned.predictions)
+        predictions = learned.predictions
+        run.judge(predictions[predictions["split"].isin(judged)].reset_index(drop=True))
     run.write_end(
         {
             "ended": learned.ended,

@@ -42,6 +42,7 @@ def train(
     store_budget: int | None = None,
     tensorboard: bool = False,
     on_prepared: Callable[[Prepared], None] | None = None,
+    judged: Sequence[str] = SPLITS,
 ) -> Run:
     """Train a classifier on a dataset, judge it, and write the report.
 
@@ -56,6 +57,7 @@ def train(
             pictures are kept; see :func:`viewfinder.data.store.open_store`.
         tensorboard: Whether logs for TensorBoard are written into the run.
         on_prepared: Called with the pictures once they are ready, before training starts.
+        judged: The splits that the run is judged on; :meth:`Run.evaluate` adds others later.
 
     Returns:
         The run. `run.timing["ended"]` says why the training ended; if Ctrl-C or a kill did, or
@@ -67,7 +69,7 @@ def train(
     """
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
     progress = progress or Progress()
-    name = plain_name(name or _name_of(dataset))
+    name = plain_name(name or name_of(dataset))
     require_writable(Path(output))
     # A missing backend is said now, not after the pictures have been read.
     progress.detail(f"Backend: {choose_backend()}")
@@ -78,12 +80,12 @@ def train(
     if on_prepared:
         on_prepared(prepared)
     if prepared.recipe.on_features and not prepared.recipe.training.fine_tune:
-        return _over_features(prepared, Path(output) / name, progress, callbacks)
+        return _over_features(prepared, Path(output) / name, progress, callbacks, judged)
     model = compiled(prepared, progress)
     run = Run.create(Path(output), name)
     classifier = Classifier(model, prepared.dataset.classes, prepared.recipe.preprocessing)
     run.write_start(prepared.recipe, classifier, prepared.everything, _environment(prepared))
-    complete(run, model, prepared, progress, callbacks, tensorboard=tensorboard)
+    complete(run, model, prepared, progress, callbacks, tensorboard=tensorboard, judged=judged)
     return run
 
 
@@ -113,6 +115,7 @@ def complete(
     *,
     tensorboard: bool = False,
     resume: bool = False,
+    judged: Sequence[str] = SPLITS,
 ) -> None:
     """Fit, evaluate, report: everything after pictures, model and folder are ready."""
     from viewfinder.training import tensorboard_logs
@@ -124,7 +127,7 @@ def complete(
     _say_how_it_ended(fitted, run, progress)
     run.write_data(without_dropped(prepared, progress))
     # A training that was cut short is judged only where it matters, so that it ends soon.
-    splits = SPLITS[1:] if fitted.interrupted else SPLITS
+    splits = [split for split in judged if split != "train" or not fitted.interrupted]
     run.evaluate(splits, store_budget=prepared.store_budget, progress=progress)
     run.write_end(
         {
@@ -145,12 +148,13 @@ def _over_features(
     wanted: Path,
     progress: Progress,
     callbacks: "Sequence[keras.callbacks.Callback]",
+    judged: Sequence[str],
 ) -> Run:
     """A run whose head is fitted on stored features; its folder is made once that is done."""
     learned = learn(prepared, progress, callbacks)
     run = Run.create(wanted.parent, wanted.name)
     data = without_dropped(prepared, progress)
-    write(run, learned, prepared, data, _environment(prepared), progress)
+    write(run, learned, prepared, data, _environment(prepared), progress, judged)
     return run
 
 
@@ -214,7 +218,7 @@ def _require_tensorboard() -> None:
     require_tensorboard()
 
 
-def _name_of(dataset: Dataset) -> str:
+def name_of(dataset: Dataset) -> str:
     """The folder's name without `.dataset`, or the file's without its endings."""
     place = Path(str(dataset.source)).resolve()
     if place.is_file():

@@ -25,6 +25,7 @@ class Progress:
     def __init__(self, verbosity: int = 1) -> None:
         self.verbosity = verbosity
         self._console: Console | None = None
+        self._said: set[str] = set()
 
     @property
     def console(self) -> "Console":
@@ -46,6 +47,12 @@ class Progress:
         """A line for the user; `text` is shown as it is, without markup."""
         if self.verbosity > 0:
             self.console.print(text, style=style, markup=False, soft_wrap=True)
+
+    def say_once(self, text: str, *, style: str | None = None) -> None:
+        """The same, but a line that has been said is not said again."""
+        if text not in self._said:
+            self._said.add(text)
+            self.say(text, style=style)
 
     def detail(self, text: str) -> None:
         """A line for the user who asked for more."""

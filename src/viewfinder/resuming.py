@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from viewfinder.data.dataset import Dataset
+from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.data.sources import from_record
 from viewfinder.errors import RunError, UsageError
 from viewfinder.pipeline import compiled, complete
@@ -32,6 +32,7 @@ def resume(
     store_budget: int | None = None,
     tensorboard: bool = False,
     on_prepared: Callable[[Prepared], None] | None = None,
+    judged: Sequence[str] = SPLITS,
 ) -> Run:
     """Go on with a training that was killed, interrupted or out of time, from its checkpoint.
 
@@ -49,6 +50,7 @@ def resume(
         store_budget: As in :func:`viewfinder.train`.
         tensorboard: Whether logs for TensorBoard are written.
         on_prepared: Called with the pictures once they are ready.
+        judged: The splits that the run is judged on.
 
     Raises:
         UsageError: The run has ended, or a setting differs that decides its weights.
@@ -64,7 +66,8 @@ def resume(
         on_prepared(prepared)
     model = compiled(prepared, progress)
     run = run.begin_again(recipe, prepared.dataset.source.record())
-    complete(run, model, prepared, progress, callbacks, tensorboard=tensorboard, resume=True)
+    watching: dict[str, Any] = {"tensorboard": tensorboard, "judged": judged}
+    complete(run, model, prepared, progress, callbacks, **watching, resume=True)
     return run
 
 

@@ -46,7 +46,8 @@ LabelColumn = Annotated[
 RecipeName = Annotated[
     str | None,
     typer.Option(
-        "--recipe", help="A named recipe: see `viewfinder recipes`.", show_default="scratch"
+        "--recipe",
+        help="A named recipe: see `viewfinder recipes`. Without one, `train` takes what does best.",
     ),
 ]
 ImageSize = Annotated[

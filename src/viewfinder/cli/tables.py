@@ -19,11 +19,8 @@ _MOST_SKIPPED = 3
 
 
 def show_data(prepared: "Prepared", progress: Progress) -> None:
-    """What was found: classes, counts per split, sizes, and what was skipped and why."""
-    progress.console.print(counts_table(prepared.dataset.counts()))
-    progress.say(_sizes(prepared))
-    for line in [*_skipped(prepared), *prepared.dataset.notes]:
-        progress.say(line)
+    """What was found, and what a recipe makes of it: its settings, its augmentation."""
+    show_pictures(prepared, progress)
     for line in prepared.recipe.to_yaml().splitlines():
         progress.detail(line)
     plan = prepared.recipe.training.plan
@@ -31,6 +28,18 @@ def show_data(prepared: "Prepared", progress: Progress) -> None:
         progress.say("Augmentation, of training pictures only:")
         for line in plan.describe():
             progress.say(f"  {line}")
+
+
+def show_pictures(prepared: "Prepared", progress: Progress, *, is_seen: bool = True) -> None:
+    """What was found: classes, counts per split, sizes, and what was skipped and why.
+
+    Without `is_seen` it is open yet at which size a model will see them.
+    """
+    progress.console.print(counts_table(prepared.dataset.counts()))
+    seen = f"; {_seen(prepared)}" if is_seen else ""
+    progress.say(f"Pictures: {_sizes(prepared)}{seen}.")
+    for line in [*_skipped(prepared), *prepared.dataset.notes]:
+        progress.say(line)
 
 
 def counts_table(counts: "pd.DataFrame") -> Table:
@@ -100,6 +109,24 @@ def _metrics_row(name: str, scores: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def trials_table(trials: Mapping[str, Any]) -> Table:
+    """A row for each way that was tried; the one that was taken is marked."""
+    rows = []
+    for one in trials["trials"]:
+        is_taken = trials["chosen"].startswith(one["name"])
+        given_up = ", given up" if one["ended"] == "behind" else ""
+        rows.append(
+            [
+                f"{'→' if is_taken else ' '} {one['name']}{given_up}",
+                f"{one['right']:,} of {one['count']:,}",
+                f"{one['accuracy']:.4f}",
+                f"{one['folds']:.4f}" if one["folds"] is not None else "–",
+                f"{one['seconds']:.0f} s",
+            ]
+        )
+    return table(["tried", "right", "accuracy", "on folds", "time"], rows, numbers=True)
+
+
 def stdout() -> Console:
     """The console for results; in a pipe its lines are as long as they need to be."""
     console = Console(highlight=False)
@@ -109,16 +136,17 @@ def stdout() -> Console:
 def _sizes(prepared: "Prepared") -> str:
     found = prepared.dataset.table
     sizes = found.groupby(["width", "height"]).size().sort_values(ascending=False)
-    height, width, channels = prepared.recipe.preprocessing.shape
-    color = "gray" if channels == 1 else "colour"
     if len(sizes) == 1:
-        had = "all {} × {}".format(*sizes.index[0])
-    else:
-        had = (
-            f"{len(sizes):,} sizes from {found['width'].min()} × {found['height'].min()} "
-            f"to {found['width'].max()} × {found['height'].max()}"
-        )
-    return f"Pictures: {had}; the model sees {width} × {height} in {color}."
+        return "all {} × {}".format(*sizes.index[0])
+    return (
+        f"{len(sizes):,} sizes from {found['width'].min()} × {found['height'].min()} "
+        f"to {found['width'].max()} × {found['height'].max()}"
+    )
+
+
+def _seen(prepared: "Prepared") -> str:
+    height, width, channels = prepared.recipe.preprocessing.shape
+    return f"the model sees {width} × {height} in {'gray' if channels == 1 else 'colour'}"
 
 
 def _skipped(prepared: "Prepared") -> list[str]:

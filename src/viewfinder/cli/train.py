@@ -1,6 +1,7 @@
 """`viewfinder train`: a folder of pictures becomes a run."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,15 @@ if TYPE_CHECKING:
     from viewfinder.run import Run
 
 
+# What has a say in every way of training that is tried without a recipe.
+_OF_EVERY_WAY = frozenset(
+    {
+        *("data.holdout", "data.fold", "data.allow_leaks", "seed", "training.stop.max_time"),
+        *("model.kind", "model.base", "model.alpha", "model.weights"),
+    }
+)
+
+
 def train(
     data: OptionalData = None,
     recipe: RecipeName = None,
@@ -103,10 +113,12 @@ def train(
     verbose: Verbose = False,
 ) -> None:
     """Train a classifier on a folder of pictures and write a report."""
-    from viewfinder.cli.tables import show_data
+    from viewfinder.auto import auto, is_unfinished, resume_auto
+    from viewfinder.cli.tables import show_data, show_pictures
     from viewfinder.pipeline import train as run_pipeline
     from viewfinder.prepared import prepare
     from viewfinder.progress import Progress
+    from viewfinder.recipes import recipe_named
     from viewfinder.resuming import resume as resume_run
     from viewfinder.run import Run
 
@@ -129,16 +141,36 @@ def train(
         "seed": seed,
         **base_settings(base, alpha, weights, cut, head=head, views=views),
     }
+    given = {key: value for key, value in flags.items() if value is not None}
+    progress = Progress(verbosity(quiet, verbose))
+    hints: dict[str, Any] = {"label_from": label_from, "root": root, "label_column": label_column}
+    kept: dict[str, Any] = {"progress": progress, "store_budget": byte_count(store_limit)}
+    told = [f"--config {config}"] if config else []
+    told += [f"--set {one}" for one in settings or ()] + ["--tensorboard"] * tensorboard
+    if _is_open(recipe, [*(key for key in given if key not in _OF_EVERY_WAY), *told]):
+        recipe = None
+        if resume and is_unfinished(resume) and not (data or dry_run or name):
+            _show_result(resume_auto(resume, **_limits(given), **kept), as_json)
+            return
+        if data and not resume and not dry_run:
+            probe = recipe_named("transfer").changed(given)
+            run = auto(
+                open_data(data, **hints, progress=progress),
+                probe.changed({"training.stop.max_time": None}),
+                output=output,
+                name=name,
+                on_prepared=lambda prepared: show_pictures(prepared, progress, is_seen=False),
+                **_limits(given),
+                **kept,
+            )
+            _show_result(run, as_json)
+            return
     stopped = Run.open(resume) if resume else None
     begun = stopped.recipe if stopped else None
     wanted = chosen_recipe(recipe, flags, config=config, settings=settings or (), begun=begun)
-    progress = Progress(verbosity(quiet, verbose))
-    budget = byte_count(store_limit)
-    hints: dict[str, Any] = {"label_from": label_from, "root": root, "label_column": label_column}
     dataset = open_data(data, **hints, progress=progress) if data else None
     watching: dict[str, Any] = {
-        "progress": progress,
-        "store_budget": budget,
+        **kept,
         "tensorboard": tensorboard,
         "on_prepared": lambda prepared: show_data(prepared, progress),
     }
@@ -153,7 +185,7 @@ def train(
             remedy="viewfinder train --help shows every way",
         )
     elif dry_run:
-        prepared = prepare(dataset, wanted, store_budget=budget, progress=progress)
+        prepared = prepare(dataset, wanted, **kept)
         _show_plan(prepared, progress, as_json)
         return
     else:
@@ -161,6 +193,32 @@ def train(
     _show_result(run, as_json)
     if run.timing["interrupted"]:
         raise typer.Exit(Interrupted.exit_code)
+
+
+def _is_open(name: str | None, told: Sequence[str]) -> bool:
+    """Whether no recipe was asked for, neither by name nor by what only a recipe can be told.
+
+    Raises:
+        UsageError: `--recipe auto`, and something that only a recipe can be told.
+    """
+    if name == "auto" and told:
+        raise UsageError(
+            "--recipe auto tries recipes as they are.",
+            expected="none of their settings",
+            received=", ".join(told),
+            remedy="name the recipe that it is a setting of, such as --recipe scratch",
+        )
+    return name == "auto" or (name is None and not told)
+
+
+def _limits(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The time limit of a whole search, in seconds."""
+    from viewfinder.recipe import Recipe
+
+    if "training.stop.max_time" not in given:
+        return {}
+    limit = Recipe().changed({"training.stop.max_time": given["training.stop.max_time"]})
+    return {"max_time": limit.training.stop.max_time}
 
 
 def _show_plan(prepared: "Prepared", progress: "Progress", as_json: bool) -> None:
@@ -194,7 +252,7 @@ def _plan_json(prepared: "Prepared", parameters: int) -> dict[str, Any]:
 
 
 def _show_result(run: "Run", as_json: bool) -> None:
-    from viewfinder.cli.tables import metrics_table, stdout
+    from viewfinder.cli.tables import metrics_table, stdout, trials_table
 
     report = run.folder / "report.html"
     if as_json:
@@ -203,6 +261,9 @@ def _show_result(run: "Run", as_json: bool) -> None:
     from viewfinder.cli.diagnosis import show_shortly
 
     out = stdout()
+    if run.trials:
+        out.print(trials_table(run.trials))
+        out.print(run.trials["why"], markup=False, soft_wrap=True)
     out.print(metrics_table(run.metrics))
     best = run.metrics["best_epoch"]
     if best is not None:
@@ -221,5 +282,6 @@ def run_json(run: "Run") -> dict[str, Any]:
         "interrupted": run.timing["interrupted"],
         "ended": run.timing.get("ended"),
         "metrics": run.metrics,
+        "trials": run.trials,
         "verdicts": run.doctor().to_json()["verdicts"],
     }

@@ -54,7 +54,7 @@ def marked(dataset: Dataset, *, allowed: bool, progress: Progress) -> Dataset:
     kinds = np.where(exact >= 0, "exact", np.where(near >= 0, "near", ""))
     for kind, found in (("exact", exact), ("near", near)):
         if count := int((kinds == kind).sum()):
-            progress.say(_warning(dataset, kind, count, found), style="yellow")
+            progress.say_once(_warning(dataset, kind, count, found), style="yellow")
     return dataset.with_columns({LEAK: kinds.astype(object)})
 
 

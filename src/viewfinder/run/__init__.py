@@ -6,6 +6,7 @@ skipped.csv          what was found and not used, and why
 labels.json          the classes in the model's order, and the preprocessing
 best.keras           the model of the best epoch        last.keras   of the last one
 history.csv          a row an epoch
+trials.json          what else was tried, where no recipe was named
 probe.json           of a linear head on a base: what each strength came to on the folds
 metrics.json         accuracy, loss and per-class figures of each split
 predictions.parquet  a row an answer

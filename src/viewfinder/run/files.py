@@ -10,11 +10,13 @@ from typing import Any, Self
 import pandas as pd
 import yaml
 
-from viewfinder.classifier import Classifier
+from viewfinder.classifier import CHOSEN, Classifier, run_folder
 from viewfinder.data.dataset import Dataset
 from viewfinder.errors import OutputError, RunError
 from viewfinder.files import write_json, write_text, written_whole
 from viewfinder.recipe import Recipe
+
+_TRIALS = "trials.json"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class RunFiles:
         Raises:
             RunError: The folder holds no run.
         """
-        folder = Path(folder)
+        folder = run_folder(folder)
         if not (folder / "recipe.yaml").is_file():
             raise RunError(
                 f"{folder} is not a run.",
@@ -71,8 +73,10 @@ class RunFiles:
 
     @property
     def name(self) -> str:
-        """The folder's name."""
-        return self.folder.name
+        """The folder's name; where several ways were tried in a folder, with that one's."""
+        folder = self.folder
+        is_a_way = (folder.parent / CHOSEN).is_file()
+        return f"{folder.parent.name}/{folder.name}" if is_a_way else folder.name
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -102,6 +106,17 @@ class RunFiles:
     def probe(self) -> dict[str, Any] | None:
         """The parsed `probe.json`: how a linear head was chosen; None for other heads."""
         return self._json("probe.json", "chosen") if (self.folder / "probe.json").exists() else None
+
+    @property
+    def trials(self) -> dict[str, Any] | None:
+        """What else was tried, and why this was taken, as in `auto.json`; None without a search."""
+        if not (self.folder / _TRIALS).exists():
+            return None
+        return self._json(_TRIALS, "chosen", "trials", "why")
+
+    def write_trials(self, record: Mapping[str, Any]) -> None:
+        """Write what else was tried."""
+        write_json(self.folder / _TRIALS, record)
 
     @property
     def environment(self) -> dict[str, Any]:

@@ -171,6 +171,7 @@ class Run(RunFiles):
             picture=picture,
             passed_over=self.passed_over(),
             probe=self.probe,
+            trials=self.trials,
         )
         return write_report(material, self.folder)
 

@@ -106,6 +106,38 @@ class StopAtTarget(Stopper):
         self._held = int(state["held"])
 
 
+class StopIfBehind(Stopper):
+    """Ends a training that is too far behind another one to catch up.
+
+    Args:
+        epoch: When it is looked at, from 1.
+        accuracy: The `val_accuracy` that one of the epochs must have reached by then.
+    """
+
+    def __init__(self, epoch: int, accuracy: float) -> None:
+        super().__init__()
+        self._epoch, self._accuracy = epoch, accuracy
+        self._best = 0.0
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Look."""
+        self._best = max(self._best, (logs or {}).get("val_accuracy", 0.0))
+        if epoch + 1 == self._epoch and self._best < self._accuracy:
+            self.stop(
+                "behind",
+                f"Given up after {epoch + 1} epochs: val_accuracy has reached {self._best:.3f}, "
+                f"and {self._accuracy:.3f} would leave a chance.",
+            )
+
+    def get_state(self) -> State:
+        """What has been reached."""
+        return {"best": self._best}
+
+    def set_state(self, state: State) -> None:
+        """Take it up."""
+        self._best = float(state["best"])
+
+
 class StopWithoutProgress(Stopper):
     """Ends the training after some epochs in which a metric has not got better.
 

@@ -45,6 +45,7 @@ class ReportMaterial:
         passed_over: What was found beside the pictures: path, and why it is none of them.
         probe: A parsed `probe.json` where a linear head was solved for: its page shows the
             strengths that were tried, in place of curves.
+        trials: A parsed `trials.json` where several ways of training were tried.
     """
 
     name: str
@@ -64,6 +65,7 @@ class ReportMaterial:
     diagnosis: "Diagnosis | None" = None
     passed_over: Sequence[tuple[str, str]] = ()
     probe: Mapping[str, Any] | None = None
+    trials: Mapping[str, Any] | None = None
 
     @property
     def headline_split(self) -> str | None:

@@ -1,0 +1,214 @@
+"""The search: a linear probe at once, then whatever does better on the pictures that judge.
+
+All ways train on the same pictures and are judged on the same others. The first is there within
+a minute; from then on the folder holds a model that can be used, whatever happens to the rest.
+"""
+
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from viewfinder.auto.trials import Trial, could_be_beaten, judged, reason, right_by_picture
+from viewfinder.classifier import CHOSEN
+from viewfinder.data.dataset import SPLITS, Dataset
+from viewfinder.files import write_json
+from viewfinder.pipeline import train
+from viewfinder.progress import Progress
+from viewfinder.randomness import Randomness
+from viewfinder.recipe import Recipe
+from viewfinder.recipes import recipe_named
+from viewfinder.resuming import resume
+from viewfinder.run import Run
+
+LINEAR, TUNED, SCRATCH, LINEAR_ON_ALL = "linear", "fine-tuned", "scratch", "linear-on-all"
+
+# More pictures than these make the probe slow, and hardly better.
+_MOST_PROBED = {"train": 8_000, "validation": 2_000}
+# A training from scratch is looked at after this share of its epochs; the rest of them may divide
+# its mistakes by as much.
+_LOOKED_AT, _CAN_STILL_GAIN = 0.4, 3
+
+
+@dataclass
+class Search:
+    """What is being tried, and what has come of it so far.
+
+    Attributes:
+        folder: Holds a run for each way, and `auto.json`.
+        data: All pictures, each in its split, the same for all ways.
+        probe: The recipe of the linear head, its weights at hand.
+        scratch: The recipe without a base.
+        is_held_out: Whether a split is kept for the end, and the judging pictures are carved.
+        until: When to stop, on the clock of `time.monotonic`.
+        progress: What is shown meanwhile.
+        store_budget: The most bytes of decoded pixels on disk.
+        facts: What `auto.json` keeps so that a stopped search can go on.
+        spent: The seconds of trials from before it was stopped, by name.
+        trials: What has been tried.
+        chosen: The best way so far.
+        best: Whether it answers each picture rightly, by locator.
+    """
+
+    folder: Path
+    data: Dataset
+    probe: Recipe
+    scratch: Recipe
+    is_held_out: bool
+    until: float
+    progress: Progress
+    store_budget: int | None
+    facts: dict[str, Any]
+    spent: dict[str, float] = field(default_factory=dict)
+    trials: list[Trial] = field(default_factory=list)
+    chosen: str = LINEAR
+    best: pd.Series | None = None
+
+    def run(self) -> Run:
+        """Try one way after another; the run of the best."""
+        self._note(running=LINEAR)
+        self._try(LINEAR, self.probe, self._probed())
+        for name, recipe in self._ways():
+            best = next(trial for trial in self.trials if trial.name == self.chosen)
+            if not could_be_beaten(best.count - best.right):
+                break
+            if self.until - time.monotonic() < 1:
+                self.progress.say("The time is over: nothing else is tried.")
+                break
+            self._note(running=name)
+            if not self._try(name, recipe, self.data):
+                self.progress.say(
+                    f"{self.chosen} is kept. Go on with: viewfinder train --resume {self.folder}",
+                    style="yellow",
+                )
+                return Run.open(self.folder)
+        return self._finish()
+
+    def _try(self, name: str, recipe: Recipe, data: Dataset) -> bool:
+        """Train and judge one way; False if it was interrupted."""
+        began = time.perf_counter()
+        run = self._trained(name, recipe, data)
+        ended = run.timing["ended"]
+        if ended == "interrupted":
+            return False
+        right = right_by_picture(run.predictions, "validation")
+        facts = {
+            "name": name,
+            "recipe": recipe.name,
+            "folds": run.probe["accuracy"] if run.probe else None,
+            "seconds": self.spent.get(name, time.perf_counter() - began),
+            "ended": ended,
+        }
+        trial = judged(right, self.best, **facts)
+        self.progress.say(trial.in_words(self.chosen if self.trials else None), style="bold")
+        self.trials.append(trial)
+        if trial.is_better:
+            self.chosen, self.best = name, right
+        self._note()
+        return True
+
+    def _trained(self, name: str, recipe: Recipe, data: Dataset) -> Run:
+        """The run of a way: as it is, taken up where it was stopped, or made."""
+        left = self.until - time.monotonic()
+        if name != LINEAR and np.isfinite(left):
+            recipe = recipe.changed({"training.stop.max_time": left})
+        settings: dict[str, Any] = {
+            "progress": self.progress,
+            "store_budget": self.store_budget,
+            "callbacks": self._watchers(name, recipe),
+            "judged": SPLITS[:2],
+        }
+        folder = self.folder / name
+        if (folder / "recipe.yaml").exists():
+            begun = Run.open(folder)
+            if begun.timing["ended"] != "interrupted":
+                return begun
+            if "phase" not in begun.history:
+                stop = recipe.training.stop.model_dump()
+                return resume(begun, begun.recipe.changed({"training.stop": stop}), **settings)
+        shutil.rmtree(folder, ignore_errors=True)  # stopped where it cannot go on
+        return train(data, recipe, output=self.folder, name=name, **settings)
+
+    def _watchers(self, name: str, recipe: Recipe) -> list[Any]:
+        if name != SCRATCH or self.best is None:
+            return []
+        from viewfinder.training.stopping import StopIfBehind
+
+        epoch = max(1, round(_LOOKED_AT * recipe.training.epochs))
+        return [StopIfBehind(epoch, 1 - _CAN_STILL_GAIN * (1 - float(self.best.mean())))]
+
+    def _ways(self) -> list[tuple[str, Recipe]]:
+        """What may do better than the probe, the more likely first."""
+        ways = [(SCRATCH, self.scratch)]
+        if self.scratch.name == "tiny":
+            return ways
+        tuned = recipe_named("transfer/fine-tuned")
+        shared = self.probe.model_dump(include={"model", "input", "data", "seed"})
+        return [(TUNED, tuned.changed(shared)), *ways]
+
+    def _probed(self) -> Dataset:
+        """The pictures of the probe: all, or so many of each class as are enough."""
+        table = self.data.table
+        chosen = np.zeros(len(table), bool)
+        for split, most in _MOST_PROBED.items():
+            rows = np.flatnonzero((table["split"] == split).to_numpy())
+            share = min(1.0, most / max(1, len(rows)))
+            order = Randomness(self.probe.seed).order(
+                "probed", epoch=-1, examples=self.data.ids[rows]
+            )
+            labels = table["label"].to_numpy()[rows[order]]
+            for label in np.unique(labels):
+                of_class = rows[order][labels == label]
+                chosen[of_class[: max(1, round(share * len(of_class)))]] = True
+        return self.data.where(chosen | (table["split"] == "test").to_numpy())
+
+    @property
+    def _is_sampled(self) -> bool:
+        return len(self._probed()) < len(self.data)
+
+    def _finish(self) -> Run:
+        """The best way is judged on what was kept for the end; a linear head sees all pictures."""
+        if self.chosen == LINEAR and (self.is_held_out or self._is_sampled):
+            self.progress.say("The linear head is fitted once more, on all training pictures.")
+            data, probe = self.data, self.probe
+            if self.is_held_out:
+                splits = data.table["split"].where(data.table["split"] != "validation", "train")
+                data = data.with_columns({"split": splits.array})
+                probe = probe.changed({"data.holdout": "test"})
+            train(
+                data,
+                probe,
+                output=self.folder,
+                name=LINEAR_ON_ALL,
+                progress=self.progress,
+                store_budget=self.store_budget,
+            )
+            self.chosen = LINEAR_ON_ALL
+        run = Run.open(self.folder / self.chosen)
+        self._note(is_finished=True)
+        if self.chosen != LINEAR_ON_ALL and "test" in self.data.split_sizes():
+            run.evaluate(store_budget=self.store_budget, progress=self.progress)
+        run.write_trials(self._record(is_finished=True))
+        run.doctor(progress=self.progress)
+        run.report()
+        return run
+
+    def _note(self, *, running: str | None = None, is_finished: bool = False) -> None:
+        record = self._record(is_finished=is_finished)
+        write_json(self.folder / CHOSEN, {**record, "running": running})
+
+    def _record(self, *, is_finished: bool) -> dict[str, Any]:
+        """What `auto.json` holds; see docs/formats.md."""
+        judged_by = "linear" if self.chosen == LINEAR_ON_ALL else self.chosen
+        return {
+            "schema": 1,
+            **self.facts,
+            "chosen": self.chosen if self.trials else None,
+            "finished": is_finished,
+            "why": reason(self.trials, judged_by) if self.trials else "",
+            "trials": [trial.to_json() for trial in self.trials],
+        }
