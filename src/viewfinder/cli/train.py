@@ -12,6 +12,7 @@ from viewfinder.cli.options import (
     Augment,
     Base,
     Cut,
+    GroupFrom,
     HeadKind,
     ImageSize,
     LabelColumn,
@@ -81,6 +82,7 @@ def train(
     allow_leaks: AllowLeaks = False,
     label_from: LabelFrom = None,
     label_column: LabelColumn = None,
+    group_from: GroupFrom = None,
     root: Root = None,
     config: Config = None,
     settings: Settings = None,
@@ -134,7 +136,12 @@ def train(
     wanted = chosen_recipe(recipe, flags, config=config, settings=settings or (), begun=begun)
     progress = Progress(verbosity(quiet, verbose))
     budget = byte_count(store_limit)
-    hints: dict[str, Any] = {"label_from": label_from, "root": root, "label_column": label_column}
+    hints: dict[str, Any] = {
+        "label_from": label_from,
+        "root": root,
+        "label_column": label_column,
+        "group_from": group_from,
+    }
     dataset = open_data(data, **hints, progress=progress) if data else None
     watching: dict[str, Any] = {
         "progress": progress,
