@@ -25,6 +25,14 @@ def test_the_digits_get_a_rate_that_trains_them(viewfinder, tmp_path):
     assert len(again["rates"]) == len(again["losses"]) == len(again["smoothed"])
 
 
+def test_groups_are_kept_together_there_too(viewfinder, tmp_path):
+    digits = write_few_digits(tmp_path / "digits")
+    words = ["lr-find", digits / "train", *small_words(), "--steps", "10", "--group-from"]
+    ended = viewfinder(*words, r"^(\d\d)")
+    assert "--group-from: 120 pictures in 4 groups." in ended.err
+    viewfinder(*words, r"^(0)", "-q").refused(3, "too few groups to be split")
+
+
 def test_limits_in_the_wrong_order_are_a_usage_error(viewfinder, tmp_path):
     digits = write_few_digits(tmp_path / "digits")
     ended = viewfinder("lr-find", digits, *small_words(), "--low", "1", "--high", "0.1", "-q")

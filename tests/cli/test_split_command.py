@@ -62,6 +62,30 @@ def test_extending(viewfinder, pets):
     assert len(new) == 46
 
 
+def test_groups_that_file_names_tell(viewfinder, tmp_path):
+    data = tmp_path / "figures"
+    for number in range(60):
+        label, subject = ("horse", "human")[number % 2], number // 6
+        write_picture(data / f"{label}s/{label}{subject}-{number}.png", number)
+    write_picture(data / "horses/odd.png", 60)
+    words = ("--group-from", r"^([a-z]+\d+)-")
+    ended = viewfinder("split", "figures", "--output", "figures.dataset", *words)
+    assert ended.code == 0, ended.err
+    said = "--group-from: 60 pictures in 20 groups; 1 matches nothing and stands alone."
+    assert said in ended.out.splitlines()
+    assert "Kept on one side: 20 groups, 60 pictures." in ended.out
+
+    for number in range(60, 80):
+        label, subject = ("horse", "human")[number % 2], (number - 60) // 2
+        write_picture(data / f"{label}s/{label}{subject}-{number}.png", number)
+    assert viewfinder("split", "--extend", "figures.dataset").code == 0
+    table = open_dataset("figures.dataset").table
+    assert len(table) == 81
+    subject = table["locator"].str.split("-").str[0]
+    assert (table.groupby(subject)["split"].nunique() == 1).all()
+    viewfinder("train", "figures.dataset", *words).refused(2, "have groups already", "Remedy: ")
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -73,6 +97,8 @@ def test_extending(viewfinder, pets):
         ("split pets --dry-run --validation 1", "must leave something to train on"),
         ("split pets --dry-run --folds 30", "too few groups of duplicates for 30 folds"),
         ("split pets --dry-run --group-by owner", "--group-by) cannot be used with folders"),
+        ("split pets --dry-run --group-from (", "--group-from is no regular expression"),
+        ("split pets --dry-run --group-from x(y)", "--group-from finds no group"),
         ("split pets --output pets/x.dataset", "never written to"),
     ],
 )

@@ -3,11 +3,12 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from PIL import Image
 
-from folders import noise, write_classes
+from folders import noise, write_classes, write_picture
 from small import small_words
 from viewfinder.cli.options import chosen_recipe, side_lengths
 from viewfinder.errors import UsageError
@@ -113,6 +114,42 @@ def test_flat_folders_with_labels_in_their_names(viewfinder, tmp_path):
         "train": {"cat": 5, "dog": 5},
         "validation": {"cat": 1, "dog": 1},
     }
+
+
+@pytest.fixture
+def figures(tmp_path) -> Path:
+    """Two classes of ten subjects, of three frames each."""
+    for number in range(60):
+        name = f"{'ab'[number % 2]}{number // 6}-{number}.png"
+        write_picture(tmp_path / "figures" / name[0] / name, number)
+    return tmp_path / "figures"
+
+
+def test_what_file_names_tell_to_belong_together_is_not_torn_apart(viewfinder, figures):
+    words = [*QUICK, "--group-from", "^([ab][0-9]+)-"]
+    ended = viewfinder("train", figures, *words)
+    assert ended.code == 0, ended.err
+    assert "--group-from: 60 pictures in 20 groups." in ended.err
+    file = Path("runs/figures/data.parquet")
+    table = pd.read_parquet(file)
+    subject = table["locator"].str[2:].str.split("-").str[0]
+    assert list(table["group"]) == list(subject)
+    assert (table.groupby(subject)["split"].nunique() == 1).all()
+    assert table["split"].value_counts().to_dict() == {"train": 48, "validation": 12}
+
+    # A resumed run has its pictures, their sides and their groups from its own table.
+    for name in ("timing.json", "metrics.json", "last.keras", "report.html"):
+        (file.parent / name).unlink()
+    ended = viewfinder("train", "--resume", file.parent)
+    assert ended.code == 0, ended.err
+    assert "--group-from: 60 pictures in 20 groups." in ended.err
+    pd.testing.assert_frame_equal(pd.read_parquet(file), table)
+
+
+def test_a_class_of_one_group_cannot_be_trained_on(viewfinder, figures):
+    ended = viewfinder("train", figures, *QUICK, "-q", "--group-from", "^([ab])")
+    ended.refused(3, "The class 'a' has too few groups to be split.", "let smaller groups stay")
+    assert runs() == []
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(viewfinder, tmp_path):
@@ -256,6 +293,8 @@ def test_an_unwritable_output(viewfinder, digits, tmp_path):
         (["--store-limit", "lots"], ["not a size"]),
         (["--label-from", "("], ["no regular expression"]),
         (["--label-from", "x"], ["no group"]),
+        (["--group-from", "("], ["--group-from is no regular expression"]),
+        (["--group-from", "x"], ["--group-from has no group"]),
         (["--recipe", "course/cats-dogs", "--image-size", "12"], ["too small for 3 convolutions"]),
     ],
 )

@@ -10,6 +10,7 @@ from viewfinder.cli.options import (
     AsJson,
     Augment,
     Data,
+    GroupFrom,
     ImageSize,
     LabelColumn,
     LabelFrom,
@@ -36,6 +37,7 @@ def lr_find(
     seed: Seed = None,
     label_from: LabelFrom = None,
     label_column: LabelColumn = None,
+    group_from: GroupFrom = None,
     root: Root = None,
     config: Annotated[Path | None, typer.Option(help="A YAML file with settings.")] = None,
     settings: Annotated[
@@ -64,8 +66,15 @@ def lr_find(
     require_writable(output.parent)
     progress = Progress(verbosity(quiet, False))
     dataset = open_data(
-        data, label_from=label_from, root=root, label_column=label_column, progress=progress
+        data,
+        label_from=label_from,
+        root=root,
+        label_column=label_column,
+        group_from=group_from,
+        progress=progress,
     )
+    for note in dataset.notes:
+        progress.say(note)
     found = find_learning_rate(dataset, wanted, low=low, high=high, steps=steps, progress=progress)
     with written_whole(output) as temporary:
         rate_curve(found.rates, found.losses, found.smoothed, found.suggestion).savefig(

@@ -37,6 +37,12 @@ LabelFrom = Annotated[
     # The backslash before the bracket keeps Rich from taking it for markup.
     typer.Option(metavar="REGEX", help="Find the label in file names: '(\\[a-z]+)\\.'"),
 ]
+GroupFrom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX", help="Find in file names what stays on one side: '^(\\[a-z]+\\d+)-'"
+    ),
+]
 Root = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="What the paths of a table start at.")
 ]
@@ -91,13 +97,19 @@ def open_data(
     label_from: str | None,
     root: Path | None,
     label_column: str | None,
+    group_from: str | None = None,
     progress: "Progress",
 ) -> "Dataset":
     """What DATA and the options about it name."""
     from viewfinder.data.sources import open_dataset
 
     return open_dataset(
-        data, label_from=label_from, root=root, label_column=label_column, progress=progress
+        data,
+        label_from=label_from,
+        root=root,
+        label_column=label_column,
+        group_from=group_from,
+        progress=progress,
     )
 
 

@@ -8,6 +8,7 @@ import typer
 
 from viewfinder.cli.options import (
     AsJson,
+    GroupFrom,
     LabelColumn,
     LabelFrom,
     Quiet,
@@ -51,6 +52,7 @@ def split(
         str | None,
         typer.Option(metavar="COLUMN", help="What stays on one side, such as a patient."),
     ] = None,
+    group_from: GroupFrom = None,
     copies: Annotated[
         str | None,
         typer.Option(
@@ -91,7 +93,13 @@ def split(
     if output is None and not dry_run:
         raise UsageError("Where to?", expected="--output NAME.dataset, or --dry-run")
     plan = SplitPlan.made(
-        validation=validation, test=test, folds=folds, seed=seed, copies=copies, anew=anew
+        validation=validation,
+        test=test,
+        folds=folds,
+        seed=seed,
+        copies=copies,
+        group_from=group_from,
+        anew=anew,
     )
     opened = {
         "label_from": label_from,

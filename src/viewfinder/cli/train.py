@@ -13,6 +13,7 @@ from viewfinder.cli.options import (
     Augment,
     Base,
     Cut,
+    GroupFrom,
     HeadKind,
     ImageSize,
     LabelColumn,
@@ -91,6 +92,7 @@ def train(
     allow_leaks: AllowLeaks = False,
     label_from: LabelFrom = None,
     label_column: LabelColumn = None,
+    group_from: GroupFrom = None,
     root: Root = None,
     config: Config = None,
     settings: Settings = None,
@@ -143,7 +145,12 @@ def train(
     }
     given = {key: value for key, value in flags.items() if value is not None}
     progress = Progress(verbosity(quiet, verbose))
-    hints: dict[str, Any] = {"label_from": label_from, "root": root, "label_column": label_column}
+    hints: dict[str, Any] = {
+        "label_from": label_from,
+        "root": root,
+        "label_column": label_column,
+        "group_from": group_from,
+    }
     kept: dict[str, Any] = {"progress": progress, "store_budget": byte_count(store_limit)}
     told = [f"--config {config}"] if config else []
     told += [f"--set {one}" for one in settings or ()] + ["--tensorboard"] * tensorboard

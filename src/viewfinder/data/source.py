@@ -48,6 +48,11 @@ class Source(ABC):
         """What `viewfinder.data.sources.from_record` needs to make this source again."""
 
     @property
+    def names_files(self) -> bool:
+        """Whether locators are paths of files; rows of arrays have none."""
+        return True
+
+    @property
     def origin(self) -> "Source":
         """The source that holds the bytes: this one, unless it stands for another.
 

@@ -119,7 +119,8 @@ def join(dataset: Dataset, groups: Groups, movable: NDArray[np.bool_]) -> Datase
     count = len(dataset.classes)
     before = np.bincount(dataset.labels[is_train], minlength=count)
     after = np.bincount(dataset.labels[is_train & (side <= _TRAIN)], minlength=count)
-    emptied = after * 2 < before
+    loose = groups.keys != groups.firm
+    emptied = (after * 2 < before) & (np.bincount(dataset.labels[loose], minlength=count) > 0)
     if emptied.any():
         keys = groups.loosened(emptied[dataset.labels])
         side = _joined(dataset, keys, movable)
@@ -228,7 +229,8 @@ def _too_few(label: str, few: TooFewGroups, names: list[str], groups: Groups | N
         f"The class {label!r} has too few {what} to be split.",
         expected=f"at least {few.needed}: one for each of {', '.join(names)}",
         received=f"{few.received} to take them from",
-        remedy="add pictures, or take the class's folder away",
+        remedy="add pictures, or take the class's folder away"
+        + ("; or let smaller groups stay together" if what == "groups" else ""),
     )
 
 

@@ -65,7 +65,7 @@ def save_plan(
     if not is_in_place(plan.dataset, output):
         source = plan.dataset.source
         if isinstance(source, SavedSource):  # its original was opened as it says
-            settings = SavedDataset.open(source.folder).settings
+            settings = SavedDataset.open(source.folder).settings_of_copies
         else:
             settings = {"opened": dict(opened or {})}
         return create(output, plan.dataset, settings=settings, decisions=plan.decisions)

@@ -62,6 +62,25 @@ class SavedDataset:
         return self.header.settings
 
     @property
+    def opened(self) -> Mapping[str, Any]:
+        """The options by which the original is listed as this dataset was made from it.
+
+        They are those that it was opened with, and the `group_from` of the last split that had one.
+        """
+        said = self.settings.get("opened")
+        opened = dict(said) if isinstance(said, dict) else {}
+        entries = self.entries
+        stands = standing(entries)
+        told = [one.options.get("group_from") for one in entries if one.number in stands]
+        patterns = [one for one in told if isinstance(one, str)]
+        return opened | {"group_from": patterns[-1]} if patterns else opened
+
+    @property
+    def settings_of_copies(self) -> Mapping[str, Any]:
+        """The settings of a dataset that is made of this one: its journal begins anew."""
+        return {**self.settings, "opened": self.opened}
+
+    @property
     def entries(self) -> tuple[Entry, ...]:
         """The journal, in order, with what was undone and the undoings.
 

@@ -7,6 +7,7 @@ pixel_csv, idx, npz, arrays  rows of pixels; pixels and levels are what they hav
 zipped, tarred, unpacked     archives of any of these; members says what is not let in
 saved                        what a saved dataset names
 opening, archive             which of them is at a path
+grouping                     groups that file names tell
 records, moving              a source from what was written down of it; its paths
 hints, assemble              what all of them share
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
 from viewfinder.data.sources.arrays import open_arrays
+from viewfinder.data.sources.grouping import grouped_by_names
 from viewfinder.data.sources.hints import Columns, Hints
 from viewfinder.data.sources.opening import open_path
 from viewfinder.data.sources.records import from_record
@@ -33,11 +35,12 @@ def open_dataset(
     root: str | Path | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
+    group_from: str | None = None,
     classes: Sequence[str] | None = None,
     image_size: tuple[int, int] | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """List the pictures at `path` without decoding them; what is there is told by its content.
+    r"""List the pictures at `path` without decoding them; what is there is told by its content.
 
     Args:
         path: A folder of class folders; a folder of split folders (`train`, `val`, `test` …) of
@@ -46,11 +49,14 @@ def open_dataset(
             and labels. A CSV with a picture's pixels in each row. MNIST's idx files. An `.npz` of
             arrays. Or a zip or tar archive of any of these.
         label_from: A regular expression that finds the label in a file's name:
-            its group named `label`, or its first group. For example `([a-z]+)\\.` gives `cat` for
+            its group named `label`, or its first group. For example `([a-z]+)\.` gives `cat` for
             `cat.0.jpg`. Only where it has a slash does it see the folders, too.
         root: What the relative paths of a table start at; by default the table's folder.
         label_column: The name (or number, from 0) of a table's column of labels.
         group_column: The same of its column that says what stays on one side of a split.
+        group_from: A regular expression that finds in a file's name what stays on one side of a
+            split: its group named `group`, or all of its groups. For example `^([a-z]+\d+)-` gives
+            `horse01` for `horse01-3.jpg`. Only where it has a slash does it see the folders, too.
         classes: The classes' names in the order of the model's outputs; by default sorted. Labels
             that are numbers count these names from 0.
         image_size: Height and width of pictures that come as rows of numbers and are not square.
@@ -68,4 +74,5 @@ def open_dataset(
         classes=None if classes is None else tuple(classes),
         image_size=image_size,
     )
-    return open_path(Path(path), hints, progress)
+    dataset = open_path(Path(path), hints, progress)
+    return dataset if group_from is None else grouped_by_names(dataset, group_from)

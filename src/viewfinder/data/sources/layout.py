@@ -185,13 +185,12 @@ def _split_folders(files: list[File], depth: int) -> dict[str, str]:
 
 
 def _label_by_name(listing: Listing, label_from: str, depth: int) -> list[Labelled]:
-    pattern = _pattern(label_from)
+    example = "a group around the label, such as '([a-z]+)\\.'"
+    pattern = read_pattern("--label-from", label_from, example)
     group: str | int = "label" if "label" in pattern.groupindex else 1
     rows: list[Labelled] = []
     for file in listing.files:
-        path = "/".join(file.parts)
-        # A pattern with a slash is about the path, any other about the file's name.
-        match = pattern.search(path if "/" in label_from else file.parts[-1])
+        match = search(pattern, "/".join(file.parts))
         if match and match[group]:
             split = split_named(file.parts[depth]) if len(file.parts) > depth + 1 else None
             rows.append(Labelled(file, match[group], split or UNSPLIT))
@@ -206,17 +205,28 @@ def _label_by_name(listing: Listing, label_from: str, depth: int) -> list[Labell
     return rows
 
 
-def _pattern(label_from: str) -> re.Pattern[str]:
+def read_pattern(option: str, said: str, expected: str) -> re.Pattern[str]:
+    """The regular expression that an option gives.
+
+    Args:
+        option: Its name, for messages.
+        said: The expression.
+        expected: What its groups are for, with an example.
+
+    Raises:
+        UsageError: It is no regular expression with a group.
+    """
     try:
-        pattern = re.compile(label_from)
+        pattern = re.compile(said)
     except re.error as error:
         raise UsageError(
-            "--label-from is no regular expression.", received=label_from, remedy=str(error)
+            f"{option} is no regular expression.", received=said, remedy=str(error)
         ) from error
     if not pattern.groups:
-        raise UsageError(
-            "--label-from has no group.",
-            expected="a group around the label, such as '([a-z]+)\\.'",
-            received=label_from,
-        )
+        raise UsageError(f"{option} has no group.", expected=expected, received=said)
     return pattern
+
+
+def search(pattern: re.Pattern[str], path: str) -> re.Match[str] | None:
+    """Where the pattern is found: one with a slash in the path, any other in the file's name."""
+    return pattern.search(path if "/" in pattern.pattern else path.rpartition("/")[2])

@@ -82,6 +82,11 @@ class PixelSource(Source):
             raise RejectedPicture(Reason.MISSING, "there is no file for this row any more")
         return _file_stamp(self.files[split])
 
+    @property
+    def names_files(self) -> bool:
+        """False: pictures are rows."""
+        return False
+
     def __str__(self) -> str:
         files = set(self.files.values())
         return str(files.pop() if len(files) == 1 else next(iter(self.files.values())).parent)

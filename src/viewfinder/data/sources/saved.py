@@ -67,6 +67,11 @@ class SavedSource(Source):
         """The original: a picture is the same in all datasets that are made of it."""
         return self.inner.origin
 
+    @property
+    def names_files(self) -> bool:
+        """Whether the original's locators are paths of files."""
+        return self.inner.names_files
+
     def __str__(self) -> str:
         return str(self.folder)
 

@@ -68,6 +68,11 @@ class UnpackedSource(Source):
         inner = moved(record["inner"], lambda place: os.path.normpath(folder / place))
         return cls(archive, folder, restore(inner))
 
+    @property
+    def names_files(self) -> bool:
+        """Whether the copy's locators are paths of files."""
+        return self.inner.names_files
+
     def __str__(self) -> str:
         return str(self.archive)
 

@@ -18,7 +18,7 @@ from viewfinder.errors import DataError, UsageError
 from viewfinder.progress import Progress
 
 # What `split` and `clean` have kept of how the data was opened.
-_HINTS = ("label_from", "root", "label_column")
+_HINTS = ("label_from", "root", "label_column", "group_from")
 
 
 def extend(saved: SavedDataset, progress: Progress | None = None) -> SplitUp:
@@ -74,8 +74,7 @@ def _plan_of(saved: SavedDataset) -> SplitPlan:
 def _opened_again(saved: SavedDataset, progress: Progress | None) -> Dataset:
     """The original as it is today."""
     record = saved.header.located(saved.folder).record()
-    opened = saved.settings.get("opened")
-    said = opened if isinstance(opened, dict) else {}
+    said = saved.opened
     hints = {name: said.get(name) for name in _HINTS}
     if record.get("kind") == "table":
         hints["root"] = record["root"]

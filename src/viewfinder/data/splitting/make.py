@@ -10,6 +10,7 @@ from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset
 from viewfinder.data.folds import FOLD, into_folds
 from viewfinder.data.groups import GROUP, Groups, by_column, by_duplicates, together
 from viewfinder.data.sources import open_dataset
+from viewfinder.data.sources.grouping import grouped_by_names
 from viewfinder.data.sources.saved import is_saved
 from viewfinder.data.split import join, require_shares, split, with_splits
 from viewfinder.data.splitting.plan import Copies, SplitPlan, SplitUp
@@ -44,7 +45,7 @@ def split_up(dataset: Dataset, plan: SplitPlan, progress: Progress | None = None
     whose copy is in another split is moved to it.
 
     Raises:
-        UsageError: The plan cannot be.
+        UsageError: The plan cannot be, or its pattern for groups does not fit the data.
         DataError: A class has too few pictures (or groups).
         OutputError: The audit's cache cannot be written.
     """
@@ -55,6 +56,8 @@ def split_up(dataset: Dataset, plan: SplitPlan, progress: Progress | None = None
         dataset = with_splits(dataset, blank)
         if FOLD in dataset.table:
             dataset = dataset.with_columns({FOLD: blank})
+    if plan.group_from is not None:
+        dataset = grouped_by_names(dataset, plan.group_from)
     groups = groups_of(dataset, plan, progress)
     carved = {
         name: share
@@ -103,5 +106,6 @@ def joined(dataset: Dataset, groups: Groups, movable: NDArray[np.bool_]) -> Data
     if not len(moved):
         return dataset
     pictures = "picture was" if len(moved) == 1 else "pictures were"
+    whose = "groups" if groups.words == "groups" else "copies"
     where = ", ".join(f"{(moved == name).sum():,} {name}" for name in SPLITS if name in moved)
-    return dataset.noting(f"{len(moved):,} {pictures} put on the side of their copies: {where}.")
+    return dataset.noting(f"{len(moved):,} {pictures} put on the side of their {whose}: {where}.")

@@ -33,6 +33,8 @@ class SplitPlan(BaseModel):
         folds: How many folds validation and training are dealt into; 0: none.
         seed: Decides which picture goes where.
         copies: Which copies stay on one side; None: near duplicates, unless there are groups.
+        group_from: The pattern that tells groups by the files' names; None: groups are those that
+            the data came with.
         anew: Whether splits that the data came with are forgotten.
         carved: The shares of the splits that were made, and not found: filled in by `split_up`.
     """
@@ -44,6 +46,7 @@ class SplitPlan(BaseModel):
     folds: int = Field(0, ge=0)
     seed: int = Field(0, ge=0)
     copies: Copies | None = None
+    group_from: str | None = None
     anew: bool = False
     carved: Mapping[str, float] = {}
 

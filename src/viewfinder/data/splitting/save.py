@@ -37,7 +37,7 @@ def save(made: SplitUp, output: Path, settings: Mapping[str, Any]) -> SavedDatas
         return saved
     source = made.opened.source
     if isinstance(source, SavedSource):
-        settings = SavedDataset.open(source.folder).settings
+        settings = SavedDataset.open(source.folder).settings_of_copies
     else:
         settings = {"opened": dict(settings)}
     decision = _decision(made, made.opened.table, "split")
