@@ -82,8 +82,9 @@ def train(
     model = compiled(prepared, progress)
     run = Run.create(Path(output), name)
     classifier = Classifier(model, prepared.dataset.classes, prepared.recipe.preprocessing)
-    run.write_start(prepared.recipe, classifier, prepared.everything, _environment(prepared))
-    complete(run, model, prepared, progress, callbacks, tensorboard=tensorboard)
+    with run.being_trained():
+        run.write_start(prepared.recipe, classifier, prepared.everything, _environment(prepared))
+        complete(run, model, prepared, progress, callbacks, tensorboard=tensorboard)
     return run
 
 
@@ -150,7 +151,8 @@ def _over_features(
     learned = learn(prepared, progress, callbacks)
     run = Run.create(wanted.parent, wanted.name)
     data = without_dropped(prepared, progress)
-    write(run, learned, prepared, data, _environment(prepared), progress)
+    with run.being_trained():
+        write(run, learned, prepared, data, _environment(prepared), progress)
     return run
 
 
