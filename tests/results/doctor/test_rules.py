@@ -95,6 +95,61 @@ def test_a_gap_alone_is_overfitting_too() -> None:
     assert "overfitting" not in codes(few), "ten pictures cannot show it"
 
 
+@pytest.mark.parametrize(
+    ("trained", "judged", "pictures", "said"),
+    [
+        (0.985, 0.895, 1000, "generalization-gap"),
+        (0.985, 0.895, 100, None),  # chance could explain it
+        (0.985, 0.935, 1000, None),  # 5 points, and perhaps fewer
+        (0.99, 0.92, 10_000, "generalization-gap"),
+        (0.99, 0.88, 1000, "overfitting"),
+        (0.91, 0.90, 10_000, None),
+    ],
+)
+def test_a_clear_gap_is_said_and_chance_is_not(trained, judged, pictures, said) -> None:
+    one = case(
+        accuracies={"train": trained, "validation": judged, "test": judged},
+        counts={"validation": pictures, "test": pictures},
+    )
+    found = [code for code in codes(one) if code in ("generalization-gap", "overfitting")]
+    assert found == ([said] if said else [])
+    assert ("healthy" in codes(one)) is (said is None and pictures > 100)
+
+
+def test_a_clear_gap_has_its_figures_and_what_to_do() -> None:
+    one = case(accuracies={"train": 0.985, "validation": 0.895, "test": 0.895})
+    found = verdict(one, "generalization-gap")
+    assert found.severity is Severity.WARNING
+    assert found.evidence["gap"] == pytest.approx(0.09)
+    ours = stats.binomtest(1970, 2000).proportion_ci(method="wilson")
+    theirs = stats.binomtest(895, 1000).proportion_ci(method="wilson")
+    low, high = found.evidence["gap_interval"]
+    assert low == pytest.approx(0.09 - np.hypot(0.985 - ours.low, theirs.high - 0.895))
+    assert high == pytest.approx(0.09 + np.hypot(ours.high - 0.985, 0.895 - theirs.low))
+    assert "98.5" in found.because
+    assert "89.5" in found.because
+    wanted = ["--augment strong", "--recipe transfer", "--dropout 0.5"]
+    assert flags(one, "generalization-gap") == wanted
+    solved = Setup(1, 1e-3, solved=True, on_base=True, on_features=True)
+    assert flags(replace(one, setup=solved), "generalization-gap") == [
+        "--augment standard --views 4"
+    ]
+
+
+def test_a_gap_is_a_part_of_overfitting_where_validation_gets_worse() -> None:
+    rising = history(flat(0.69, 0.02), np.r_[flat(0.69, 0.4, 6), np.linspace(0.45, 2, 14)])
+    one = case(rising, {"train": 0.985, "validation": 0.895, "test": 0.895})
+    assert codes(one) == ["overfitting", "optimistic"]
+    assert verdict(one, "overfitting").evidence["gap"] == pytest.approx(0.09)
+
+
+def test_what_is_offered_for_a_solved_head_it_would_take() -> None:
+    one = case(accuracies={"train": 0.99, "validation": 0.8, "test": 0.8})
+    model = {"frozen": "features", "base": "mobilenet_v2", "dense": []}
+    setup = Setup.of({"training": {"epochs": 1, "learning_rate": 1e-3}, "model": model})
+    assert flags(replace(one, setup=setup), "overfitting") == ["--augment standard --views 4"]
+
+
 def test_what_is_offered_against_overfitting_is_not_there_yet() -> None:
     one = case(accuracies={"train": 0.99, "validation": 0.8, "test": 0.8})
     rich = Setup(20, 1e-3, augment="strong", dropout=0.5, penalty=0.01)
@@ -319,6 +374,7 @@ def test_every_rule_has_found_something_somewhere() -> None:
         "underfitting",
         "class-collapse",
         "still-improving",
+        "generalization-gap",
         "validation-easier",
         "validation-noisy",
         "validation-small",

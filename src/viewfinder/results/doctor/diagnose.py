@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from viewfinder.results.doctor import answers, fit, rates, units, validation
+from viewfinder.results.doctor import answers, fit, gap, rates, units, validation
 from viewfinder.results.doctor.case import Case
 from viewfinder.results.doctor.verdict import Severity, Verdict
 
@@ -22,6 +22,7 @@ RULES: tuple[Rule, ...] = (
     fit.underfitting,
     answers.collapsed,
     fit.still_improving,
+    gap.clear_gap,
     validation.easier,
     validation.noisy,
     validation.small,
@@ -35,6 +36,7 @@ _EXPLAINS: dict[str, set[str]] = {
     "diverged": {
         "exploding-units",
         "overfitting",
+        "generalization-gap",
         "underfitting",
         "still-improving",
         "lr-too-high",
@@ -49,7 +51,7 @@ _EXPLAINS: dict[str, set[str]] = {
     "lr-too-low": {"underfitting", "still-improving", "class-collapse"},
     "lr-too-high": {"validation-noisy"},
     # A kept model that knows little, from a training that went on to learn by heart.
-    "overfitting": {"still-improving", "underfitting"},
+    "overfitting": {"still-improving", "underfitting", "generalization-gap"},
 }
 
 
