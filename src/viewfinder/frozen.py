@@ -102,6 +102,24 @@ def learn(
     return Learned(model, predictions, history, timing, head.ended, head.probe)
 
 
+def head_in_steps(prepared: Prepared, progress: Progress) -> "tuple[keras.Model, FeatureBatches]":
+    """A dense head, compiled, and the scaled features that its training begins with.
+
+    Raises:
+        DataError: The weights cannot be used.
+        UsageError: The base cannot be cut there, or the pictures are too small for it.
+    """
+    base = FrozenBase.of(prepared.recipe, _base_of(prepared), progress)
+    part = _part(prepared, "train", base, progress)
+    features = _with_views(prepared, part, base, progress)
+    batches = _batches(features, part.dataset, prepared.recipe, shuffle=True)
+
+    from viewfinder.training.heads import compiled_head, mean_and_deviation
+
+    model = compiled_head(batches, prepared.recipe, _base_of(prepared).head)
+    return model, batches.scaled(*mean_and_deviation(batches))
+
+
 def write(
     run: Run,
     learned: Learned,
