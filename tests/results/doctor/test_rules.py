@@ -188,6 +188,48 @@ def test_too_few_epochs_are_not_read() -> None:
     assert "no epoch was finished" in verdict(none, "too-short").sentence
 
 
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_brief_training_is_not_called_healthy_though_nothing_is_wrong(epochs) -> None:
+    found = diagnose(case(history(flat(0.69, 0.15, epochs), flat(0.69, 0.2, epochs))))
+    assert [code for code in found.codes if code != "optimistic"] == ["healthy", "too-short"]
+    assert "too briefly" in found.verdicts[0].sentence
+    assert not found.verdicts[0].sentence.startswith("Healthy")
+
+
+def test_all_tips_for_more_epochs_name_one_number() -> None:
+    """One epoch, wrong in every way that asks for more of them."""
+    brief = history([0.7], [0.7], [0.5], [0.5])
+    same = dict.fromkeys(("train", "validation", "test"), 0.5)
+    for one in (case(brief, same), replace(case(brief, same), scores=one_answer_only())):
+        tips = {tip.flag for found in diagnose(one).verdicts for tip in found.tries}
+        assert {flag for flag in tips if flag.startswith("--epochs")} == {"--epochs 15"}
+        assert len(diagnose(one).verdicts) > 1
+
+
+def one_answer_only():
+    return {"train": scores(0.5, 100), "validation": answered(np.arange(100) % 2, [0] * 100, 2)}
+
+
+def test_what_follows_a_brief_training_depends_on_why_it_ended() -> None:
+    brief = history(flat(0.69, 0.15, 2), flat(0.69, 0.2, 2))
+    of_thirty = Setup(30, 1e-3, augment="standard")
+    stopped = case(brief, setup=of_thirty, interrupted=True)
+    assert flags(stopped, "too-short") == ["viewfinder train --resume RUN"]
+    at_its_target = case(brief, setup=of_thirty)
+    assert flags(at_its_target, "too-short") == []
+    of_two = case(brief, setup=Setup(2, 1e-3, augment="standard"))
+    assert flags(of_two, "too-short") == ["--epochs 15"]
+
+
+def test_the_first_epochs_of_a_tiny_set_are_no_divergence() -> None:
+    """A first step may cost anything; the epoch's loss is the mean of it and a few others."""
+    same = dict.fromkeys(("train", "validation", "test"), 0.5)
+    for epochs, is_said in ((1, False), (2, False), (3, True)):
+        high, half = np.full(epochs, 7.9), np.full(epochs, 0.5)
+        found = codes(case(history(high, high, half, half), same))
+        assert ("diverged" in found) is is_said
+
+
 def test_a_loss_that_is_no_number() -> None:
     loss = np.r_[0.69, 0.5, 0.4, np.nan, np.nan, np.nan]
     one = case(history(loss, flat(0.69, 0.2, 6)))

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from viewfinder.training.health import LayerHealth
 
+# With so many, the curves show where a training leads.
+_READABLE_EPOCHS = 15
+
 Values = NDArray[np.float64]
 
 
@@ -45,6 +48,11 @@ class Setup:
     solved: bool = False
     on_base: bool = False
     on_features: bool = False
+
+    @property
+    def longer(self) -> int:
+        """How many epochs to try where more may help: one figure, whichever rule says it."""
+        return max(2 * self.epochs, _READABLE_EPOCHS)
 
     @classmethod
     def of(cls, recipe: Mapping[str, Any]) -> "Setup":

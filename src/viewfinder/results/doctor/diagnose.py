@@ -93,17 +93,18 @@ def diagnose(case: Case) -> Diagnosis:
     left = [one for one in found if one.code not in explained]
     unseen = _unseen(case)
     if not any(one.severity in (Severity.ERROR, Severity.WARNING) for one in left):
-        left.append(_healthy(case, unseen))
+        left.append(_healthy(unseen, is_short=any(one.code == "too-short" for one in left)))
     left.sort(key=lambda one: (one.code != "healthy", one.severity.rank))
     return Diagnosis(tuple(left), tuple(unseen))
 
 
-def _healthy(case: Case, unseen: Sequence[str]) -> Verdict:
-    done = len(case.history)
-    if done and not unseen:
-        sentence = "Healthy: none of the doctor's rules finds anything wrong."
-    else:
+def _healthy(unseen: Sequence[str], *, is_short: bool) -> Verdict:
+    if is_short:
+        sentence = "Nothing wrong was found, but it was trained too briefly to call it healthy."
+    elif unseen:
         sentence = "Nothing wrong was found, as far as could be looked."
+    else:
+        sentence = "Healthy: none of the doctor's rules finds anything wrong."
     return Verdict("healthy", Severity.GOOD, sentence, evidence={"rules": len(RULES)})
 
 

@@ -106,12 +106,20 @@ def too_short(case: Case) -> Iterator[Verdict]:
         return
     sentence = f"The curves are too short to be read: {_epochs(done)}."
     because = f"From {_FEWEST_EPOCHS + 1} epochs on, trends are told from chance."
-    tries = (Try("--epochs 15", "long enough to see where it leads"),)
-    yield Verdict("too-short", Severity.INFO, sentence, because, {"epochs": done}, tries)
+    yield Verdict("too-short", Severity.INFO, sentence, because, {"epochs": done}, _goes_on(case))
 
 
 def _epochs(count: int) -> str:
     return "no epoch was finished" if not count else f"{count} epoch{'' if count == 1 else 's'}"
+
+
+def _goes_on(case: Case) -> tuple[Try, ...]:
+    """More epochs, where there was no reason to end before."""
+    if case.interrupted:
+        return (Try("viewfinder train --resume RUN", "goes on where it was stopped"),)
+    if len(case.history) < case.setup.epochs:
+        return ()
+    return (Try(f"--epochs {case.setup.longer}", "long enough to see where it leads"),)
 
 
 def _against_overfitting(case: Case, *, stops_early: bool) -> tuple[Try, ...]:
@@ -133,7 +141,7 @@ def _against_underfitting(case: Case) -> tuple[Try, ...]:
         (setup.dropout >= 0.4, "--dropout 0.1", "less is hidden while it learns"),
         (setup.augment == "strong", "--augment standard", "less is varied while it learns"),
         (setup.penalty > 1e-2, "--l2 0", "weights may grow"),
-        (True, f"--epochs {2 * setup.epochs}", "more time"),
+        (True, f"--epochs {setup.longer}", "more time"),
         (True, "--recipe scratch/large", "a larger network"),
         (True, "viewfinder lr-find DATA", "is the learning rate right?"),
     ]
@@ -144,5 +152,5 @@ def _against_nothing(case: Case) -> tuple[Try, ...]:
     return (
         Try("viewfinder lr-find DATA", "a learning rate far too high or too low looks like this"),
         Try("viewfinder audit DATA", "are labels and pictures what they should be?"),
-        Try(f"--epochs {2 * case.setup.epochs}", "if the training loss has begun to fall"),
+        Try(f"--epochs {case.setup.longer}", "if the training loss has begun to fall"),
     )
