@@ -155,8 +155,7 @@ def write(
             "evaluation_s": time.perf_counter() - began,
         }
     )
-    run.doctor(progress=progress)
-    run.report()
+    run.conclude(progress)
 
 
 def _base_of(prepared: Prepared) -> Transfer:

@@ -137,8 +137,7 @@ def complete(
             "evaluation_s": time.perf_counter() - trained,
         }
     )
-    run.doctor(progress=progress)
-    run.report()
+    run.conclude(progress)
 
 
 def _over_features(
