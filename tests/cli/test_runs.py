@@ -121,3 +121,14 @@ def test_the_demo(viewfinder):
     metrics = json.loads(Path("shown/runs/digits/metrics.json").read_text())
     assert metrics["test"]["accuracy"] >= 0.97
     assert viewfinder("demo", "shown", "-q").err.count("\n") <= 2
+
+
+def test_the_cache_says_where_there_is_nothing(viewfinder, own_cache, digits):
+    assert viewfinder("cache", "list").out == f"Nothing is kept in {own_cache} yet.\n"
+    assert viewfinder("cache", "list", "--json").json["stores"] == []
+    assert viewfinder("cache", "clear").out == "There was nothing to clear.\n"
+    assert viewfinder("train", digits, "--dry-run", "-q").code == 0
+    listed = viewfinder("cache", "list").out
+    assert str(digits) in listed
+    assert listed.endswith(f"In {own_cache}\n")
+    assert viewfinder("cache", "clear").out.startswith("Freed ")
