@@ -91,12 +91,18 @@ def open_data(
     root: Path | None,
     label_column: str | None,
     progress: "Progress",
+    needs_labels: bool = True,
 ) -> "Dataset":
     """What DATA and the options about it name."""
     from viewfinder.data.sources import open_dataset
 
     return open_dataset(
-        data, label_from=label_from, root=root, label_column=label_column, progress=progress
+        data,
+        label_from=label_from,
+        root=root,
+        label_column=label_column,
+        needs_labels=needs_labels,
+        progress=progress,
     )
 
 
