@@ -149,6 +149,24 @@ def fit_head_first(
     return Fitted(history, head.seconds, seconds, best_epoch(history), head.ended)
 
 
+def head_in_steps(prepared: Prepared, progress: Progress) -> "tuple[keras.Model, FeatureBatches]":
+    """A dense head, compiled, and the scaled features that its training begins with.
+
+    Raises:
+        DataError: The weights cannot be used.
+        UsageError: The base cannot be cut there, or the pictures are too small for it.
+    """
+    base = FrozenBase.of(prepared.recipe, _base_of(prepared), progress)
+    part = _part(prepared, "train", base, progress)
+    features = _with_views(prepared, part, base, progress)
+    batches = _batches(features, part.dataset, prepared.recipe, shuffle=True)
+
+    from viewfinder.training.heads import compiled_head, mean_and_deviation
+
+    model = compiled_head(batches, prepared.recipe, _base_of(prepared).head)
+    return model, batches.scaled(*mean_and_deviation(batches))
+
+
 def write(
     run: Run,
     learned: Learned,
@@ -180,8 +198,7 @@ def write(
             "evaluation_s": time.perf_counter() - began,
         }
     )
-    run.doctor(progress=progress)
-    run.report()
+    run.conclude(progress)
 
 
 def _write_models(model: "keras.Model", history: pd.DataFrame, folder: Path) -> None:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from viewfinder.data.dataset import Dataset
 from viewfinder.errors import UsageError
+from viewfinder.frozen import head_in_steps
 from viewfinder.prepared import batches_of, prepare
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
@@ -26,7 +27,8 @@ def find_learning_rate(
     """Try a recipe's learning rates, from low to high, on its own training pictures.
 
     Network, optimizer, batch size and augmentation are the recipe's; its schedule and averaging
-    are left out. Validation and test pictures are not looked at. The model is thrown away.
+    are left out. Validation and test pictures are not looked at. The model is thrown away. Where a
+    dense head is fitted on stored features, these are computed and kept, as for a training.
 
     Args:
         dataset: Labelled pictures; without a validation split, one is made and left alone.
@@ -47,7 +49,7 @@ def find_learning_rate(
             "A linear head is solved for at once: it has no learning rate.",
             expected="a recipe that is trained in steps",
             received=recipe.name,
-            remedy="--set 'model.dense=[64]' for a dense head",
+            remedy="--head dense, which is trained in steps",
         )
     plain = {
         "training.schedule": "constant",
@@ -61,7 +63,10 @@ def find_learning_rate(
     from viewfinder.training import compile_model
     from viewfinder.training.lr_find import range_test
 
-    model = build_model(prepared.recipe, len(prepared.dataset.classes))
+    if prepared.recipe.on_features:
+        head, features = head_in_steps(prepared, progress or Progress(0))
+        return range_test(head, features, low=low, high=high, steps=steps, progress=progress)
+    model = build_model(prepared.recipe, len(prepared.dataset.classes), progress=progress)
     compile_model(model, prepared.recipe, steps=steps)
     batches = batches_of(prepared, "train")
     return range_test(model, batches, low=low, high=high, steps=steps, progress=progress)

@@ -84,8 +84,9 @@ def train(
     model = compiled(prepared, progress)
     run = Run.create(Path(output), name)
     classifier = Classifier(model, prepared.dataset.classes, prepared.recipe.preprocessing)
-    run.write_start(prepared.recipe, classifier, prepared.everything, _environment(prepared))
-    complete(run, model, prepared, progress, callbacks, tensorboard=tensorboard, judged=judged)
+    with run.being_trained():
+        run.write_start(prepared.recipe, classifier, prepared.everything, _environment(prepared))
+        complete(run, model, prepared, progress, callbacks, tensorboard=tensorboard, judged=judged)
     return run
 
 
@@ -139,8 +140,7 @@ def complete(
             "evaluation_s": time.perf_counter() - trained,
         }
     )
-    run.doctor(progress=progress)
-    run.report()
+    run.conclude(progress)
 
 
 def _over_features(
@@ -154,7 +154,8 @@ def _over_features(
     learned = learn(prepared, progress, callbacks)
     run = Run.create(wanted.parent, wanted.name)
     data = without_dropped(prepared, progress)
-    write(run, learned, prepared, data, _environment(prepared), progress, judged)
+    with run.being_trained():
+        write(run, learned, prepared, data, _environment(prepared), progress, judged)
     return run
 
 

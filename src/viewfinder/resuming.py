@@ -53,21 +53,23 @@ def resume(
         judged: The splits that the run is judged on.
 
     Raises:
-        UsageError: The run has ended, or a setting differs that decides its weights.
+        UsageError: The run has ended, is still being trained, or a setting differs that decides its
+            weights.
         DataError: The pictures are not those that the run was trained on.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     progress = progress or Progress()
     recipe = recipe or run.recipe
     _require_same_training(run.recipe, recipe)
-    _require_unended(run, recipe)
-    prepared = _prepared_again(run, recipe, dataset, store_budget, progress)
-    if on_prepared:
-        on_prepared(prepared)
-    model = compiled(prepared, progress)
-    run = run.begin_again(recipe, prepared.dataset.source.record())
-    watching: dict[str, Any] = {"tensorboard": tensorboard, "judged": judged}
-    complete(run, model, prepared, progress, callbacks, **watching, resume=True)
+    with run.being_trained():
+        _require_unended(run, recipe)
+        prepared = _prepared_again(run, recipe, dataset, store_budget, progress)
+        if on_prepared:
+            on_prepared(prepared)
+        model = compiled(prepared, progress)
+        run = run.begin_again(recipe, prepared.dataset.source.record())
+        watching: dict[str, Any] = {"tensorboard": tensorboard, "judged": judged}
+        complete(run, model, prepared, progress, callbacks, **watching, resume=True)
     return run
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from data.audit import faults
+from folders import write_picture
 from results.test_report import HOSTILE, Page
 from viewfinder.cli import main
 from viewfinder.data.sources.folder import FolderSource
@@ -148,3 +150,57 @@ def test_explore(made: Path) -> None:
     assert "96 pictures of 2 classes" in page.text
     assert "1 file cannot be read and is not shown" in page.text
     assert page.tags["img"] == 2 * (1 + 3)
+
+
+@pytest.fixture
+def unlabelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four pictures side by side, two of them the same, and a file that is none."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "flat"
+    for number in range(3):
+        write_picture(folder / f"{number}.png", number)
+    (folder / "copy.png").write_bytes((folder / "0.png").read_bytes())
+    (folder / "broken.jpg").write_bytes(b"")
+    return folder
+
+
+def test_pictures_without_labels_are_audited(unlabelled: Path) -> None:
+    result = run("audit", unlabelled)
+    assert result.exit_code == 0, result.output
+    assert "There are no class folders: pictures are looked at without labels." in result.stderr
+    assert "5 pictures, 4 of them readable" in result.stdout
+    found = json.loads(run("audit", unlabelled, "--json", "-q").stdout)
+    assert found["classes"] == []
+    assert {one["check"] for one in found["findings"]} >= {"unreadable: empty", "exact duplicates"}
+    assert not [one for one in found["findings"] if "class" in one["check"]]
+    page = Page(Path("audit.html").read_text(encoding="utf-8"))
+    assert "no labels" in page.text
+    assert "The classes" not in page.text
+
+
+def test_copies_across_splits_are_found_without_labels(unlabelled: Path) -> None:
+    (unlabelled / "train").mkdir()
+    (unlabelled / "test").mkdir()
+    (unlabelled / "0.png").rename(unlabelled / "train/0.png")
+    (unlabelled / "copy.png").rename(unlabelled / "test/0.png")
+    for rest in [path for path in unlabelled.iterdir() if path.is_file()]:
+        rest.rename(unlabelled / "train" / rest.name)
+    found = json.loads(run("audit", unlabelled, "--json", "-q").stdout)
+    assert "one picture, two splits" in {one["check"] for one in found["findings"]}
+
+
+def test_one_class_is_audited_and_an_archive_too(unlabelled: Path, tmp_path: Path) -> None:
+    packed = shutil.make_archive(str(tmp_path / "flat"), "zip", unlabelled)
+    assert json.loads(run("audit", packed, "--json", "-q").stdout)["pictures"] == 5
+    unlabelled.rename(tmp_path / "cats")
+    (tmp_path / "pets").mkdir()
+    (tmp_path / "cats").rename(tmp_path / "pets/cats")
+    assert json.loads(run("audit", tmp_path / "pets", "--json").stdout)["classes"] == ["cats"]
+
+
+def test_what_needs_labels_refuses_and_names_the_audit(unlabelled: Path) -> None:
+    for command in ("train", "explore"):
+        refused = run(command, unlabelled)
+        assert refused.exit_code == 3
+        assert "no class folders" in refused.stderr
+        assert "`viewfinder audit` looks at pictures without labels, too" in refused.stderr

@@ -32,6 +32,9 @@ def test_clean_log_undo_and_back(viewfinder, pets):
 
     listed = viewfinder("log", "pets.dataset")
     assert "unreadable: empty" in listed.out
+    heading, *rows = listed.out.splitlines()
+    assert heading.split()[-1] == "state"
+    assert [row.split()[-1] for row in rows[:2]] == ["stands", "stands"]
     assert "cats/again.png (kept: cats/0.png)" in viewfinder("log", "pets.dataset", 2).out
     assert "Entry 3 undoes 2: exact duplicates." in viewfinder("undo", "pets.dataset").out
     assert "10 of 10 pictures; 0 in quarantine." in viewfinder("undo", "pets.dataset", 1).out

@@ -61,6 +61,8 @@ def test_compare(viewfinder, run, trained):
     ended = viewfinder("compare", run, trained.folder)
     assert ended.code == 0
     assert "cannot be told apart" in ended.out
+    assert "Nothing differs: recipe, data and software are the same." in ended.out
+    assert "what differs" not in ended.out
     assert "Page: compare/compare.html" in ended.out
     assert Path("compare/compare.html").is_file()
 
@@ -76,6 +78,14 @@ def test_compare_as_json_writes_nothing(viewfinder, run, trained):
     assert not Path("compare").exists()
     viewfinder("compare", run, trained.folder, "--json", "--output", "kept")
     assert Path("kept/curves.png").is_file()
+
+
+def test_compare_names_settings_as_they_are_set(viewfinder, run, trained):
+    recipe = run / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("batch_size: 16", "batch_size: 32"))
+    shown = viewfinder("compare", run, trained.folder).out
+    assert "training.batch_size" in shown
+    assert "recipe.training" not in shown
 
 
 def test_one_run_cannot_be_compared(viewfinder, run):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shlex
 import shutil
 from pathlib import Path
 
@@ -136,6 +137,21 @@ def test_json_and_csv_exclude_each_other(viewfinder, trained, digits):
 def test_what_is_no_run_ends_in_3(viewfinder, digits, tmp_path):
     viewfinder("predict", "none", digits).refused(3, "not a run that can predict")
     viewfinder("predict", digits, digits).refused(3, "not a run that can predict")
+
+
+def test_a_run_after_the_pictures_is_told_with_the_right_command(viewfinder, trained, pictures):
+    files = [pictures / name for name in NAMES]
+    swapped = viewfinder("predict", files[0], trained.folder)
+    swapped.refused(2, "The run comes first, then the pictures.")
+    right = shlex.join(["viewfinder", "predict", str(trained.folder), str(files[0])])
+    assert f"Remedy: {right}\n" in swapped.err
+    _, *words = shlex.split(right)
+    assert viewfinder(*words).code == 0
+    many = viewfinder("predict", *files, trained.folder)
+    assert f"predict {trained.folder} " in many.err
+    assert many.err.rstrip().endswith(" …")
+    # A run among the pictures of another run is a folder like any other.
+    assert viewfinder("predict", trained.folder, files[0], trained.folder).code == 0
 
 
 def test_a_damaged_model_ends_in_3(viewfinder, trained, digits, tmp_path):

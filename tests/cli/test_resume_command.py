@@ -3,6 +3,9 @@
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -111,6 +114,67 @@ def test_more_epochs_are_refused_where_a_schedule_depends_on_them(viewfinder, st
     recipe = stopped / "recipe.yaml"
     recipe.write_text(recipe.read_text().replace("schedule: constant", "schedule: cosine"))
     viewfinder("train", "--resume", stopped, "--epochs", "9").refused(2, "schedule")
+
+
+@contextmanager
+def another_process(*words: object) -> Iterator["subprocess.Popen[str]"]:
+    """A Python process; killed with -9 when this ends, if not before."""
+    process = subprocess.Popen(
+        [sys.executable, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def bytes_below(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from viewfinder.run.files import RunFiles
+with RunFiles(Path(sys.argv[1])).being_trained():
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_run_that_is_being_trained_is_refused_and_not_touched(viewfinder, stopped):
+    with another_process("-c", HOLD, stopped) as process:
+        assert process.stdout.readline() == "held\n"
+        before = bytes_below(stopped)
+        refused = viewfinder("train", "--resume", stopped)
+        refused.refused(2, "still being trained by another process", "then resume it")
+        assert bytes_below(stopped) == before
+    assert viewfinder("train", "--resume", stopped, "-q").code == 0, "a killed lock holds nobody"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_two_trainings_of_one_run(viewfinder, digits, tmp_path):
+    run = tmp_path / "runs/digits"
+    words = ["train", digits, *small_words(training__epochs=100_000), "-q"]
+    with another_process("-m", "viewfinder", *words) as process:
+        deadline = time.monotonic() + 120
+        while not (run / "history.csv").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        viewfinder("train", "--resume", run).refused(2, "still being trained by another process")
+        epochs = len(Run.open(run).history)
+        while len(Run.open(run).history) <= epochs:
+            assert process.poll() is None, "the training was harmed"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert viewfinder("train", "--resume", run, "--max-time", "1s", "-q").code == 0
+    assert Run.open(run).timing["ended"] == "time"
 
 
 def test_what_is_no_run_and_no_data_is_refused(viewfinder, tmp_path):

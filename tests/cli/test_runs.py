@@ -1,13 +1,17 @@
 """`viewfinder evaluate`, `report`, `recipes` and `demo`."""
 
+import errno
 import json
 from pathlib import Path
 
 import pytest
 import yaml
 
-from small import copied
+from small import copied, small_words
+from viewfinder.errors import OutputError
+from viewfinder.progress import Progress
 from viewfinder.recipes import RECIPES
+from viewfinder.run import Run
 
 
 @pytest.fixture
@@ -40,6 +44,40 @@ def test_report_names_the_page(viewfinder, run):
     ended = viewfinder("report", run)
     assert ended.out == f"Report: {run}/report.html\n"
     assert (run / "report.html").is_file()
+
+
+MISHAPS = {
+    "bare": OSError(errno.ENOSPC, "No space left on device"),
+    "told": OutputError("Cannot write accuracy.png: No space left on device."),
+}
+
+
+@pytest.mark.parametrize("error", MISHAPS.values(), ids=MISHAPS)
+def test_a_report_that_cannot_be_written_costs_no_run(viewfinder, digits, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("viewfinder.run.run.write_report", fail)
+        ended = viewfinder("train", digits, *small_words(training__epochs=1), "--name", "a b", "-q")
+    ended.refused(2, "runs/a b is trained and kept", "No space left on device")
+    run = Run.open("runs/a b")
+    assert run.timing["ended"] == "finished"
+    assert run.metrics["test"]["count"] == 36
+    assert not (run.folder / "report.html").exists()
+    assert "Remedy: viewfinder report 'runs/a b' writes it" in ended.err
+    assert viewfinder("report", "runs/a b").code == 0
+    assert (run.folder / "report.html").is_file()
+
+
+def test_a_bug_in_the_report_is_not_hidden(run, monkeypatch):
+    def fail(*_):
+        raise ValueError("a plot of ours")
+
+    monkeypatch.setattr("viewfinder.run.run.write_report", fail)
+    with pytest.raises(ValueError, match="a plot of ours") as raised:
+        Run.open(run).conclude(Progress(0))
+    assert "viewfinder report" in raised.value.__notes__[0]
 
 
 @pytest.mark.parametrize("command", ["evaluate", "report"])
@@ -83,3 +121,14 @@ def test_the_demo(viewfinder):
     metrics = json.loads(Path("shown/runs/digits/metrics.json").read_text())
     assert metrics["test"]["accuracy"] >= 0.97
     assert viewfinder("demo", "shown", "-q").err.count("\n") <= 2
+
+
+def test_the_cache_says_where_there_is_nothing(viewfinder, own_cache, digits):
+    assert viewfinder("cache", "list").out == f"Nothing is kept in {own_cache} yet.\n"
+    assert viewfinder("cache", "list", "--json").json["stores"] == []
+    assert viewfinder("cache", "clear").out == "There was nothing to clear.\n"
+    assert viewfinder("train", digits, "--dry-run", "-q").code == 0
+    listed = viewfinder("cache", "list").out
+    assert str(digits) in listed
+    assert listed.endswith(f"In {own_cache}\n")
+    assert viewfinder("cache", "clear").out.startswith("Freed ")

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+import socket
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -186,6 +187,19 @@ def test_of_several_addresses_that_fail_the_first_is_named(
         fetch("pets", patience=HASTY, progress=heard)
     assert any("/two: the server answers 404" in line for line in heard.lines)
     assert not is_fetched(datasets_folder() / "pets")
+
+
+def test_offline_it_is_said_once(pets: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_names(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", no_names)
+    urls = "https://one.invalid/a.zip", "https://two.invalid/a.zip"
+    entered(monkeypatch, remote("train.zip", *urls))
+    heard = Heard()
+    with pytest.raises(DataError, match=r"one\.invalid is not found \(is this computer offline"):
+        fetch("pets", patience=HASTY, progress=heard)
+    assert heard.lines == [f"From {url}" for url in urls]
 
 
 def test_a_file_put_there_by_hand_is_checked_and_used_and_left(

@@ -140,3 +140,12 @@ def test_plots_are_written_even_of_few_pictures(tmp_path, monkeypatch):
     assert len(feature_map(table, dataset.classes).axes[0].collections) == 2
     few = FeatureTable(table.pictures[:2], rows[:2])
     assert write_feature_plots(few, dataset, tmp_path / "none") == []
+
+
+def test_without_labels_outliers_are_told_and_labels_are_not(tmp_path, made, capsys):
+    table, dataset = made
+    table.save(tmp_path / "f.npz")
+    unlabelled = type(dataset)(dataset.source, dataset.table.assign(label=""), ())
+    given = evidence(unlabelled, tmp_path / "f.npz", Progress())
+    assert set(given) == {"features"}
+    assert "no two classes" in capsys.readouterr().err

@@ -75,8 +75,15 @@ def audit(
 
     progress = Progress(verbosity(quiet, verbose))
     dataset = open_data(
-        data, label_from=label_from, root=root, label_column=label_column, progress=progress
+        data,
+        label_from=label_from,
+        root=root,
+        label_column=label_column,
+        needs_labels=False,
+        progress=progress,
     )
+    if not dataset.classes:
+        progress.say("There are no class folders: pictures are looked at without labels.")
     given = {}
     if features:
         from viewfinder.features.table import evidence

@@ -17,8 +17,8 @@ def list_(as_json: AsJson = False) -> None:
     """List the stores of pictures and of features, and what they take."""
     from viewfinder.cli.tables import stdout, table
     from viewfinder.data.store.cache import bytes_beside, list_stores
-    from viewfinder.data.store.layout import stores_folder
     from viewfinder.features.store import list_features
+    from viewfinder.files import cache_folder
 
     stores, features = list(list_stores()), list(list_features())
     if as_json:
@@ -35,6 +35,10 @@ def list_(as_json: AsJson = False) -> None:
         ]
         document = {"schema": 1, "stores": listed, "features": [one.to_json() for one in features]}
         print(json.dumps(document, indent=2))
+        return
+    out, everything = stdout(), bytes_beside()
+    if not (stores or features or everything):
+        out.print(f"Nothing is kept in {cache_folder()} yet.", markup=False, soft_wrap=True)
         return
     rows = [
         [
@@ -56,7 +60,6 @@ def list_(as_json: AsJson = False) -> None:
         ]
         for one in features
     ]
-    everything = bytes_beside()
     beside = everything - sum(one.bytes for one in features)
     if beside:
         rows.append(["(archives unpacked, audits …)", "", "", f"{beside / 1e6:,.1f} MB", ""])
@@ -64,9 +67,8 @@ def list_(as_json: AsJson = False) -> None:
         ["all", "", "", f"{(everything + sum(store.bytes for store in stores)) / 1e6:,.1f} MB", ""]
     )
     headings = ["pictures from", "stored as", "pictures", "on disk", "written"]
-    out = stdout()
     out.print(table(headings, rows, numbers=True, last_is_total=True))
-    out.print(f"In {stores_folder()}", markup=False, soft_wrap=True)
+    out.print(f"In {cache_folder()}", markup=False, soft_wrap=True)
 
 
 def clear() -> None:
@@ -74,7 +76,9 @@ def clear() -> None:
     from viewfinder.cli.tables import stdout
     from viewfinder.data.store.cache import clear_cache
 
-    stdout().print(f"Freed {clear_cache() / 1e6:,.1f} MB.")
+    freed = clear_cache()
+    said = f"Freed {freed / 1e6:,.1f} MB." if freed else "There was nothing to clear."
+    stdout().print(said)
 
 
 add_command(cache, list_, name="list")

@@ -155,7 +155,7 @@ def log(
         return
     out = stdout()
     if entries:
-        headings = ["entry", "when", "what", "pictures", "why", "stands"]
+        headings = ["entry", "when", "what", "pictures", "why", "state"]
         rows = [
             [
                 str(one.number),
@@ -163,13 +163,13 @@ def log(
                 one.verb,
                 f"{one.pictures:,}" if one.pictures else "",
                 one.why,
-                "yes" if one.number in stands else "undone",
+                "stands" if one.number in stands else "undone",
             ]
             for one in entries
         ]
         out.print(table(headings, rows))
     else:
-        out.print("The journal is empty.")
+        out.print("The journal is empty: nothing was decided since the dataset was saved.")
     out.print(_now(saved), markup=False, soft_wrap=True)
 
 

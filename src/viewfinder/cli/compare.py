@@ -45,8 +45,11 @@ def _show(compared: "Comparison") -> None:
     from viewfinder.cli.tables import stdout, table
 
     out = stdout()
-    rows = [[one.key, *(_short(value) for value in one.values)] for one in compared.differences]
-    out.print(table(["what differs", *compared.names], rows))
+    rows = [[one.name, *(_short(value) for value in one.shown)] for one in compared.differences]
+    if rows:
+        out.print(table(["what differs", *compared.names], rows))
+    else:
+        out.print("Nothing differs: recipe, data and software are the same.")
     out.print()
     rows = [
         [

@@ -7,10 +7,14 @@ from typing import Annotated
 import typer
 
 from viewfinder.cli.options import (
+    Alpha,
     AsJson,
     Augment,
+    Base,
+    Cut,
     Data,
     GroupFrom,
+    HeadKind,
     ImageSize,
     LabelColumn,
     LabelFrom,
@@ -18,6 +22,9 @@ from viewfinder.cli.options import (
     RecipeName,
     Root,
     Seed,
+    Views,
+    Weights,
+    base_settings,
     chosen_recipe,
     open_data,
     side_lengths,
@@ -34,6 +41,12 @@ def lr_find(
     batch_size: Annotated[int | None, typer.Option(help="Pictures in a batch.")] = None,
     image_size: ImageSize = None,
     augment: Augment = None,
+    base: Base = None,
+    alpha: Alpha = None,
+    weights: Weights = None,
+    cut: Cut = None,
+    head: HeadKind = None,
+    views: Views = None,
     seed: Seed = None,
     label_from: LabelFrom = None,
     label_column: LabelColumn = None,
@@ -61,6 +74,7 @@ def lr_find(
         "training.augment": augment,
         "input.size": side_lengths(image_size),
         "seed": seed,
+        **base_settings(base, alpha, weights, cut, head=head, views=views),
     }
     wanted = chosen_recipe(recipe, flags, config=config, settings=settings or ())
     require_writable(output.parent)
@@ -85,7 +99,6 @@ def lr_find(
         return
     out = stdout()
     out.print(f"Learning rate: {found.suggestion:g}, {RULE}.", soft_wrap=True)
-    out.print(f"The loss fell fastest at {found.steepest:.2g}.", soft_wrap=True)
     if not found.diverged:
         out.print(f"It did not diverge up to {found.rates[-1]:g}; --high goes further.")
     out.print(f"The recipe has {wanted.training.learning_rate:g}.", soft_wrap=True)

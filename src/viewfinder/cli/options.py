@@ -99,6 +99,7 @@ def open_data(
     label_column: str | None,
     group_from: str | None = None,
     progress: "Progress",
+    needs_labels: bool = True,
 ) -> "Dataset":
     """What DATA and the options about it name."""
     from viewfinder.data.sources import open_dataset
@@ -109,6 +110,7 @@ def open_data(
         root=root,
         label_column=label_column,
         group_from=group_from,
+        needs_labels=needs_labels,
         progress=progress,
     )
 

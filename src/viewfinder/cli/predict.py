@@ -4,6 +4,7 @@ import csv
 import glob
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -17,6 +18,9 @@ from viewfinder.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from viewfinder.classifier import Prediction
+
+# Of many pictures, a message names so many.
+_MOST_NAMES = 3
 
 
 def predict(
@@ -38,6 +42,7 @@ def predict(
 
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other.")
+    _require_order(run, pictures)
     files = list(_files(pictures))
     classifier = load(run)
     predictions = classifier.predict(files, progress=Progress(verbosity(quiet, verbose)))
@@ -53,6 +58,26 @@ def predict(
             "None of these files is a readable picture.",
             expected="JPEG, PNG, GIF, BMP, WebP or TIFF files",
         )
+
+
+def _require_order(run: Path, pictures: list[str]) -> None:
+    """Raise where the run was named after the pictures."""
+    runs = [] if _is_run(run) else [one for one in pictures if _is_run(Path(one))]
+    if not runs:
+        return
+    others = [str(run), *(one for one in pictures if one != runs[-1])]
+    words = shlex.join(["viewfinder", "predict", runs[-1], *others[:_MOST_NAMES]])
+    more = " …" if len(others) > _MOST_NAMES else ""
+    raise UsageError(
+        "The run comes first, then the pictures.",
+        expected="viewfinder predict RUN PICTURES",
+        received=f"{run}, which is no run, before {runs[-1]}, which is one",
+        remedy=f"{words}{more}",
+    )
+
+
+def _is_run(folder: Path) -> bool:
+    return os.path.isfile(folder / "labels.json")  # noqa: PTH113 (names that are too long)
 
 
 def _files(patterns: Iterable[str]) -> Iterator[Path]:

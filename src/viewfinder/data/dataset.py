@@ -22,6 +22,9 @@ SPLITS = ("train", "validation", "test")
 # What a row's split is until `Dataset.split` has placed it.
 UNSPLIT = ""
 
+# A row's label where nobody has given it one: for an audit, which needs none.
+UNLABELLED = ""
+
 
 @dataclass(frozen=True)
 class PassedOver:
@@ -44,7 +47,8 @@ class Dataset:
             Perhaps `group`: what must stay on one side of a split. Once the pictures have been
             read, also `status` ("ok" or the reason it was rejected), `detail`, `width`, `height`
             and `content` (a hash).
-        classes: The names of the classes, in the order of the model's outputs.
+        classes: The names of the classes, in the order of the model's outputs; none where the
+            pictures have no labels, as only an audit takes them.
         passed_over: What was found beside the pictures.
         notes: What the reader of the source should know, in words.
     """

@@ -200,6 +200,8 @@ def out_of_fold(dataset: Dataset, features: Matrix, progress: Progress) -> NDArr
     Raises:
         DataError: A class has too few pictures for two folds.
     """
+    if len(dataset.classes) < 2:
+        raise DataError("There are no two classes to tell apart.")
     known = np.asarray(np.isfinite(features).all(axis=1))
     part = dataset.where(known)
     belongs = what_belongs_together(part)

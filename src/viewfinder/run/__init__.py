@@ -15,6 +15,7 @@ environment.json     versions, backend, machine, where the data was
 timing.json          how long things took, and why the training ended
 checkpoint/          where a training that was stopped goes on
 plots/, report.html  for people
+.lock                held while it is trained, so that no other training writes to it
 """
 
 from viewfinder.run.files import RunFiles, best_epoch, plain_name, skipped_table

@@ -1,5 +1,6 @@
 """What a run can do once it is written: answer, be judged, and be reported."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,7 +18,7 @@ from viewfinder.data.decode import decode
 from viewfinder.data.leaks import known_leaks
 from viewfinder.data.sources import from_record
 from viewfinder.data.store import open_store
-from viewfinder.errors import RejectedPicture, RunError
+from viewfinder.errors import OutputError, RejectedPicture, RunError, ViewfinderError
 from viewfinder.files import write_json
 from viewfinder.progress import Progress
 from viewfinder.results.answers import answer
@@ -139,6 +140,26 @@ class Run(RunFiles):
         seen = {"model_written": written, "units": case.units}
         write_json(self.folder / DOCTOR, {**diagnosis.to_json(), **seen})
         return diagnosis
+
+    def conclude(self, progress: Progress) -> None:
+        """Diagnose and report a training that has just ended.
+
+        Raises:
+            OutputError: The report cannot be written; the run is kept, and the remedy writes it.
+        """
+        again = f"viewfinder report {shlex.quote(str(self))}"
+        try:
+            self.doctor(progress=progress)
+            self.report()
+        except (OSError, ViewfinderError) as error:
+            why = error.fact if isinstance(error, ViewfinderError) else f"{error}."
+            raise OutputError(
+                f"The run {self} is trained and kept, but its report could not be written: {why}",
+                remedy=f"{again} writes it, once there is space and the folder can be written",
+            ) from error
+        except Exception as error:  # a bug of ours: it is shown, and so is what became of the run
+            error.add_note(f"The run {self} is trained and kept; `{again}` writes its report.")
+            raise
 
     def report(self) -> Path:
         """Write the plots and `report.html` again, from what is in the folder."""

@@ -64,15 +64,8 @@ def fit_head(
         progress: Shows the epochs.
         callbacks: Further Keras callbacks.
     """
-    width = train.features.shape[-1]
-    rows = train.features.reshape(-1, width)
-    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    deviation = deviations(rows)
-    classes = 1 + int(train.labels.max())
-    inputs = keras.Input((width,), name="features")
-    outputs = add_head(inputs, head, classes, Randomness(recipe.seed))
-    model = keras.Model(inputs, outputs, name="head")
-    compile_model(model, recipe, steps=len(train) * recipe.training.epochs)
+    mean, deviation = mean_and_deviation(train)
+    model = compiled_head(train, recipe, head)
     scaled = (train.scaled(mean, deviation), validation.scaled(mean, deviation))
     with TemporaryDirectory() as kept:
         fitted = fit(model, *scaled, recipe, Path(kept), progress=progress, callbacks=callbacks)
@@ -83,6 +76,22 @@ def fit_head(
     kernel = kernel / deviation[:, None]
     weights[dense[0].name] = (kernel, bias - mean @ kernel)
     return HeadFit(weights, fitted)
+
+
+def mean_and_deviation(train: FeatureBatches) -> tuple[Matrix, Matrix]:
+    """What features are brought to mean 0 and deviation 1 by: float32, each of shape (d,)."""
+    rows = train.features.reshape(-1, train.features.shape[-1])
+    return rows.mean(axis=0, dtype=np.float64).astype(np.float32), deviations(rows)
+
+
+def compiled_head(train: FeatureBatches, recipe: Recipe, head: Head) -> keras.Model:
+    """A head for scaled features, with first weights, ready to be fitted."""
+    classes = 1 + int(train.labels.max())
+    inputs = keras.Input((train.features.shape[-1],), name="features")
+    outputs = add_head(inputs, head, classes, Randomness(recipe.seed))
+    model = keras.Model(inputs, outputs, name="head")
+    compile_model(model, recipe, steps=len(train) * recipe.training.epochs)
+    return model
 
 
 def linear_weights(head: Linear) -> HeadWeights:

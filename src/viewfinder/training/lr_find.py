@@ -13,9 +13,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.batches import Batch, Batches
+from viewfinder.batches import Batch
 from viewfinder.errors import DataError, UsageError
 from viewfinder.progress import Progress
+from viewfinder.training.adapters import Feed
 
 # The share of the smoothed loss that each step keeps, and how far above its lowest it may go.
 _SMOOTHING = 0.9
@@ -35,7 +36,6 @@ class RangeTest:
         diverged: Whether the test ended because the loss rose to four times its lowest, or was no
             number any more.
         suggestion: The rate to begin with, by `RULE`.
-        steepest: Where the smoothed loss fell fastest: a lower bound.
     """
 
     rates: NDArray[np.float64]
@@ -43,14 +43,12 @@ class RangeTest:
     smoothed: NDArray[np.float64]
     diverged: bool
     suggestion: float
-    steepest: float
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain numbers and lists: what `viewfinder lr-find --json` prints."""
         return {
             "suggestion": self.suggestion,
             "rule": RULE,
-            "steepest": self.steepest,
             "diverged": self.diverged,
             "rates": self.rates.tolist(),
             "losses": self.losses.tolist(),
@@ -60,7 +58,7 @@ class RangeTest:
 
 def range_test(
     model: keras.Model,
-    train: Batches,
+    train: Feed,
     *,
     low: float = 1e-6,
     high: float = 1.0,
@@ -71,7 +69,8 @@ def range_test(
 
     Args:
         model: Compiled with a rate that is a number: its schedule would set another.
-        train: Training batches; they are gone through as often as it takes.
+        train: Training batches, of pictures or of features; they are gone through as often as it
+            takes.
         low: The first rate.
         high: The last one.
         steps: How many steps there are from one to the other, at least 10.
@@ -120,19 +119,17 @@ def read_curve(
             else "no finite loss at all",
             remedy="begin lower (--low), take more steps, or look at the data first",
         )
-    slopes = np.diff(smoothed[: lowest + 1]) / np.diff(np.log(rates[: lowest + 1]))
     return RangeTest(
         rates=rates,
         losses=losses,
         smoothed=smoothed,
         diverged=diverged,
         suggestion=float(f"{rates[lowest] / 10:.2g}"),
-        steepest=float(rates[int(slopes.argmin()) + 1]),
     )
 
 
 def _losses(
-    model: keras.Model, train: Batches, rates: NDArray[np.float64], progress: Progress
+    model: keras.Model, train: Feed, rates: NDArray[np.float64], progress: Progress
 ) -> tuple[NDArray[np.float64], bool]:
     """The loss of each step, up to where it diverges, and whether it did."""
     losses: list[float] = []
@@ -151,7 +148,7 @@ def _losses(
     return np.array(losses), False
 
 
-def _endless(train: Batches) -> Iterator[Batch]:
+def _endless(train: Feed) -> Iterator[Batch]:
     epoch = 0
     while True:
         yield from train.epoch(epoch)

@@ -62,6 +62,40 @@ def test_only_what_differs_is_listed() -> None:
     assert differences == {"recipe.training.momentum": ("–", "0.9")}
 
 
+def test_what_differs_is_named_in_words_and_hashes_are_not_shown(tmp_path: Path) -> None:
+    hashes = ("5f3a" * 8, "77c0" * 8, "5f3a" * 8)
+    records = [
+        replace(
+            record(name, answers(0, 0.7), lr=lr),
+            environment={
+                "backend": backend,
+                "versions": {"keras": backend},
+                "data": {"hash": content, "source": {"path": name, "root": name}},
+            },
+        )
+        for name, lr, backend, content in zip("abc", (1, 2, 1), "xyz", hashes, strict=True)
+    ]
+    compared = compare_records(records)
+    assert {one.name: one.shown for one in compared.differences} == {
+        "training.lr": ("1", "2", "1"),
+        "pictures and their splits": ("set 1", "set 2", "set 1"),
+        "data": ("a", "b", "c"),
+        "data: root": ("a", "b", "c"),
+        "backend": ("x", "y", "z"),
+        "version of keras": ("x", "y", "z"),
+    }
+    page = Page(write_comparison(compared, tmp_path).read_text(encoding="utf-8")).text
+    assert "pictures and their splits" in page
+    for raw in (*hashes, "data.hash", "recipe.training"):
+        assert raw not in page
+
+
+def test_a_page_of_equal_runs_says_so(tmp_path: Path) -> None:
+    same = [record(name, answers(0, 0.7)) for name in "ab"]
+    page = Page(write_comparison(compare_records(same), tmp_path).read_text(encoding="utf-8"))
+    assert "Nothing differs: recipe, data and software are the same." in page.text
+
+
 def test_a_pair_is_what_numpy_and_scipy_say() -> None:
     first, second = answers(0, 0.7), answers(1, 0.8)
     (split,) = compare_records([record("a", first), record("b", second)]).splits

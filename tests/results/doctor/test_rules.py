@@ -95,6 +95,61 @@ def test_a_gap_alone_is_overfitting_too() -> None:
     assert "overfitting" not in codes(few), "ten pictures cannot show it"
 
 
+@pytest.mark.parametrize(
+    ("trained", "judged", "pictures", "said"),
+    [
+        (0.985, 0.895, 1000, "generalization-gap"),
+        (0.985, 0.895, 100, None),  # chance could explain it
+        (0.985, 0.935, 1000, None),  # 5 points, and perhaps fewer
+        (0.99, 0.92, 10_000, "generalization-gap"),
+        (0.99, 0.88, 1000, "overfitting"),
+        (0.91, 0.90, 10_000, None),
+    ],
+)
+def test_a_clear_gap_is_said_and_chance_is_not(trained, judged, pictures, said) -> None:
+    one = case(
+        accuracies={"train": trained, "validation": judged, "test": judged},
+        counts={"validation": pictures, "test": pictures},
+    )
+    found = [code for code in codes(one) if code in ("generalization-gap", "overfitting")]
+    assert found == ([said] if said else [])
+    assert ("healthy" in codes(one)) is (said is None and pictures > 100)
+
+
+def test_a_clear_gap_has_its_figures_and_what_to_do() -> None:
+    one = case(accuracies={"train": 0.985, "validation": 0.895, "test": 0.895})
+    found = verdict(one, "generalization-gap")
+    assert found.severity is Severity.WARNING
+    assert found.evidence["gap"] == pytest.approx(0.09)
+    ours = stats.binomtest(1970, 2000).proportion_ci(method="wilson")
+    theirs = stats.binomtest(895, 1000).proportion_ci(method="wilson")
+    low, high = found.evidence["gap_interval"]
+    assert low == pytest.approx(0.09 - np.hypot(0.985 - ours.low, theirs.high - 0.895))
+    assert high == pytest.approx(0.09 + np.hypot(ours.high - 0.985, 0.895 - theirs.low))
+    assert "98.5" in found.because
+    assert "89.5" in found.because
+    wanted = ["--augment strong", "--recipe transfer", "--dropout 0.5"]
+    assert flags(one, "generalization-gap") == wanted
+    solved = Setup(1, 1e-3, solved=True, on_base=True, on_features=True)
+    assert flags(replace(one, setup=solved), "generalization-gap") == [
+        "--augment standard --views 4"
+    ]
+
+
+def test_a_gap_is_a_part_of_overfitting_where_validation_gets_worse() -> None:
+    rising = history(flat(0.69, 0.02), np.r_[flat(0.69, 0.4, 6), np.linspace(0.45, 2, 14)])
+    one = case(rising, {"train": 0.985, "validation": 0.895, "test": 0.895})
+    assert codes(one) == ["overfitting", "optimistic"]
+    assert verdict(one, "overfitting").evidence["gap"] == pytest.approx(0.09)
+
+
+def test_what_is_offered_for_a_solved_head_it_would_take() -> None:
+    one = case(accuracies={"train": 0.99, "validation": 0.8, "test": 0.8})
+    model = {"frozen": "features", "base": "mobilenet_v2", "dense": []}
+    setup = Setup.of({"training": {"epochs": 1, "learning_rate": 1e-3}, "model": model})
+    assert flags(replace(one, setup=setup), "overfitting") == ["--augment standard --views 4"]
+
+
 def test_what_is_offered_against_overfitting_is_not_there_yet() -> None:
     one = case(accuracies={"train": 0.99, "validation": 0.8, "test": 0.8})
     rich = Setup(20, 1e-3, augment="strong", dropout=0.5, penalty=0.01)
@@ -131,6 +186,48 @@ def test_too_few_epochs_are_not_read() -> None:
     none = case(history([], [], [], []), best_epoch=None)
     assert "too-short" in codes(none)
     assert "no epoch was finished" in verdict(none, "too-short").sentence
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_brief_training_is_not_called_healthy_though_nothing_is_wrong(epochs) -> None:
+    found = diagnose(case(history(flat(0.69, 0.15, epochs), flat(0.69, 0.2, epochs))))
+    assert [code for code in found.codes if code != "optimistic"] == ["healthy", "too-short"]
+    assert "too briefly" in found.verdicts[0].sentence
+    assert not found.verdicts[0].sentence.startswith("Healthy")
+
+
+def test_all_tips_for_more_epochs_name_one_number() -> None:
+    """One epoch, wrong in every way that asks for more of them."""
+    brief = history([0.7], [0.7], [0.5], [0.5])
+    same = dict.fromkeys(("train", "validation", "test"), 0.5)
+    for one in (case(brief, same), replace(case(brief, same), scores=one_answer_only())):
+        tips = {tip.flag for found in diagnose(one).verdicts for tip in found.tries}
+        assert {flag for flag in tips if flag.startswith("--epochs")} == {"--epochs 15"}
+        assert len(diagnose(one).verdicts) > 1
+
+
+def one_answer_only():
+    return {"train": scores(0.5, 100), "validation": answered(np.arange(100) % 2, [0] * 100, 2)}
+
+
+def test_what_follows_a_brief_training_depends_on_why_it_ended() -> None:
+    brief = history(flat(0.69, 0.15, 2), flat(0.69, 0.2, 2))
+    of_thirty = Setup(30, 1e-3, augment="standard")
+    stopped = case(brief, setup=of_thirty, interrupted=True)
+    assert flags(stopped, "too-short") == ["viewfinder train --resume RUN"]
+    at_its_target = case(brief, setup=of_thirty)
+    assert flags(at_its_target, "too-short") == []
+    of_two = case(brief, setup=Setup(2, 1e-3, augment="standard"))
+    assert flags(of_two, "too-short") == ["--epochs 15"]
+
+
+def test_the_first_epochs_of_a_tiny_set_are_no_divergence() -> None:
+    """A first step may cost anything; the epoch's loss is the mean of it and a few others."""
+    same = dict.fromkeys(("train", "validation", "test"), 0.5)
+    for epochs, is_said in ((1, False), (2, False), (3, True)):
+        high, half = np.full(epochs, 7.9), np.full(epochs, 0.5)
+        found = codes(case(history(high, high, half, half), same))
+        assert ("diverged" in found) is is_said
 
 
 def test_a_loss_that_is_no_number() -> None:
@@ -319,6 +416,7 @@ def test_every_rule_has_found_something_somewhere() -> None:
         "underfitting",
         "class-collapse",
         "still-improving",
+        "generalization-gap",
         "validation-easier",
         "validation-noisy",
         "validation-small",

@@ -21,6 +21,7 @@ from viewfinder.data.fetching.download import Patience, download
 from viewfinder.data.fetching.entry import Entry, RemoteFile
 from viewfinder.data.fetching.kaggle import download_from_kaggle
 from viewfinder.data.fetching.trust import Checksums, Trust
+from viewfinder.data.fetching.web import NoSuchHost
 from viewfinder.errors import DataError, OutputError
 from viewfinder.files import cache_folder, write_json
 from viewfinder.progress import Progress
@@ -155,9 +156,11 @@ class _Fetch:
                 download(address, path, patience=self.patience, progress=self.progress)
                 return
             except DataError as error:
-                if len(remote.addresses) > 1:
-                    self.progress.say(error.fact)
                 first_error = first_error or error
+                # Offline, every address fails alike: the error at the end says it once.
+                is_offline = isinstance(error.__cause__, NoSuchHost)
+                if len(remote.addresses) > 1 and not is_offline:
+                    self.progress.say(error.fact)
         if first_error:
             raise first_error
 

@@ -35,6 +35,10 @@ class Gone(Exception):
     """Another attempt would end in the same way."""
 
 
+class NoSuchHost(Gone):
+    """The name of the server leads nowhere: mostly, this computer is offline."""
+
+
 @contextmanager
 def opened(url: str, headers: Mapping[str, str], timeout_s: float) -> Iterator[HTTPResponse]:
     """The server's answer to a GET: a 200 or 206.
@@ -105,7 +109,7 @@ def _refused(error: HTTPError) -> Broken | Gone:
 def _unreachable(error: OSError | HTTPException, host: str | None) -> Broken | Gone:
     reason = error.reason if isinstance(error, URLError) else error
     if isinstance(reason, socket.gaierror):
-        return Gone(f"{host} is not found (is this computer offline?)")
+        return NoSuchHost(f"{host} is not found (is this computer offline?)")
     if isinstance(reason, ssl.SSLCertVerificationError):
         return Gone(f"{host} does not prove who it is: {reason.verify_message}")
     if isinstance(reason, TimeoutError):

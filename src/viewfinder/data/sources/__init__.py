@@ -38,6 +38,7 @@ def open_dataset(
     group_from: str | None = None,
     classes: Sequence[str] | None = None,
     image_size: tuple[int, int] | None = None,
+    needs_labels: bool = True,
     progress: Progress | None = None,
 ) -> Dataset:
     r"""List the pictures at `path` without decoding them; what is there is told by its content.
@@ -60,6 +61,8 @@ def open_dataset(
         classes: The classes' names in the order of the model's outputs; by default sorted. Labels
             that are numbers count these names from 0.
         image_size: Height and width of pictures that come as rows of numbers and are not square.
+        needs_labels: Whether folders without classes, or with only one, are refused. An audit needs
+            no labels.
         progress: Says so where an archive has to be unpacked first.
 
     Raises:
@@ -73,6 +76,7 @@ def open_dataset(
         columns=Columns(label=label_column, group=group_column),
         classes=None if classes is None else tuple(classes),
         image_size=image_size,
+        needs_labels=needs_labels,
     )
     dataset = open_path(Path(path), hints, progress)
     return dataset if group_from is None else grouped_by_names(dataset, group_from)

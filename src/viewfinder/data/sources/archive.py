@@ -64,7 +64,13 @@ def _open_in_place(source: Source, listing: Listing, hints: Hints) -> Dataset:
     hints.only("label_from", "classes", kind="an archive of pictures")
     # A copy: listing pictures adds to what was passed over, and the index is kept.
     listing = Listing(list(listing.files), list(listing.passed_over))
-    rows, notes = label_files(listing, str(source), label_from=hints.label_from, holder="archive")
+    rows, notes = label_files(
+        listing,
+        str(source),
+        label_from=hints.label_from,
+        holder="archive",
+        needs_labels=hints.needs_labels,
+    )
     return assemble(
         source,
         table_of_files(rows),
@@ -72,6 +78,7 @@ def _open_in_place(source: Source, listing: Listing, hints: Hints) -> Dataset:
         notes=notes,
         classes=hints.classes,
         remedy=ONE_CLASS,
+        needs_labels=hints.needs_labels,
     )
 
 

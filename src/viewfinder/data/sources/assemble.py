@@ -4,7 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 
-from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset, PassedOver, sorted_classes
+from viewfinder.data.dataset import (
+    SPLITS,
+    UNLABELLED,
+    UNSPLIT,
+    Dataset,
+    PassedOver,
+    sorted_classes,
+)
 from viewfinder.data.source import Source
 from viewfinder.errors import DataError, UsageError
 
@@ -20,6 +27,7 @@ def assemble(
     notes: Iterable[str] = (),
     classes: Sequence[str] | None = None,
     remedy: str = "add pictures of something else",
+    needs_labels: bool = True,
 ) -> Dataset:
     """The dataset of these rows.
 
@@ -31,6 +39,7 @@ def assemble(
         classes: The classes' names in the order of the model's outputs; by default those of the
             labels, sorted. Labels that are numbers are replaced by these names.
         remedy: What helps where there is only one class.
+        needs_labels: Whether there have to be two classes; else a label may also be `UNLABELLED`.
 
     Raises:
         DataError: Only one class, or a label that is none of the classes.
@@ -38,11 +47,11 @@ def assemble(
     """
     labels = pd.Series(table["label"])
     if classes is None:
-        ordered = sorted_classes(set(labels.unique()))
+        ordered = sorted_classes(set(labels.unique()) - {UNLABELLED})
     else:
         ordered = tuple(str(name) for name in classes)
         table = table.assign(label=_named(labels, ordered))
-    if len(ordered) < 2:
+    if len(ordered) < 2 and needs_labels:
         raise DataError(
             f"{source} has only one class: {ordered[0]}.",
             expected="at least two classes to tell apart",

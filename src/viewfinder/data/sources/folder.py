@@ -88,7 +88,9 @@ def open_folder(root: Path, hints: Hints = Hints()) -> Dataset:  # noqa: B008  (
     """
     hints.only("label_from", "classes", kind="folders of pictures")
     listing = list_folder(root)
-    rows, notes = label_files(listing, str(root), label_from=hints.label_from)
+    rows, notes = label_files(
+        listing, str(root), label_from=hints.label_from, needs_labels=hints.needs_labels
+    )
     return assemble(
         FolderSource(root),
         table_of_files(rows),
@@ -96,6 +98,7 @@ def open_folder(root: Path, hints: Hints = Hints()) -> Dataset:  # noqa: B008  (
         notes=notes,
         classes=hints.classes,
         remedy=ONE_CLASS,
+        needs_labels=hints.needs_labels,
     )
 
 

@@ -35,6 +35,8 @@ class Hints:
         image_size: Height and width of pictures that come as rows of numbers.
         is_foreign: Whether the data came out of an archive: its tables may then only name files
             beside them.
+        needs_labels: Whether two classes are needed. An audit needs none; kinds of data that have
+            labels anyway pass this by.
     """
 
     label_from: str | None = None
@@ -43,18 +45,22 @@ class Hints:
     classes: Sequence[str] | None = None
     image_size: tuple[int, int] | None = None
     is_foreign: bool = False
+    needs_labels: bool = True
 
     def only(self, *used: str, kind: str) -> None:
         """Raise `UsageError` if something was said that this kind of data has no use for."""
         silent = Hints()
         for one in fields(self):
             said = getattr(self, one.name)
-            if one.name in (*used, "is_foreign") or said == getattr(silent, one.name):
+            if one.name in (*used, *_OF_NO_KIND) or said == getattr(silent, one.name):
                 continue
             raise UsageError(
                 f"{_IN_WORDS[one.name]} cannot be used with {kind}.", received=_shown(said)
             )
 
+
+# What is not about one kind of data.
+_OF_NO_KIND = ("is_foreign", "needs_labels")
 
 _IN_WORDS = {
     "label_from": "--label-from",

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from viewfinder.data.dataset import UNSPLIT, PassedOver
+from viewfinder.data.dataset import UNLABELLED, UNSPLIT, PassedOver
 from viewfinder.errors import DataError, UsageError
 
 _SYSTEM_NAMES = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"})
@@ -99,7 +99,12 @@ def split_in_name(stem: str) -> str | None:
 
 
 def label_files(
-    listing: Listing, place: str, *, label_from: str | None = None, holder: str = "folder"
+    listing: Listing,
+    place: str,
+    *,
+    label_from: str | None = None,
+    holder: str = "folder",
+    needs_labels: bool = True,
 ) -> tuple[list[Labelled], list[str]]:
     """The files that have a label, and notes on the layout; the others are passed over.
 
@@ -108,6 +113,7 @@ def label_files(
         place: The folder or archive, for messages.
         label_from: A regular expression that finds the label in a file's name.
         holder: What the place is, for messages: "folder" or "archive".
+        needs_labels: Whether files without class folders are refused.
 
     Raises:
         DataError: No pictures, or no class folders.
@@ -124,6 +130,9 @@ def label_files(
     wrapper = _wrapper(listing.files)
     if label_from is not None:
         return _label_by_name(listing, label_from, len(wrapper)), []
+    if not needs_labels and not _has_class_folders(listing.files, len(wrapper)):
+        note = "There are no class folders: the pictures have no labels."
+        return _without_labels(listing.files, len(wrapper)), [note]
     rows, notes = _label_by_folder("/".join((place, *wrapper)), listing, depth=len(wrapper))
     if wrapper:
         notes.insert(0, f"The classes were found in {'/'.join(wrapper)}/.")
@@ -158,20 +167,40 @@ def _label_by_folder(place: str, listing: Listing, depth: int) -> tuple[list[Lab
             continue
         listing.pass_over(file.parts, why)
     found = sorted({row.label for row in rows})
-    # Flat `train/` and `test/` would otherwise be taken for two classes.
-    if not splits and all(split_named(label) for label in found):
+    if not _has_class_folders(listing.files, depth):
         inside = f" in {', '.join(found)}" if found else ""
         raise DataError(
             f"{place} has pictures but no class folders{inside}.",
             expected="a folder for each class, such as cats/ and dogs/",
             received=f"{len(rows) or len(listing.files)} files side by side",
             remedy="if the names tell the label, say how: --label-from '([a-z]+)'; "
-            "if a table tells it, open that table: labels.csv",
+            "if a table tells it, open that table: labels.csv; "
+            "`viewfinder audit` looks at pictures without labels, too",
         )
     renamed = [f"{name}/ is {split}" for name, split in splits.items() if name != split]
     if renamed:
         notes.append(f"Splits: {', '.join(renamed)}.")
     return rows, notes
+
+
+def _has_class_folders(files: list[File], depth: int) -> bool:
+    """Whether folders at this depth, or in folders of splits, are classes.
+
+    Flat `train/` and `test/` would otherwise be taken for two classes.
+    """
+    folders = {file.parts[depth] for file in files if len(file.parts) > depth + 1}
+    return bool(_split_folders(files, depth)) or not all(map(split_named, folders))
+
+
+def _without_labels(files: list[File], depth: int) -> list[Labelled]:
+    """All files; their splits where folders of splits hold all of them."""
+    tops = [file.parts[depth] if len(file.parts) > depth + 1 else "" for file in files]
+    splits = [split_named(top) for top in tops]
+    are_split = all(splits)
+    return [
+        Labelled(file, UNLABELLED, split if split and are_split else UNSPLIT)
+        for file, split in zip(files, splits, strict=True)
+    ]
 
 
 def _split_folders(files: list[File], depth: int) -> dict[str, str]:

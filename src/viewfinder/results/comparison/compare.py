@@ -12,6 +12,20 @@ from viewfinder.results.report.tables import settings
 _SPLITS = ("test", "validation")
 # What says nothing of how a run came to its figures.
 _NOT_COMPARED = {"summary"}
+# Facts by their dotted keys, in words; a recipe's settings are called as `--set` calls them.
+_HASH = "data.hash"
+_WORDS = {
+    "recipe.name": "recipe",
+    _HASH: "pictures and their splits",
+    "data.source.path": "data",
+    "data.source.kind": "kind of data",
+    "data.source.inner.path": "data that was saved from",
+    "data.classes": "classes",
+    "data.pictures.train": "training pictures",
+    "data.pictures.validation": "validation pictures",
+    "data.pictures.test": "test pictures",
+}
+_PREFIXES = {"recipe.": "", "data.source.": "data: ", "versions.": "version of "}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +34,22 @@ class Difference:
 
     key: str
     values: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What differs, in words; a recipe's setting as `--set` takes it."""
+        if self.key in _WORDS:
+            return _WORDS[self.key]
+        prefix = next((one for one in _PREFIXES if self.key.startswith(one)), "")
+        return _PREFIXES.get(prefix, "") + self.key.removeprefix(prefix)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Each run's value for people: a hash only says which runs have the same pictures."""
+        if self.key != _HASH:
+            return self.values
+        seen = list(dict.fromkeys(self.values))
+        return tuple(f"set {seen.index(value) + 1}" for value in self.values)
 
 
 @dataclass(frozen=True, slots=True)

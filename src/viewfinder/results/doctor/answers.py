@@ -38,7 +38,7 @@ def one_answer(case: Case) -> Iterator[Verdict]:
     tries = (
         Try("viewfinder lr-find DATA", "a learning rate far too high does this"),
         *_balance(case),
-        Try(f"--epochs {2 * case.setup.epochs}", "a few steps more, if they were few"),
+        Try(f"--epochs {case.setup.longer}", "a few steps more, if they were few"),
     )
     if _averages_lag(case):
         because += (

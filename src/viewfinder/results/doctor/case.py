@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from viewfinder.training.health import LayerHealth
 
+# With so many, the curves show where a training leads.
+_READABLE_EPOCHS = 15
+
 Values = NDArray[np.float64]
 
 
@@ -30,6 +33,8 @@ class Setup:
         balance: What is done about classes of uneven size, or "none".
         averaged: Whether the validated model is an average over steps.
         solved: Whether a linear head was solved for at once, without epochs.
+        on_base: Whether it began with a network that others have trained.
+        on_features: Whether only a head was fitted, on what that network said of each picture.
     """
 
     epochs: int
@@ -41,12 +46,20 @@ class Setup:
     balance: str = "none"
     averaged: bool = False
     solved: bool = False
+    on_base: bool = False
+    on_features: bool = False
+
+    @property
+    def longer(self) -> int:
+        """How many epochs to try where more may help: one figure, whichever rule says it."""
+        return max(2 * self.epochs, _READABLE_EPOCHS)
 
     @classmethod
     def of(cls, recipe: Mapping[str, Any]) -> "Setup":
         """From a recipe's settings, nested as in `recipe.yaml`; what is not there is off."""
         training, model = recipe["training"], recipe.get("model", {})
         augment = training.get("augment", "none")
+        on_features = model.get("frozen") == "features" and not training.get("fine_tune")
         return cls(
             epochs=training["epochs"],
             learning_rate=training["learning_rate"],
@@ -56,8 +69,9 @@ class Setup:
             penalty=max(model.get("l2", 0.0), training.get("weight_decay", 0.0)),
             balance=training.get("balance", "none"),
             averaged=training.get("average_epochs", 0.0) > 0,
-            solved=model.get("frozen") == "features"
-            and not (model.get("dense") or training.get("fine_tune")),
+            solved=on_features and not model.get("dense"),
+            on_base="base" in model,
+            on_features=on_features,
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from viewfinder.results.doctor import answers, fit, rates, units, validation
+from viewfinder.results.doctor import answers, fit, gap, rates, units, validation
 from viewfinder.results.doctor.case import Case
 from viewfinder.results.doctor.verdict import Severity, Verdict
 
@@ -22,6 +22,7 @@ RULES: tuple[Rule, ...] = (
     fit.underfitting,
     answers.collapsed,
     fit.still_improving,
+    gap.clear_gap,
     validation.easier,
     validation.noisy,
     validation.small,
@@ -35,6 +36,7 @@ _EXPLAINS: dict[str, set[str]] = {
     "diverged": {
         "exploding-units",
         "overfitting",
+        "generalization-gap",
         "underfitting",
         "still-improving",
         "lr-too-high",
@@ -49,7 +51,7 @@ _EXPLAINS: dict[str, set[str]] = {
     "lr-too-low": {"underfitting", "still-improving", "class-collapse"},
     "lr-too-high": {"validation-noisy"},
     # A kept model that knows little, from a training that went on to learn by heart.
-    "overfitting": {"still-improving", "underfitting"},
+    "overfitting": {"still-improving", "underfitting", "generalization-gap"},
 }
 
 
@@ -91,17 +93,18 @@ def diagnose(case: Case) -> Diagnosis:
     left = [one for one in found if one.code not in explained]
     unseen = _unseen(case)
     if not any(one.severity in (Severity.ERROR, Severity.WARNING) for one in left):
-        left.append(_healthy(case, unseen))
+        left.append(_healthy(unseen, is_short=any(one.code == "too-short" for one in left)))
     left.sort(key=lambda one: (one.code != "healthy", one.severity.rank))
     return Diagnosis(tuple(left), tuple(unseen))
 
 
-def _healthy(case: Case, unseen: Sequence[str]) -> Verdict:
-    done = len(case.history)
-    if done and not unseen:
-        sentence = "Healthy: none of the doctor's rules finds anything wrong."
-    else:
+def _healthy(unseen: Sequence[str], *, is_short: bool) -> Verdict:
+    if is_short:
+        sentence = "Nothing wrong was found, but it was trained too briefly to call it healthy."
+    elif unseen:
         sentence = "Nothing wrong was found, as far as could be looked."
+    else:
+        sentence = "Healthy: none of the doctor's rules finds anything wrong."
     return Verdict("healthy", Severity.GOOD, sentence, evidence={"rules": len(RULES)})
 
 

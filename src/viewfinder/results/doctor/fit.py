@@ -6,20 +6,10 @@ import numpy as np
 
 from viewfinder import curves
 from viewfinder.results.doctor.case import Case
-from viewfinder.results.doctor.verdict import (
-    Severity,
-    Try,
-    Verdict,
-    between,
-    percent,
-    points,
-    points_between,
-)
+from viewfinder.results.doctor.gap import gap_of, stronger_augmentation
+from viewfinder.results.doctor.verdict import Severity, Try, Verdict, between, percent
 from viewfinder.results.evaluate import wilson_interval
-from viewfinder.results.significance import difference_interval
 
-# A gap between training and validation is remarked on where it is surely beyond 5 points.
-_GAP, _SURE_GAP = 0.10, 0.05
 # Of the way from guessing to always right, a model that fits has come so far on its own pictures.
 _HALF_WAY = 0.5
 _FEWEST_EPOCHS = 4
@@ -29,10 +19,11 @@ _STILL_FALLING = 0.05
 def overfitting(case: Case) -> Iterator[Verdict]:
     """Validation parts from training: its loss rises, or its accuracy stays far behind."""
     rise = curves.rising_for_good(case.curve("loss"), case.curve("val_loss"))
-    gap, gap_words = _gap(case)
-    if not rise and not gap:
+    gap = gap_of(case)
+    if not rise and not (gap and gap.is_far):
         return
-    evidence, because = dict(gap), gap_words
+    evidence, gap_words = (gap.evidence, gap.in_words()) if gap else ({}, "")
+    because = gap_words
     sentence = "It knows its training pictures far better than others: it overfits."
     if rise:
         training = curves.levels(case.curve("loss"))
@@ -66,7 +57,8 @@ def underfitting(case: Case) -> Iterator[Verdict]:
         return
     accuracy, interval = trained[0] / trained[1], wilson_interval(*trained)
     way = (accuracy - guess) / (1 - guess)
-    if way >= _HALF_WAY or _gap(case)[0]:
+    gap = gap_of(case)
+    if way >= _HALF_WAY or (gap and gap.is_far):
         return
     has_learnt = interval[0] > guess
     sentence = (
@@ -114,42 +106,33 @@ def too_short(case: Case) -> Iterator[Verdict]:
         return
     sentence = f"The curves are too short to be read: {_epochs(done)}."
     because = f"From {_FEWEST_EPOCHS + 1} epochs on, trends are told from chance."
-    tries = (Try("--epochs 15", "long enough to see where it leads"),)
-    yield Verdict("too-short", Severity.INFO, sentence, because, {"epochs": done}, tries)
+    yield Verdict("too-short", Severity.INFO, sentence, because, {"epochs": done}, _goes_on(case))
 
 
 def _epochs(count: int) -> str:
     return "no epoch was finished" if not count else f"{count} epoch{'' if count == 1 else 's'}"
 
 
-def _gap(case: Case) -> tuple[dict[str, object], str]:
-    """How far validation lies behind training, where that is far, as figures and as words."""
-    trained, judged = case.right("train"), case.right(case.judged or "")
-    if trained is None or judged is None:
-        return {}, ""
-    gap = trained[0] / trained[1] - judged[0] / judged[1]
-    interval = difference_interval(trained, judged)
-    if gap < _GAP or interval[0] < _SURE_GAP:
-        return {}, ""
-    words = (
-        f"The kept model is right on {percent(trained[0] / trained[1])} of the training pictures "
-        f"and {percent(judged[0] / judged[1])} of the {case.judged} pictures: "
-        f"{points(gap)} apart ({points_between(interval)})."
-    )
-    return {"gap": gap, "gap_interval": list(interval)}, words
+def _goes_on(case: Case) -> tuple[Try, ...]:
+    """More epochs, where there was no reason to end before."""
+    if case.interrupted:
+        return (Try("viewfinder train --resume RUN", "goes on where it was stopped"),)
+    if len(case.history) < case.setup.epochs:
+        return ()
+    return (Try(f"--epochs {case.setup.longer}", "long enough to see where it leads"),)
 
 
 def _against_overfitting(case: Case, *, stops_early: bool) -> tuple[Try, ...]:
     setup = case.setup
-    stronger = {"none": "standard", "course": "standard", "standard": "strong"}.get(setup.augment)
+    learns_in_steps = not setup.solved
     offers = [
-        (stronger, f"--augment {stronger}", "pictures that are never twice the same"),
-        (setup.dropout < 0.4, "--dropout 0.5", "no unit can rely on another"),
-        (setup.penalty < 1e-4, "--l2 0.0005", "keeps weights small"),
+        (learns_in_steps and setup.dropout < 0.4, "--dropout 0.5", "no unit can rely on another"),
+        (learns_in_steps and setup.penalty < 1e-4, "--l2 0.0005", "keeps weights small"),
         (stops_early, "--patience 3", "ends soon after the best epoch: the same model, sooner"),
-        (True, "--recipe scratch/small", "fewer weights to learn by heart with"),
+        (not setup.on_base, "--recipe scratch/small", "fewer weights to learn by heart with"),
     ]
-    return tuple(Try(flag, why) for holds, flag, why in offers if holds)[:3]
+    others = [Try(flag, why) for holds, flag, why in offers if holds]
+    return tuple([*stronger_augmentation(setup), *others][:3])
 
 
 def _against_underfitting(case: Case) -> tuple[Try, ...]:
@@ -158,7 +141,7 @@ def _against_underfitting(case: Case) -> tuple[Try, ...]:
         (setup.dropout >= 0.4, "--dropout 0.1", "less is hidden while it learns"),
         (setup.augment == "strong", "--augment standard", "less is varied while it learns"),
         (setup.penalty > 1e-2, "--l2 0", "weights may grow"),
-        (True, f"--epochs {2 * setup.epochs}", "more time"),
+        (True, f"--epochs {setup.longer}", "more time"),
         (True, "--recipe scratch/large", "a larger network"),
         (True, "viewfinder lr-find DATA", "is the learning rate right?"),
     ]
@@ -169,5 +152,5 @@ def _against_nothing(case: Case) -> tuple[Try, ...]:
     return (
         Try("viewfinder lr-find DATA", "a learning rate far too high or too low looks like this"),
         Try("viewfinder audit DATA", "are labels and pictures what they should be?"),
-        Try(f"--epochs {2 * case.setup.epochs}", "if the training loss has begun to fall"),
+        Try(f"--epochs {case.setup.longer}", "if the training loss has begun to fall"),
     )

@@ -13,6 +13,8 @@ _BLOWN_UP = 2.0
 _OSCILLATES, _FEWEST_CLIMBS = 0.5, 3
 _HIGH_WAVES = 0.05
 _FEWEST_EPOCHS = 5
+# An epoch's loss has its first steps in it, which cost what they like.
+_FEWEST_TO_DIVERGE = 3
 # Slow: less than a tenth gone in the whole training, and no slower at its end than half its pace.
 _SLOW_FALL, _UNABATED = 0.25, 0.5
 
@@ -33,7 +35,7 @@ def diverged(case: Case) -> Iterator[Verdict]:
         yield _diverged(case, sentence, case.diverged, {"epoch": len(case.history) + 1})
         return
     losses = curves.levels(case.curve("loss"))
-    if not len(losses):
+    if len(losses) < _FEWEST_TO_DIVERGE:
         return
     guessing = case.guessing_loss
     lowest, end = float(losses.min()), float(losses[-1])
