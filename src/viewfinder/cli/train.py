@@ -1,11 +1,18 @@
 """`viewfinder train`: a folder of pictures becomes a run."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from viewfinder.cli.cross_validation import (
+    begin_folds,
+    first_fold,
+    go_on_with_folds,
+    stopped_in,
+)
 from viewfinder.cli.options import (
     Alpha,
     AsJson,
@@ -40,6 +47,7 @@ from viewfinder.cli.training_options import (
     DryRun,
     Epochs,
     Fold,
+    Folds,
     Hold,
     Holdout,
     LearningRate,
@@ -78,6 +86,7 @@ def train(
     seed: Seed = None,
     holdout: Holdout = None,
     fold: Fold = None,
+    folds: Folds = None,
     allow_leaks: AllowLeaks = False,
     label_from: LabelFrom = None,
     label_column: LabelColumn = None,
@@ -110,6 +119,10 @@ def train(
     from viewfinder.resuming import resume as resume_run
     from viewfinder.run import Run
 
+    if resume and (folds is not None or dry_run or name):
+        raise UsageError(
+            "--resume goes on with what was begun: it takes neither --dry-run nor --name, nor --folds."
+        )
     flags = {
         "training.epochs": epochs,
         "training.batch_size": batch_size,
@@ -129,7 +142,7 @@ def train(
         "seed": seed,
         **base_settings(base, alpha, weights, cut, head=head, views=views),
     }
-    stopped = Run.open(resume) if resume else None
+    stopped = stopped_in(resume) if resume else None
     begun = stopped.recipe if stopped else None
     wanted = chosen_recipe(recipe, flags, config=config, settings=settings or (), begun=begun)
     progress = Progress(verbosity(quiet, verbose))
@@ -140,12 +153,13 @@ def train(
         "progress": progress,
         "store_budget": budget,
         "tensorboard": tensorboard,
-        "on_prepared": lambda prepared: show_data(prepared, progress),
     }
-    if stopped:
-        if dry_run or name:
-            raise UsageError("--resume goes on with a run: it takes neither --dry-run nor --name.")
-        run = resume_run(stopped, wanted, dataset=dataset, **watching)
+    on_prepared = partial(show_data, progress=progress)
+    if isinstance(stopped, Run):
+        run = resume_run(stopped, wanted, dataset=dataset, on_prepared=on_prepared, **watching)
+    elif stopped:
+        go_on_with_folds(stopped, wanted, dataset=dataset, as_json=as_json, **watching)
+        return
     elif dataset is None:
         raise UsageError(
             "There is nothing to train on.",
@@ -153,11 +167,18 @@ def train(
             remedy="viewfinder train --help shows every way",
         )
     elif dry_run:
+        if folds is not None:
+            dataset, wanted = first_fold(dataset, wanted, folds, budget, progress)
         prepared = prepare(dataset, wanted, store_budget=budget, progress=progress)
         _show_plan(prepared, progress, as_json)
         return
+    elif folds is not None:
+        watching |= {"output": output, "name": name}
+        begin_folds(dataset, wanted, folds, as_json=as_json, **watching)
+        return
     else:
-        run = run_pipeline(dataset, wanted, output=output, name=name, **watching)
+        watching |= {"output": output, "name": name, "on_prepared": on_prepared}
+        run = run_pipeline(dataset, wanted, **watching)
     _show_result(run, as_json)
     if run.timing["interrupted"]:
         raise typer.Exit(Interrupted.exit_code)

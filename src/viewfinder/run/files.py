@@ -16,6 +16,9 @@ from viewfinder.errors import OutputError, RunError
 from viewfinder.files import write_json, write_text, written_whole
 from viewfinder.recipe import Recipe
 
+# What a folder has that holds the runs of all folds; see `viewfinder.run.folds`.
+FOLDS = "folds.json"
+
 
 @dataclass(frozen=True)
 class RunFiles:
@@ -58,6 +61,11 @@ class RunFiles:
             RunError: The folder holds no run.
         """
         folder = Path(folder)
+        if (folder / FOLDS).is_file():
+            raise RunError(
+                f"{folder} holds folds, each of them a run.",
+                expected=f"one of them, such as {folder / 'fold-0'}",
+            )
         if not (folder / "recipe.yaml").is_file():
             raise RunError(
                 f"{folder} is not a run.",
