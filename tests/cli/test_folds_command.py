@@ -69,7 +69,7 @@ def test_ctrl_c_keeps_the_folds_that_are_done_and_resume_goes_on(viewfinder, dig
     assert (ended.json["all"], ended.json["accuracy_mean"]) == (None, None)
     assert "viewfinder train --resume runs/digits\n" in ended.err
     for words in (["--folds", "3"], ["--dry-run"], ["--name", "x"]):
-        viewfinder("train", "--resume", "runs/digits", *words).refused(2, "takes neither")
+        viewfinder("train", "--resume", "runs/digits", *words).refused(2, "no --folds")
     viewfinder("train", "--resume", "runs/digits", "--lr", "1").refused(2, "without settings")
     ended = viewfinder("train", "--resume", "runs/digits", "--json")
     assert ended.code == 0, ended.err

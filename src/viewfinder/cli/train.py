@@ -121,7 +121,7 @@ def train(
 
     if resume and (folds is not None or dry_run or name):
         raise UsageError(
-            "--resume goes on with what was begun: it takes neither --dry-run nor --name, nor --folds."
+            "--resume goes on with what is there: no --folds; and neither --dry-run nor --name."
         )
     flags = {
         "training.epochs": epochs,
