@@ -18,6 +18,7 @@ The stages, in the order in which a picture passes them:
     extract_features   what a frozen base says of each picture → `FeatureTable`
     models        .transfer(): a frozen base under a head of one's own; .build_backbone()
     train         dataset and recipe → `Run`                resume    a run that was stopped goes on
+    cross_validate  a run for each fold → `CrossValidation`        resume_folds   goes on with it
     callbacks     StopAtTarget, StopWithoutProgress, StopAfter: for anyone's `model.fit`
     load          a run's folder → `Classifier`; .predict() answers for any picture
     compare       runs → `Comparison`: what differs, paired tests       Run.doctor   what is wrong
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from viewfinder.augment import POLICIES, Plan, make_plan, policy
     from viewfinder.batches import Batches, balanced_weights
     from viewfinder.classifier import Classifier, Prediction, load
+    from viewfinder.cross_validation import cross_validate, resume_folds
     from viewfinder.data.audit import Audit, audit
     from viewfinder.data.cleaning import CleaningPlan, clean, plan_cleaning
     from viewfinder.data.dataset import Dataset
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from viewfinder.resuming import resume
     from viewfinder.run import Run
     from viewfinder.run.comparing import compare
+    from viewfinder.run.folds import CrossValidation
     from viewfinder.training import BatchDataset, compile_model
     from viewfinder.training import stopping as callbacks
 
@@ -72,6 +75,7 @@ _HOMES = {
     "Batches": "batches",
     "Classifier": "classifier",
     "CleaningPlan": "data.cleaning",
+    "CrossValidation": "run.folds",
     "Dataset": "data.dataset",
     "FeatureTable": "features.table",
     "Plan": "augment",
@@ -90,6 +94,7 @@ _HOMES = {
     "clean": "data.cleaning",
     "compare": "run.comparing",
     "compile_model": "training",
+    "cross_validate": "cross_validation",
     "decode": "data.decode",
     "fetch": "data.fetching.fetch",
     "find_learning_rate": "learning_rate",
@@ -108,6 +113,7 @@ _HOMES = {
     "prepare": "data.prepare",
     "recipe_named": "recipes",
     "resume": "resuming",
+    "resume_folds": "cross_validation",
     "score": "results.evaluate",
     "train": "pipeline",
 }
@@ -120,6 +126,7 @@ __all__ = [
     "Batches",
     "Classifier",
     "CleaningPlan",
+    "CrossValidation",
     "Dataset",
     "FeatureTable",
     "Plan",
@@ -138,6 +145,7 @@ __all__ = [
     "clean",
     "compare",
     "compile_model",
+    "cross_validate",
     "decode",
     "explore",
     "extract_features",
@@ -156,6 +164,7 @@ __all__ = [
     "prepare",
     "recipe_named",
     "resume",
+    "resume_folds",
     "score",
     "train",
 ]

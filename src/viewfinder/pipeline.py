@@ -70,12 +70,7 @@ def train(
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
     progress = progress or Progress()
     name = plain_name(name or name_of(dataset))
-    require_writable(Path(output))
-    # A missing backend is said now, not after the pictures have been read.
-    progress.detail(f"Backend: {choose_backend()}")
-    if tensorboard:
-        _require_tensorboard()
-    _require_weights(recipe, progress)
+    require_ready(recipe, Path(output), progress, tensorboard=tensorboard)
     prepared = prepare(dataset, recipe, store_budget=store_budget, progress=progress)
     if on_prepared:
         on_prepared(prepared)
@@ -88,6 +83,22 @@ def train(
         run.write_start(prepared.recipe, classifier, prepared.everything, _environment(prepared))
         complete(run, model, prepared, progress, callbacks, tensorboard=tensorboard, judged=judged)
     return run
+
+
+def require_ready(
+    recipe: Recipe, output: Path, progress: Progress, *, tensorboard: bool = False
+) -> None:
+    """What is missing, other than pictures, is said now and not after they have been read.
+
+    Raises:
+        UsageError: The folder cannot be written, or a backend or TensorBoard is not installed.
+        DataError: There are no such weights.
+    """
+    require_writable(output)
+    progress.detail(f"Backend: {choose_backend()}")
+    if tensorboard:
+        _require_tensorboard()
+    _require_weights(recipe, progress)
 
 
 def compiled(prepared: Prepared, progress: Progress) -> "keras.Model":
@@ -141,6 +152,14 @@ def complete(
         }
     )
     run.conclude(progress)
+
+
+def name_of(dataset: Dataset) -> str:
+    """The folder's name without `.dataset`, or the file's without its endings."""
+    place = Path(str(dataset.source)).resolve()
+    if place.is_file():
+        return place.name.partition(".")[0]
+    return place.name.removesuffix(".dataset") or place.name
 
 
 def _over_features(
@@ -217,14 +236,6 @@ def _require_tensorboard() -> None:
     from viewfinder.training import require_tensorboard  # imports Keras
 
     require_tensorboard()
-
-
-def name_of(dataset: Dataset) -> str:
-    """The folder's name without `.dataset`, or the file's without its endings."""
-    place = Path(str(dataset.source)).resolve()
-    if place.is_file():
-        return place.name.partition(".")[0]
-    return place.name.removesuffix(".dataset") or place.name
 
 
 def _environment(prepared: Prepared) -> dict[str, Any]:

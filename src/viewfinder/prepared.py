@@ -58,13 +58,8 @@ def prepare(
     """
     progress = progress or Progress(0)
     recipe.require_no_idle_settings()
-    if recipe.data.fold is not None:
-        dataset = dataset.use_fold(recipe.data.fold)
-    if recipe.data.holdout:
-        dataset.require_split(recipe.data.holdout)
-    recipe = recipe.settled_by_base()
-    if recipe.input.size is None or recipe.input.color is None:
-        recipe = recipe.settled(*suitable_input(dataset))
+    dataset = _judged(dataset, recipe)
+    recipe = settled(recipe, dataset)
     readable, rejected = dataset, dataset.where(np.zeros(len(dataset), bool))
     while True:
         # Splitting comes first, because training pictures may be stored larger than the others;
@@ -84,9 +79,27 @@ def prepare(
                 received=_reasons(rejected.table),
             )
         readable = readable.where(readable.table["locator"].isin(seen.table["locator"][good]))
-    _require_every_class(seen, rejected)
+    require_every_class(seen, rejected)
     seen = marked(seen, allowed=recipe.data.allow_leaks, progress=progress)
     return Prepared(recipe, seen, rejected, pictures, store_budget)
+
+
+def settled(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """The recipe with its input's size and colour: its own, its base's, or what suits these."""
+    recipe = recipe.settled_by_base()
+    if recipe.input.size is None or recipe.input.color is None:
+        recipe = recipe.settled(*suitable_input(dataset))
+    return recipe
+
+
+def placed(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """The dataset with every picture in the split that it has under this recipe.
+
+    Raises:
+        UsageError: The dataset has no such fold.
+        DataError: It has not the split to be held out, or too few pictures of a class.
+    """
+    return _split(_judged(dataset, recipe), recipe)
 
 
 def read_pictures(
@@ -141,6 +154,29 @@ def without_dropped(prepared: Prepared, progress: Progress) -> Dataset:
     return replace(everything, table=table.reset_index(drop=True))
 
 
+def require_every_class(dataset: Dataset, rejected: Dataset) -> None:
+    """Raise `DataError` unless the training split has a readable picture of each class."""
+    trained_on = set(dataset.only("train").table["label"])
+    missing = [name for name in dataset.classes if name not in trained_on]
+    if not missing:
+        return
+    raise DataError(
+        f"There is nothing to train on for: {', '.join(missing)}.",
+        expected="at least one readable picture of each class in the training split",
+        received=_reasons(rejected.table[rejected.table["label"].isin(missing)]) or "none",
+        remedy="add pictures of the class, or take its folder away from the other splits too",
+    )
+
+
+def _judged(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """The dataset with the fold that the recipe asks for as validation split."""
+    if recipe.data.fold is not None:
+        dataset = dataset.use_fold(recipe.data.fold)
+    if recipe.data.holdout:
+        dataset.require_split(recipe.data.holdout)
+    return dataset
+
+
 def _split(dataset: Dataset, recipe: Recipe) -> Dataset:
     share, held = recipe.data.validation, recipe.data.holdout
     groups = known_groups(dataset)
@@ -163,19 +199,6 @@ def _same_sides(split: Dataset, seen: Dataset) -> bool:
     """Whether two splits of the same pictures are the same."""
     sides = dict(zip(split.table["locator"], split.table["split"], strict=True))
     return sides == dict(zip(seen.table["locator"], seen.table["split"], strict=True))
-
-
-def _require_every_class(dataset: Dataset, rejected: Dataset) -> None:
-    trained_on = set(dataset.only("train").table["label"])
-    missing = [name for name in dataset.classes if name not in trained_on]
-    if not missing:
-        return
-    raise DataError(
-        f"There is nothing to train on for: {', '.join(missing)}.",
-        expected="at least one readable picture of each class in the training split",
-        received=_reasons(rejected.table[rejected.table["label"].isin(missing)]) or "none",
-        remedy="add pictures of the class, or take its folder away from the other splits too",
-    )
 
 
 def _reasons(rejected: pd.DataFrame) -> str:

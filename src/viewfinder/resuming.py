@@ -73,6 +73,28 @@ def resume(
     return run
 
 
+def require_same_pictures(before: Dataset, seen: Dataset, name: str) -> None:
+    """Raise unless all pictures are as they were when the training began.
+
+    Args:
+        before: The readable pictures, as the training found them.
+        seen: The same, as they have been read today.
+        name: The run's name.
+
+    Raises:
+        RunError: Some have changed.
+    """
+    table, contents = seen.table.set_index("locator"), before.table.set_index("locator")["content"]
+    same = (table["status"] == "ok") & (table["content"] == contents.reindex(table.index))
+    if not same.all():
+        raise RunError(
+            f"{(~same).sum():,} of the run's pictures have changed or cannot be read any more.",
+            expected=f"the pictures that {name} was trained on, in {seen.source}",
+            received=f"another {same[~same].index[0]}",
+            remedy="train a new run, or name the folder in which they are",
+        )
+
+
 def _require_same_training(before: Recipe, now: Recipe) -> None:
     """Raise unless the steps that are done would have been the same under this recipe."""
     old, new = dict(_flat(before.model_dump())), dict(_flat(now.model_dump()))
@@ -140,15 +162,7 @@ def _prepared_again(
     everything = Dataset(source, run.data, run.classes, notes=tuple(facts["notes"]))
     used = everything.where(everything.table["status"] == "ok")
     seen, pictures = read_pictures(used, recipe, budget, progress)
-    table, before = seen.table.set_index("locator"), used.table.set_index("locator")
-    same = (table["status"] == "ok") & (table["content"] == before["content"].reindex(table.index))
-    if not same.all():
-        raise RunError(
-            f"{(~same).sum():,} of the run's pictures have changed or cannot be read any more.",
-            expected=f"the pictures that {run.name} was trained on, in {source}",
-            received=f"another {same[~same].index[0]}",
-            remedy="train a new run, or name the folder in which they are",
-        )
+    require_same_pictures(used, seen, run.name)
     rejected = everything.where(everything.table["status"] != "ok")
     return Prepared(recipe, replace(seen, notes=everything.notes), rejected, pictures, budget)
 

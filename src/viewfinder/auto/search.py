@@ -193,8 +193,7 @@ class Search:
         if self.chosen != LINEAR_ON_ALL and "test" in self.data.split_sizes():
             run.evaluate(store_budget=self.store_budget, progress=self.progress)
         run.write_trials(self._record(is_finished=True))
-        run.doctor(progress=self.progress)
-        run.report()
+        run.conclude(self.progress)
         return run
 
     def _note(self, *, running: str | None = None, is_finished: bool = False) -> None:

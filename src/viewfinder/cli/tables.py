@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 _MOST_CLASSES = 20
 _MOST_SKIPPED = 3
+_FIGURES = ("pictures", "accuracy", "95 % interval", "loss", "macro F1")
 
 
-def show_data(prepared: "Prepared", progress: Progress) -> None:
+def show_data(
+    prepared: "Prepared", progress: Progress, counts: "pd.DataFrame | None" = None
+) -> None:
     """What was found, and what a recipe makes of it: its settings, its augmentation."""
-    show_pictures(prepared, progress)
+    show_pictures(prepared, progress, counts)
     for line in prepared.recipe.to_yaml().splitlines():
         progress.detail(line)
     plan = prepared.recipe.training.plan
@@ -30,12 +33,20 @@ def show_data(prepared: "Prepared", progress: Progress) -> None:
             progress.say(f"  {line}")
 
 
-def show_pictures(prepared: "Prepared", progress: Progress, *, is_seen: bool = True) -> None:
+def show_pictures(
+    prepared: "Prepared",
+    progress: Progress,
+    counts: "pd.DataFrame | None" = None,
+    *,
+    is_seen: bool = True,
+) -> None:
     """What was found: classes, counts per split, sizes, and what was skipped and why.
 
-    Without `is_seen` it is open yet at which size a model will see them.
+    With `counts`, these are shown in place of those per split. Without `is_seen` it is open yet
+    at which size a model will see the pictures.
     """
-    progress.console.print(counts_table(prepared.dataset.counts()))
+    shown = prepared.dataset.counts() if counts is None else counts
+    progress.console.print(counts_table(shown))
     seen = f"; {_seen(prepared)}" if is_seen else ""
     progress.say(f"Pictures: {_sizes(prepared)}{seen}.")
     for line in [*_skipped(prepared), *prepared.dataset.notes]:
@@ -87,14 +98,26 @@ def metrics_table(metrics: Mapping[str, Any]) -> Table:
     rows = []
     for split in ("train", "validation", "test"):
         if split in metrics:
-            rows.append(_metrics_row(split, metrics[split]))
-            if metrics[split].get("leaks"):
-                without = metrics[split]["without_leaks"]
-                name = f"{split} without leaks"
-                rows.append(_metrics_row(name, without) if without else [name, "0", *["–"] * 4])
-    return table(
-        ["split", "pictures", "accuracy", "95 % interval", "loss", "macro F1"], rows, numbers=True
-    )
+            rows += _metrics_rows(split, metrics[split])
+    return table(["split", *_FIGURES], rows, numbers=True)
+
+
+def folds_table(results: Mapping[str, Any]) -> Table:
+    """A row a fold, and all together once none is missing; see `folds.json`."""
+    rows = [_metrics_row(f"{one['fold']}", one) for one in results["folds"]]
+    together = results["all"]
+    if together is not None:
+        rows += _metrics_rows("all", together)
+    return table(["fold", *_FIGURES], rows, numbers=True)
+
+
+def _metrics_rows(name: str, scores: Mapping[str, Any]) -> list[list[str]]:
+    rows = [_metrics_row(name, scores)]
+    if scores.get("leaks"):
+        without = scores["without_leaks"]
+        name = f"{name} without leaks"
+        rows.append(_metrics_row(name, without) if without else [name, "0", *["–"] * 4])
+    return rows
 
 
 def _metrics_row(name: str, scores: Mapping[str, Any]) -> list[str]:

@@ -1,12 +1,18 @@
 """`viewfinder train`: a folder of pictures becomes a run."""
 
 import json
-from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from viewfinder.cli.cross_validation import (
+    begin_folds,
+    first_fold,
+    go_on_with_folds,
+    stopped_in,
+)
 from viewfinder.cli.options import (
     Alpha,
     AsJson,
@@ -32,6 +38,12 @@ from viewfinder.cli.options import (
     side_lengths,
     verbosity,
 )
+from viewfinder.cli.search import (
+    begin_search,
+    go_on_with_search,
+    is_search,
+    is_stopped_search,
+)
 from viewfinder.cli.training_options import (
     L2,
     AllowLeaks,
@@ -42,6 +54,7 @@ from viewfinder.cli.training_options import (
     DryRun,
     Epochs,
     Fold,
+    Folds,
     Hold,
     Holdout,
     LearningRate,
@@ -64,15 +77,6 @@ if TYPE_CHECKING:
     from viewfinder.run import Run
 
 
-# What has a say in every way of training that is tried without a recipe.
-_OF_EVERY_WAY = frozenset(
-    {
-        *("data.holdout", "data.fold", "data.allow_leaks", "seed", "training.stop.max_time"),
-        *("model.kind", "model.base", "model.alpha", "model.weights"),
-    }
-)
-
-
 def train(
     data: OptionalData = None,
     recipe: RecipeName = None,
@@ -89,6 +93,7 @@ def train(
     seed: Seed = None,
     holdout: Holdout = None,
     fold: Fold = None,
+    folds: Folds = None,
     allow_leaks: AllowLeaks = False,
     label_from: LabelFrom = None,
     label_column: LabelColumn = None,
@@ -115,15 +120,17 @@ def train(
     verbose: Verbose = False,
 ) -> None:
     """Train a classifier on a folder of pictures and write a report."""
-    from viewfinder.auto import auto, is_unfinished, resume_auto
-    from viewfinder.cli.tables import show_data, show_pictures
+    from viewfinder.cli.tables import show_data
     from viewfinder.pipeline import train as run_pipeline
     from viewfinder.prepared import prepare
     from viewfinder.progress import Progress
-    from viewfinder.recipes import recipe_named
     from viewfinder.resuming import resume as resume_run
     from viewfinder.run import Run
 
+    if resume and (folds is not None or dry_run or name):
+        raise UsageError(
+            "--resume goes on with what is there: no --folds; and neither --dry-run nor --name."
+        )
     flags = {
         "training.epochs": epochs,
         "training.batch_size": batch_size,
@@ -152,39 +159,36 @@ def train(
         "group_from": group_from,
     }
     kept: dict[str, Any] = {"progress": progress, "store_budget": byte_count(store_limit)}
-    told = [f"--config {config}"] if config else []
-    told += [f"--set {one}" for one in settings or ()] + ["--tensorboard"] * tensorboard
-    if _is_open(recipe, [*(key for key in given if key not in _OF_EVERY_WAY), *told]):
-        recipe = None
-        if resume and is_unfinished(resume) and not (data or dry_run or name):
-            _show_result(resume_auto(resume, **_limits(given), **kept), as_json)
-            return
-        if data and not resume and not dry_run:
-            probe = recipe_named("transfer").changed(given)
-            run = auto(
-                open_data(data, **hints, progress=progress),
-                probe.changed({"training.stop.max_time": None}),
-                output=output,
-                name=name,
-                on_prepared=lambda prepared: show_pictures(prepared, progress, is_seen=False),
-                **_limits(given),
-                **kept,
-            )
-            _show_result(run, as_json)
-            return
-    stopped = Run.open(resume) if resume else None
+    told = [
+        *([f"--config {config}"] if config else []),
+        *(f"--set {one}" for one in settings or ()),
+        *(["--tensorboard"] if tensorboard else []),
+        *([f"--folds {folds}"] if folds is not None else []),
+    ]
+    if resume and is_stopped_search(resume):
+        told += [str(data)] if data else []
+        _end(go_on_with_search(resume, given, told, **kept), as_json)
+        return
+    is_open = is_search(recipe, given, told)
+    if is_open and data and not (resume or dry_run):
+        pictures = open_data(data, **hints, progress=progress)
+        _end(begin_search(pictures, given, output=output, name=name, **kept), as_json)
+        return
+    recipe = None if is_open else recipe
+    stopped = stopped_in(resume) if resume else None
     begun = stopped.recipe if stopped else None
     wanted = chosen_recipe(recipe, flags, config=config, settings=settings or (), begun=begun)
     dataset = open_data(data, **hints, progress=progress) if data else None
     watching: dict[str, Any] = {
         **kept,
         "tensorboard": tensorboard,
-        "on_prepared": lambda prepared: show_data(prepared, progress),
     }
-    if stopped:
-        if dry_run or name:
-            raise UsageError("--resume goes on with a run: it takes neither --dry-run nor --name.")
-        run = resume_run(stopped, wanted, dataset=dataset, **watching)
+    on_prepared = partial(show_data, progress=progress)
+    if isinstance(stopped, Run):
+        run = resume_run(stopped, wanted, dataset=dataset, on_prepared=on_prepared, **watching)
+    elif stopped:
+        go_on_with_folds(stopped, wanted, dataset=dataset, as_json=as_json, **watching)
+        return
     elif dataset is None:
         raise UsageError(
             "There is nothing to train on.",
@@ -192,40 +196,19 @@ def train(
             remedy="viewfinder train --help shows every way",
         )
     elif dry_run:
+        if folds is not None:
+            dataset, wanted = first_fold(dataset, wanted, folds, kept["store_budget"], progress)
         prepared = prepare(dataset, wanted, **kept)
         _show_plan(prepared, progress, as_json)
         return
+    elif folds is not None:
+        watching |= {"output": output, "name": name}
+        begin_folds(dataset, wanted, folds, as_json=as_json, **watching)
+        return
     else:
-        run = run_pipeline(dataset, wanted, output=output, name=name, **watching)
-    _show_result(run, as_json)
-    if run.timing["interrupted"]:
-        raise typer.Exit(Interrupted.exit_code)
-
-
-def _is_open(name: str | None, told: Sequence[str]) -> bool:
-    """Whether no recipe was asked for, neither by name nor by what only a recipe can be told.
-
-    Raises:
-        UsageError: `--recipe auto`, and something that only a recipe can be told.
-    """
-    if name == "auto" and told:
-        raise UsageError(
-            "--recipe auto tries recipes as they are.",
-            expected="none of their settings",
-            received=", ".join(told),
-            remedy="name the recipe that it is a setting of, such as --recipe scratch",
-        )
-    return name == "auto" or (name is None and not told)
-
-
-def _limits(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The time limit of a whole search, in seconds."""
-    from viewfinder.recipe import Recipe
-
-    if "training.stop.max_time" not in given:
-        return {}
-    limit = Recipe().changed({"training.stop.max_time": given["training.stop.max_time"]})
-    return {"max_time": limit.training.stop.max_time}
+        watching |= {"output": output, "name": name, "on_prepared": on_prepared}
+        run = run_pipeline(dataset, wanted, **watching)
+    _end(run, as_json)
 
 
 def _show_plan(prepared: "Prepared", progress: "Progress", as_json: bool) -> None:
@@ -258,14 +241,19 @@ def _plan_json(prepared: "Prepared", parameters: int) -> dict[str, Any]:
     }
 
 
-def _show_result(run: "Run", as_json: bool) -> None:
-    from viewfinder.cli.tables import metrics_table, stdout, trials_table
-
-    report = run.folder / "report.html"
+def _end(run: "Run", as_json: bool) -> None:
+    """Show what came out; the exit code of an interruption if there was one."""
     if as_json:
         print(json.dumps(run_json(run), indent=2))
-        return
+    else:
+        _show_result(run)
+    if run.timing["interrupted"] or is_stopped_search(run.folder.parent):
+        raise typer.Exit(Interrupted.exit_code)
+
+
+def _show_result(run: "Run") -> None:
     from viewfinder.cli.diagnosis import show_shortly
+    from viewfinder.cli.tables import metrics_table, stdout, trials_table
 
     out = stdout()
     if run.trials:
@@ -277,7 +265,7 @@ def _show_result(run: "Run", as_json: bool) -> None:
         out.print(f"Best epoch by validation: {best} of {len(run.history)}.")
     show_shortly(run.doctor(), out, str(run.folder))
     out.print(f"Run:    {run.folder}", markup=False, soft_wrap=True)
-    out.print(f"Report: {report}", markup=False, soft_wrap=True)
+    out.print(f"Report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)
 
 
 def run_json(run: "Run") -> dict[str, Any]:

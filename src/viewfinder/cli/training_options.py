@@ -50,6 +50,13 @@ Fold = Annotated[
     int | None,
     typer.Option(min=0, help="Judge by this fold: see `viewfinder split --folds`."),
 ]
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        metavar="K",
+        help="Cross-validate: a run for each of K folds, which it holds out, judged together.",
+    ),
+]
 AllowLeaks = Annotated[
     bool, typer.Option("--allow-leaks", help="Train though pictures are in two splits at once.")
 ]

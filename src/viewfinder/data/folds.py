@@ -86,7 +86,7 @@ def use_fold(dataset: Dataset, fold: int) -> Dataset:
             remedy="viewfinder split DATA --folds 5 --output NAME.dataset",
         )
     of = dataset.table[FOLD].to_numpy(object)
-    there = sorted({int(one) for one in of if one})
+    there = folds_of(dataset)
     if fold not in there:
         raise UsageError(
             f"The dataset has no fold {fold}.",
@@ -96,3 +96,18 @@ def use_fold(dataset: Dataset, fold: int) -> Dataset:
     splits[of != ""] = "train"
     splits[of == str(fold)] = "validation"
     return with_splits(dataset, splits)
+
+
+def folds_of(dataset: Dataset) -> list[int]:
+    """The numbers of the folds that have pictures, rising; none where it was never dealt."""
+    return sorted({int(one) for one in dataset.table[FOLD] if one}) if FOLD in dataset.table else []
+
+
+def fold_counts(dataset: Dataset) -> pd.DataFrame:
+    """Pictures per class (rows) and fold (columns); empty where it was never dealt."""
+    if FOLD not in dataset.table:
+        return pd.DataFrame()
+    in_folds = dataset.table[dataset.table[FOLD] != ""]
+    dealt = pd.crosstab(in_folds["label"], in_folds[FOLD])
+    order = sorted(dealt.columns, key=int)
+    return dealt.reindex(index=list(dataset.classes), columns=order, fill_value=0)

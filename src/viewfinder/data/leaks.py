@@ -45,9 +45,9 @@ def marked(dataset: Dataset, *, allowed: bool, progress: Progress) -> Dataset:
     Raises:
         DataError: A picture of another split is in training too, and that is not allowed.
     """
+    if not allowed:
+        require_no_exact(dataset)
     exact = partners(dataset, by_column(dataset, "content"))
-    if (exact >= 0).any() and not allowed:
-        raise _refusal(dataset, exact)
     near = np.full(len(dataset), -1, np.int64)
     if _near_costs_little(dataset):
         near = partners(dataset, by_duplicates(dataset, progress).keys)
@@ -56,6 +56,17 @@ def marked(dataset: Dataset, *, allowed: bool, progress: Progress) -> Dataset:
         if count := int((kinds == kind).sum()):
             progress.say_once(_warning(dataset, kind, count, found), style="yellow")
     return dataset.with_columns({LEAK: kinds.astype(object)})
+
+
+def require_no_exact(dataset: Dataset) -> None:
+    """Raise `DataError` where the bytes of a picture of another split are in training too.
+
+    Args:
+        dataset: Pictures that have been read, in splits.
+    """
+    exact = partners(dataset, by_column(dataset, "content"))
+    if (exact >= 0).any():
+        raise _refusal(dataset, exact)
 
 
 def known_leaks(dataset: Dataset) -> dict[str, str]:

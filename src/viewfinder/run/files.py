@@ -20,6 +20,8 @@ from viewfinder.recipe import Recipe
 
 _TRIALS = "trials.json"
 _LOCK = ".lock"
+# What a folder has that holds the runs of all folds; see `viewfinder.run.folds`.
+FOLDS = "folds.json"
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class RunFiles:
             RunError: The folder holds no run.
         """
         folder = run_folder(folder)
+        if (folder / FOLDS).is_file():
+            raise RunError(
+                f"{folder} holds folds, each of them a run.",
+                expected=f"one of them, such as {folder / 'fold-0'}",
+            )
         if not (folder / "recipe.yaml").is_file():
             raise RunError(
                 f"{folder} is not a run.",

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.folds import FOLD
+from viewfinder.data.folds import fold_counts
 from viewfinder.data.groups import Groups
 from viewfinder.data.split import require_shares
 from viewfinder.errors import UsageError
@@ -94,7 +94,7 @@ class SplitUp:
 
     def counts(self) -> pd.DataFrame:
         """Pictures per class (rows) and split, or fold (columns)."""
-        counts, dealt = self.dataset.counts(), self._dealt()
+        counts, dealt = self.dataset.counts(), fold_counts(self.dataset)
         if dealt.empty:
             return counts
         tests = counts[["test"]] if "test" in counts else counts[[]]
@@ -103,7 +103,7 @@ class SplitUp:
     def to_json(self) -> dict[str, Any]:
         """What `viewfinder split --json` prints; see docs/formats.md."""
         counts = self.dataset.counts()
-        dealt = self._dealt()
+        dealt = fold_counts(self.dataset)
         sizes = np.array([], np.int64) if self.groups is None else self.groups.sizes
         return {
             "schema": 1,
@@ -119,12 +119,3 @@ class SplitUp:
             "plan": self.plan.model_dump(mode="json"),
             "notes": list(self.notes),
         }
-
-    def _dealt(self) -> pd.DataFrame:
-        """Pictures per class (rows) and fold (columns)."""
-        if FOLD not in self.dataset.table:
-            return pd.DataFrame()
-        in_folds = self.dataset.table[self.dataset.table[FOLD] != ""]
-        dealt = pd.crosstab(in_folds["label"], in_folds[FOLD])
-        order = sorted(dealt.columns, key=int)
-        return dealt.reindex(index=list(self.dataset.classes), columns=order, fill_value=0)
