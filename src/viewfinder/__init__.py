@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from viewfinder.run import Run
     from viewfinder.run.comparing import compare
     from viewfinder.run.folds import CrossValidation
+    from viewfinder.search import auto, resume_auto
     from viewfinder.training import BatchDataset, compile_model
     from viewfinder.training import stopping as callbacks
 
@@ -88,6 +89,7 @@ _HOMES = {
     "Scores": "results.evaluate",
     "ViewfinderError": "errors",
     "audit": "data.audit",
+    "auto": "search",
     "balanced_weights": "batches",
     "build_model": "models",
     "callbacks": "training:stopping",
@@ -113,6 +115,7 @@ _HOMES = {
     "prepare": "data.prepare",
     "recipe_named": "recipes",
     "resume": "resuming",
+    "resume_auto": "search",
     "resume_folds": "cross_validation",
     "score": "results.evaluate",
     "train": "pipeline",
@@ -139,6 +142,7 @@ __all__ = [
     "Scores",
     "ViewfinderError",
     "audit",
+    "auto",
     "balanced_weights",
     "build_model",
     "callbacks",
@@ -164,6 +168,7 @@ __all__ = [
     "prepare",
     "recipe_named",
     "resume",
+    "resume_auto",
     "resume_folds",
     "score",
     "train",

@@ -46,9 +46,9 @@ def begin_search(
     dataset: "Dataset", given: Mapping[str, Any], *, progress: "Progress", **options: Any
 ) -> "Run":
     """Try one way after another; the run of the best so far where it was interrupted."""
-    from viewfinder.auto import auto
     from viewfinder.cli.tables import show_pictures
     from viewfinder.recipes import recipe_named
+    from viewfinder.search import auto
 
     of_probe = {key: value for key, value in given.items() if not key.startswith("training.")}
     return auto(
@@ -63,7 +63,7 @@ def begin_search(
 
 def is_stopped_search(folder: Path) -> bool:
     """Whether `--resume` goes on with a search."""
-    from viewfinder.auto import is_unfinished
+    from viewfinder.search import is_unfinished
 
     return is_unfinished(folder)
 
@@ -74,7 +74,7 @@ def go_on_with_search(folder: Path, given: Mapping[str, Any], told: Any, **optio
     Raises:
         UsageError: Something else was asked for as well.
     """
-    from viewfinder.auto import resume_auto
+    from viewfinder.search import resume_auto
 
     others = [key for key in given if key != "training.stop.max_time"]
     if others or told:

@@ -2,7 +2,7 @@
 
 weights  the probe's weights, where they are at hand
 trials   what was tried, and which of two ways is better
-search   one way after another, in a folder that holds a usable model from the first on
+ways     one way after another, in a folder that holds a usable model from the first on
 """
 
 import json
@@ -14,8 +14,6 @@ from typing import Any
 
 import pandas as pd
 
-from viewfinder.auto.search import Search
-from viewfinder.auto.weights import with_weights
 from viewfinder.classifier import CHOSEN
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sizes import suitable_input
@@ -28,6 +26,8 @@ from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
 from viewfinder.run import Run, plain_name
+from viewfinder.search.ways import Search
+from viewfinder.search.weights import with_weights
 
 __all__ = ["auto", "is_unfinished", "resume_auto"]
 

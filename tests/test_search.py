@@ -10,8 +10,6 @@ import pytest
 from scipy.stats import binomtest
 
 from small import small_recipe
-from viewfinder.auto import auto, is_unfinished, resume_auto, search
-from viewfinder.auto.trials import beats, could_be_beaten, judged
 from viewfinder.classifier import load
 from viewfinder.data.sources import open_dataset
 from viewfinder.errors import DataError, UsageError
@@ -20,6 +18,8 @@ from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
 from viewfinder.run import Run
+from viewfinder.search import auto, is_unfinished, resume_auto, ways
+from viewfinder.search.trials import beats, could_be_beaten, judged
 from viewfinder.training.stopping import StopIfBehind
 
 # --- Which of two ways is better ------------------------------------------------------------------
@@ -101,7 +101,7 @@ def quick(dataset, probe: Recipe) -> Recipe:
 
 @pytest.fixture
 def opened(digits, monkeypatch):
-    monkeypatch.setattr("viewfinder.auto._from_scratch", quick)
+    monkeypatch.setattr("viewfinder.search._from_scratch", quick)
     return open_dataset(digits)
 
 
@@ -149,7 +149,7 @@ def test_a_linear_head_that_wins_is_fitted_on_all_pictures_in_the_end(digits, pr
 
 def test_the_ways_for_photos_are_fine_tuning_and_then_scratch(digits, probe, tmp_path):
     scratch = recipe_named("scratch").settled((96, 96), "rgb")
-    one = search.Search(
+    one = ways.Search(
         tmp_path, open_dataset(digits), probe, scratch, False, 0.0, Progress(0), None, {}
     )
     (tuned_name, tuned), (scratch_name, from_scratch) = one._ways()
@@ -184,7 +184,7 @@ def test_a_stopped_search_keeps_a_model_and_goes_on(opened, blind, tmp_path, mon
 
 
 def test_a_search_whose_time_is_over_begins_nothing(opened, blind, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(search, "_MOST_PROBED", {"train": 6, "validation": 2_000})
+    monkeypatch.setattr(ways, "_MOST_PROBED", {"train": 6, "validation": 2_000})
     run = auto(opened, blind, output=tmp_path, max_time=0.01, progress=Progress())
     assert run.folder.name == "linear-on-all"  # the probe had seen a part of the pictures only
     assert [trial["name"] for trial in run.trials["trials"]] == ["linear"]
@@ -200,7 +200,7 @@ def test_without_weights_a_network_is_trained_from_scratch_and_it_says_so(
     def offline(*_, **__):
         raise DataError("The weights are not at hand.", received="no network")
 
-    monkeypatch.setattr("viewfinder.auto.weights.weights_file", offline)
+    monkeypatch.setattr("viewfinder.search.weights.weights_file", offline)
     run = auto(opened, output=tmp_path, progress=Progress())
     assert run.folder == tmp_path / "digits"
     assert run.recipe.name == "tiny"
@@ -210,13 +210,13 @@ def test_without_weights_a_network_is_trained_from_scratch_and_it_says_so(
 
 
 def test_a_narrower_network_that_is_at_hand_is_taken_before_a_download(monkeypatch, own_cache):
-    from viewfinder.auto.weights import with_weights
     from viewfinder.bases.at_hand import weights_folder
+    from viewfinder.search.weights import with_weights
 
     def download(*_, **__):
         raise AssertionError("downloaded")
 
-    monkeypatch.setattr("viewfinder.auto.weights.weights_file", download)
+    monkeypatch.setattr("viewfinder.search.weights.weights_file", download)
     name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
     weights_folder().mkdir(parents=True)
     (weights_folder() / name).touch()

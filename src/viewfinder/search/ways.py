@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from viewfinder.auto.trials import Trial, could_be_beaten, judged, reason, right_by_picture
 from viewfinder.classifier import CHOSEN
 from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.files import write_json
@@ -24,6 +23,7 @@ from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
 from viewfinder.resuming import resume
 from viewfinder.run import Run
+from viewfinder.search.trials import Trial, could_be_beaten, judged, reason, right_by_picture
 
 LINEAR, TUNED, SCRATCH, LINEAR_ON_ALL = "linear", "fine-tuned", "scratch", "linear-on-all"
 
