@@ -80,6 +80,9 @@ class Search:
                 self.progress.say("The time is over: nothing else is tried.")
                 break
             self._note(running=name)
+            self.progress.say(
+                f"Next: {name}. Ctrl-C keeps {self.chosen}, which {self.folder} opens as already."
+            )
             if not self._try(name, recipe, self.data):
                 self.progress.say(
                     f"{self.chosen} is kept. Go on with: viewfinder train --resume {self.folder}",
@@ -151,7 +154,10 @@ class Search:
         return [(TUNED, tuned.changed(shared)), *ways]
 
     def _probed(self) -> Dataset:
-        """The pictures of the probe: all, or so many of each class as are enough."""
+        """The pictures of the probe: all, or so many of each class as are enough.
+
+        What is kept for the end is among them only where the probe's head may be the last one.
+        """
         table = self.data.table
         chosen = np.zeros(len(table), bool)
         for split, most in _MOST_PROBED.items():
@@ -164,48 +170,44 @@ class Search:
             for label in np.unique(labels):
                 of_class = rows[order][labels == label]
                 chosen[of_class[: max(1, round(share * len(of_class)))]] = True
-        return self.data.where(chosen | (table["split"] == "test").to_numpy())
-
-    @property
-    def _is_sampled(self) -> bool:
-        return len(self._probed()) < len(self.data)
+        is_final = not self.is_held_out and chosen.sum() == (table["split"] != "test").sum()
+        return self.data.where(chosen | (is_final & (table["split"] == "test").to_numpy()))
 
     def _finish(self) -> Run:
         """The best way is judged on what was kept for the end; a linear head sees all pictures."""
-        if self.chosen == LINEAR and (self.is_held_out or self._is_sampled):
-            self.progress.say("The linear head is fitted once more, on all training pictures.")
-            data, probe = self.data, self.probe
-            if self.is_held_out:
-                splits = data.table["split"].where(data.table["split"] != "validation", "train")
-                data = data.with_columns({"split": splits.array})
-                probe = probe.changed({"data.holdout": "test"})
-            train(
-                data,
-                probe,
-                output=self.folder,
-                name=LINEAR_ON_ALL,
-                progress=self.progress,
-                store_budget=self.store_budget,
-            )
-            self.chosen = LINEAR_ON_ALL
+        if self.chosen == LINEAR and len(self._probed()) < len(self.data):
+            self._fit_on_all()
         run = Run.open(self.folder / self.chosen)
-        self._note(is_finished=True)
         if self.chosen != LINEAR_ON_ALL and "test" in self.data.split_sizes():
             run.evaluate(store_budget=self.store_budget, progress=self.progress)
         run.write_trials(self._record(is_finished=True))
         run.conclude(self.progress)
+        self._note(is_finished=True)
         return run
 
+    def _fit_on_all(self) -> None:
+        """Fit the linear head on what the probe has left out, too."""
+        self.progress.say("The linear head is fitted once more, on all training pictures.")
+        data, probe = self.data, self.probe
+        if self.is_held_out:
+            splits = data.table["split"].where(data.table["split"] != "validation", "train")
+            data = data.with_columns({"split": splits.array})
+            probe = probe.changed({"data.holdout": "test"})
+        shutil.rmtree(self.folder / LINEAR_ON_ALL, ignore_errors=True)  # of a killed search
+        settings: dict[str, Any] = {"progress": self.progress, "store_budget": self.store_budget}
+        train(data, probe, output=self.folder, name=LINEAR_ON_ALL, **settings)
+        self.chosen = LINEAR_ON_ALL
+
     def _note(self, *, running: str | None = None, is_finished: bool = False) -> None:
+        """Write down how far it is, and what it takes to go on."""
         record = self._record(is_finished=is_finished)
-        write_json(self.folder / CHOSEN, {**record, "running": running})
+        write_json(self.folder / CHOSEN, {**record, **self.facts, "running": running})
 
     def _record(self, *, is_finished: bool) -> dict[str, Any]:
-        """What `auto.json` holds; see docs/formats.md."""
-        judged_by = "linear" if self.chosen == LINEAR_ON_ALL else self.chosen
+        """What was tried, what was taken, and why; see docs/formats.md."""
+        judged_by = LINEAR if self.chosen == LINEAR_ON_ALL else self.chosen
         return {
             "schema": 1,
-            **self.facts,
             "chosen": self.chosen if self.trials else None,
             "finished": is_finished,
             "why": reason(self.trials, judged_by) if self.trials else "",
