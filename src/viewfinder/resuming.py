@@ -140,6 +140,11 @@ def _require_unended(run: Run, recipe: Recipe) -> None:
             f"The run {run} was stopped while it was fine-tuned: only its first phase could go on.",
             remedy="train a new run; what this one has reached is kept in it",
         )
+    if recipe.on_features and not recipe.training.fine_tune:
+        raise UsageError(
+            f"The run {run} has ended: a head on stored features is fitted in one go.",
+            remedy="train a new run; the features are kept, so that it takes seconds",
+        )
     ended = run.timing.get("ended", "interrupted")
     if ended in _GOES_ON or (ended == "finished" and recipe.training.epochs > len(run.history)):
         return
