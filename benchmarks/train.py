@@ -69,7 +69,8 @@ def course_script(data: Path, options: argparse.Namespace) -> dict[str, float]:
     command += ["--epochs", str(options.epochs)]
     command += ["--augment"] if options.augment else []
     output, seconds = timed(command, TF_CPP_MIN_LOG_LEVEL="2")
-    return {"seconds": seconds, "best": max(json.loads(output.splitlines()[-1])["val_accuracy"])}
+    accuracies = json.loads(output.splitlines()[-1])["val_accuracy"]
+    return {"seconds": seconds, "best": max(accuracies), "last": accuracies[-1]}
 
 
 def timed(command: list[str], **environment: str) -> tuple[str, float]:

@@ -1,0 +1,51 @@
+"""The recipe `scratch` in no more time than the course's script takes, in turn, as whole processes.
+
+    python benchmarks/equal_time.py [--epochs 50] [--smoke]
+
+Both begin cold. The course's script trains 15 epochs on the training photos and looks at the
+validation photos after each. `scratch` carves a twentieth of the training photos off to choose
+its epoch, and looks at the validation photos once, at the end; its time includes the report.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import harness
+import photos
+from train import course_script, timed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--epochs", type=int, default=50, help="of scratch: what fits the time")
+    parser.add_argument("--smoke", action="store_true", help="tiny input: does it run?")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        data = photos.folder(Path(scratch), smoke=options.smoke)
+        epochs = argparse.Namespace(epochs=1 if options.smoke else 15, augment=False)
+        course = course_script(data, epochs)
+        ours = from_scratch(data, 1 if options.smoke else options.epochs, Path(scratch))
+    print(
+        f"course {course['seconds']:.0f} s, last epoch {course['last']:.3f}, best "
+        f"{course['best']:.3f}; scratch {ours['seconds']:.0f} s, held out {ours['accuracy']:.3f}: "
+        f"{100 * (ours['accuracy'] - course['best']):.1f} points above the course's best"
+    )
+    print(f"saved {harness.save('equal-time', [], {'course': course, 'scratch': ours})}")
+
+
+def from_scratch(data: Path, epochs: int, folder: Path) -> dict[str, float]:
+    command = [sys.executable, "-m", "viewfinder", "train", str(data), "--quiet"]
+    command += ["--recipe", "scratch", "--image-size", "96", "--epochs", str(epochs)]
+    command += ["--holdout", "validation", "--set", "data.validation=0.05"]
+    command += ["--set", "training.stages=[]"] if epochs < 4 else []
+    command += ["--output", str(folder), "--name", "run"]
+    _, seconds = timed(command, VIEWFINDER_CACHE=str(folder / "cache"))
+    metrics = json.loads((folder / "run" / "metrics.json").read_text())
+    return {"seconds": seconds, "accuracy": metrics["test"]["accuracy"]}
+
+
+if __name__ == "__main__":
+    main()
