@@ -23,7 +23,7 @@ _LONG = Training(
 SCRATCH = (
     Recipe(
         name="scratch",
-        summary="A compact residual network that suits the pictures’ size, without pretrained weights.",
+        summary="A compact residual network that suits the pictures’ size; no pretrained weights.",
         model=Residual(width=24, dropout=0.1),
         training=_LONG,
     ),

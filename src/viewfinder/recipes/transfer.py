@@ -20,7 +20,8 @@ _FINE_TUNED = Training(
     weight_decay=0.01,
     label_smoothing=0.1,
     average_epochs=1.0,
-    augment="standard",
+    # Ten epochs want no strong variation, and a mirrored hand or letter may be another sign.
+    augment="gentle",
     fine_tune=FineTune(blocks=6, factor=1.0, epochs=10),
 )
 
