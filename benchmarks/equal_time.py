@@ -1,6 +1,6 @@
 """The recipe `scratch` in no more time than the course's script takes, in turn, as whole processes.
 
-    python benchmarks/equal_time.py [--epochs 50] [--smoke]
+    python benchmarks/equal_time.py [--epochs 35] [--smoke]
 
 Both begin cold. The course's script trains 15 epochs on the training photos and looks at the
 validation photos after each. `scratch` carves a twentieth of the training photos off to choose
@@ -20,7 +20,7 @@ from train import course_script, timed
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=50, help="of scratch: what fits the time")
+    parser.add_argument("--epochs", type=int, default=35, help="of scratch: what fits the time")
     parser.add_argument("--smoke", action="store_true", help="tiny input: does it run?")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -38,7 +38,7 @@ def main() -> None:
 
 def from_scratch(data: Path, epochs: int, folder: Path) -> dict[str, float]:
     command = [sys.executable, "-m", "viewfinder", "train", str(data), "--quiet"]
-    command += ["--recipe", "scratch", "--image-size", "96", "--epochs", str(epochs)]
+    command += ["--recipe", "scratch", "--image-size", "80", "--epochs", str(epochs)]
     command += ["--holdout", "validation", "--set", "data.validation=0.05"]
     command += ["--set", "training.stages=[]"] if epochs < 4 else []
     command += ["--output", str(folder), "--name", "run"]
