@@ -3,6 +3,7 @@
 import json
 from itertools import product
 from math import comb
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -48,7 +49,8 @@ def test_ways_are_compared_on_the_pictures_that_both_have_answered():
     before = pd.Series({**before, "b": False, "f": False, "g": False})
     right = pd.Series({**right, "f": True, "g": True})
     assert judged(right, before, **facts).is_better
-    assert not judged(right, before, **{**facts, "ended": "behind"}).is_better
+    for ended in ("behind", "not kept"):
+        assert not judged(right, before, **{**facts, "ended": ended}).is_better
 
 
 def test_a_training_that_is_behind_is_given_up_at_its_epoch_and_not_before():
@@ -230,3 +232,26 @@ def test_a_weights_file_that_is_not_there_is_an_error(tmp_path, digits):
     wanted = recipe_named("transfer").changed({"model.weights": str(tmp_path / "gone.h5")})
     with pytest.raises(DataError, match=r"no weights file .*gone\.h5"):
         auto(open_dataset(digits), wanted, output=tmp_path / "runs", progress=Progress(0))
+
+
+def test_tuning_that_did_not_help_takes_no_place(digits, probe, tmp_path, monkeypatch):
+    """Else the head it began with would win by chance, as one fitted on other pictures."""
+    locators = [f"{number}.png" for number in range(20)]
+
+    def run_that_knows(count: int, **others):
+        said = ["a"] * count + ["b"] * (20 - count)
+        table = {"locator": locators, "split": "validation", "label": "a", "predicted": said}
+        timing = {"ended": "finished"}
+        return SimpleNamespace(predictions=pd.DataFrame(table), timing=timing, **others)
+
+    runs = {
+        "linear": run_that_knows(10, probe={"accuracy": 0.5}, fine_tuning=None),
+        "fine-tuned": run_that_knows(20, probe=None, fine_tuning={"kept": False}),
+    }
+    monkeypatch.setattr(ways.Search, "_trained", lambda _, name, *__: runs[name])
+    data = open_dataset(digits)
+    one = ways.Search(tmp_path, data, probe, probe, False, 0.0, Progress(0), None, {})
+    for name in runs:
+        assert one._try(name, probe, data)
+    assert one.chosen == "linear"
+    assert one.trials[-1].ended == "not kept"

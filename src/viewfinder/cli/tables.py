@@ -137,7 +137,7 @@ def trials_table(trials: Mapping[str, Any]) -> Table:
     rows = []
     for one in trials["trials"]:
         is_taken = trials["chosen"].startswith(one["name"])
-        given_up = ", given up" if one["ended"] == "behind" else ""
+        given_up = {"behind": ", given up", "not kept": ", not kept"}.get(one["ended"], "")
         rows.append(
             [
                 f"{'→' if is_taken else ' '} {one['name']}{given_up}",

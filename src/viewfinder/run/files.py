@@ -118,6 +118,12 @@ class RunFiles:
         return self._json("probe.json", "chosen") if (self.folder / "probe.json").exists() else None
 
     @property
+    def fine_tuning(self) -> dict[str, Any] | None:
+        """The parsed `fine_tuning.json`: whether it was kept; None where nothing was fine-tuned."""
+        there = (self.folder / "fine_tuning.json").exists()
+        return self._json("fine_tuning.json", "kept") if there else None
+
+    @property
     def trials(self) -> dict[str, Any] | None:
         """What else was tried, and why this was taken, as in `auto.json`; None without a search."""
         if not (self.folder / _TRIALS).exists():

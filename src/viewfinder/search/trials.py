@@ -8,6 +8,11 @@ import pandas as pd
 
 from viewfinder.results.significance import mcnemar_p
 
+# What is no way of its own in the end, and takes nobody's place.
+_NO_WAY = {
+    "behind": "given up: too far behind",
+    "not kept": "fine-tuning did not help on pictures carved from training, and is not kept",
+}
 # Of both sides together: either of two equal ways leads so clearly in one of three cases.
 _BY_CHANCE = 1 / 3
 
@@ -26,7 +31,8 @@ class Trial:
         is_better: Whether it took the best one's place.
         folds: Its accuracy on folds of the training pictures, where it has one.
         seconds: How long it took, its report included.
-        ended: Why its training ended, as in `timing.json`.
+        ended: Why its training ended, as in `timing.json`; or "not kept" where fine-tuning did
+            not help, so that it is the head that it began with.
     """
 
     name: str
@@ -52,8 +58,8 @@ class Trial:
             line += f", {self.folds:.1%} on folds of the training pictures"
         if before is None:
             return f"{line}."
-        if self.ended == "behind":
-            return f"{line}; given up: too far behind {before}."
+        if self.ended in _NO_WAY:
+            return f"{line}; {_NO_WAY[self.ended]}."
         verdict = "better" if self.is_better else "not better, by more than chance"
         return (
             f"{line}; right on {self.only_it} that {before} misses, wrong on {self.only_before} "
@@ -106,7 +112,7 @@ def judged(right: pd.Series, before: pd.Series | None, **facts: Any) -> Trial:
         )
     both = right.reindex(before.index).fillna(False).astype(bool)
     only_it, only_before = int((both & ~before).sum()), int((before & ~both).sum())
-    better = facts["ended"] != "behind" and beats(only_it, only_before)
+    better = facts["ended"] not in _NO_WAY and beats(only_it, only_before)
     return Trial(
         count=len(both),
         right=int(both.sum()),

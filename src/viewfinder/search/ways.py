@@ -98,6 +98,8 @@ class Search:
         ended = run.timing["ended"]
         if ended == "interrupted":
             return False
+        if run.fine_tuning and not run.fine_tuning["kept"]:
+            ended = "not kept"
         right = right_by_picture(run.predictions, "validation")
         facts = {
             "name": name,
