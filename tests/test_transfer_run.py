@@ -14,10 +14,11 @@ from viewfinder.features.probe import fit_probe, what_belongs_together
 from viewfinder.frozen import fit_head_first
 from viewfinder.models import build_backbone, build_model
 from viewfinder.pipeline import train
-from viewfinder.prepared import prepare
+from viewfinder.prepared import batches_of, prepare
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
+from viewfinder.training import BatchDataset, compile_model
 
 SMALL = {
     "model": {"kind": "transfer", "base": "MobileNet", "alpha": 0.25, "cut": "conv_pw_3_relu"},
@@ -100,6 +101,10 @@ def test_the_head_that_is_tuned_from_saw_no_carved_picture(pictures, weights, tm
     chances = model.predict(images.astype(np.float32), verbose=0)[:, 0]
     np.testing.assert_allclose(chances, probe.head.probabilities(rows)[:, 1], atol=1e-3)
     assert fitted.best_epoch == 1
+    # The curves of both phases are of one loss: Keras's, for labels as smooth as the recipe's.
+    compile_model(model, prepared.recipe, steps=1)
+    judged = model.evaluate(BatchDataset(batches_of(prepared, "validation")), verbose=0)
+    assert fitted.history["val_loss"].iloc[0] == pytest.approx(judged[0], rel=1e-3)
 
 
 def test_epochs_of_a_head_that_has_none_are_refused(pictures):

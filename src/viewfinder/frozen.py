@@ -38,6 +38,8 @@ Matrix = NDArray[np.float32]
 # How many pictures the finished model is asked for, and how far it may be from base and head.
 _ASKED = 16
 _TOLERANCE = 1e-3
+# As Keras and `score` clip probabilities before they take their logarithm.
+_LEAST_PROBABILITY = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +145,8 @@ def fit_head_first(
         answers = {
             split: head_probabilities(head.weights, part.rows) for split, part in parts.items()
         }
-        history = _one_epoch(parts, answers)
+        smoothing = prepared.recipe.training.label_smoothing
+        history = _one_epoch(parts, answers, smoothing)
     _write_models(model, history, folder)
     seconds = time.perf_counter() - began
     return Fitted(history, head.seconds, seconds, best_epoch(history), head.ended)
@@ -317,15 +320,22 @@ def _batches(
 
 
 def _one_epoch(
-    parts: Mapping[str, _Part], answers: Mapping[str, NDArray[np.float64]]
+    parts: Mapping[str, _Part],
+    answers: Mapping[str, NDArray[np.float64]],
+    smoothing: float = 0.0,
 ) -> pd.DataFrame:
-    """A linear head's history: it has seen all pictures once, so to speak."""
+    """A linear head's history: it has seen all pictures once, so to speak.
+
+    With `smoothing`, the loss is what fine-tuning has for labels that are smoothed so much.
+    """
     row: dict[str, float] = {"epoch": 1}
     for split, prefix in (("train", ""), ("validation", "val_")):
         if split in parts:
             dataset = parts[split].dataset
             scores = score(dataset.labels, answers[split], dataset.classes)
-            row |= {f"{prefix}loss": scores.loss, f"{prefix}accuracy": scores.accuracy}
+            evenly = -np.log(np.maximum(answers[split], _LEAST_PROBABILITY)).mean()
+            loss = (1 - smoothing) * scores.loss + smoothing * evenly
+            row |= {f"{prefix}loss": loss, f"{prefix}accuracy": scores.accuracy}
     return pd.DataFrame([row])
 
 
