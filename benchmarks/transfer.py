@@ -4,7 +4,7 @@
 
 First the forward pass alone, in one process: MobileNetV2 (alpha 0.35, 224 × 224) through ONNX
 Runtime as `viewfinder features` runs it, against `model.predict`. Then whole processes in turn,
-each from a cold start: `viewfinder train --base MobileNetV2` with an empty cache, against
+each from a cold start: `viewfinder train --recipe transfer` with an empty cache, against
 `transfer_script.py`. Viewfinder's time includes evaluation, the doctor and the report.
 """
 
@@ -89,7 +89,16 @@ def forward_pass(options: argparse.Namespace) -> harness.Result:
 
 def viewfinder(data: Path, options: argparse.Namespace, folder: Path) -> dict[str, float]:
     command = [sys.executable, "-m", "viewfinder", "train", str(data), "--quiet"]
-    command += ["--base", "MobileNetV2", "--alpha", "0.35", "--weights", options.weights]
+    command += [
+        "--recipe",
+        "transfer",
+        "--base",
+        "MobileNetV2",
+        "--alpha",
+        "0.35",
+        "--weights",
+        options.weights,
+    ]
     command += ["--holdout", "validation", "--output", str(folder), "--name", "run"]
     _, seconds = timed(command, VIEWFINDER_CACHE=str(folder / "cache"))
     timing = json.loads((folder / "run" / "timing.json").read_text())
