@@ -60,7 +60,7 @@ class Trial:
             return f"{line}."
         if self.ended in _NO_WAY:
             return f"{line}; {_NO_WAY[self.ended]}."
-        verdict = "better" if self.is_better else "not better, by more than chance"
+        verdict = "better" if self.is_better else "not better by more than chance"
         return (
             f"{line}; right on {self.only_it} that {before} misses, wrong on {self.only_before} "
             f"that it knows: {verdict}."
