@@ -406,12 +406,12 @@ import re, sys, time
 from pathlib import Path
 from viewfinder.data.sources import open_dataset
 
-start = time.perf_counter()
+start = time.thread_time()  # Of computing: a busy machine takes longer by the clock.
 dataset = open_dataset(sys.argv[1], group_column=sys.argv[2] or None)
 split = dataset.split(0.2, 0.1, seed=1)
 part = split.where(split.table["label"] == "c007").only("train")
 split.counts(), split.split_sizes()
-seconds = time.perf_counter() - start
+seconds = time.thread_time() - start
 assert len(dataset) == 1_000_000 and 0 < len(part) < len(split.only("train"))
 # getrusage would count the parent's peak, too.
 peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024

@@ -137,18 +137,19 @@ def share_out(drawn: DrawnGroups, wanted: Ints, filled: Ints) -> Ints:
     Raises:
         TooFewGroups: A class cannot give each place a group.
     """
-    filled = filled.copy()
+    needed = wanted - filled
+    totals = wanted.sum(axis=1)
     place_of = np.zeros(len(drawn.is_mixed), np.int64)
     for group, labels, counts in drawn.mixed():
-        gain = _gain(wanted[labels] - filled[labels], counts, wanted[labels].sum(axis=1))
+        gain = _gain(needed[labels], counts, totals[labels])
         place_of[group] = best = int(gain.argmax())
-        filled[labels, best] += counts
+        needed[labels, best] -= counts
     for label, groups, sizes in drawn.alone():
-        lacking = filled[label] == 0
+        lacking = needed[label] == wanted[label]
         if lacking.sum() > len(groups):
             raise TooFewGroups(label, int(lacking.sum()), len(groups))
         for place in range(1, wanted.shape[1]):
-            left = int(wanted[label, place] - filled[label, place])
+            left = int(needed[label, place])
             lacks = bool(lacking[place])
             lacking[place] = False
             taken = _taken(sizes, left, keep=int(lacking.sum()), needs_one=lacks)
