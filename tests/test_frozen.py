@@ -80,6 +80,7 @@ def test_the_run_is_a_run_like_any_other(linear):
         "accuracy",
         "val_loss",
         "val_accuracy",
+        "kept",
     ]
     row = linear.history.iloc[0]
     assert row["val_accuracy"] == pytest.approx(linear.metrics["validation"]["accuracy"])

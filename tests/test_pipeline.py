@@ -161,7 +161,7 @@ def test_the_run_says_where_it_came_from(trained, digits):
 
 
 def test_the_history_holds_nothing_that_changes_from_run_to_run(trained):
-    names = ["epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate"]
+    names = ["epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate", "kept"]
     assert list(trained.history) == names
     assert list(trained.history["epoch"]) == [1, 2, 3, 4]
 

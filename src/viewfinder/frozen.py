@@ -336,7 +336,7 @@ def _one_epoch(
             evenly = -np.log(np.maximum(answers[split], _LEAST_PROBABILITY)).mean()
             loss = (1 - smoothing) * scores.loss + smoothing * evenly
             row |= {f"{prefix}loss": loss, f"{prefix}accuracy": scores.accuracy}
-    return pd.DataFrame([row])
+    return pd.DataFrame([row | {"kept": 1}])
 
 
 def _says_the_same(

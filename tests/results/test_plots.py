@@ -29,7 +29,7 @@ def test_curves_hold_the_history(epochs: int, metric: str) -> None:
     for label, column in (("training", metric), ("validation", f"val_{metric}")):
         assert lines[label].get_xdata().tolist() == table["epoch"].tolist()
         assert lines[label].get_ydata().tolist() == table[column].tolist()
-    best = lines["best epoch"]
+    best = lines["kept epoch"]
     assert (best.get_xdata()[0], best.get_ydata()[0]) == (epochs, table[f"val_{metric}"].iloc[-1])
     drawn(figure)
     low, high = figure.axes[0].get_xlim()

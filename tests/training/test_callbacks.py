@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from rich.console import Console
 
 from viewfinder.progress import Progress
@@ -29,6 +30,19 @@ def end_epoch(callback, model, epoch, accuracy, loss):
     callback.on_epoch_end(epoch - 1, logs)
 
 
+def keep_best(folder, model, reached, **rule):
+    """What `BestModel` makes of these epochs: itself, the number of the one kept, the file."""
+    history = HistoryFile(folder / "h.csv")
+    keeper = BestModel(folder / "b.keras", history, **rule)
+    for callback in (history, keeper):
+        callback.set_model(model)
+    for epoch, (accuracy, loss) in enumerate(reached, start=1):
+        for callback in (history, keeper):
+            end_epoch(callback, model, epoch, accuracy, loss)
+    kept = keras.saving.load_model(folder / "b.keras")
+    return keeper, float(kept.get_weights()[0][0, 0]), pd.read_csv(folder / "h.csv")
+
+
 @pytest.mark.parametrize(
     ("reached", "best"),
     [
@@ -43,16 +57,45 @@ def end_epoch(callback, model, epoch, accuracy, loss):
 def test_the_best_model_is_the_most_accurate_then_the_one_of_least_loss(
     tmp_path, model, reached, best
 ):
-    keeper, history = BestModel(tmp_path / "b.keras"), HistoryFile(tmp_path / "h.csv")
-    for callback in (keeper, history):
-        callback.set_model(model)
-        for epoch, (accuracy, loss) in enumerate(reached, start=1):
-            end_epoch(callback, model, epoch, accuracy, loss)
-    kept = keras.saving.load_model(tmp_path / "b.keras")
-    assert float(kept.get_weights()[0][0, 0]) == best
+    keeper, kept, history = keep_best(tmp_path, model, reached, pictures=100)
+    assert kept == best
     assert keeper.best_epoch == best
     # The one who reads the file comes to the same epoch.
-    assert best_epoch(pd.read_csv(tmp_path / "h.csv")) == best
+    assert best_epoch(history) == best
+
+
+@pytest.mark.parametrize(
+    ("pictures", "accuracies", "best"),
+    [
+        (100, [0.80, 0.90, 0.88, 0.88], 4),  # 0.03 is one standard error: no worse
+        (100, [0.80, 0.90, 0.88, 0.86], 3),
+        (10_000, [0.80, 0.90, 0.88, 0.88], 2),  # 0.003: the second was better
+        (100, [0.90, 0.88, 0.86, 0.84], 2),  # it is held against the best, not the last kept
+        (100, [0.80, 0.85, 0.87, 0.90], 4),
+        (100, [1.0, 1.0, 0.98, 0.97], 2),  # a later one that is as good
+    ],
+)
+def test_a_training_that_comes_to_rest_keeps_the_latest_that_is_as_good(
+    tmp_path, model, pictures, accuracies, best
+):
+    reached = [(accuracy, 1.0) for accuracy in accuracies]
+    rule = {"pictures": pictures, "comes_to_rest": True}
+    keeper, kept, history = keep_best(tmp_path, model, reached, **rule)
+    assert (kept, keeper.best_epoch, best_epoch(history)) == (best, best, best)
+    # From the whole curve at once, and with SciPy's error of a share that was seen.
+    top = int(np.argmax(accuracies))
+    right = round(accuracies[top] * pictures)
+    error = scipy.stats.beta(right + 1, pictures - right + 1).std()
+    within = [n for n, one in enumerate(accuracies, 1) if one >= accuracies[top] - error]
+    assert max(within) == best
+
+
+def test_a_row_is_looked_at_once(tmp_path, model):
+    keeper, kept, _ = keep_best(tmp_path, model, [(0.9, 1.0)], pictures=9, comes_to_rest=True)
+    model.set_weights([np.full((1, 1), 7, "float32")])  # the next epoch has begun
+    keeper.consider()
+    again = keras.saving.load_model(tmp_path / "b.keras").get_weights()[0][0, 0]
+    assert float(again) == kept == 1
 
 
 def test_the_history_is_whole_after_each_epoch(tmp_path, model):
@@ -75,7 +118,7 @@ def test_the_history_is_whole_after_each_epoch(tmp_path, model):
 def test_without_epochs_there_is_no_history_and_no_best(tmp_path):
     history = HistoryFile(tmp_path / "h.csv")
     assert history.table().empty
-    assert BestModel(tmp_path / "b.keras").best_epoch is None
+    assert BestModel(tmp_path / "b.keras", history, pictures=0).best_epoch is None
 
 
 def test_a_line_an_epoch_where_there_is_no_terminal(capsys, model):

@@ -95,7 +95,7 @@ def test_the_last_model_is_what_training_came_to(tmp_path):
 
 def test_the_history_has_the_documented_columns_and_repeats(tmp_path):
     result, _ = fitted(tmp_path / "a")
-    names = ["epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate"]
+    names = ["epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate", "kept"]
     assert list(result.history) == names
     keras.utils.set_random_seed(5)  # what others do to the global numbers changes nothing
     fitted(tmp_path / "b")

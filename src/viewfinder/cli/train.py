@@ -262,7 +262,7 @@ def _show_result(run: "Run") -> None:
     out.print(metrics_table(run.metrics))
     best = run.metrics["best_epoch"]
     if best is not None:
-        out.print(f"Best epoch by validation: {best} of {len(run.history)}.")
+        out.print(f"Kept: epoch {best} of {len(run.history)}, by validation.")
     show_shortly(run.doctor(), out, str(run.folder))
     out.print(f"Run:    {run.folder}", markup=False, soft_wrap=True)
     out.print(f"Report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)

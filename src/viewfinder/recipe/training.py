@@ -95,6 +95,11 @@ class Training(Record):
         """How training pictures are varied."""
         return policy(self.augment) if isinstance(self.augment, str) else self.augment
 
+    @property
+    def comes_to_rest(self) -> bool:
+        """Whether the last epochs take ever smaller steps, or average them."""
+        return self.schedule != "constant" or self.average_epochs > 0
+
     @model_validator(mode="after")
     def _can_be_together(self) -> Self:
         """Refuse settings of which one would silently do nothing, or undo the other."""

@@ -229,9 +229,9 @@ def _mark_best(axes: "Axes", history: "pd.DataFrame", column: str, best_epoch: i
     if best_epoch is None or row.empty or not np.isfinite(row.iloc[0]):
         return
     axes.axvline(best_epoch, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
-    axes.plot([best_epoch], [row.iloc[0]], "o", color=ACCENT, markersize=7, label="best epoch")
+    axes.plot([best_epoch], [row.iloc[0]], "o", color=ACCENT, markersize=7, label="kept epoch")
     axes.annotate(
-        f"best: epoch {best_epoch}",
+        f"kept: epoch {best_epoch}",
         (best_epoch, 1.0),
         xycoords=("data", "axes fraction"),
         xytext=(0, 3),

@@ -284,19 +284,17 @@ def plain_name(name: str) -> str:
 
 
 def best_epoch(history: pd.DataFrame) -> int | None:
-    """The epoch with the highest `val_accuracy`, at ties the lowest `val_loss`; None without.
+    """The epoch whose model was kept, as the history says; None without validation pictures.
 
     Where the model was fine-tuned, it is an epoch of the phase whose model was kept.
     """
-    if "val_accuracy" not in history or history.empty:
+    if "kept" not in history:
         return None
-    if "phase" in history:
-        tuned = history["phase"] == "fine-tuning"
-        history = history[tuned if tuned.any() else history["phase"] == "head"]
-    order = history.sort_values(
-        ["val_accuracy", "val_loss", "epoch"], ascending=[False, True, True]
-    )
-    return int(order["epoch"].iloc[0])
+    kept = history[history["kept"] == 1]
+    if "phase" in kept:
+        tuned = kept["phase"] == "fine-tuning"
+        kept = kept[tuned if tuned.any() else kept["phase"] == "head"]
+    return None if kept.empty else int(kept["epoch"].iloc[-1])
 
 
 def skipped_table(data: Dataset) -> pd.DataFrame:

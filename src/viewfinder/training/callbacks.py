@@ -1,5 +1,6 @@
 """What happens at each epoch's end: the history is written, the best model kept, the user told."""
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -20,8 +21,9 @@ class HistoryFile(keras.callbacks.Callback):
     """Keeps the history, a row an epoch, in memory and in a CSV file that is always whole.
 
     Attributes:
-        rows: The epochs so far: `epoch` (from 1), the metrics, `learning_rate`; and `size`, the
-            (height)x(width) that was trained at, where epochs differ in it.
+        rows: The epochs so far: `epoch` (from 1), the metrics, `learning_rate`; `size`, the
+            (height)x(width) that was trained at, where epochs differ in it; and, once `BestModel`
+            has considered it, `kept`: 1 where its model took the place of the one kept before.
         seconds: How long each epoch took, its validation included.
         size: What the rows say of the size from now on; None for nothing.
     """
@@ -77,10 +79,19 @@ class HistoryFile(keras.callbacks.Callback):
 
 
 class BestModel(keras.callbacks.Callback):
-    """Keeps the model of the best epoch: the highest `val_accuracy`, at ties the lowest loss.
+    """Keeps the model of the best epoch, as far as the validation pictures can tell epochs apart.
+
+    That is the highest `val_accuracy`, at ties the lowest loss. A training that comes to rest, by a
+    falling rate or averaged weights, ends with its best guess; an earlier epoch is then preferred
+    only if it is better by more than one standard error of its accuracy, and else the latest that
+    is not (the rule of one standard error: Breiman, Friedman, Olshen and Stone, "Classification
+    and Regression Trees", 1984). Else a few lucky pictures would choose a model that is unfinished.
 
     Args:
         path: The `.keras` file.
+        history: Whose last row is considered, and gets `kept`: 1 if the model is saved, else 0.
+        pictures: How many validation pictures there are.
+        comes_to_rest: Whether the training does.
         model: What is kept, where it is not the model that is fitted but one with its weights.
         as_kept: Within it, the model has the weights that were validated.
 
@@ -91,27 +102,43 @@ class BestModel(keras.callbacks.Callback):
     def __init__(
         self,
         path: Path,
+        history: HistoryFile,
+        pictures: int,
+        *,
+        comes_to_rest: bool = False,
         model: keras.Model | None = None,
         as_kept: Callable[[], AbstractContextManager[Any]] = nullcontext,
     ) -> None:
         super().__init__()
-        self._as_kept = as_kept
         self.best_epoch: int | None = None
-        self._best: tuple[float, float] | None = None
         self._path = path
+        self._history = history
+        self._pictures = pictures
+        self._comes_to_rest = comes_to_rest
         self._kept = model
+        self._as_kept = as_kept
+        self._best: tuple[float, float] | None = None
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Save the model if this epoch is the best so far."""
-        self.consider({"epoch": epoch + 1, **(logs or {})})
+        self.consider()
 
-    def consider(self, row: Logs) -> None:
-        """Save the model if this row of the history is the best so far."""
+    def consider(self) -> None:
+        """Save the model if the last row of the history is the best so far; look at it once."""
+        row = self._history.rows[-1]
+        if "kept" in row:
+            return
         reached = (row["val_accuracy"], -row["val_loss"])
-        if self._best is None or reached > self._best:
+        is_ahead = self._best is None or reached > self._best
+        is_kept = is_ahead or (self._comes_to_rest and reached[0] >= self._within_noise())
+        if is_kept:
             with self._as_kept():
                 save_model(self._kept or self.model, self._path)
-            self._best, self.best_epoch = reached, int(row["epoch"])
+            self.best_epoch = int(row["epoch"])
+        if is_ahead:
+            self._best = reached
+        row["kept"] = int(is_kept)
+        self._history.write()
 
     def get_state(self) -> dict[str, Any]:
         """Which epoch is the best so far."""
@@ -121,6 +148,13 @@ class BestModel(keras.callbacks.Callback):
         """Go on comparing."""
         self._best = tuple(state["best"]) if state["best"] else None
         self.best_epoch = state["epoch"]
+
+    def _within_noise(self) -> float:
+        """The lowest accuracy that is not worse than the best by more than its standard error."""
+        assert self._best is not None
+        # By Laplace's rule, one right and one wrong more: where all are right, it is not zero.
+        share = (self._best[0] * self._pictures + 1) / (self._pictures + 2)
+        return self._best[0] - math.sqrt(share * (1 - share) / (self._pictures + 3))
 
 
 class TrainingProgress(keras.callbacks.Callback):

@@ -35,7 +35,7 @@ class Fitted:
 
     Attributes:
         history: A row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate,
-            and size where the training had stages.
+            size where the training had stages, and kept.
         seconds: How long each epoch took.
         training_seconds: How long all of it took, in all sittings.
         best_epoch: The epoch of `best.keras`, from 1; None if no epoch was finished.
@@ -129,7 +129,14 @@ class _Fitting:
         self.checkpoints = Checkpoints(folder / checkpoint.FOLDER)
         self.history = HistoryFile(folder / HISTORY)
         self.companions = companions_of(recipe, train)
-        self.best = BestModel(folder / BEST, model, self.companions.as_kept)
+        self.best = BestModel(
+            folder / BEST,
+            self.history,
+            len(validation.labels),
+            comes_to_rest=recipe.training.comes_to_rest,
+            model=model,
+            as_kept=self.companions.as_kept,
+        )
         self.interrupted = False
         self.error: BaseException | None = None
 
@@ -163,8 +170,8 @@ class _Fitting:
             self.interrupted = True
             course.end_part()
             if self.history.rows:  # it may have come while the last epoch was being kept
+                self.best.consider()
                 self.history.write()
-                self.best.consider(self.history.rows[-1])
         except Exception as error:
             if not is_out_of_memory(error):
                 raise

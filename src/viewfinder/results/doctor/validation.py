@@ -160,8 +160,7 @@ def optimistic(case: Case) -> Iterator[Verdict]:
     )
     tested = case.right("test") if split != "test" else None
     because = (
-        f"{percent(judged[0] / judged[1])} is the best of {len(case.history)} looks at the same "
-        "pictures"
+        f"{percent(judged[0] / judged[1])} is one of {len(case.history)} looks at the same pictures"
     )
     # Of few epochs, the ones beside the best are still on their way up.
     if lead > 0 and len(case.history) >= _FEWEST_EPOCHS:
