@@ -3,8 +3,6 @@
 import hashlib
 from pathlib import Path
 
-from filelock import FileLock
-
 from viewfinder.bases.catalogue import Base
 from viewfinder.bases.published import Published, all_published, published_weights
 from viewfinder.data.fetching.download import Patience, download
@@ -12,6 +10,7 @@ from viewfinder.data.fetching.entry import Address, RemoteFile
 from viewfinder.data.fetching.trust import Checksums
 from viewfinder.errors import DataError
 from viewfinder.files import cache_folder, keras_home
+from viewfinder.locks import locked_in_turn
 from viewfinder.progress import Progress
 
 
@@ -64,7 +63,8 @@ def obtain_weights(
         return found
     target = weights_folder() / published.name
     target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(target.with_name(f".{target.name}.lock")):
+    lock = target.with_name(f".{target.name}.lock")
+    with locked_in_turn(lock, progress, "Another process is fetching the weights: waiting for it."):
         if not target.exists():
             _fetch(published, target, progress, patience)
     return target

@@ -1,6 +1,6 @@
 """Options that several commands have, and the recipe that they choose."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -117,7 +117,7 @@ def open_data(
 
 def chosen_recipe(
     name: str | None,
-    flags: dict[str, Any],
+    flags: Mapping[str, Any],
     *,
     config: Path | None = None,
     settings: Sequence[str] = (),

@@ -1,6 +1,7 @@
 """`viewfinder train`: a folder of pictures becomes a run."""
 
 import json
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,8 +73,12 @@ from viewfinder.cli.training_options import (
 from viewfinder.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from viewfinder.data.dataset import Dataset
     from viewfinder.prepared import Prepared
     from viewfinder.progress import Progress
+    from viewfinder.recipe import Recipe
     from viewfinder.run import Run
 
 
@@ -120,17 +125,8 @@ def train(
     verbose: Verbose = False,
 ) -> None:
     """Train a classifier on a folder of pictures and write a report."""
-    from viewfinder.cli.tables import show_data
-    from viewfinder.pipeline import train as run_pipeline
-    from viewfinder.prepared import prepare
     from viewfinder.progress import Progress
-    from viewfinder.resuming import resume as resume_run
-    from viewfinder.run import Run
 
-    if resume and (folds is not None or dry_run or name):
-        raise UsageError(
-            "--resume goes on with what is there: no --folds; and neither --dry-run nor --name."
-        )
     flags = {
         "training.epochs": epochs,
         "training.batch_size": batch_size,
@@ -150,75 +146,165 @@ def train(
         "seed": seed,
         **base_settings(base, alpha, weights, cut, head=head, views=views),
     }
-    given = {key: value for key, value in flags.items() if value is not None}
-    progress = Progress(verbosity(quiet, verbose))
-    hints: dict[str, Any] = {
+    hints = {
         "label_from": label_from,
-        "root": root,
         "label_column": label_column,
         "group_from": group_from,
+        "root": root,
     }
-    kept: dict[str, Any] = {"progress": progress, "store_budget": byte_count(store_limit)}
-    told = [
-        *([f"--config {config}"] if config else []),
-        *(f"--set {one}" for one in settings or ()),
-        *(["--tensorboard"] if tensorboard else []),
-        *([f"--folds {folds}"] if folds is not None else []),
-    ]
-    if resume and is_stopped_search(resume):
-        told += [str(data)] if data else []
-        _end(go_on_with_search(resume, given, told, **kept), as_json)
-        return
-    is_open = is_search(recipe, given, told)
-    if is_open and data and not (resume or dry_run):
-        pictures = open_data(data, **hints, progress=progress)
-        _end(begin_search(pictures, given, output=output, name=name, **kept), as_json)
-        return
-    recipe = None if is_open else recipe
-    stopped = stopped_in(resume) if resume else None
-    begun = stopped.recipe if stopped else None
-    wanted = chosen_recipe(recipe, flags, config=config, settings=settings or (), begun=begun)
-    dataset = open_data(data, **hints, progress=progress) if data else None
-    watching: dict[str, Any] = {
-        **kept,
-        "tensorboard": tensorboard,
-    }
-    on_prepared = partial(show_data, progress=progress)
-    if isinstance(stopped, Run):
-        run = resume_run(stopped, wanted, dataset=dataset, on_prepared=on_prepared, **watching)
-    elif stopped:
-        go_on_with_folds(stopped, wanted, dataset=dataset, as_json=as_json, **watching)
-        return
-    elif dataset is None:
+    asked = _Asked(
+        recipe=recipe,
+        flags={key: value for key, value in flags.items() if value is not None},
+        config=config,
+        settings=tuple(settings or ()),
+        data=data,
+        hints=hints,
+        folds=folds,
+        tensorboard=tensorboard,
+        store_budget=byte_count(store_limit),
+        progress=Progress(verbosity(quiet, verbose)),
+        as_json=as_json,
+    )
+    if resume:
+        if folds is not None or dry_run or name:
+            raise UsageError(
+                "--resume goes on with what is there: no --folds; and neither --dry-run nor --name."
+            )
+        _go_on(asked, resume)
+    elif data is None:
         raise UsageError(
             "There is nothing to train on.",
             expected="viewfinder train DATA, or --resume RUN",
             remedy="viewfinder train --help shows every way",
         )
     elif dry_run:
-        if folds is not None:
-            dataset, wanted = first_fold(dataset, wanted, folds, kept["store_budget"], progress)
-        prepared = prepare(dataset, wanted, **kept)
-        _show_plan(prepared, progress, as_json)
-        return
-    elif folds is not None:
-        watching |= {"output": output, "name": name}
-        begin_folds(dataset, wanted, folds, as_json=as_json, **watching)
-        return
+        _plan(asked)
     else:
-        watching |= {"output": output, "name": name, "on_prepared": on_prepared}
-        run = run_pipeline(dataset, wanted, **watching)
-    _end(run, as_json)
+        _begin(asked, {"output": output, "name": name})
 
 
-def _show_plan(prepared: "Prepared", progress: "Progress", as_json: bool) -> None:
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line asks for, sorted.
+
+    Attributes:
+        recipe: A recipe's name.
+        flags: Settings by the recipe's dotted keys, those that were given.
+        config: A file with settings.
+        settings: `key=value` words.
+        data: The pictures.
+        hints: How to read them.
+        folds: Into how many they are dealt.
+        tensorboard: Whether logs are wanted.
+        store_budget: Bytes that decoded pictures may take.
+        progress: Tells how far it is.
+        as_json: Whether the result is for machines.
+    """
+
+    recipe: str | None
+    flags: "Mapping[str, Any]"
+    config: Path | None
+    settings: tuple[str, ...]
+    data: Path | None
+    hints: "Mapping[str, Any]"
+    folds: int | None
+    tensorboard: bool
+    store_budget: int | None
+    progress: "Progress"
+    as_json: bool
+
+    @property
+    def of_recipes_only(self) -> list[str]:
+        """Options beside the flags that a search without a recipe has no use for, as written."""
+        return [
+            *([f"--config {self.config}"] if self.config else []),
+            *(f"--set {one}" for one in self.settings),
+            *(["--tensorboard"] if self.tensorboard else []),
+            *([f"--folds {self.folds}"] if self.folds is not None else []),
+        ]
+
+    @property
+    def is_search(self) -> bool:
+        """Whether several recipes are to be tried."""
+        return is_search(self.recipe, self.flags, self.of_recipes_only)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What everything that reads pictures takes."""
+        return {"progress": self.progress, "store_budget": self.store_budget}
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """What everything that trains takes."""
+        return {**self.reading, "tensorboard": self.tensorboard}
+
+    def whole_recipe(self, begun: "Recipe | None" = None) -> "Recipe":
+        """The recipe with all that was said; of a run that was begun, changed by it."""
+        name = None if self.is_search else self.recipe
+        return chosen_recipe(
+            name, self.flags, config=self.config, settings=self.settings, begun=begun
+        )
+
+    def pictures(self) -> "Dataset":
+        """DATA, opened."""
+        assert self.data is not None
+        return open_data(self.data, **self.hints, progress=self.progress)
+
+
+def _begin(asked: _Asked, place: dict[str, Any]) -> None:
+    """A search, folds, or one run; written to `place`."""
+    from viewfinder.cli.tables import show_data
+    from viewfinder.pipeline import train as run_pipeline
+
+    if asked.is_search:
+        run = begin_search(asked.pictures(), asked.flags, **place, **asked.reading)
+        _end(run, asked.as_json)
+        return
+    recipe = asked.whole_recipe()
+    dataset = asked.pictures()
+    if asked.folds is not None:
+        begin_folds(dataset, recipe, asked.folds, as_json=asked.as_json, **place, **asked.training)
+        return
+    show = partial(show_data, progress=asked.progress)
+    run = run_pipeline(dataset, recipe, on_prepared=show, **place, **asked.training)
+    _end(run, asked.as_json)
+
+
+def _go_on(asked: _Asked, stopped_at: Path) -> None:
+    """Go on with a search, folds, or one run, where it was stopped."""
+    from viewfinder.cli.tables import show_data
+    from viewfinder.resuming import resume as resume_run
+    from viewfinder.run import Run
+
+    if is_stopped_search(stopped_at):
+        others = [*asked.of_recipes_only, *([str(asked.data)] if asked.data else [])]
+        run = go_on_with_search(stopped_at, asked.flags, others, **asked.reading)
+        _end(run, asked.as_json)
+        return
+    stopped = stopped_in(stopped_at)
+    recipe = asked.whole_recipe(stopped.recipe)
+    dataset = asked.pictures() if asked.data else None
+    if not isinstance(stopped, Run):
+        go_on_with_folds(stopped, recipe, dataset=dataset, as_json=asked.as_json, **asked.training)
+        return
+    show = partial(show_data, progress=asked.progress)
+    run = resume_run(stopped, recipe, dataset=dataset, on_prepared=show, **asked.training)
+    _end(run, asked.as_json)
+
+
+def _plan(asked: _Asked) -> None:
     """What would be trained: data, recipe and model."""
     from viewfinder.cli.tables import show_data, stdout
     from viewfinder.models import build_model, model_summary
+    from viewfinder.prepared import prepare
 
+    recipe, dataset, progress = asked.whole_recipe(), asked.pictures(), asked.progress
+    if asked.folds is not None:
+        dataset, recipe = first_fold(dataset, recipe, asked.folds, asked.store_budget, progress)
+    prepared = prepare(dataset, recipe, **asked.reading)
     show_data(prepared, progress)
     model = build_model(prepared.recipe, len(prepared.dataset.classes), progress=progress)
-    if as_json:
+    if asked.as_json:
         print(json.dumps(_plan_json(prepared, model.count_params()), indent=2))
     else:
         out = stdout()

@@ -1,8 +1,8 @@
 """The files of a run: where they are, how they are written, and what each reads as."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +10,12 @@ from typing import Any, Self
 
 import pandas as pd
 import yaml
-from filelock import FileLock, Timeout
 
 from viewfinder.classifier import CHOSEN, Classifier, run_folder
 from viewfinder.data.dataset import Dataset
 from viewfinder.errors import OutputError, RunError, UsageError
 from viewfinder.files import write_json, write_text, written_whole
+from viewfinder.locks import locked
 from viewfinder.recipe import Recipe
 
 _TRIALS = "trials.json"
@@ -164,29 +164,19 @@ class RunFiles:
         """A row an answer: locator, split, label, predicted, confidence, probabilities."""
         return self._table("predictions.parquet")
 
-    @contextmanager
-    def being_trained(self) -> Iterator[None]:
+    def being_trained(self) -> AbstractContextManager[None]:
         """Keep other trainings out of the folder; the system lifts the lock of a killed one.
 
         Raises:
             UsageError: Another training is writing to it.
             OutputError: The folder cannot be written.
         """
-        lock = FileLock(self.folder / _LOCK)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise UsageError(
-                f"The run {self.folder} is still being trained by another process.",
-                expected="a run that no other process is training",
-                remedy="wait until it has ended, or stop it with Ctrl-C; then resume it",
-            ) from error
-        except OSError as error:
-            raise OutputError(f"Cannot write {self.folder}: {error.strerror}.") from error
-        try:
-            yield
-        finally:
-            lock.release()
+        taken = UsageError(
+            f"The run {self.folder} is still being trained by another process.",
+            expected="a run that no other process is training",
+            remedy="wait until it has ended, or stop it with Ctrl-C; then resume it",
+        )
+        return locked(self.folder / _LOCK, taken)
 
     def write_start(
         self,

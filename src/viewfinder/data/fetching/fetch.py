@@ -7,13 +7,11 @@ first time: its checksum is remembered in the user's cache, and another one late
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from viewfinder.data.archives.unpack import unpack
 from viewfinder.data.fetching.catalogue import entry_named
@@ -24,6 +22,7 @@ from viewfinder.data.fetching.trust import Checksums, Trust
 from viewfinder.data.fetching.web import NoSuchHost
 from viewfinder.errors import DataError, OutputError
 from viewfinder.files import cache_folder, write_json
+from viewfinder.locks import locked_in_turn
 from viewfinder.progress import Progress
 
 
@@ -61,7 +60,7 @@ def fetch(
     task = _Fetch(entry, where(entry, output), progress or Progress(0), patience)
     with _disk_errors(task.folder):
         if not is_fetched(task.folder):
-            with _locked(name, task.progress):
+            with _in_turn(name, task.progress):
                 if not is_fetched(task.folder):
                     task.run()
     return task.folder / entry.opens
@@ -259,20 +258,11 @@ def _record_path(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.json")
 
 
-@contextmanager
-def _locked(name: str, progress: Progress) -> Iterator[None]:
+def _in_turn(name: str, progress: Progress) -> AbstractContextManager[None]:
     """One fetch of a dataset at a time; the others wait and find it done."""
     datasets_folder().mkdir(parents=True, exist_ok=True)
-    lock = FileLock(datasets_folder() / f".{name}.lock")
-    try:
-        lock.acquire(timeout=1)
-    except Timeout:
-        progress.say("Another process is fetching it: waiting for it.")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
+    lock = datasets_folder() / f".{name}.lock"
+    return locked_in_turn(lock, progress, "Another process is fetching it: waiting for it.")
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """`SavedDataset`: a dataset on the disk, with the journal of what was decided about it."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,6 @@ from typing import Any
 from uuid import uuid4
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from viewfinder.data.dataset import Dataset, PassedOver, sorted_classes
 from viewfinder.data.saved import header as headers
@@ -26,6 +25,7 @@ from viewfinder.data.saved.replay import QUARANTINE, before, check_changes, repl
 from viewfinder.data.source import Source
 from viewfinder.data.sources.saved import SavedSource
 from viewfinder.errors import DataError, OutputError, UsageError
+from viewfinder.locks import locked
 
 _LOCK, _LOCK_WAIT_S = ".lock", 60
 
@@ -233,21 +233,11 @@ class SavedDataset:
         number = len(entries) + 1
         return Entry(schema=1, number=number, time=headers.now(), verb=verb, why=why, **others)
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = FileLock(self.folder / _LOCK)
-        try:
-            lock.acquire(timeout=_LOCK_WAIT_S)
-        except Timeout as error:
-            raise OutputError(
-                f"Another process is writing to {self.folder}.", remedy="wait for it, and try again"
-            ) from error
-        except OSError as error:
-            raise OutputError(f"Cannot write {self.folder}: {error.strerror}.") from error
-        try:
-            yield
-        finally:
-            lock.release()
+    def _locked(self) -> AbstractContextManager[None]:
+        taken = OutputError(
+            f"Another process is writing to {self.folder}.", remedy="wait for it, and try again"
+        )
+        return locked(self.folder / _LOCK, taken, patience=_LOCK_WAIT_S)
 
 
 def create(

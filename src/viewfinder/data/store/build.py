@@ -5,8 +5,6 @@ import json
 import math
 import shutil
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +12,6 @@ from uuid import uuid4
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.prepare import prepare
@@ -33,11 +30,13 @@ from viewfinder.data.store.layout import (
 )
 from viewfinder.errors import OutputError, Reason, RejectedPicture
 from viewfinder.files import write_json
+from viewfinder.locks import locked_in_turn
 from viewfinder.parallel import cores, map_ahead
 from viewfinder.preprocessing import Preprocessing
 from viewfinder.progress import Progress
 
 _MISSING = Stamp(-1, -1)
+_WAITING = "Another process is reading the same pictures: waiting for it."
 _LEFT_FREE_BYTES = 64 << 20
 
 
@@ -74,7 +73,7 @@ def open_store(
         folder = wanted.folder()
         folder.mkdir(exist_ok=True)
         progress.detail(f"Store: {folder}")
-        with _locked(folder, progress):
+        with locked_in_turn(folder / "lock", progress, _WAITING):
             known = load(folder, wanted)
             current, pending = _sort_out(dataset, known)
             if known is not None and not pending:
@@ -105,20 +104,6 @@ def _is_within(
             "are allowed: they are decoded anew in each epoch."
         )
     return needed <= budget
-
-
-@contextmanager
-def _locked(folder: Path, progress: Progress) -> Iterator[None]:
-    lock = FileLock(folder / "lock")
-    try:
-        lock.acquire(timeout=1)
-    except Timeout:
-        progress.say("Another process is reading the same pictures: waiting for it.")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _sort_out(
