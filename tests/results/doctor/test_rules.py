@@ -96,6 +96,30 @@ def test_a_gap_alone_is_overfitting_too() -> None:
 
 
 @pytest.mark.parametrize(
+    ("schedule", "done", "is_said"),
+    [
+        ("cosine", 20, False),
+        ("cosine", 17, False),
+        ("cosine", 10, True),
+        ("one-cycle", 10, True),
+        ("constant", 10, False),  # the rate has nowhere to fall to
+        ("plateau", 10, False),
+    ],
+)
+def test_a_training_that_was_ended_at_a_high_rate_was_cut_short(schedule, done, is_said) -> None:
+    table = history(flat(0.69, 0.15), flat(0.69, 0.22))
+    table["learning_rate"] = 1e-3 * 0.5 * (1 + np.cos(np.pi * np.arange(1, 21) / 20))
+    setup = Setup(20, 1e-3, schedule=schedule, augment="standard", dropout=0.2)
+    one = case(table[:done], setup=setup)
+    assert ("cut-short" in codes(one)) is is_said
+    if is_said:
+        assert not {"healthy", "still-improving"} & set(codes(one))
+        assert flags(one, "cut-short") == ["--epochs 10", "viewfinder train --resume RUN"]
+        assert "after 10 of 20 epochs" in verdict(one, "cut-short").sentence
+        assert "50" in verdict(one, "cut-short").because  # half of a cosine
+
+
+@pytest.mark.parametrize(
     ("trained", "judged", "pictures", "said"),
     [
         (0.985, 0.895, 1000, "generalization-gap"),
@@ -413,6 +437,7 @@ def test_every_rule_has_found_something_somewhere() -> None:
         "overfitting",
         "lr-too-high",
         "lr-too-low",
+        "cut-short",
         "underfitting",
         "class-collapse",
         "still-improving",

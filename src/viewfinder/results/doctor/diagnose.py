@@ -19,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     fit.overfitting,
     rates.too_high,
     rates.too_low,
+    fit.cut_short,
     fit.underfitting,
     answers.collapsed,
     fit.still_improving,
@@ -38,6 +39,7 @@ _EXPLAINS: dict[str, set[str]] = {
         "overfitting",
         "generalization-gap",
         "underfitting",
+        "cut-short",
         "still-improving",
         "lr-too-high",
         "lr-too-low",
@@ -50,6 +52,7 @@ _EXPLAINS: dict[str, set[str]] = {
     "majority-only": {"underfitting", "class-collapse", "validation-noisy", "still-improving"},
     "lr-too-low": {"underfitting", "still-improving", "class-collapse"},
     "lr-too-high": {"validation-noisy"},
+    "cut-short": {"still-improving", "validation-noisy"},
     # A kept model that knows little, from a training that went on to learn by heart.
     "overfitting": {"still-improving", "underfitting", "generalization-gap"},
 }

@@ -14,6 +14,8 @@ from viewfinder.results.evaluate import wilson_interval
 _HALF_WAY = 0.5
 _FEWEST_EPOCHS = 4
 _STILL_FALLING = 0.05
+# Of its highest, where the rate is still on its way down: a cosine is there at four fifths.
+_STILL_HIGH = 0.1
 
 
 def overfitting(case: Case) -> Iterator[Verdict]:
@@ -97,6 +99,26 @@ def still_improving(case: Case) -> Iterator[Verdict]:
     longer = 2 * max(case.setup.epochs, len(losses))
     tries = (Try(f"--epochs {longer}", "twice as long"),)
     yield Verdict("still-improving", Severity.WARNING, sentence, because, evidence, tries)
+
+
+def cut_short(case: Case) -> Iterator[Verdict]:
+    """It was ended while its learning rate, which falls by plan, was still high."""
+    done, planned, peak = len(case.history), case.setup.epochs, case.setup.learning_rate
+    rates = case.curve("learning_rate")
+    falls = case.setup.schedule in ("cosine", "one-cycle", "step")
+    if not falls or not 0 < done < planned or not len(rates) or rates[-1] < _STILL_HIGH * peak:
+        return
+    sentence = f"It was cut short after {done} of {planned} epochs, with the rate still high."
+    because = (
+        f"The learning rate ended at {percent(rates[-1] / peak)} of its highest. It falls until "
+        "the last epoch, and much of what a model learns, it learns then."
+    )
+    evidence = {"epochs": done, "planned": planned, "rate": rates[-1], "highest": peak}
+    tries = (
+        Try(f"--epochs {done}", "as long, and the rate falls to its end"),
+        Try("viewfinder train --resume RUN", "goes on where it was stopped"),
+    )
+    yield Verdict("cut-short", Severity.WARNING, sentence, because, evidence, tries)
 
 
 def too_short(case: Case) -> Iterator[Verdict]:
