@@ -14,7 +14,7 @@ from viewfinder.data.store import open_store
 from viewfinder.errors import DataError, RecipeError
 from viewfinder.features import features_of
 from viewfinder.features.frozen import FrozenBase
-from viewfinder.frozen import Learned, learn
+from viewfinder.frozen.run import Learned, learn
 from viewfinder.pipeline import train
 from viewfinder.prepared import prepare
 from viewfinder.progress import Progress

@@ -11,7 +11,7 @@ from folders import write_classes
 from viewfinder.data.sources import open_dataset
 from viewfinder.errors import DataError, RecipeError, UsageError
 from viewfinder.features.probe import fit_probe, what_belongs_together
-from viewfinder.frozen import fit_head_first
+from viewfinder.frozen.head_first import fit_head_first
 from viewfinder.models import build_backbone, build_model
 from viewfinder.pipeline import train
 from viewfinder.prepared import batches_of, prepare

@@ -4,13 +4,17 @@ from typing import TYPE_CHECKING
 
 from viewfinder.data.dataset import Dataset
 from viewfinder.errors import UsageError
-from viewfinder.frozen import head_in_steps
-from viewfinder.prepared import batches_of, prepare
+from viewfinder.features.batches import FeatureBatches
+from viewfinder.frozen.features import frozen_base, split_features, training_views
+from viewfinder.frozen.head import feature_batches
+from viewfinder.prepared import Prepared, batches_of, prepare
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
 
 if TYPE_CHECKING:
+    import keras
+
     from viewfinder.training.lr_find import RangeTest
 
 
@@ -64,9 +68,21 @@ def find_learning_rate(
     from viewfinder.training.lr_find import range_test
 
     if prepared.recipe.on_features:
-        head, features = head_in_steps(prepared, progress or Progress(0))
+        head, features = _head_in_steps(prepared, progress or Progress(0))
         return range_test(head, features, low=low, high=high, steps=steps, progress=progress)
     model = build_model(prepared.recipe, len(prepared.dataset.classes), progress=progress)
     compile_model(model, prepared.recipe, steps=steps)
     batches = batches_of(prepared, "train")
     return range_test(model, batches, low=low, high=high, steps=steps, progress=progress)
+
+
+def _head_in_steps(prepared: Prepared, progress: Progress) -> "tuple[keras.Model, FeatureBatches]":
+    """A dense head, compiled, and the scaled features that its training begins with."""
+    from viewfinder.training.heads import compiled_head, mean_and_deviation
+
+    base, recipe = frozen_base(prepared, progress), prepared.recipe
+    part = split_features(prepared, "train", base, progress)
+    features = training_views(prepared, part, base, progress)
+    batches = feature_batches(features, part.dataset, recipe, shuffle=True)
+    head = compiled_head(batches, recipe, base.settings.head)
+    return head, batches.scaled(*mean_and_deviation(batches))

@@ -14,7 +14,8 @@ from viewfinder.bases.settings import Transfer
 from viewfinder.classifier import Classifier
 from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.files import require_writable
-from viewfinder.frozen import fit_head_first, learn, write
+from viewfinder.frozen.head_first import fit_head_first
+from viewfinder.frozen.run import learn, write
 from viewfinder.parallel import cores
 from viewfinder.prepared import Prepared, batches_of, prepare, without_dropped
 from viewfinder.progress import Progress
