@@ -90,6 +90,14 @@ def test_the_run_is_a_run_like_any_other(linear):
     assert {"features_s", "head_s", "evaluation_s"} <= set(linear.timing)
 
 
+def test_a_run_loads_no_model_that_it_has_and_saves_it_once(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr("viewfinder.classifier._load_model", lambda _: pytest.fail("loaded"))
+    run = train(open_dataset(digits), recipe(), output=tmp_path, progress=Progress(0))
+    last = (run.folder / "last.keras").read_bytes()
+    assert last == (run.folder / "best.keras").read_bytes()
+    assert "block_3_expand_relu" in (run.folder / "report.html").read_text()
+
+
 def test_the_saved_model_gives_the_answers_that_base_and_head_gave(linear, digits):
     classifier = load(linear.folder)
     answers = linear.predictions

@@ -1,5 +1,6 @@
 """A head fitted on features: solved for where it is linear, else trained in epochs."""
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -130,6 +131,7 @@ def write_model(model: "keras.Model", history: pd.DataFrame, folder: Path) -> No
     from viewfinder.training.fit import BEST, HISTORY, LAST
 
     save_model(model, folder / BEST)
-    save_model(model, folder / LAST)
+    with written_whole(folder / LAST) as temporary:
+        shutil.copyfile(folder / BEST, temporary)
     with written_whole(folder / HISTORY) as temporary:
         history.to_csv(temporary, index=False)

@@ -124,7 +124,7 @@ def write(
             "evaluation_s": time.perf_counter() - began,
         }
     )
-    run.conclude(progress)
+    run.conclude(progress, learned.model)
 
 
 def _says_the_same(

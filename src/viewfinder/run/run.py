@@ -54,7 +54,7 @@ class Run(RunFiles):
     def dataset(self) -> Dataset:
         """The pictures that were used, as the run split them."""
         source = from_record(self.environment["data"]["source"])
-        everything = Dataset(source, self.data, self.classifier.classes)
+        everything = Dataset(source, self.data, self.classes)
         return everything.where(everything.table["status"] == "ok")
 
     def predict(
@@ -141,8 +141,12 @@ class Run(RunFiles):
         write_json(self.folder / DOCTOR, {**diagnosis.to_json(), **seen})
         return diagnosis
 
-    def conclude(self, progress: Progress) -> None:
+    def conclude(self, progress: Progress, model: "keras.Model | None" = None) -> None:
         """Diagnose and report a training that has just ended.
+
+        Args:
+            progress: Shows how far it is.
+            model: The best model, where it is at hand; else it is loaded.
 
         Raises:
             OutputError: The report cannot be written; the run is kept, and the remedy writes it.
@@ -150,7 +154,7 @@ class Run(RunFiles):
         again = f"viewfinder report {shlex.quote(str(self))}"
         try:
             self.doctor(progress=progress)
-            self.report()
+            self.report(model)
         except (OSError, ViewfinderError) as error:
             why = error.fact if isinstance(error, ViewfinderError) else f"{error}."
             raise OutputError(
@@ -161,8 +165,12 @@ class Run(RunFiles):
             error.add_note(f"The run {self} is trained and kept; `{again}` writes its report.")
             raise
 
-    def report(self) -> Path:
-        """Write the plots and `report.html` again, from what is in the folder."""
+    def report(self, model: "keras.Model | None" = None) -> Path:
+        """Write the plots and `report.html` again, from what is in the folder.
+
+        Args:
+            model: The best model, where it is at hand; else it is loaded.
+        """
         environment = self.environment
         timing = self.timing
         source = from_record(environment["data"]["source"])
@@ -184,8 +192,8 @@ class Run(RunFiles):
             history=self.history,
             data=self.data,
             predictions=self.predictions,
-            classes=self.classifier.classes,
-            model_summary=_summary(self.model),
+            classes=self.classes,
+            model_summary=_summary(model or self.model),
             interrupted=timing["interrupted"],
             steered_by=self.steered_by,
             diagnosis=diagnose(case_of(self)),
@@ -197,7 +205,7 @@ class Run(RunFiles):
         return write_report(material, self.folder)
 
     def _flipped(self, answers: pd.DataFrame) -> dict[str, Any]:
-        scores = score_split(answers, self.classifier.classes, {})
+        scores = score_split(answers, self.classes, {})
         return {key: scores[key] for key in ("count", "accuracy", "accuracy_interval", "loss")}
 
     def judge(
@@ -213,13 +221,13 @@ class Run(RunFiles):
             The content of `metrics.json`.
         """
         self.write_predictions(predictions)
-        classes = self.classifier.classes
+        leaks = known_leaks(self.dataset)
         metrics: dict[str, Any] = {
             "schema": 1,
             "best_epoch": None if self.probe else best_epoch(self.history),
         }
         for split, rows in predictions.groupby("split", sort=False):
-            metrics[str(split)] = score_split(rows, classes, known_leaks(self.dataset))
+            metrics[str(split)] = score_split(rows, self.classes, leaks)
         if flipped:
             metrics["flipped"] = flipped
         write_json(self.folder / "metrics.json", metrics)
