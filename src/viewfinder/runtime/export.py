@@ -1,18 +1,19 @@
 """Keras models as ONNX files, on every backend.
 
-Keras exports through tf2onnx where it runs on TensorFlow. On another backend the model is handed
-to a process that runs Keras on TensorFlow, where TensorFlow is installed: what JAX's own exporter
-needs is larger than TensorFlow.
+tf2onnx converts what TensorFlow has traced. (Keras's `Model.export` does so, too, but wants to see
+the model run first, and looks through all its parts for tables, which takes longer than the trace.)
+On another backend the model is handed to a process that runs Keras on TensorFlow, where TensorFlow
+is installed: what JAX's own exporter needs is larger than TensorFlow.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 import numpy as np
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 # How far ONNX Runtime may be from Keras, relative to the largest output.
 _TOLERANCE = 1e-3
+# tf2onnx copies the graph with all weights before each of its two dozen optimisations, so that it
+# could go on without one that fails; that takes as long as all the rest.
+_WITHOUT_COPIES = {"TF2ONNX_CATCH_ERRORS": "FALSE"}
 
 
 def export_onnx(model: "keras.Model", path: Path) -> None:
@@ -53,12 +57,17 @@ def export_onnx(model: "keras.Model", path: Path) -> None:
 
 
 def _export(model: "keras.Model", path: Path) -> None:
-    # Keras refuses to export what was never called.
-    model(np.zeros((1, *model.input_shape[1:]), np.float32), training=False)
-    with warnings.catch_warnings():
-        # Keras patches tf2onnx for NumPy 2 and looks at a name that NumPy warns of.
-        warnings.simplefilter("ignore", FutureWarning)
-        model.export(str(path), format="onnx", verbose=False)
+    import tensorflow as tf
+    from tf2onnx.convert import from_function
+
+    inputs = model.inputs[0]
+    pixels = tf.TensorSpec((None, *inputs.shape[1:]), inputs.dtype)
+    network = tf.function(lambda pixels: model(pixels, training=False), autograph=False)
+    try:
+        with mock.patch.dict(os.environ, _WITHOUT_COPIES):
+            from_function(network, [pixels], output_path=str(path))
+    except Exception:  # an optimisation has failed, in a way of its own: go on without it
+        from_function(network, [pixels], output_path=str(path))
 
 
 def _export_beside(model: "keras.Model", path: Path) -> None:
