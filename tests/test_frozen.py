@@ -12,7 +12,7 @@ from viewfinder.data.prepare import prepare as decode
 from viewfinder.data.sources import open_dataset
 from viewfinder.data.store import open_store
 from viewfinder.errors import DataError, RecipeError
-from viewfinder.features import features_of
+from viewfinder.features import Extractor, features_of
 from viewfinder.features.frozen import FrozenBase
 from viewfinder.frozen.run import Learned, learn
 from viewfinder.pipeline import train
@@ -87,7 +87,7 @@ def test_the_run_is_a_run_like_any_other(linear):
     assert row["loss"] == pytest.approx(linear.metrics["train"]["loss"])
     page = (linear.folder / "report.html").read_text()
     assert "best epoch" not in page.lower()
-    assert {"features_s", "head_s", "evaluation_s"} <= set(linear.timing)
+    assert {"base_s", "features_s", "head_s", "evaluation_s"} <= set(linear.timing)
 
 
 def test_a_run_loads_no_model_that_it_has_and_saves_it_once(digits, tmp_path, monkeypatch):
@@ -96,6 +96,35 @@ def test_a_run_loads_no_model_that_it_has_and_saves_it_once(digits, tmp_path, mo
     last = (run.folder / "last.keras").read_bytes()
     assert last == (run.folder / "best.keras").read_bytes()
     assert "block_3_expand_relu" in (run.folder / "report.html").read_text()
+
+
+def test_making_the_base_ready_is_no_time_of_its_features(digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("VIEWFINDER_CACHE", str(tmp_path))  # so that it is exported again
+    clock = Clock()
+    monkeypatch.setattr("time.perf_counter", clock)
+    monkeypatch.setattr("viewfinder.frozen.features.features_of", clock.during(features_of, 10))
+    monkeypatch.setattr(Extractor, "_exported", clock.during(Extractor._exported, 1000))
+    timing = learned_from(digits, recipe()).timing
+    assert timing["features_s"] == 30  # of three splits
+    assert timing["base_s"] == 1000
+    assert timing["head_s"] == 0
+
+
+class Clock:
+    """Goes on only while certain functions run."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def during(self, function, seconds):
+        def timed(*given, **named):
+            self.now += seconds
+            return function(*given, **named)
+
+        return timed
 
 
 def test_the_saved_model_gives_the_answers_that_base_and_head_gave(linear, digits):

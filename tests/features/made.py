@@ -34,7 +34,7 @@ class Means(Runner):
         return images.mean(axis=(1, 2)).astype(np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class MeansExtractor(Extractor):
     """An extractor that starts `Means`."""
 

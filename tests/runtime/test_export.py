@@ -1,6 +1,7 @@
 """A Keras model as ONNX gives what Keras gives; what cannot be exported is said."""
 
 import sys
+import time
 from importlib.util import find_spec
 
 import numpy as np
@@ -82,9 +83,25 @@ def test_the_second_start_builds_nothing_and_a_damaged_file_is_made_again(own_ca
     np.testing.assert_array_equal(again(images), first)
     (path,) = (own_cache / "onnx").glob("*.onnx")
     path.write_bytes(path.read_bytes()[:100])
-    assert extractor.start(Progress(0))(images).shape == first.shape
+    mended = Extractor("tiny", {"weights": "1"}, tiny).start(Progress(0))
+    assert mended(images).shape == first.shape
     with pytest.raises(AssertionError, match="built again"):
         Extractor("tiny", {"weights": "2"}, never).start(Progress(0))
+
+
+@needs_onnx
+def test_an_extractor_is_started_once_and_says_how_long_that_took(own_cache):
+    def slowly() -> keras.Model:
+        time.sleep(0.05)
+        return tiny()
+
+    extractor = Extractor("tiny", {"weights": "4"}, slowly)
+    assert extractor.started_s == 0
+    runner = extractor.start(Progress(0))
+    took = extractor.started_s
+    assert took >= 0.05
+    assert extractor.start(Progress(0)) is runner
+    assert extractor.started_s == took
 
 
 def test_without_onnx_runtime_keras_does_it_and_that_is_said(monkeypatch, capsys):

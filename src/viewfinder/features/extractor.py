@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,9 +40,9 @@ class Runner(ABC):
         """Features, float32 (n, d), of pixels (n, height, width, channels), 0 to 255."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Extractor:
-    """A frozen network that turns prepared pictures into vectors.
+    """A frozen network that turns prepared pictures into vectors; it is started once.
 
     Attributes:
         name: What people call it.
@@ -49,11 +50,14 @@ class Extractor:
             network, its weights' hash, the cut, the pooling. Must fit JSON.
         build: Makes the network: pixels from 0 to 255 in, (n, d) out. Called only where it has
             to be: what was exported once starts without Keras.
+        started_s: Seconds that its start has taken, an export included; 0 before it.
     """
 
     name: str
     identity: Mapping[str, Any]
     build: "Callable[[], keras.Model]"
+    started_s: float = field(default=0.0, init=False)
+    _runner: Runner | None = field(default=None, init=False, repr=False)
 
     def start(self, progress: Progress) -> Runner:
         """Make it ready: on an accelerator the backend, else ONNX Runtime; others are said aloud.
@@ -61,6 +65,13 @@ class Extractor:
         Raises:
             OutputError: The cache cannot be written.
         """
+        if self._runner is None:
+            began = time.perf_counter()
+            self._runner = self._started(progress)
+            self.started_s = time.perf_counter() - began
+        return self._runner
+
+    def _started(self, progress: Progress) -> Runner:
         if may_have_accelerator() and has_accelerator():
             progress.detail("Features: on the accelerator, through Keras")
             return _Backend(self.build())

@@ -62,25 +62,27 @@ def learn(
         UsageError: The base cannot be cut there, or the pictures are too small for it.
     """
     began = time.perf_counter()
-    base = frozen_base(prepared, progress)
+    from viewfinder.models.head import model_name  # imports Keras
+    from viewfinder.training.heads import head_probabilities, with_fitted_head
+
+    base, recipe = frozen_base(prepared, progress), prepared.recipe
+    backbone = base.backbone
+    built = time.perf_counter()
     splits = prepared.dataset.split_sizes()
     parts = {split: split_features(prepared, split, base, progress) for split in splits}
     training = training_views(prepared, parts["train"], base, progress)
     computed = time.perf_counter()
-    recipe = prepared.recipe
     head = fitted_head(training, parts, recipe, base.settings.head, progress, callbacks)
+    started_s = base.extractor.started_s
     timing = {
         "epochs_s": head.seconds,
-        "features_s": computed - began,
+        "base_s": built - began + started_s,
+        "features_s": computed - built - started_s,
         "head_s": time.perf_counter() - computed,
     }
-
-    from viewfinder.models.head import model_name
-    from viewfinder.training.heads import head_probabilities, with_fitted_head
-
     name = model_name(recipe.name)
     model = with_fitted_head(
-        base.backbone, base.settings.head, head.weights, seed=recipe.seed, name=name
+        backbone, base.settings.head, head.weights, seed=recipe.seed, name=name
     )
     answers = {split: head_probabilities(head.weights, part.rows) for split, part in parts.items()}
     history = linear_history(parts, answers) if head.history is None else head.history
