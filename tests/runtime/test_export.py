@@ -61,6 +61,15 @@ def test_another_network_is_not_written(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_onnx
+def test_what_onnx_runtime_cannot_run_runs_in_keras(monkeypatch, capsys):
+    """As ConvNeXt, whose wide depthwise convolutions Keras compiles."""
+    monkeypatch.setattr(export_module, "_export", lambda _, path: path.write_bytes(b"strange"))
+    runner = Extractor("tiny", {"weights": "5"}, tiny).start(Progress(1))
+    assert not runner.in_threads
+    assert "does not know" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", [b"", b"no network"])
 @needs_onnx
 def test_a_file_that_is_no_network_is_refused(tmp_path, content):
@@ -124,6 +133,19 @@ def test_what_cannot_be_exported_runs_in_keras_and_that_is_said(monkeypatch, cap
     runner = Extractor("tiny", {"weights": "3"}, tiny).start(Progress(1))
     assert not runner.in_threads
     assert "tiny cannot be exported" in capsys.readouterr().err
+
+
+@needs_onnx
+@pytest.mark.parametrize("given", [False, True], ids=["as EfficientNet", "as ConvNeXt"])
+def test_what_normalises_is_no_further_input(given, tmp_path):
+    inputs = keras.Input((9, 7, 3))
+    named = {"mean": [1.0, 2.0, 3.0], "variance": [4.0, 5.0, 6.0]} if given else {}
+    layer = keras.layers.Normalization(**named)
+    model = keras.Model(inputs, keras.layers.Flatten()(layer(inputs)))
+    if not given:
+        layer.adapt(np.random.default_rng(0).normal(size=(20, 9, 7, 3)))
+    export_onnx(model, tmp_path / "normal.onnx")  # which holds it against Keras
+    assert OnnxModel(tmp_path / "normal.onnx")(np.ones((2, 9, 7, 3))).shape == (2, 189)
 
 
 @needs_onnx

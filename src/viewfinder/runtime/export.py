@@ -17,7 +17,7 @@ from unittest import mock
 
 import numpy as np
 
-from viewfinder.errors import BackendError, UsageError
+from viewfinder.errors import BackendError, DataError, UsageError
 from viewfinder.files import written_whole
 from viewfinder.runtime.backend import use_backend
 from viewfinder.runtime.onnx import INSTALL, OnnxModel
@@ -40,7 +40,8 @@ def export_onnx(model: "keras.Model", path: Path) -> None:
         path: The file; written whole.
 
     Raises:
-        UsageError: TensorFlow or tf2onnx is missing, or the export does not give the same answer.
+        UsageError: TensorFlow or tf2onnx is missing, or ONNX Runtime cannot run the network or does
+            not give the same answer.
     """
     if missing := [
         name for name in ("tensorflow", "tf2onnx", "onnxruntime") if not find_spec(name)
@@ -57,9 +58,14 @@ def export_onnx(model: "keras.Model", path: Path) -> None:
 
 
 def _export(model: "keras.Model", path: Path) -> None:
+    import keras
     import tensorflow as tf
     from tf2onnx.convert import from_function
 
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            # As tensors, which the layer keeps beside its weights, they would be further inputs.
+            layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
     inputs = model.inputs[0]
     pixels = tf.TensorSpec((None, *inputs.shape[1:]), inputs.dtype)
     network = tf.function(lambda pixels: model(pixels, training=False), autograph=False)
@@ -94,7 +100,14 @@ def _require_the_same(model: "keras.Model", path: Path) -> None:
     shape = (2, *model.input_shape[1:])
     noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
     right = np.asarray(keras.ops.convert_to_numpy(model(noise, training=False)))
-    off = float(np.abs(OnnxModel(path)(noise) - right).max())
+    try:
+        network = OnnxModel(path)
+    except DataError as error:
+        raise UsageError(
+            f"{model.name} has operations that ONNX Runtime does not know.",
+            received=error.received,
+        ) from error
+    off = float(np.abs(network(noise) - right).max())
     if not off <= _TOLERANCE * max(1.0, float(np.abs(right).max())):
         raise UsageError(
             f"{model.name} gives other numbers as ONNX than in Keras.",
