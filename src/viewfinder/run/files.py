@@ -185,11 +185,11 @@ class RunFiles:
         data: Dataset,
         environment: Mapping[str, Any],
     ) -> None:
-        """Write what is known before training."""
+        """Write what is known before training; the recipe, which makes the folder a run, last."""
         write_json(self.folder / "environment.json", {"schema": 1, **environment})
-        write_text(self.folder / "recipe.yaml", recipe.to_yaml())
         classifier.save_labels(self.folder)
         self.write_data(data)
+        write_text(self.folder / "recipe.yaml", recipe.to_yaml())
 
     def begin_again(self, recipe: Recipe, source: Mapping[str, Any]) -> Self:
         """The run as one that is being trained; what was half-written is gone.
