@@ -25,6 +25,7 @@ from viewfinder.run import Run, plain_name
 from viewfinder.run.live import watchers_of
 from viewfinder.runtime.backend import choose_backend, versions
 from viewfinder.runtime.determinism import use_deterministic_operations
+from viewfinder.stopping import GOES_ON
 
 if TYPE_CHECKING:
     import keras
@@ -132,16 +133,21 @@ def complete(
 ) -> None:
     """Fit, evaluate, report: everything after pictures, model and folder are ready."""
     from viewfinder.training import tensorboard_logs
+    from viewfinder.training.phases import Phases
 
     logs = [tensorboard_logs(run.folder)] if tensorboard else []
     watching = [*watchers_of(run, progress), *logs, *callbacks]
-    fitted = _fit(run, model, prepared, progress, watching, resume=resume)
-    trained = time.perf_counter()
-    _say_how_it_ended(fitted, run, progress)
-    run.write_data(without_dropped(prepared, progress))
-    # A training that was cut short is judged only where it matters, so that it ends soon.
-    splits = [split for split in judged if split != "train" or not fitted.interrupted]
-    run.evaluate(splits, store_budget=prepared.store_budget, progress=progress)
+    try:
+        fitted = _fit(run, model, prepared, progress, watching, resume=resume)
+        trained = time.perf_counter()
+        _say_how_it_ended(fitted, run, progress)
+        run.write_data(without_dropped(prepared, progress))
+        # A training that was cut short is judged only where it matters, so that it ends soon.
+        splits = [split for split in judged if split != "train" or not fitted.interrupted]
+        run.evaluate(splits, store_budget=prepared.store_budget, progress=progress)
+    except KeyboardInterrupt:  # where no epoch is trained: what is done is kept all the same
+        _say_how_to_go_on(run, progress)
+        raise
     run.write_end(
         {
             "ended": fitted.ended,
@@ -152,6 +158,8 @@ def complete(
             "evaluation_s": time.perf_counter() - trained,
         }
     )
+    if fitted.ended not in GOES_ON:
+        Phases(run.folder).clear()
     run.conclude(progress)
 
 
@@ -195,6 +203,7 @@ def _fit(
     from viewfinder.training import fit
     from viewfinder.training.carving import carve
     from viewfinder.training.fine_tune import Feeds, fine_tune
+    from viewfinder.training.phases import Phases
 
     recipe = prepared.recipe
     train, validation = batches_of(prepared, "train"), batches_of(prepared, "validation")
@@ -202,14 +211,18 @@ def _fit(
     if recipe.training.fine_tune is None:
         return fit(model, train, validation, recipe, run.folder, **extras, resume=resume)
     train, carved = carve(train, recipe.training.fine_tune.carved)
-    if recipe.on_features:
-        fitted = fit_head_first(model, prepared, train.ids, run.folder, progress, callbacks)
+    phases = Phases(run.folder)
+    if phases.first:
+        progress.say("The first phase is done; going on with fine-tuning.")
     else:
-        fitted = fit(model, train, validation, recipe, run.folder, **extras, resume=resume)
-    if fitted.ended not in ("finished", "patience"):
-        return fitted
-    feeds = Feeds(train, validation, carved)
-    return fine_tune(model, feeds, recipe, run.folder, fitted, **extras)
+        if recipe.on_features:
+            fitted = fit_head_first(model, prepared, train.ids, run.folder, progress, callbacks)
+        else:
+            fitted = fit(model, train, validation, recipe, run.folder, **extras, resume=resume)
+        if fitted.ended not in ("finished", "patience"):
+            return fitted
+        phases.end_first(fitted)
+    return fine_tune(phases, Feeds(train, validation, carved), recipe, **extras)
 
 
 def _require_weights(recipe: Recipe, progress: Progress) -> None:
@@ -229,8 +242,12 @@ def _say_how_it_ended(fitted: "Fitted", run: Run, progress: Progress) -> None:
     if fitted.ended == "diverged":
         kept = "best epoch's" if fitted.best_epoch else "last good checkpoint's"
         progress.say(f"The {kept} model is kept. A lower --lr is the next thing to try.")
-    if fitted.ended in ("interrupted", "time"):
-        progress.say(f"Go on with: viewfinder train --resume {run}")
+    if fitted.ended in GOES_ON:
+        _say_how_to_go_on(run, progress)
+
+
+def _say_how_to_go_on(run: Run, progress: Progress) -> None:
+    progress.say(f"Go on with: viewfinder train --resume {run}")
 
 
 def _require_tensorboard() -> None:

@@ -13,13 +13,13 @@ from viewfinder.prepared import Prepared, read_pictures
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.run import Run
+from viewfinder.stopping import GOES_ON
 
 if TYPE_CHECKING:
     import keras
 
 # What decides no weight of any step.
 _MAY_CHANGE = ("training.stop.max_time", "training.checkpoint_minutes")
-_GOES_ON = ("interrupted", "time")
 
 
 def resume(
@@ -73,6 +73,11 @@ def resume(
     return run
 
 
+def can_go_on(recipe: Recipe) -> bool:
+    """Whether a training can be taken up in its middle: a head on features alone cannot."""
+    return recipe.on_features is None or recipe.training.fine_tune is not None
+
+
 def require_same_pictures(before: Dataset, seen: Dataset, name: str) -> None:
     """Raise unless all pictures are as they were when the training began.
 
@@ -124,10 +129,11 @@ def _require_honest_epochs(before: Recipe, now: Recipe) -> None:
             expected=f"at least {done}",
             received=str(wanted),
         )
-    if before.training.schedule != "constant" or before.training.stages:
+    training = before.training
+    if training.schedule != "constant" or training.stages or training.fine_tune:
         raise UsageError(
             "More epochs would have changed the steps that are done: the schedule of the learning "
-            "rate and the stages depend on their number.",
+            "rate, the stages and where fine-tuning begins depend on their number.",
             expected=f"{done} epochs, as in the run",
             received=str(wanted),
             remedy="train a new run with more epochs",
@@ -135,27 +141,37 @@ def _require_honest_epochs(before: Recipe, now: Recipe) -> None:
 
 
 def _require_unended(run: Run, recipe: Recipe) -> None:
-    if "phase" in run.history:
-        raise UsageError(
-            f"The run {run} was stopped while it was fine-tuned: only its first phase could go on.",
-            remedy="train a new run; what this one has reached is kept in it",
-        )
-    if recipe.on_features and not recipe.training.fine_tune:
+    if not can_go_on(recipe):
         raise UsageError(
             f"The run {run} has ended: a head on stored features is fitted in one go.",
             remedy="train a new run; the features are kept, so that it takes seconds",
         )
     ended = run.timing.get("ended", "interrupted")
-    if ended in _GOES_ON or (ended == "finished" and recipe.training.epochs > len(run.history)):
+    tunes = recipe.training.fine_tune is not None
+    has_more = recipe.training.epochs > len(run.history) and not tunes
+    if ended in GOES_ON or (ended == "finished" and has_more):
+        _require_both_phases(run)
         return
-    remedies = {
-        "finished": "--epochs with a larger number goes on, under a constant learning rate",
-        "diverged": "it would diverge again: train a new run with a lower --lr",
-    }
+    remedies = {"diverged": "it would diverge again: train a new run with a lower --lr"}
+    if not tunes:
+        more = "--epochs with a larger number goes on, under a constant learning rate"
+        remedies["finished"] = more
     raise UsageError(
         f"The run {run} has ended ({ended}): nothing is left to resume.",
         remedy=remedies.get(ended, "train a new run without this limit"),
     )
+
+
+def _require_both_phases(run: Run) -> None:
+    """Raise if a second phase was begun, and what it takes to go on is not there."""
+    from viewfinder.training.phases import Phases
+
+    if "phase" in run.history and not Phases(run.folder).first:
+        raise RunError(
+            f"The run {run} was stopped while it was fine-tuned, and its first phase is gone.",
+            expected=f"{Phases(run.folder).before}",
+            remedy="train a new run; what this one has reached is kept in it",
+        )
 
 
 def _prepared_again(

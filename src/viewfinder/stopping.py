@@ -13,6 +13,9 @@ Direction = Literal["up", "down"]
 # What every training of ours measures; Keras's users have others.
 METRICS = ("accuracy", "loss", "val_accuracy", "val_loss")
 
+# Why a training was stopped before its end, so that it can go on.
+GOES_ON = ("interrupted", "time")
+
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 _FALLING = re.compile(r"loss|error|mse|mae|entropy|perplexity")
 _RISING = re.compile(r"acc|auc|precision|recall|f1|f_beta|iou|r2|similarity")

@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, killed and resumed; run as a script by `test_resume.py`.
+"""Trainings in processes of their own, killed and resumed: a script of `test_resume_command.py`.
 
 `python kills.py FOLDER KILLS WORD…` trains `whole` with these words of `viewfinder train`, then
 trains, kills and resumes as often as asked. Processes are forked from this one, which has
@@ -38,9 +38,21 @@ def ended_well(child: int) -> bool:
 
 
 def checkpoints(run: Path) -> int:
-    """The number of the newest checkpoint; 0 without one."""
-    names = [path.stem for path in run.glob("checkpoint/*.checkpoint")]
-    return max((int(name) for name in names if name.isdecimal()), default=0)
+    """How many checkpoints there have been, of all phases; numbers count them."""
+    newest: dict[Path, int] = {}
+    for path in run.rglob("checkpoint/*.checkpoint"):
+        if path.stem.isdecimal():
+            newest[path.parent] = max(newest.get(path.parent, 0), int(path.stem))
+    return sum(newest.values())
+
+
+def checkpoints_while(child: int, run: Path) -> int:
+    """How many checkpoints there are until this process ends: some folders go in the end."""
+    most = 0
+    while os.waitpid(child, os.WNOHANG) == (0, 0):
+        most = max(most, checkpoints(run))
+        time.sleep(0.0005)
+    return most
 
 
 def killed(run: Path, words: list[str], after: int, wait_s: float) -> None:
@@ -56,12 +68,13 @@ def killed(run: Path, words: list[str], after: int, wait_s: float) -> None:
 
 def run_all(folder: Path, kills: int, words: list[str]) -> None:
     words = [*words, "--output", str(folder)]
-    assert ended_well(started([*words, "--name", "whole"]))
-    last = checkpoints(folder / "whole")
+    last = checkpoints_while(started([*words, "--name", "whole"]), folder / "whole")
+    assert (folder / "whole/timing.json").exists()
     lot = random.Random(0)
     for number in range(kills):
         run = folder / f"killed-{number}"
-        killed(run, [*words, "--name", run.name], lot.randint(1, last - 1), lot.uniform(0, 0.02))
+        wait_s = lot.uniform(0, 0.3 if number % 3 == 2 else 0.02)
+        killed(run, [*words, "--name", run.name], lot.randint(1, last - 1), wait_s)
         assert ended_well(started(["--resume", str(run)])), f"{run.name} was not resumed"
 
 

@@ -15,7 +15,7 @@ import pytest
 from small import copied, small_words
 from viewfinder.run import Run
 
-KILLS = 20
+KILLS, TUNING_KILLS = 20, 6
 
 
 def assert_equal(whole: Path, resumed: Path) -> None:
@@ -39,15 +39,43 @@ def test_twenty_kills_are_twenty_equal_resumes(digits, tmp_path):
         training__schedule="cosine",
         model__dropout=0.4,
     )
+    assert_kills_are_equal_resumes(tmp_path, KILLS, digits, *words)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX does not survive a fork")
+@pytest.mark.parametrize("frozen", ["features", "graph"])
+def test_fine_tuning_is_killed_in_both_phases(digits, tmp_path, frozen):
+    settings = {
+        "model.base": "MobileNet",
+        "model.alpha": 0.25,
+        "model.cut": "conv_pw_1_relu",
+        "model.weights": "none",
+        "model.frozen": frozen,
+        "training.batch_size": 16,
+        "training.checkpoint_minutes": 0,
+        "training.fine_tune.epochs": 2,
+        "training.fine_tune.blocks": 1,
+    }
+    if frozen == "graph":
+        settings["training.epochs"] = 2
+    words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    words += ["--recipe", "transfer/fine-tuned", "--image-size", "32"]
+    assert_kills_are_equal_resumes(tmp_path, TUNING_KILLS, digits, *words)
+    for number in range(TUNING_KILLS):
+        verdicts = [tmp_path / run / "fine_tuning.json" for run in ("whole", f"killed-{number}")]
+        assert verdicts[0].read_bytes() == verdicts[1].read_bytes()
+
+
+def assert_kills_are_equal_resumes(folder: Path, kills: int, *words: object) -> None:
     script = Path(__file__).with_name("kills.py")
     done = subprocess.run(
-        [sys.executable, script, tmp_path, str(KILLS), digits, *words],
-        capture_output=True,
-        text=True,
+        [sys.executable, script, folder, str(kills), *words], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    for number in range(KILLS):
-        assert_equal(tmp_path / "whole", tmp_path / f"killed-{number}")
+    for number in range(kills):
+        assert_equal(folder / "whole", folder / f"killed-{number}")
 
 
 @pytest.fixture

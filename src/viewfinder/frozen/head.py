@@ -56,6 +56,8 @@ def fitted_head(
     head: Head,
     progress: Progress,
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
+    *,
+    folder: Path | None = None,
 ) -> FittedHead:
     """Fit the head that a recipe asks for.
 
@@ -66,6 +68,7 @@ def fitted_head(
         head: Its settings.
         progress: Shows how far it is.
         callbacks: Further Keras callbacks, for a head that is trained in epochs.
+        folder: Where such a head is kept, and goes on if it was stopped; None keeps nothing.
 
     Raises:
         DataError: A class has too few pictures for two folds.
@@ -92,6 +95,7 @@ def fitted_head(
         head,
         progress=progress,
         callbacks=callbacks,
+        folder=folder,
     )
     fitted = done.fitted
     return FittedHead(done.weights, fitted.seconds, fitted.history, fitted.ended)

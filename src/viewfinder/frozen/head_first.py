@@ -37,13 +37,15 @@ def fit_head_first(
         wanted: The ids of the training pictures that the head is fitted on.
         folder: Gets `best.keras`, `last.keras` and `history.csv`, as a fit leaves them.
         progress: Shows how far it is.
-        callbacks: Further Keras callbacks, for a head that is trained in epochs.
+        callbacks: Further Keras callbacks, for a head that is trained in epochs; one that was
+            stopped goes on.
 
     Raises:
         DataError: A class has too few pictures for two folds.
     """
     from viewfinder.training.fit import Fitted
     from viewfinder.training.heads import head_probabilities, set_head
+    from viewfinder.training.phases import Phases
 
     began = time.perf_counter()
     base, recipe = frozen_base(prepared, progress), prepared.recipe
@@ -51,7 +53,15 @@ def fit_head_first(
     training = training_views(prepared, parts["train"], base, progress)
     is_wanted = np.isin(parts["train"].dataset.ids, wanted)
     parts["train"] = parts["train"].where(is_wanted)
-    head = fitted_head(training[is_wanted], parts, recipe, base.settings.head, progress, callbacks)
+    head = fitted_head(
+        training[is_wanted],
+        parts,
+        recipe,
+        base.settings.head,
+        progress,
+        callbacks,
+        folder=Phases(folder).head,
+    )
     set_head(model, head.weights)
     history = head.history
     if history is None:

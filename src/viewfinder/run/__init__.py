@@ -14,6 +14,7 @@ doctor.json          what is wrong with the training, and what to try
 environment.json     versions, backend, machine, where the data was
 timing.json          how long things took, and why the training ended
 checkpoint/          where a training that was stopped goes on
+fine_tuning/         the same, and both phases' models, until a fine-tuning has ended
 plots/, report.html  for people
 .lock                held while it is trained, so that no other training writes to it
 """

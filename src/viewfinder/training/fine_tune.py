@@ -5,9 +5,7 @@ carved from the training pictures: neither fit has trained on them, and validati
 by them.
 """
 
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,14 +22,13 @@ from viewfinder.models.backbones.freezing import can_train, unfreeze
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.training.adapters import BatchDataset
-from viewfinder.training.callbacks import save_model
 from viewfinder.training.compiled import compile_model
-from viewfinder.training.fit import BEST, HISTORY, LAST, Fitted, fit
+from viewfinder.training.fit import BEST, HISTORY, Fitted, fit
 from viewfinder.training.layer_rates import set_rates
+from viewfinder.training.phases import Phases
 
 RECORD = "fine_tuning.json"
 HEAD_PHASE, TUNED_PHASE, REFUSED_PHASE = "head", "fine-tuning", "fine-tuning, not kept"
-_FOLDER = ".fine_tuning"
 
 
 @dataclass(frozen=True)
@@ -91,63 +88,58 @@ class Verdict:
 
 
 def fine_tune(
-    model: keras.Model,
+    phases: Phases,
     feeds: Feeds,
     recipe: Recipe,
-    folder: Path,
-    fitted: Fitted,
     *,
     progress: Progress | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Fitted:
-    """Go on training a fitted model, its base's top included.
+    """Go on with the model of the first phase, its base's top included.
 
-    In `folder`, `best.keras` and `last.keras` become the tuned ones if these are kept;
-    `history.csv` gets both phases, and `fine_tuning.json` says how it was decided.
+    Nothing but the files of the first phase decides where it begins, and one that was stopped goes
+    on from its checkpoint. In the run's folder, `best.keras` and `last.keras` become those of the
+    better phase; `history.csv` gets both, and `fine_tuning.json` says how it was decided.
 
     Args:
-        model: What was fitted; it has the better model's weights in the end.
+        phases: The first has ended.
         feeds: The pictures of both phases.
         recipe: A recipe with `training.fine_tune`.
-        folder: Where the first fit has left its files.
-        fitted: What the first fit has come to.
         progress: Shows how far it is.
         callbacks: Further Keras callbacks.
 
     Raises:
         UsageError: The base has no such layer.
     """
-    settings = recipe.training.fine_tune
-    if settings is None:
-        raise UsageError("There is nothing to fine-tune.", expected="training.fine_tune")
+    first, settings = phases.first, recipe.training.fine_tune
+    if first is None or settings is None:
+        raise UsageError(
+            "There is nothing to fine-tune.",
+            expected="training.fine_tune, and a first phase that has ended",
+        )
     progress = progress or Progress(0)
-    model.set_weights(_weights_in(folder / BEST))
-    reached = model.get_weights()
-    before = _judged(model, feeds.carved)
+    model = _model_in(phases.before)
     second = _made_ready(model, feeds, recipe, settings)
     from_layer = _announce(model, settings, second, progress)
-    with _folder_apart(folder) as apart:
-        tuned = fit(
-            model,
-            feeds.train,
-            feeds.validation,
-            second,
-            apart,
-            progress=progress,
-            callbacks=callbacks,
-        )
-        model.set_weights(_weights_in(apart / BEST))
-        verdict = Verdict(before, _judged(model, feeds.carved), len(feeds.carved.labels))
-        if verdict.is_kept:
-            save_model(model, folder / BEST)
-            (apart / LAST).replace(folder / LAST)
-        else:
-            model.set_weights(reached)
+    before = _judged(model, feeds.carved)
+    tuned = fit(
+        model,
+        feeds.train,
+        feeds.validation,
+        second,
+        phases.after,
+        progress=progress,
+        callbacks=callbacks,
+        resume=True,
+    )
+    model.set_weights(_model_in(phases.after).get_weights())
+    verdict = Verdict(before, _judged(model, feeds.carved), len(feeds.carved.labels))
+    phases.take(phases.after if verdict.is_kept else phases.before)
     progress.say(str(verdict))
-    together = _joined(fitted, tuned, verdict.is_kept)
-    with written_whole(folder / HISTORY) as temporary:
+    together = _joined(first, tuned, verdict.is_kept)
+    with written_whole(phases.run / HISTORY) as temporary:
         together.history.to_csv(temporary, index=False)
-    write_json(folder / RECORD, verdict.to_json(from_layer, settings.epochs))
+    write_json(phases.run / RECORD, verdict.to_json(from_layer, settings.epochs))
     return together
 
 
@@ -204,21 +196,9 @@ def _made_ready(model: keras.Model, feeds: Feeds, recipe: Recipe, settings: Fine
     return second
 
 
-@contextmanager
-def _folder_apart(folder: Path) -> Iterator[Path]:
-    """A place for the second fit's files, gone in the end."""
-    apart = folder / _FOLDER
-    shutil.rmtree(apart, ignore_errors=True)  # of a run that was killed
-    apart.mkdir(parents=True)
-    try:
-        yield apart
-    finally:
-        shutil.rmtree(apart, ignore_errors=True)
-
-
-def _weights_in(path: Path) -> list[Any]:
-    weights: list[Any] = keras.saving.load_model(path, compile=False).get_weights()
-    return weights
+def _model_in(folder: Path) -> keras.Model:
+    """The best model of a phase; its dropout begins anew."""
+    return keras.saving.load_model(folder / BEST, compile=False)
 
 
 def _judged(model: keras.Model, carved: Batches) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Heads on stored features, and the finished model: base and head as one plain `keras.Model`."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -50,6 +51,7 @@ def fit_head(
     *,
     progress: Progress,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    folder: Path | None = None,
 ) -> HeadFit:
     """Train a head with dense layers on features.
 
@@ -63,13 +65,17 @@ def fit_head(
         head: Has at least one dense layer.
         progress: Shows the epochs.
         callbacks: Further Keras callbacks.
+        folder: Where it is kept, and goes on if it was stopped; None keeps nothing.
     """
     mean, deviation = mean_and_deviation(train)
     model = compiled_head(train, recipe, head)
     scaled = (train.scaled(mean, deviation), validation.scaled(mean, deviation))
-    with TemporaryDirectory() as kept:
-        fitted = fit(model, *scaled, recipe, Path(kept), progress=progress, callbacks=callbacks)
-        best = keras.saving.load_model(Path(kept) / BEST, compile=False)
+    with nullcontext(folder) if folder else TemporaryDirectory() as kept:
+        place = Path(kept)
+        fitted = fit(
+            model, *scaled, recipe, place, progress=progress, callbacks=callbacks, resume=True
+        )
+        best = keras.saving.load_model(place / BEST, compile=False)
     dense = [layer for layer in best.layers if layer.weights]
     weights: HeadWeights = {layer.name: tuple(layer.get_weights()) for layer in dense}
     kernel, bias = weights[dense[0].name]

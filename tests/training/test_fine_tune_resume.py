@@ -1,0 +1,236 @@
+"""A fine-tuning that was stopped and resumed is, bit for bit, one that never stopped."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from residual import batches, recipe, residual_base
+
+from viewfinder.augment import policy
+from viewfinder.models import transfer
+from viewfinder.progress import Progress
+from viewfinder.training import compile_model, fine_tune, fit
+from viewfinder.training.carving import carve
+from viewfinder.training.fine_tune import Feeds, Verdict
+from viewfinder.training.phases import Phases
+
+# Pictures that are not carved, in batches of 8.
+STEPS, EPOCHS = 4, 2
+MODELS = ("best.keras", "last.keras")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def eagerly():
+    """Compiling the steps takes most of the time, and says nothing about resuming."""
+
+    def compile_to_run_eagerly(model, *words, **options):
+        compile_model(model, *words, **options)
+        model.run_eagerly = True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fine_tune, "compile_model", compile_to_run_eagerly)
+        yield compile_to_run_eagerly
+
+
+class Tuning:
+    """A run of both phases, in a process that has just begun."""
+
+    def __init__(self, folder: Path, compiling: Callable[..., None]) -> None:
+        """Everything that a step may depend on: dropout, averages, a schedule, augmentation."""
+        self.phases, self.said, self._compile = Phases(folder), [], compiling
+        self.recipe = recipe(blocks=2, factor=0.5, epochs=EPOCHS).changed(
+            {
+                "model.dropout": 0.4,
+                "training.optimizer": "adamw",
+                "training.schedule": "cosine",
+                "training.average_epochs": 1.0,
+            }
+        )
+        train, carved = carve(batches(shuffle=True, plan=policy("course"), seed=5), 0.2)
+        self.feeds = Feeds(train, batches(), carved)
+        self.settings = {"progress": Progress(0)}
+        self.settings["progress"].say = lambda text, **_: self.said.append(text)
+
+    def first(self, *callbacks: keras.callbacks.Callback, resume: bool = False):
+        """The first phase; what it has come to is not kept yet."""
+        keras.utils.set_random_seed(7 if resume else 1)  # the process's numbers have no say
+        model = transfer(residual_base(), classes=2)
+        self._compile(model, self.recipe, steps=STEPS * EPOCHS)
+        pictures = self.feeds.train, self.feeds.validation
+        return fit(
+            model,
+            *pictures,
+            self.recipe,
+            self.phases.run,
+            callbacks=callbacks,
+            resume=resume,
+            **self.settings,
+        )
+
+    def second(self, *callbacks: keras.callbacks.Callback):
+        """The second, from what is kept of the first."""
+        return fine_tune.fine_tune(
+            self.phases, self.feeds, self.recipe, callbacks=callbacks, **self.settings
+        )
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, eagerly) -> Path:
+    """A run that never stopped; beside it is what its first phase has left, as `first`."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    folder.mkdir()
+    tuning = Tuning(folder, eagerly)
+    fitted = tuning.first()
+    shutil.copytree(folder, folder.with_name("fitted"))
+    tuning.phases.end_first(fitted)
+    shutil.copytree(folder, folder.with_name("first"))
+    tuning.second()
+    return folder
+
+
+@pytest.fixture
+def tuning(whole, tmp_path, eagerly) -> Callable[[], Tuning]:
+    """A run whose first phase has ended: gives a new process whenever it is called."""
+    folder = shutil.copytree(whole.with_name("first"), tmp_path / "run")
+    return lambda: Tuning(folder, eagerly)
+
+
+def assert_equal(whole: Path, resumed: Path) -> None:
+    """History and verdict are the same bytes, and the models the same numbers."""
+    for name in ("history.csv", "fine_tuning.json"):
+        assert (resumed / name).read_bytes() == (whole / name).read_bytes()
+    assert_same_models(whole, resumed)
+
+
+def assert_same_models(one: Path, other: Path) -> None:
+    for name in MODELS:
+        mine, theirs = (keras.saving.load_model(place / name) for place in (one, other))
+        for left, right in zip(mine.variables, theirs.variables, strict=True):
+            np.testing.assert_array_equal(np.asarray(left), np.asarray(right), err_msg=left.path)
+
+
+def assert_usable(run: Path) -> None:
+    model = keras.saving.load_model(run / "best.keras")
+    answer = model.predict_on_batch(np.zeros((1, *model.input_shape[1:])))
+    assert np.isfinite(np.asarray(answer)).all()
+    assert len(pd.read_csv(run / "history.csv")) >= EPOCHS
+
+
+class StopAt(keras.callbacks.Callback):
+    """Ctrl-C after a batch of an epoch, or a kill before it; both counted from 0."""
+
+    def __init__(self, epoch: int, batch: int, *, kills: bool = False) -> None:
+        super().__init__()
+        self._at, self._kills, self._epoch = (epoch, batch), kills, 0
+
+    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
+        if self._kills and (self._epoch, batch) == self._at:
+            raise SystemExit
+
+    def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
+        if not self._kills and (self._epoch, batch) == self._at:
+            raise KeyboardInterrupt
+
+
+def test_stopped_in_the_first_phase(tmp_path, whole, eagerly):
+    assert Tuning(tmp_path, eagerly).first(StopAt(1, 1)).interrupted
+    assert Phases(tmp_path).first is None
+    again = Tuning(tmp_path, eagerly)
+    again.phases.end_first(again.first(resume=True))
+    again.second()
+    assert_equal(whole, tmp_path)
+
+
+@pytest.mark.parametrize("cut", [(0, 0), (0, STEPS - 1), (1, 1), (EPOCHS - 1, STEPS - 1)])
+def test_stopped_in_the_second_phase(tuning, whole, cut):
+    one = tuning()
+    assert one.second(StopAt(*cut)).ended == "interrupted"
+    assert_usable(one.phases.run)
+    again = tuning()
+    assert again.second().ended == "finished"
+    assert f"Going on in epoch {cut[0] + 1}, after {cut[1] + 1} of {STEPS} batches." in again.said
+    assert_equal(whole, again.phases.run)
+
+
+def test_killed_in_the_second_phase_again_and_again(tuning, whole):
+    for cut in [(0, 0), (1, 0), (1, 2)]:
+        one = tuning()
+        with pytest.raises(SystemExit):
+            one.second(StopAt(*cut, kills=True))
+        assert_usable(one.phases.run)
+        assert_same_models(whole.with_name("first"), one.phases.run)
+    again = tuning()
+    again.second()
+    assert "Going on in epoch 1, after 4 of 4 batches." in again.said
+    assert_equal(whole, again.phases.run)
+
+
+@pytest.fixture
+def killed_before(monkeypatch):
+    """A kill just before this file would be there."""
+
+    def at(file: Path, work: Callable[[], object]) -> None:
+        replace = Path.replace
+
+        def dying(self, target):
+            if target == file:
+                raise SystemExit
+            return replace(self, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", dying)
+            with pytest.raises(SystemExit):
+                work()
+
+    return at
+
+
+@pytest.mark.parametrize("name", [*MODELS, "history.parquet", "fitted.json"])
+def test_killed_between_the_phases(tmp_path, whole, eagerly, killed_before, name):
+    folder = shutil.copytree(whole.with_name("fitted"), tmp_path / "run")
+    one = Tuning(folder, eagerly)
+    fitted = one.first(resume=True)
+    killed_before(one.phases.before / name, lambda: one.phases.end_first(fitted))
+    assert_usable(folder)
+    assert one.phases.first is None
+    again = Tuning(folder, eagerly)
+    again.phases.end_first(again.first(resume=True))
+    again.second()
+    assert_equal(whole, folder)
+
+
+@pytest.mark.parametrize("name", [*MODELS, "history.csv", "fine_tuning.json"])
+def test_killed_while_it_is_decided(tuning, whole, killed_before, name):
+    one = tuning()
+    killed_before(one.phases.run / name, one.second)
+    assert_usable(one.phases.run)
+    tuning().second()
+    assert_equal(whole, one.phases.run)
+
+
+def test_what_was_better_when_it_was_stopped_need_not_be_so_in_the_end(tuning, whole, monkeypatch):
+    one = tuning()
+    monkeypatch.setattr(Verdict, "is_kept", True)
+    one.second(StopAt(1, 1))
+    assert_same_models(one.phases.after, one.phases.run)
+    monkeypatch.setattr(Verdict, "is_kept", False)
+    tuning().second()
+    assert_same_models(whole.with_name("first"), one.phases.run)
+    phases = pd.read_csv(one.phases.run / "history.csv")["phase"].tolist()
+    assert phases == ["head"] * EPOCHS + ["fine-tuning, not kept"] * EPOCHS
+
+
+def test_the_second_phase_knows_what_the_first_has_come_to(tuning, whole):
+    fitted = tuning().phases.first
+    assert fitted.ended == "finished"
+    assert len(fitted.seconds) == len(fitted.history) == EPOCHS
+    assert fitted.training_seconds > 0
+    text = fitted.history.to_csv(index=False)
+    assert text == (whole.with_name("first") / "history.csv").read_text()
