@@ -244,9 +244,11 @@ def test_a_stopped_fold_goes_on_and_those_that_are_done_stay(
 
 def test_a_fold_that_left_no_checkpoint_begins_anew(whole, digits, tmp_path):
     half = CrossValidation.open(copied(whole.folder, tmp_path))
-    shutil.rmtree(half.place_of(2) / "checkpoint")
-    (half.place_of(2) / "timing.json").unlink()
-    assert half.missing == [2]
+    shutil.rmtree(half.place_of(1) / "checkpoint")
+    (half.place_of(1) / "timing.json").unlink()
+    for name in ("recipe.yaml", "timing.json"):  # killed before it was a run
+        (half.place_of(2) / name).unlink()
+    assert half.missing == [1, 2]
     resume_folds(half, progress=Progress(0))
     pd.testing.assert_frame_equal(half.predictions, whole.predictions)
 

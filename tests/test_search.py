@@ -185,6 +185,41 @@ def test_a_stopped_search_keeps_a_model_and_goes_on(opened, blind, tmp_path, mon
         resume_auto(folder, progress=Progress(0))
 
 
+def test_fine_tuning_that_was_killed_goes_on_in_its_second_phase(
+    opened, blind, tmp_path, monkeypatch, capsys
+):
+    """The linear head was killed, too, while its run was written: it is fitted anew."""
+    phases = {"epochs": 2, "blocks": 1, "carved": 0.25}
+    tuned = recipe_named("transfer/fine-tuned").changed({"training.fine_tune": phases})
+    tuned = tuned.changed({"model": blind.model.model_dump(), "input": blind.input.model_dump()})
+    monkeypatch.setattr(ways.Search, "_ways", lambda _: [("fine-tuned", tuned)])
+    whole = auto(opened, blind, output=tmp_path, name="whole", progress=Progress(0))
+
+    def killed(*_, **__):
+        raise SystemExit
+
+    folder = tmp_path / "digits"
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write_end", killed)
+        with pytest.raises(SystemExit):
+            auto(opened, blind, output=tmp_path, progress=Progress(0))
+    assert (folder / "linear/best.keras").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr("viewfinder.training.fine_tune.Verdict", killed)
+        with pytest.raises(SystemExit):
+            resume_auto(folder, progress=Progress(0))
+    assert is_unfinished(folder)
+    capsys.readouterr()
+    again = resume_auto(folder, progress=Progress(1))
+    said = capsys.readouterr().err
+    assert "The first phase is done; going on with fine-tuning." in said
+    assert "Going on in epoch 2" in said
+    pd.testing.assert_frame_equal(
+        Run(folder / "fine-tuned").history, Run(tmp_path / "whole/fine-tuned").history
+    )
+    assert again.folder.name == whole.folder.name
+
+
 def test_a_search_whose_time_is_over_begins_nothing(opened, blind, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(ways, "_MOST_PROBED", {"train": 6, "validation": 2_000})
     run = auto(opened, blind, output=tmp_path, max_time=0.01, progress=Progress())

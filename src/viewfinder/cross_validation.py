@@ -23,7 +23,7 @@ from viewfinder.prepared import Prepared, placed, require_every_class, settled
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
-from viewfinder.resuming import require_same_pictures, resume
+from viewfinder.resuming import can_go_on, require_same_pictures, resume
 from viewfinder.run import Run, plain_name
 from viewfinder.run.folds import HELD_OUT, CrossValidation
 from viewfinder.runtime.retracing import several_models
@@ -196,12 +196,10 @@ def _train_missing(
 
 
 def _that_can_go_on(whole: CrossValidation, fold: int) -> Run | None:
-    """The run of a fold that was stopped, if its training left a checkpoint to go on from."""
-    run = Run(whole.place_of(fold))
-    if not any(run.folder.glob("checkpoint/*.checkpoint")) or "phase" in run.history:
-        return None
+    """The run of a fold that was stopped, if it can go on."""
     try:
-        return None if run.recipe.on_features else Run.open(run.folder)
+        run = Run.open(whole.place_of(fold))
+        return run if can_go_on(run.recipe) else None
     except RunError:
         return None
 

@@ -21,7 +21,7 @@ from viewfinder.progress import Progress
 from viewfinder.randomness import Randomness
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
-from viewfinder.resuming import resume
+from viewfinder.resuming import can_go_on, resume
 from viewfinder.run import Run
 from viewfinder.search.trials import Trial, could_be_beaten, judged, reason, right_by_picture
 
@@ -132,10 +132,10 @@ class Search:
             begun = Run.open(folder)
             if begun.timing["ended"] != "interrupted":
                 return begun
-            if "phase" not in begun.history:
+            if can_go_on(begun.recipe):
                 stop = recipe.training.stop.model_dump()
                 return resume(begun, begun.recipe.changed({"training.stop": stop}), **settings)
-        shutil.rmtree(folder, ignore_errors=True)  # stopped where it cannot go on
+        shutil.rmtree(folder, ignore_errors=True)  # half a run, of no use
         return train(data, recipe, output=self.folder, name=name, **settings)
 
     def _watchers(self, name: str, recipe: Recipe) -> list[Any]:
