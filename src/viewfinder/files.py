@@ -1,5 +1,6 @@
 """Where files go and how they get there whole: a temporary name first, then a rename."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -22,6 +23,12 @@ def cache_folder() -> Path:
 def keras_home() -> Path:
     """Keras's own folder in the user's home: its settings, and what it has downloaded."""
     return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+
+
+def content_hash(path: Path) -> str:
+    """BLAKE2b of a file's bytes, 32 hexadecimal digits: the same wherever it is kept."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 @contextmanager

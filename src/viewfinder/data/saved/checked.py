@@ -1,6 +1,5 @@
 """Parquet files that may have been damaged, or made to do damage, since they were written."""
 
-import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -8,15 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from viewfinder.errors import DataError
+from viewfinder.files import content_hash
 
 # A few bytes can claim any number of rows; beyond this nothing is read.
 _MOST_ROWS = 50_000_000
-
-
-def checksum(file: Path) -> str:
-    """BLAKE2b of the file, 128 bits, in hexadecimal."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def checked_table(file: Path, expected: str) -> pd.DataFrame:
@@ -26,7 +20,7 @@ def checked_table(file: Path, expected: str) -> pd.DataFrame:
         DataError: It is missing, is not what was written, or holds anything else.
     """
     try:
-        if checksum(file) != expected:
+        if content_hash(file) != expected:
             raise ValueError("it is not what was written: its checksum differs")
         opened = pq.ParquetFile(file)
         if opened.metadata.num_rows > _MOST_ROWS:

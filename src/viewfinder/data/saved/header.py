@@ -11,14 +11,14 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset, PassedOver
-from viewfinder.data.saved.checked import checked_table, checksum
+from viewfinder.data.saved.checked import checked_table
 from viewfinder.data.source import Source
 from viewfinder.data.sources.layout import leads_out
 from viewfinder.data.sources.moving import moved, places
 from viewfinder.data.sources.records import from_record
 from viewfinder.data.sources.saved import HEADER, TABLE
 from viewfinder.errors import DataError
-from viewfinder.files import write_json, written_whole
+from viewfinder.files import content_hash, write_json, written_whole
 
 _LARGEST_HEADER = 256 << 20
 _NEEDED = ("locator", "label", "split", "bytes")
@@ -100,7 +100,7 @@ def write_header(folder: Path, final: Path, dataset: Dataset, settings: Mapping[
         source=source,
         beside=moved(source, lambda place: _relative(place, final)),
         pictures=len(dataset),
-        checksum=checksum(folder / TABLE),
+        checksum=content_hash(folder / TABLE),
         classes=dataset.classes,
         notes=dataset.notes,
         passed_over=tuple((one.path, one.why) for one in dataset.passed_over),

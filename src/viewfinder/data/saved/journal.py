@@ -15,9 +15,9 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from viewfinder.data.saved.checked import checked_table, checksum
+from viewfinder.data.saved.checked import checked_table
 from viewfinder.errors import DataError
-from viewfinder.files import write_json, written_whole
+from viewfinder.files import content_hash, write_json, written_whole
 
 COLUMNS = ("locator", "column", "before", "after")
 # May come after them: something on each change, for people.
@@ -126,7 +126,7 @@ def write_entry(folder: Path, entry: Entry, changed: pd.DataFrame | None = None)
             changed[[*COLUMNS, *([NOTE] if NOTE in changed else [])]].to_parquet(
                 temporary, index=False
             )
-        counted = {"pictures": changed["locator"].nunique(), "checksum": checksum(file)}
+        counted = {"pictures": changed["locator"].nunique(), "checksum": content_hash(file)}
         entry = entry.model_copy(update=counted)
     write_json(folder / f"{_name(entry.number)}.json", entry.model_dump(by_alias=True))
     return entry
