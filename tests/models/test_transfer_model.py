@@ -177,11 +177,22 @@ def test_features_without_a_map_cannot_be_flattened():
     assert transfer(flat, classes=2).output_shape == (None, 1)
     with pytest.raises(RecipeError, match="leaves no feature map"):
         transfer(flat, classes=2, head=Head(pooling="flatten"))
-    with pytest.raises(RecipeError, match=r"leaves no feature map(.|\n)*32 × 96"):
+    with pytest.raises(RecipeError, match=r"leaves no feature map(.|\n)*32 × 32 × 3 × 1"):
         transfer(
-            keras.Sequential([keras.Input(SHAPE), layers.Reshape((32, 96))]),
+            keras.Sequential([keras.Input(SHAPE), layers.Reshape((*SHAPE, 1))]),
             classes=2,
         )
+
+
+def test_a_sequence_is_pooled_over_its_places():
+    tokens = keras.Sequential([keras.Input(SHAPE), layers.Reshape((32, 96))])
+    rows = PIXELS.astype(np.float32).reshape(4, 32, 96)
+    expected = {"average": rows.mean(axis=1), "quarters": rows.mean(axis=1)}
+    expected |= {"max": rows.max(axis=1), "flatten": rows.reshape(4, -1)}
+    for pooling, features in expected.items():
+        model = transfer(tokens, classes=2, head=Head(pooling=pooling))
+        pooled = keras.Model(model.inputs, model.get_layer(f"head_{pooling}").output)
+        np.testing.assert_allclose(np.asarray(pooled(PIXELS)), features, rtol=1e-5)
 
 
 def test_pictures_that_are_too_small_or_gray_are_refused():

@@ -12,14 +12,15 @@ from viewfinder.randomness import Randomness
 
 # A base may have a layer of any name, so the head's say whose they are.
 HEAD = "head_"
+LAST = "probability"
 
 
 def add_head(features: Any, head: Head, classes: int, randomness: Randomness) -> Any:
     """Put a head on a feature map.
 
     Args:
-        features: A Keras tensor: a map (n, rows, columns, channels), or rows of numbers (n, k),
-            which need no pooling.
+        features: A Keras tensor: a map (n, rows, columns, channels), a sequence (n, places,
+            channels), or rows of numbers (n, k), which need no pooling.
         head: Its settings.
         classes: How many classes there are, at least 2.
         randomness: Decides the first weights.
@@ -44,10 +45,8 @@ def add_head(features: Any, head: Head, classes: int, randomness: Randomness) ->
 def last_layer(x: Any, classes: int, randomness: Randomness) -> Any:
     """One sigmoid for two classes, a softmax for more."""
     units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-    initializer = keras.initializers.GlorotUniform(seed_of(randomness, "probability"))
-    return layers.Dense(
-        units, activation=activation, kernel_initializer=initializer, name="probability"
-    )(x)
+    initializer = keras.initializers.GlorotUniform(seed_of(randomness, LAST))
+    return layers.Dense(units, activation=activation, kernel_initializer=initializer, name=LAST)(x)
 
 
 def model_name(recipe_name: str) -> str:
@@ -58,26 +57,32 @@ def model_name(recipe_name: str) -> str:
 def pooled(features: Any, pooling: Pooling) -> Any:
     """A feature map as rows of numbers, (n, k); what is rows already stays as it is.
 
+    A sequence, as transformers give it, has no quarters: it is averaged over its places.
+
     Raises:
         RecipeError: There is no map that could be flattened or pooled.
     """
-    has_map = len(features.shape) == 4
-    if not has_map and (pooling == "flatten" or len(features.shape) != 2):
+    axes = len(features.shape)
+    if axes not in (2, 3, 4) or (axes == 2 and pooling == "flatten"):
         raise RecipeError(
             "The base leaves no feature map for the head.",
-            expected="rows × columns × channels",
+            expected="rows × columns × channels, or places × channels",
             received=" × ".join(str(side) for side in features.shape[1:]),
             remedy="another model.cut, or model.pooling average where the features are a row",
         )
-    if not has_map:
+    if axes == 2:
         return features
-    if None in features.shape[1:] and pooling in ("flatten", "quarters"):
+    if axes == 4 and None in features.shape[1:] and pooling in ("flatten", "quarters"):
         raise RecipeError(
             "A feature map of open size cannot be pooled in this way.",
             expected="a base with a fixed input size",
             received=str(tuple(features.shape[1:])),
         )
     name = f"{HEAD}{pooling}"
+    if axes == 3 and pooling != "flatten":
+        is_max = pooling == "max"
+        over = layers.GlobalMaxPooling1D if is_max else layers.GlobalAveragePooling1D
+        return over(name=name)(features)
     match pooling:
         case "flatten":
             return layers.Flatten(name=name)(features)

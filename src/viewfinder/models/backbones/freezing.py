@@ -10,15 +10,19 @@ from collections.abc import Iterator
 import keras
 from keras import layers
 
+# Each library has a class of its own, and its own word for the rate.
+_STOCHASTIC_DEPTH = ("StochasticDepth", "DropPath")
+_RATES = ("rate", "drop_path_rate", "drop_prob")
+
 
 def freeze(network: keras.Model) -> keras.Model:
     """Freeze all layers; dropout inside is switched off for good."""
     for layer in every_layer(network):
         layer.trainable = False
-        if isinstance(layer, layers.Dropout):
-            layer.rate = 0.0
-        elif hasattr(layer, "drop_path_rate"):  # stochastic depth
-            layer.drop_path_rate = 0.0
+        if isinstance(layer, layers.Dropout) or type(layer).__name__ in _STOCHASTIC_DEPTH:
+            for rate in _RATES:
+                if hasattr(layer, rate):
+                    setattr(layer, rate, 0.0)
     return network
 
 
