@@ -6,10 +6,13 @@ On another backend the model is handed to a process that runs Keras on TensorFlo
 is installed: what JAX's own exporter needs is larger than TensorFlow.
 """
 
+import logging
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +52,7 @@ def export_onnx(model: "keras.Model", path: Path) -> None:
         raise UsageError(
             f"A model cannot be exported to ONNX without {' and '.join(missing)}.", remedy=INSTALL
         )
-    with written_whole(path) as temporary:
+    with written_whole(path) as temporary, _without_logs():
         if use_backend() == "tensorflow":
             _export(model, temporary)
         else:
@@ -57,12 +60,23 @@ def export_onnx(model: "keras.Model", path: Path) -> None:
         _require_the_same(model, temporary)
 
 
+@contextmanager
+def _without_logs() -> Iterator[None]:
+    """tf2onnx logs each operation that it does not know; what comes of it is told by a trial."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
 def _export(model: "keras.Model", path: Path) -> None:
     import keras
     import tensorflow as tf
     from tf2onnx.convert import from_function
 
-    for layer in model.layers:
+    for layer in model._flatten_layers():  # those inside of others, too
         if isinstance(layer, keras.layers.Normalization):
             # As tensors, which the layer keeps beside its weights, they would be further inputs.
             layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
@@ -73,7 +87,16 @@ def _export(model: "keras.Model", path: Path) -> None:
         with mock.patch.dict(os.environ, _WITHOUT_COPIES):
             from_function(network, [pixels], output_path=str(path))
     except Exception:  # an optimisation has failed, in a way of its own: go on without it
-        from_function(network, [pixels], output_path=str(path))
+        try:
+            from_function(network, [pixels], output_path=str(path))
+        except Exception as error:  # what an operation makes tf2onnx raise may be anything
+            raise UsageError(
+                f"{model.name} cannot be exported to ONNX.", received=_first_line(error)
+            ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _export_beside(model: "keras.Model", path: Path) -> None:
