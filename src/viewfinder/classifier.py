@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.data.prepare import prepare
-from viewfinder.errors import Reason, RejectedPicture, RunError
+from viewfinder.errors import DataError, Reason, RejectedPicture, RunError
 from viewfinder.files import write_json
 from viewfinder.parallel import cores, map_ahead
 from viewfinder.preprocessing import Preprocessing
 from viewfinder.progress import Progress
-from viewfinder.runtime.backend import use_backend
+from viewfinder.runtime.loading import load_model
 
 if TYPE_CHECKING:
     import keras
@@ -210,13 +210,9 @@ def _read(path: str | Path) -> bytes:
 
 
 def _load_model(path: Path) -> "keras.Model":
-    use_backend()
-    import keras
-
     if not path.exists():
         raise RunError(f"The model {path} is missing.")
     try:
-        # Safe mode: a model from elsewhere cannot run code of its own.
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # what a damaged file makes Keras raise may be anything
-        raise RunError(f"The model {path} cannot be loaded.", received=str(error)) from error
+        return load_model(path)
+    except DataError as error:
+        raise RunError(error.fact, received=error.received, remedy=error.remedy) from error
