@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from viewfinder.bases.at_hand import weights_file
-from viewfinder.bases.catalogue import base_named
 from viewfinder.bases.settings import Transfer
 from viewfinder.classifier import Classifier
 from viewfinder.data.dataset import SPLITS, Dataset
@@ -226,12 +224,11 @@ def _fit(
 
 
 def _require_weights(recipe: Recipe, progress: Progress) -> None:
-    """Missing weights are said, or downloaded, now and not after the pictures have been read."""
+    """A base that is missing is said, or downloaded, before the pictures are read."""
     settings = recipe.model
     if isinstance(settings, Transfer):
-        base = base_named(settings.base)
-        side = min(recipe.settled_by_base().input.size or (base.size,))
-        weights_file(base, settings.alpha, settings.weights, side, progress)
+        size = recipe.settled_by_base().input.size
+        settings.built_on.obtain(min(size) if size else None, progress)
 
 
 def _say_how_it_ended(fitted: "Fitted", run: Run, progress: Progress) -> None:

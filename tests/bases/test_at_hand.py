@@ -8,7 +8,7 @@ import pytest
 from local_server import Web, file, running
 from viewfinder.bases import at_hand
 from viewfinder.bases.at_hand import obtain_weights, weights_at_hand, weights_file
-from viewfinder.bases.catalogue import base_named
+from viewfinder.bases.catalogue import network_named
 from viewfinder.bases.published import published_weights
 from viewfinder.data.fetching.download import Patience
 from viewfinder.data.store.cache import clear_cache
@@ -32,7 +32,7 @@ def web():
 
 def serve(web: Web, monkeypatch, *, content: bytes = CONTENT, checksum: str | None) -> str:
     """InceptionV3's weights as the test has them; returns the file's name."""
-    published = published_weights(base_named("InceptionV3"), None)
+    published = published_weights(network_named("InceptionV3"), None)
     url = web.serve("/weights", file(content))
     known = replace(published, url=url, checksum=checksum)
     monkeypatch.setattr(at_hand, "published_weights", lambda *_: known)
@@ -41,7 +41,7 @@ def serve(web: Web, monkeypatch, *, content: bytes = CONTENT, checksum: str | No
 
 @pytest.mark.parametrize("place", ["viewfinder", "keras"])
 def test_weights_that_are_there_are_not_fetched(place, own_cache, own_keras_home):
-    base = base_named("InceptionV3")
+    base = network_named("InceptionV3")
     folder = own_cache / "weights" if place == "viewfinder" else own_keras_home / "models"
     path = folder / published_weights(base, None).name
     path.parent.mkdir(parents=True)
@@ -54,37 +54,37 @@ def test_weights_that_are_there_are_not_fetched(place, own_cache, own_keras_home
 @pytest.mark.parametrize("kind", ["md5", "sha256"])
 def test_a_download_is_checked_and_kept(kind, web, monkeypatch, own_cache):
     name = serve(web, monkeypatch, checksum=hashlib.new(kind, CONTENT).hexdigest())
-    path = obtain_weights(base_named("InceptionV3"))
+    path = obtain_weights(network_named("InceptionV3"))
     assert path == own_cache / "weights" / name
     assert path.read_bytes() == CONTENT
-    assert obtain_weights(base_named("InceptionV3")) == path
+    assert obtain_weights(network_named("InceptionV3")) == path
     assert len(web.asked) == 1
 
 
 def test_another_file_than_was_published_is_not_kept(web, monkeypatch, own_cache):
     serve(web, monkeypatch, checksum=hashlib.md5(b"another").hexdigest())
     with pytest.raises(DataError, match="another file than was published") as caught:
-        obtain_weights(base_named("InceptionV3"))
+        obtain_weights(network_named("InceptionV3"))
     assert hashlib.md5(CONTENT).hexdigest() in (caught.value.received or "")
     assert not [one for one in (own_cache / "weights").iterdir() if one.suffix != ".lock"]
 
 
 def test_a_checksum_that_nobody_published_is_remembered(web, monkeypatch, own_cache):
     serve(web, monkeypatch, checksum=None)
-    path = obtain_weights(base_named("InceptionV3"))
+    path = obtain_weights(network_named("InceptionV3"))
     path.unlink()
     serve(web, monkeypatch, content=CONTENT[::-1], checksum=None)
     with pytest.raises(DataError, match="is not the file that was fetched on"):
-        obtain_weights(base_named("InceptionV3"))
+        obtain_weights(network_named("InceptionV3"))
     assert not path.exists()
 
 
 def test_offline_it_is_said_which_file_from_where_to_where(monkeypatch, own_cache, own_keras_home):
-    published = published_weights(base_named("InceptionV3"), None)
+    published = published_weights(network_named("InceptionV3"), None)
     dead = replace(published, url="http://127.0.0.1:9/weights")
     monkeypatch.setattr(at_hand, "published_weights", lambda *_: dead)
     with pytest.raises(DataError) as caught:
-        obtain_weights(base_named("InceptionV3"), patience=HASTY)
+        obtain_weights(network_named("InceptionV3"), patience=HASTY)
     message = str(caught.value)
     for words in (
         "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5 are not at hand",
@@ -95,7 +95,7 @@ def test_offline_it_is_said_which_file_from_where_to_where(monkeypatch, own_cach
 
 
 def test_none_and_files(tmp_path):
-    base = base_named("MobileNetV2")
+    base = network_named("MobileNetV2")
     assert weights_file(base, 0.4, "none", 96) is None
     (tmp_path / "own.h5").touch()
     assert weights_file(base, 0.4, str(tmp_path / "own.h5"), 96) == tmp_path / "own.h5"

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import keras
+
 from folders import write_classes
 from viewfinder.bases.catalogue import BASES
 from viewfinder.models.backbones import build_backbone
@@ -55,6 +57,30 @@ def test_the_list_needs_no_keras():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stderr.split() == []
+
+
+def test_a_model_of_ones_own_is_a_base(viewfinder, tmp_path):
+    pixels = keras.Input((24, 20, 3))
+    features = keras.layers.Conv2D(4, 3, name="first")(pixels)
+    keras.Model(pixels, keras.layers.Conv2D(2, 3, name="last")(features)).save("own.keras")
+    (found,) = viewfinder("bases", "own.keras", "--measure", "own.keras", "--json").json["bases"]
+    assert (found["name"], found["input_size"]) == (str(tmp_path / "own.keras"), [24, 20])
+    assert found["parameters"] == {"1": 4 * 27 + 4 + 2 * 36 + 2}
+    assert found["speed"]["pictures_per_s"] > 0
+    row = viewfinder("bases", "own.keras").out.splitlines()[1]
+    assert row.split()[0] == "own"
+    assert "20 × 24" in row
+    data = write_classes(tmp_path / "pets", {"cat": 5, "dog": 5})
+    words = ["train", data, "--base", "own.keras"]
+    plan = viewfinder(*words, "--cut", "first", "--dry-run", "--json").json
+    assert plan["recipe"]["model"]["base"] == str(tmp_path / "own.keras")
+    assert (plan["recipe"]["model"]["weights"], plan["recipe"]["input"]["size"]) == (
+        "own",
+        [24, 20],
+    )
+    viewfinder(*words, "--alpha", "0.5").refused(2, "own has one width only")
+    viewfinder(*words, "--cut", "frist", "--dry-run", "-q").refused(2, "own has no layer 'frist'")
+    viewfinder("bases", "gone.keras").refused(3, "no model file")
 
 
 def test_flags_choose_base_width_weights_and_cut(viewfinder, tmp_path):

@@ -1,5 +1,7 @@
 """What is known of the networks that others have trained: records and files, without Keras.
 
-`catalogue` says which there are, `published` where their ImageNet weights are, `at_hand` brings
-these to the disk, and `header` reads what a weights file holds without reading the weights.
+`base` says what a base is, and `naming` finds one by its name: from the `catalogue` of
+`keras.applications`, from a file of the user's own, or from KerasHub. `published` knows where
+ImageNet's weights are, and `at_hand` brings them to the disk. `header` and `model_file` read what
+a file holds without reading its weights.
 """

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from viewfinder.bases.catalogue import Base
+from viewfinder.bases.catalogue import Network
 from viewfinder.bases.published import Published, all_published, published_weights
 from viewfinder.data.fetching.download import Patience, download
 from viewfinder.data.fetching.entry import Address, RemoteFile
@@ -27,14 +27,14 @@ def find_weights(published: Published) -> Path | None:
     return None
 
 
-def weights_at_hand(base: Base) -> list[tuple[float, Path]]:
+def weights_at_hand(network: Network) -> list[tuple[float, Path]]:
     """The ImageNet weights of a base that need no download: each width, and the file."""
-    found = [(width, find_weights(published)) for width, published in all_published(base)]
+    found = [(width, find_weights(published)) for width, published in all_published(network)]
     return [(width, path) for width, path in found if path]
 
 
 def obtain_weights(
-    base: Base,
+    network: Network,
     alpha: float | None = None,
     side: int | None = None,
     *,
@@ -44,7 +44,7 @@ def obtain_weights(
     """The ImageNet weights of a base, downloaded unless they are at hand.
 
     Args:
-        base: The network.
+        network: Without its top.
         alpha: Its width; None is the full one.
         side: The side of the pictures, which decides among weights for several sides.
         progress: Says where they come from, and how far the download is.
@@ -56,7 +56,7 @@ def obtain_weights(
             names the file, where it is to be had and where to put it.
     """
     progress = progress or Progress(0)
-    published = published_weights(base, alpha, side)
+    published = published_weights(network, alpha, side)
     found = find_weights(published)
     if found:
         progress.detail(f"Weights: {found}")
@@ -71,7 +71,7 @@ def obtain_weights(
 
 
 def weights_file(
-    base: Base,
+    network: Network,
     alpha: float | None,
     weights: str | Path,
     side: int,
@@ -80,7 +80,7 @@ def weights_file(
     """The file that a base's weights come from, or None where they are to be drawn.
 
     Args:
-        base: The network.
+        network: Without its top.
         alpha: Its width; None is the full one.
         weights: "imagenet", "none", or a file.
         side: The side of the pictures, in pixels.
@@ -93,7 +93,7 @@ def weights_file(
     if str(weights) == "none":
         return None
     if str(weights) == "imagenet":
-        return obtain_weights(base, alpha, side, progress=progress)
+        return obtain_weights(network, alpha, side, progress=progress)
     path = Path(weights).expanduser()
     if not path.is_file():
         raise DataError(

@@ -24,7 +24,7 @@ _IN_WORDS = {
 
 
 @dataclass(frozen=True)
-class Base:
+class Network:
     """One network without its top.
 
     Attributes:
@@ -75,8 +75,8 @@ class Base:
         return 1.0 if alpha is None else float(alpha)
 
 
-def base_named(name: str) -> Base:
-    """The base of this name.
+def network_named(name: str) -> Network:
+    """The network of this name.
 
     Raises:
         UsageError: There is none; the message has the nearest one.
@@ -99,39 +99,39 @@ def bases_with(parameters: int) -> list[tuple[str, float]]:
 
 
 _ALL = (
-    Base("ConvNeXtTiny", "inside", 224, 32, {1.0: 27_820_128}),
-    Base("ConvNeXtSmall", "inside", 224, 32, {1.0: 49_454_688}),
-    Base("ConvNeXtBase", "inside", 224, 32, {1.0: 87_566_464}),
-    Base("ConvNeXtLarge", "inside", 224, 32, {1.0: 196_230_336}),
-    Base("ConvNeXtXLarge", "inside", 224, 32, {1.0: 348_147_968}),
-    Base("DenseNet121", "standard", 224, 32, {1.0: 7_037_504}),
-    Base("DenseNet169", "standard", 224, 32, {1.0: 12_642_880}),
-    Base("DenseNet201", "standard", 224, 32, {1.0: 18_321_984}),
-    Base("EfficientNetB0", "inside", 224, 32, {1.0: 4_049_571}),
-    Base("EfficientNetB1", "inside", 240, 32, {1.0: 6_575_239}),
-    Base("EfficientNetB2", "inside", 260, 32, {1.0: 7_768_569}),
-    Base("EfficientNetB3", "inside", 300, 32, {1.0: 10_783_535}),
-    Base("EfficientNetB4", "inside", 380, 32, {1.0: 17_673_823}),
-    Base("EfficientNetB5", "inside", 456, 32, {1.0: 28_513_527}),
-    Base("EfficientNetB6", "inside", 528, 32, {1.0: 40_960_143}),
-    Base("EfficientNetB7", "inside", 600, 32, {1.0: 64_097_687}),
-    Base("EfficientNetV2B0", "inside", 224, 32, {1.0: 5_919_312}),
-    Base("EfficientNetV2B1", "inside", 240, 32, {1.0: 6_931_124}),
-    Base("EfficientNetV2B2", "inside", 260, 32, {1.0: 8_769_374}),
-    Base("EfficientNetV2B3", "inside", 300, 32, {1.0: 12_930_622}),
-    Base("EfficientNetV2S", "inside", 384, 32, {1.0: 20_331_360}),
-    Base("EfficientNetV2M", "inside", 480, 32, {1.0: 53_150_388}),
-    Base("EfficientNetV2L", "inside", 480, 32, {1.0: 117_746_848}),
-    Base("InceptionResNetV2", "signed", 299, 75, {1.0: 54_336_736}),
-    Base("InceptionV3", "signed", 299, 75, {1.0: 21_802_784}),
-    Base(
+    Network("ConvNeXtTiny", "inside", 224, 32, {1.0: 27_820_128}),
+    Network("ConvNeXtSmall", "inside", 224, 32, {1.0: 49_454_688}),
+    Network("ConvNeXtBase", "inside", 224, 32, {1.0: 87_566_464}),
+    Network("ConvNeXtLarge", "inside", 224, 32, {1.0: 196_230_336}),
+    Network("ConvNeXtXLarge", "inside", 224, 32, {1.0: 348_147_968}),
+    Network("DenseNet121", "standard", 224, 32, {1.0: 7_037_504}),
+    Network("DenseNet169", "standard", 224, 32, {1.0: 12_642_880}),
+    Network("DenseNet201", "standard", 224, 32, {1.0: 18_321_984}),
+    Network("EfficientNetB0", "inside", 224, 32, {1.0: 4_049_571}),
+    Network("EfficientNetB1", "inside", 240, 32, {1.0: 6_575_239}),
+    Network("EfficientNetB2", "inside", 260, 32, {1.0: 7_768_569}),
+    Network("EfficientNetB3", "inside", 300, 32, {1.0: 10_783_535}),
+    Network("EfficientNetB4", "inside", 380, 32, {1.0: 17_673_823}),
+    Network("EfficientNetB5", "inside", 456, 32, {1.0: 28_513_527}),
+    Network("EfficientNetB6", "inside", 528, 32, {1.0: 40_960_143}),
+    Network("EfficientNetB7", "inside", 600, 32, {1.0: 64_097_687}),
+    Network("EfficientNetV2B0", "inside", 224, 32, {1.0: 5_919_312}),
+    Network("EfficientNetV2B1", "inside", 240, 32, {1.0: 6_931_124}),
+    Network("EfficientNetV2B2", "inside", 260, 32, {1.0: 8_769_374}),
+    Network("EfficientNetV2B3", "inside", 300, 32, {1.0: 12_930_622}),
+    Network("EfficientNetV2S", "inside", 384, 32, {1.0: 20_331_360}),
+    Network("EfficientNetV2M", "inside", 480, 32, {1.0: 53_150_388}),
+    Network("EfficientNetV2L", "inside", 480, 32, {1.0: 117_746_848}),
+    Network("InceptionResNetV2", "signed", 299, 75, {1.0: 54_336_736}),
+    Network("InceptionV3", "signed", 299, 75, {1.0: 21_802_784}),
+    Network(
         "MobileNet",
         "signed",
         224,
         32,
         {0.25: 218_544, 0.5: 829_536, 0.75: 1_832_976, 1.0: 3_228_864},
     ),
-    Base(
+    Network(
         "MobileNetV2",
         "signed",
         224,
@@ -145,19 +145,19 @@ _ALL = (
             1.4: 4_363_712,
         },
     ),
-    Base("MobileNetV3Small", "inside", 224, 32, {0.75: 583_160, 1.0: 939_120}),
-    Base("MobileNetV3Large", "inside", 224, 32, {0.75: 1_808_736, 1.0: 2_996_352}),
-    Base("NASNetMobile", "signed", 224, 32, {1.0: 4_269_716}),
-    Base("NASNetLarge", "signed", 331, 32, {1.0: 84_916_818}),
-    Base("ResNet50", "bgr", 224, 32, {1.0: 23_587_712}),
-    Base("ResNet101", "bgr", 224, 32, {1.0: 42_658_176}),
-    Base("ResNet152", "bgr", 224, 32, {1.0: 58_370_944}),
-    Base("ResNet50V2", "signed", 224, 32, {1.0: 23_564_800}),
-    Base("ResNet101V2", "signed", 224, 32, {1.0: 42_626_560}),
-    Base("ResNet152V2", "signed", 224, 32, {1.0: 58_331_648}),
-    Base("VGG16", "bgr", 224, 32, {1.0: 14_714_688}),
-    Base("VGG19", "bgr", 224, 32, {1.0: 20_024_384}),
-    Base("Xception", "signed", 299, 71, {1.0: 20_861_480}),
+    Network("MobileNetV3Small", "inside", 224, 32, {0.75: 583_160, 1.0: 939_120}),
+    Network("MobileNetV3Large", "inside", 224, 32, {0.75: 1_808_736, 1.0: 2_996_352}),
+    Network("NASNetMobile", "signed", 224, 32, {1.0: 4_269_716}),
+    Network("NASNetLarge", "signed", 331, 32, {1.0: 84_916_818}),
+    Network("ResNet50", "bgr", 224, 32, {1.0: 23_587_712}),
+    Network("ResNet101", "bgr", 224, 32, {1.0: 42_658_176}),
+    Network("ResNet152", "bgr", 224, 32, {1.0: 58_370_944}),
+    Network("ResNet50V2", "signed", 224, 32, {1.0: 23_564_800}),
+    Network("ResNet101V2", "signed", 224, 32, {1.0: 42_626_560}),
+    Network("ResNet152V2", "signed", 224, 32, {1.0: 58_331_648}),
+    Network("VGG16", "bgr", 224, 32, {1.0: 14_714_688}),
+    Network("VGG19", "bgr", 224, 32, {1.0: 20_024_384}),
+    Network("Xception", "signed", 299, 71, {1.0: 20_861_480}),
 )
 
 BASES = {base.name: base for base in _ALL}

@@ -18,9 +18,11 @@ from typing import Any, Literal
 
 from viewfinder.errors import DataError
 
+# The weights inside a `.keras` file.
+KERAS_WEIGHTS = "model.weights.h5"
+
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
-_IN_KERAS = "model.weights.h5"
 
 # InceptionResNetV2 and NASNetLarge have about 1,500 arrays; names are some 60 letters long.
 _MOST_ARRAYS = 20_000
@@ -135,7 +137,7 @@ def _as_hdf5(path: Path, most_bytes: int) -> Iterator[Path]:
         raise DataError(
             f"{path} is no weights file.",
             expected="HDF5 (.h5, .weights.h5) or a .keras file",
-            received=_looks_like(start),
+            received=looks_like(start),
             remedy="fetch it again; in a browser, save the file itself and not the page about it",
         )
 
@@ -143,14 +145,14 @@ def _as_hdf5(path: Path, most_bytes: int) -> Iterator[Path]:
 def _unzipped(path: Path, folder: Path, most_bytes: int) -> Path:
     try:
         with zipfile.ZipFile(path) as archive:
-            member = archive.getinfo(_IN_KERAS)
+            member = archive.getinfo(KERAS_WEIGHTS)
             if member.file_size > most_bytes:
                 raise _oversized(path, member.file_size, most_bytes)
             return Path(archive.extract(member, folder))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
         raise DataError(
             f"{path} is no .keras file, or a damaged one.",
-            expected=f"a zip file with {_IN_KERAS} in it",
+            expected=f"a zip file with {KERAS_WEIGHTS} in it",
             received=str(error).strip("'"),
             remedy="fetch or save it again",
         ) from error
@@ -270,7 +272,8 @@ def _oversized(path: Path, size: int, most_bytes: int) -> DataError:
     )
 
 
-def _looks_like(start: bytes) -> str:
+def looks_like(start: bytes) -> str:
+    """What a file that is none of those we know seems to be, told from its first bytes."""
     if not start:
         return "an empty file"
     head = start.lstrip().lower()

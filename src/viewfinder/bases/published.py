@@ -6,7 +6,7 @@ test holds them against it. Keras has none for MobileNet and MobileNetV2.
 
 from dataclasses import dataclass
 
-from viewfinder.bases.catalogue import Base
+from viewfinder.bases.catalogue import Network
 from viewfinder.errors import UsageError
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
@@ -28,11 +28,11 @@ class Published:
     checksum: str | None = None
 
 
-def published_weights(base: Base, alpha: float | None, side: int | None = None) -> Published:
+def published_weights(network: Network, alpha: float | None, side: int | None = None) -> Published:
     """The ImageNet weights of a base.
 
     Args:
-        base: The network.
+        network: Without its top.
         alpha: Its width; None is the full one.
         side: The side of the pictures, in pixels. MobileNet and MobileNetV2 have weights for
             several sides; the nearest are chosen, and the larger of two.
@@ -40,30 +40,32 @@ def published_weights(base: Base, alpha: float | None, side: int | None = None) 
     Raises:
         UsageError: There are no weights for this width.
     """
-    width = base.width(alpha)
-    if width not in base.widths:
+    width = network.width(alpha)
+    if width not in network.widths:
         raise UsageError(
-            f"{base.name} with alpha {width:g} has no ImageNet weights.",
-            expected=f"alpha {', '.join(f'{known:g}' for known in sorted(base.widths))}",
+            f"{network.name} with alpha {width:g} has no ImageNet weights.",
+            expected=f"alpha {', '.join(f'{known:g}' for known in sorted(network.widths))}",
             received=f"alpha {width:g}",
             remedy="one of these, weights of your own (--weights FILE), or none (--weights none)",
         )
-    if base.name in _SIDES:
-        known = _SIDES[base.name]
-        nearest_side = min(known, key=lambda one: (abs(one - (side or base.size)), -one))
-        return _mobile(base.name, width, nearest_side)
-    if base.name.startswith("MobileNetV3"):
-        kind = base.name.removeprefix("MobileNetV3").lower()
+    if network.name in _SIDES:
+        known = _SIDES[network.name]
+        nearest_side = min(known, key=lambda one: (abs(one - (side or network.size)), -one))
+        return _mobile(network.name, width, nearest_side)
+    if network.name.startswith("MobileNetV3"):
+        kind = network.name.removeprefix("MobileNetV3").lower()
         name = f"weights_mobilenet_v3_{kind}_224_{width}_float_no_top_v2.h5"
         return Published(name, f"{_KERAS}/mobilenet_v3/{name}", _MOBILENET_V3[kind, width])
-    return _PUBLISHED[base.name]
+    return _PUBLISHED[network.name]
 
 
-def all_published(base: Base) -> list[tuple[float, Published]]:
+def all_published(network: Network) -> list[tuple[float, Published]]:
     """All ImageNet weights of a base, each with its width."""
-    sides = _SIDES.get(base.name, (base.size,))
+    sides = _SIDES.get(network.name, (network.size,))
     return [
-        (width, published_weights(base, width, side)) for width in base.widths for side in sides
+        (width, published_weights(network, width, side))
+        for width in network.widths
+        for side in sides
     ]
 
 

@@ -1,11 +1,12 @@
 """How a base is used: the parts of a recipe that speak of it, as records."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from viewfinder.bases.catalogue import base_named
+from viewfinder.bases.base import Base
+from viewfinder.bases.naming import USUAL_WEIGHTS, base_named
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -22,7 +23,8 @@ class Head(_Record):
     Attributes:
         pooling: How the base's feature map becomes a row of numbers: the "average" or "max" of
             each channel over the map; "quarters", its average in each quarter of the map, so that
-            it matters where things are; or "flatten", which keeps every place of it.
+            it matters where things are; or "flatten", which keeps every place of it. A
+            transformer's sequence has no quarters, and is averaged over its places.
         dense: One dense layer with ReLU for each number.
         dropout: The share of units dropped before the last layer.
     """
@@ -38,7 +40,7 @@ def _known_base(name: str) -> str:
 
 def _place_of_weights(weights: str) -> str:
     """A file is meant wherever the recipe is read again."""
-    is_word = weights in ("imagenet", "none")
+    is_word = weights in (*USUAL_WEIGHTS, "none")
     return weights if is_word else str(Path(weights).expanduser().absolute())
 
 
@@ -46,10 +48,13 @@ class Transfer(Head):
     """A network that others have trained, frozen, under a head of our own.
 
     Attributes:
-        base: One of `viewfinder bases`.
+        base: One of `viewfinder bases`; a `.keras` file of a model that takes pixels from 0 to
+            255; or "hub:" and a preset of KerasHub, by its name or its folder.
         alpha: The factor on the width of its layers, for the bases that have one; None is 1.
-        weights: "imagenet", a file, or "none" for weights drawn from the seed.
-        cut: Ends the base at this layer; None keeps it whole but for its top.
+        weights: "imagenet", a file, or "none" for weights drawn from the seed; "own" for a file
+            or a preset, which have theirs.
+        cut: Ends the base at this layer; None keeps it whole, one of `viewfinder bases` but for
+            its top.
         frozen: "features" runs the base once for each picture and fits the head on what it gave;
             "graph" runs it in every step, as the course does, and as fine-tuning has to.
         views: How many views of each training picture the head is fitted on, with "features": the
@@ -68,10 +73,24 @@ class Transfer(Head):
     frozen: Literal["features", "graph"] = "features"
     views: Count = 1
 
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_weights_are_the_bases(cls, settings: Any) -> Any:
+        """What is usual is another word for each kind of base, so another base changes it."""
+        base = settings.get("base") if isinstance(settings, dict) else None
+        if isinstance(base, str) and settings.get("weights", "own") in USUAL_WEIGHTS:
+            return {**settings, "weights": base_named(base).usual_weights}
+        return settings
+
     @model_validator(mode="after")
     def _fits_base(self) -> "Transfer":
-        base_named(self.base).width(self.alpha)
+        _ = self.built_on
         return self
+
+    @property
+    def built_on(self) -> Base:
+        """The base, its width and its weights."""
+        return base_named(self.base, self.alpha, self.weights)
 
     @property
     def head(self) -> Head:

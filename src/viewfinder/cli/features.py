@@ -44,7 +44,13 @@ def features(
         Path | None,
         typer.Option(metavar="FOLDER", help="Draw a map of the pictures, and those most alike."),
     ] = None,
-    base: Annotated[str, typer.Option(help="The network: see `viewfinder bases`.")] = "MobileNetV2",
+    base: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE.keras|hub:PRESET",
+            help="A network of `viewfinder bases`, a model of your own, or a preset of KerasHub.",
+        ),
+    ] = "MobileNetV2",
     alpha: Alpha = None,
     weights: Weights = None,
     cut: Cut = None,

@@ -59,7 +59,14 @@ RecipeName = Annotated[
 ImageSize = Annotated[
     str | None, typer.Option(metavar="SIDE|HxW", help="What the model sees, in pixels.")
 ]
-Base = Annotated[str | None, typer.Option(help="Build on a network of `viewfinder bases`, frozen.")]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE.keras|hub:PRESET",
+        help="Build on a network of `viewfinder bases`, on a model of your own, or on a preset of "
+        "KerasHub: frozen.",
+    ),
+]
 Alpha = Annotated[float | None, typer.Option(help="The width of the base, such as 0.35.")]
 Weights = Annotated[
     str | None, typer.Option(metavar="imagenet|FILE|none", help="The weights of the base.")

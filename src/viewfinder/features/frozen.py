@@ -1,13 +1,11 @@
 """A recipe's frozen base as the way to features, and as the network that the head goes on."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from viewfinder.bases.at_hand import weights_file
-from viewfinder.bases.catalogue import base_named
+from viewfinder.bases.base import Base
 from viewfinder.bases.settings import Transfer
 from viewfinder.features.extractor import Extractor
 from viewfinder.preprocessing import Preprocessing
@@ -29,21 +27,23 @@ class FrozenBase:
         settings: Base, width, weights, cut and pooling.
         preprocessing: What it takes.
         seed: Decides its weights where none are loaded.
-        file: The weights; None where they are drawn.
+        source: What it is built from, a file or a folder; None where its weights are drawn.
+        progress: Is told what is odd about it.
     """
 
     settings: Transfer
     preprocessing: Preprocessing
     seed: int
-    file: Path | None
+    source: Path | None
+    progress: Progress | None = None
 
     @classmethod
     def of(cls, recipe: Recipe, settings: Transfer, progress: Progress) -> "FrozenBase":
         """The base of a settled recipe.
 
         Raises:
-            UsageError: There are no ImageNet weights for this width.
-            DataError: The weights are not at hand.
+            UsageError: There are no ImageNet weights for this width, or KerasHub is missing.
+            DataError: The base or its weights are not at hand.
         """
         return cls.at(settings, recipe.preprocessing, seed=recipe.seed, progress=progress)
 
@@ -58,9 +58,13 @@ class FrozenBase:
     ) -> "FrozenBase":
         """The same without a recipe; raises the same."""
         side = min(preprocessing.height, preprocessing.width)
-        base = base_named(settings.base)
-        file = weights_file(base, settings.alpha, settings.weights, side, progress)
-        return cls(settings, preprocessing, seed, file)
+        source = settings.built_on.obtain(side, progress)
+        return cls(settings, preprocessing, seed, source, progress)
+
+    @property
+    def base(self) -> Base:
+        """What it is."""
+        return self.settings.built_on
 
     @cached_property
     def backbone(self) -> "Backbone":
@@ -68,33 +72,30 @@ class FrozenBase:
 
         Raises:
             UsageError: It has no such layer, or the pictures are too small for it.
-            DataError: The weights are damaged, or another network's.
+            DataError: It or its weights are damaged, or another network's.
         """
-        from viewfinder.models.backbones import build_backbone
+        from viewfinder.models.backbones import build_from
 
-        return build_backbone(
-            self.settings.base,
+        return build_from(
+            self.base,
+            self.source,
             input_shape=self.preprocessing.shape,
-            alpha=self.settings.alpha,
-            weights=self.file or "none",
             cut=self.settings.cut,
             seed=self.seed,
+            progress=self.progress,
         )
 
     @cached_property
     def extractor(self) -> Extractor:
         """The way to its features."""
-        return Extractor(self.settings.base, self._identity(), self._network)
+        return Extractor(self.base.label, self._identity(), self._network)
 
     def _identity(self) -> dict[str, Any]:
-        settings = self.settings
         return {
-            "base": settings.base,
-            "alpha": base_named(settings.base).width(settings.alpha),
+            **self.base.identity(self.source, self.seed),
             "input": list(self.preprocessing.shape),
-            "cut": settings.cut,
-            "pooling": settings.pooling,
-            "weights": _content(self.file) if self.file else f"drawn from seed {self.seed}",
+            "cut": self.settings.cut,
+            "pooling": self.settings.pooling,
             "keras": versions()["keras"],  # another one may build another network
         }
 
@@ -103,12 +104,7 @@ class FrozenBase:
 
         import keras
 
-        from viewfinder.models.head import pooled
+        from viewfinder.models.head import model_name, pooled
 
         rows = pooled(model.outputs[0], self.settings.pooling)
-        return keras.Model(model.inputs[0], rows, name=f"{self.settings.base}_features")
-
-
-def _content(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        return keras.Model(model.inputs[0], rows, name=f"{model_name(self.base.label)}_features")

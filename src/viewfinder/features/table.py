@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.bases.catalogue import base_named
 from viewfinder.bases.settings import Transfer
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.sizes import suitable_input
 from viewfinder.data.store import open_store
 from viewfinder.errors import DataError, UsageError
 from viewfinder.features.compute import features_of
@@ -133,7 +133,8 @@ def extract(
     Args:
         dataset: The pictures.
         settings: Base, width, weights, cut and pooling.
-        size: (height, width) in pixels of what the base sees; by default its own.
+        size: (height, width) in pixels of what the base sees; by default its own, or what suits
+            the pictures where it takes any.
         progress: Shows how far it is.
 
     Raises:
@@ -142,9 +143,10 @@ def extract(
         OutputError: The cache cannot be written.
     """
     progress = progress or Progress(0)
-    side = base_named(settings.base).size
-    height, width = size or (side, side)
-    base = FrozenBase.at(settings, Preprocessing(height=height, width=width), progress=progress)
+    takes = settings.built_on.takes()
+    height, width = size or takes.size or suitable_input(dataset)[0]
+    seen_as = Preprocessing(height=height, width=width, color=takes.color)
+    base = FrozenBase.at(settings, seen_as, progress=progress)
     store = open_store(dataset, base.preprocessing, progress=progress)
     seen = store.describe(dataset)
     readable = seen.where(seen.table["status"] == "ok")

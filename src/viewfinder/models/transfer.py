@@ -4,10 +4,15 @@ from pathlib import Path
 
 import keras
 
-from viewfinder.bases.catalogue import base_named
+from viewfinder.bases.naming import base_named
 from viewfinder.bases.settings import Head, Transfer
 from viewfinder.errors import UsageError
-from viewfinder.models.backbones import Backbone, build_backbone, wrap_backbone
+from viewfinder.models.backbones import (
+    Backbone,
+    build_backbone,
+    build_from,
+    wrap_backbone,
+)
 from viewfinder.models.head import add_head, model_name
 from viewfinder.progress import Progress
 from viewfinder.randomness import Randomness
@@ -20,7 +25,7 @@ def transfer(
     classes: int,
     cut: str | None = None,
     head: Head | None = None,
-    weights: str | Path = "imagenet",
+    weights: str | Path | None = None,
     input_shape: tuple[int, int, int] | None = None,
 ) -> keras.Model:
     """A base without its top, its weights loaded, frozen and cut, and a head on it.
@@ -29,29 +34,29 @@ def transfer(
     layer. Frozen layers stay in inference mode, batch norm and dropout included.
 
     Args:
-        base: A name of `keras.applications`; a model of your own that takes pixels from 0 to 255;
-            or a backbone, which says width and seed as well (:func:`build_backbone`).
+        base: A name of `keras.applications`, a `.keras` file or a preset of KerasHub, as
+            :func:`build_backbone` takes them; a model of your own that takes pixels from 0 to
+            255; or a backbone, which says width and seed as well.
         classes: How many classes there are, at least 2.
         cut: Ends the base at this layer.
         head: Pooling, dense layers and dropout; by default average pooling and dropout 0.2.
-        weights: "imagenet", "none" or a file, for a base by name.
-        input_shape: (height, width, 3) in pixels; by default what the base was trained at.
+        weights: "imagenet" (the default), "none" or a file, for a name of `keras.applications`.
+        input_shape: (height, width, channels) in pixels; by default what the base was trained at.
 
     Returns:
         A functional model, not compiled, from pixels 0 to 255 to probabilities: one sigmoid for
         two classes, a softmax for more.
 
     Raises:
-        UsageError: There is no such base or layer, or the pictures are too small for it.
-        DataError: The weights are not at hand, damaged, or another network's.
+        UsageError: There is no such base or layer, or it takes other pictures.
+        DataError: The base or its weights are not at hand, damaged, or another network's.
     """
     if classes < 2:
         raise UsageError(
             "A classifier needs classes.", expected="at least 2", received=f"{classes}"
         )
     if isinstance(base, str):
-        side = base_named(base).size
-        shape = input_shape or (side, side, 3)
+        shape = input_shape or _shape_of(base)
         backbone = build_backbone(base, input_shape=shape, weights=weights, cut=cut)
     elif isinstance(base, Backbone):
         _require_nothing_else(cut, input_shape)
@@ -89,17 +94,29 @@ def build_transfer(
         UsageError: The base has no such layer, or the pictures are too small for it.
         DataError: The weights are not at hand, damaged, or another network's.
     """
-    backbone = build_backbone(
-        settings.base,
-        input_shape=recipe.preprocessing.shape,
-        alpha=settings.alpha,
-        weights=settings.weights,
+    shape = recipe.preprocessing.shape
+    backbone = build_from(
+        settings.built_on,
+        settings.built_on.obtain(min(shape[:2]), progress),
+        input_shape=shape,
         cut=settings.cut,
         seed=recipe.seed,
         progress=progress,
     )
     name = model_name(recipe.name)
     return with_head(backbone, settings.head, classes, seed=recipe.seed, name=name)
+
+
+def _shape_of(name: str) -> tuple[int, int, int]:
+    """What a base was trained at: (height, width, channels)."""
+    shape = base_named(name).takes().shape
+    if shape is None:
+        raise UsageError(
+            f"{name} takes pictures of any size.",
+            expected="input_shape, as (height, width, channels)",
+            received="None",
+        )
+    return shape
 
 
 def _require_nothing_else(cut: str | None, input_shape: tuple[int, int, int] | None) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from viewfinder.bases.catalogue import base_named
+from viewfinder.bases.base import Takes
 from viewfinder.bases.settings import Transfer
 from viewfinder.errors import RecipeError
 from viewfinder.preprocessing import Color, Preprocessing, ResizePolicy, Side
@@ -93,12 +93,8 @@ class Recipe(Record):
                     received=self.model.kind,
                 )
             return self
-        if self.input.color == "gray":
-            raise RecipeError(
-                f"{self.model.base} takes colour pictures.",
-                expected="input.color rgb (gray pictures are turned into it)",
-                received="gray",
-            )
+        if self.model.built_on.is_catalogued:
+            self._require_fit(self.model.built_on.takes())
         varies = bool(self.training.plan.operations)
         has_views = self.model.views > 1
         # Fine-tuning varies pictures without views.
@@ -136,8 +132,8 @@ class Recipe(Record):
         except ValidationError as error:
             raise refused(error) from error
 
-    def settled(self, size: tuple[int, int], color: Color) -> "Recipe":
-        """The recipe with an input size and colour, where it has left them open."""
+    def settled(self, size: Size | None, color: Color) -> "Recipe":
+        """The recipe with an input size (if there is one) and colour, where it left them open."""
         settings = {"size": self.input.size or size, "color": self.input.color or color}
         return self.model_copy(update={"input": self.input.model_copy(update=settings)})
 
@@ -180,14 +176,39 @@ class Recipe(Record):
                 )
 
     def settled_by_base(self) -> "Recipe":
-        """The recipe with the size and colour of its base's weights, where it has left them open.
+        """The recipe with the size and colour that its base takes, where it has left them open.
 
-        Without a base it is as it was: the pictures decide.
+        Without a base it is as it was, and where a base takes any size, that stays open: the
+        pictures decide.
+
+        Raises:
+            RecipeError: The base takes pictures of another size or colour.
+            UsageError: The base is of KerasHub, which is not installed.
+            DataError: The base is not at hand, or damaged.
         """
         if not isinstance(self.model, Transfer):
             return self
-        side = base_named(self.model.base).size
-        return self.settled((side, side), "rgb")
+        takes = self.model.built_on.takes()
+        self._require_fit(takes)
+        return self.settled(takes.size, takes.color)
+
+    def _require_fit(self, takes: Takes) -> None:
+        """Raise where this input is asked for, and the base takes another."""
+        assert isinstance(self.model, Transfer)
+        label, size = self.model.built_on.label, self.input.size
+        if self.input.color not in (None, takes.color):
+            raise RecipeError(
+                f"{label} takes {'gray' if takes.color == 'gray' else 'colour'} pictures.",
+                expected=f"input.color {takes.color} (all pictures are turned into it)",
+                received=self.input.color,
+            )
+        if size and takes.size and takes.is_fixed and size != takes.size:
+            height, width = takes.size
+            raise RecipeError(
+                f"{label} takes pictures of one size only.",
+                expected=f"no --image-size, or {width} × {height} pixels",
+                received=f"{size[1]} × {size[0]}",
+            )
 
     @property
     def preprocessing(self) -> Preprocessing:

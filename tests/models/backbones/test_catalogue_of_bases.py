@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras.src.applications import imagenet_utils
 
-from viewfinder.bases.catalogue import BASES, base_named, bases_with
+from viewfinder.bases.catalogue import BASES, bases_with, network_named
 from viewfinder.bases.published import all_published, published_weights
 from viewfinder.errors import UsageError
 from viewfinder.models.backbones.scaling import scaled
@@ -118,18 +118,18 @@ def test_published_checksums_are_in_the_sources_of_keras():
     ("side", "nearest"), [(None, 224), (224, 224), (150, 160), (96, 96), (32, 96), (176, 192)]
 )
 def test_weights_for_the_nearest_side_are_chosen(side, nearest):
-    name = published_weights(base_named("MobileNetV2"), 0.35, side).name
+    name = published_weights(network_named("MobileNetV2"), 0.35, side).name
     assert name == f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_{nearest}_no_top.h5"
 
 
 def test_unknown_names_and_widths_are_refused():
     with pytest.raises(UsageError, match=r"no base 'InceptonV3'(.|\n)*mean 'InceptionV3'"):
-        base_named("InceptonV3")
+        network_named("InceptonV3")
     with pytest.raises(UsageError, match="mean 'MobileNetV2'"):
-        base_named("mobilenetv2")
+        network_named("mobilenetv2")
     with pytest.raises(UsageError, match=r"VGG16 has one width only(.|\n)*MobileNetV2"):
-        base_named("VGG16").width(0.5)
+        network_named("VGG16").width(0.5)
     with pytest.raises(UsageError, match=r"alpha 0\.4 has no ImageNet weights(.|\n)*0\.35, 0\.5"):
-        published_weights(base_named("MobileNetV2"), 0.4)
+        published_weights(network_named("MobileNetV2"), 0.4)
     with pytest.raises(UsageError, match="cannot have this width"):
-        base_named("MobileNetV2").width(-1)
+        network_named("MobileNetV2").width(-1)

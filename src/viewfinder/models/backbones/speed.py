@@ -2,13 +2,16 @@
 
 import statistics
 import time
+from dataclasses import replace
 
 import keras
 import numpy as np
 
-from viewfinder.bases.catalogue import Base
+from viewfinder.bases.base import Base
+from viewfinder.bases.from_catalogue import FromCatalogue
 from viewfinder.bases.speeds import Speed, remember_speed
-from viewfinder.models.backbones.backbone import build_backbone
+from viewfinder.errors import UsageError
+from viewfinder.models.backbones.building import build_from
 from viewfinder.parallel import cores
 from viewfinder.progress import Progress
 
@@ -16,23 +19,31 @@ _BATCH = 16
 _REPEATS = 5
 
 
-def measure_speed(
-    base: Base, alpha: float | None = None, *, progress: Progress | None = None
-) -> Speed:
+def measure_speed(base: Base, *, progress: Progress | None = None) -> Speed:
     """Measure Keras's forward pass at the base's own size, and remember it.
 
-    The weights are drawn, because they do not change the speed. The machine should do nothing
-    else meanwhile.
+    Weights from the catalogue are drawn, because they do not change the speed. The machine should
+    do nothing else meanwhile.
 
     Args:
         base: The network.
-        alpha: Its width; None is the full one.
         progress: Says what is being measured.
+
+    Raises:
+        UsageError: It takes pictures of any size, or is of KerasHub, which is not installed.
+        DataError: It is not at hand, or damaged.
     """
     progress = progress or Progress(0)
-    progress.say(f"Measuring {base.name} …")
-    shape = (base.size, base.size, 3)
-    backbone = build_backbone(base.name, input_shape=shape, alpha=alpha, weights="none")
+    progress.say(f"Measuring {base.label} …")
+    shape = base.takes().shape
+    if shape is None:
+        raise UsageError(
+            f"{base.label} takes pictures of any size: its speed depends on theirs.",
+            expected="a base with an input size of its own",
+        )
+    if isinstance(base, FromCatalogue):
+        base = replace(base, weights="none")
+    backbone = build_from(base, base.obtain(), input_shape=shape)
     pictures = np.zeros((_BATCH, *shape), np.uint8)
     backbone.model.predict_on_batch(pictures)  # the first one compiles
     seconds = []
@@ -42,8 +53,8 @@ def measure_speed(
         seconds.append(time.perf_counter() - began)
     speed = Speed(
         pictures_per_s=_BATCH / statistics.median(seconds),
-        alpha=base.width(alpha),
-        size=base.size,
+        alpha=base.width if isinstance(base, FromCatalogue) else 1.0,
+        size=shape[0],
         backend=keras.backend.backend(),
         cores=cores(),
     )

@@ -1,0 +1,189 @@
+"""A base from KerasHub: a preset, which binds a backbone to its own preprocessing.
+
+A preset is a folder in KerasHub's format. One that is asked for by name is brought to the disk by
+KerasHub first, and is a folder like any other from then on.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+from viewfinder.bases.base import Base, Takes
+from viewfinder.bases.header import opened_weights
+from viewfinder.bases.model_file import pictures_of
+from viewfinder.errors import DataError, UsageError
+from viewfinder.files import content_hash
+from viewfinder.progress import Progress
+from viewfinder.runtime.backend import use_backend
+from viewfinder.runtime.loading import INSTALL_HUB
+
+PREFIX = "hub:"
+CONFIG, CONVERTER, WEIGHTS = "config.json", "image_converter.json", "model.weights.h5"
+
+_FILES = (CONFIG, CONVERTER, WEIGHTS)
+_MOST_CONFIG = 4 << 20
+
+
+@dataclass(frozen=True)
+class FromHub(Base):
+    """A preset of KerasHub.
+
+    Attributes:
+        preset: Its name, a handle such as kaggle://…, or the absolute path of a folder.
+    """
+
+    preset: str
+
+    usual_weights: ClassVar[str] = "own"
+
+    @property
+    def name(self) -> str:
+        """With the prefix."""
+        return PREFIX + self.preset
+
+    @property
+    def label(self) -> str:
+        """The folder's name, or the handle as one word."""
+        handle = self.preset.partition("://")[2]
+        return handle.replace("/", "-") if handle else Path(self.preset).name
+
+    @property
+    def scaling_in_words(self) -> str:
+        """What its image converter does."""
+        return "pixels scaled as the preset's own image converter does"
+
+    def parameters(self) -> dict[float, int]:
+        """As the header of its weights has them."""
+        weights = self.obtain() / WEIGHTS
+        with opened_weights(weights, weights.stat().st_size) as (_, header):
+            return {1.0: header.parameters}
+
+    def takes(self) -> Takes:
+        """What its backbone asks for, or else what its image converter makes."""
+        folder = self.obtain()
+        shape = _settings(folder / CONFIG).get("image_shape") or (None, None, 3)
+        converter = _settings(folder / CONVERTER)
+        # Presets of the first versions have two numbers instead of one pair.
+        size = converter.get("image_size") or (converter.get("height"), converter.get("width"))
+        try:
+            of_backbone = pictures_of(tuple(shape), folder)
+            height, width = size
+        except (TypeError, ValueError) as error:
+            raise _damaged(folder, error) from error
+        if of_backbone.is_fixed or not (height and width):
+            return of_backbone
+        return Takes((int(height), int(width)), of_backbone.color)
+
+    def obtain(
+        self,
+        side: int | None = None,  # noqa: ARG002
+        progress: Progress | None = None,
+    ) -> Path:
+        """Its folder; one that is asked for by name is downloaded by KerasHub."""
+        require_keras_hub()
+        folder = Path(self.preset) if Path(self.preset).is_absolute() else self._fetched(progress)
+        missing = [name for name in _FILES if not (folder / name).is_file()]
+        if missing:
+            raise DataError(
+                f"{folder} is no preset of pictures."
+                if folder.is_dir()
+                else f"There is no folder {folder}.",
+                expected=f"a folder with {', '.join(_FILES)}, as KerasHub's save_to_preset "
+                "writes it for a backbone and for its image converter",
+                received=f"no {' and no '.join(missing)}" if folder.is_dir() else "nothing",
+                remedy=_HOW_TO_SAVE,
+            )
+        return folder
+
+    def at_hand(self) -> list[tuple[float, Path]]:
+        """Its folder."""
+        return [(1.0, self.obtain())]
+
+    def identity(self, source: Path | None, seed: int) -> Mapping[str, Any]:  # noqa: ARG002
+        """The content of its files, and what builds a network of them."""
+        folder = source or self.obtain()
+        return {
+            "base": "a preset of KerasHub",
+            "weights": [content_hash(folder / name) for name in _FILES],
+            "keras_hub": version("keras-hub"),  # another one may build another network
+        }
+
+    def _fetched(self, progress: Progress | None) -> Path:
+        """The folder of a preset by name, downloaded by KerasHub unless it has it already."""
+        use_backend()
+        from keras_hub.models import Backbone
+        from keras_hub.src.utils.preset_utils import get_file
+
+        if "://" not in self.preset and self.preset not in Backbone.presets:
+            raise UsageError(
+                f"KerasHub has no preset {self.preset!r}.",
+                expected=f"a preset's name, kaggle:// or hf:// and a handle, or a folder "
+                f"({PREFIX}FOLDER)",
+                received=self.preset,
+                remedy=_alike(self.preset, Backbone.presets),
+            )
+        if progress:
+            progress.detail(f"Preset: {self.preset}, as KerasHub has it")
+        place = None
+        try:
+            for name in _FILES:
+                place = Path(get_file(self.preset, name))
+        except Exception as error:  # whatever its ways of downloading raise
+            raise DataError(
+                f"The preset {self.preset} is not at hand, and KerasHub cannot download it.",
+                expected=f"{', '.join(_FILES)}",
+                received=str(error).strip().splitlines()[0] if str(error).strip() else repr(error),
+                remedy=f"try again later; or save it where it can be had ({_HOW_TO_SAVE}), and "
+                f"give --base {PREFIX}FOLDER",
+            ) from error
+        assert place is not None
+        return place.parent
+
+
+_HOW_TO_SAVE = (
+    "in Python: keras_hub.models.Backbone.from_preset(…).save_to_preset(FOLDER) and "
+    "keras_hub.layers.ImageConverter.from_preset(…).save_to_preset(FOLDER)"
+)
+
+
+def require_keras_hub() -> None:
+    """Raise where KerasHub is not installed; imports nothing.
+
+    Raises:
+        UsageError: It is not; the message has the command that installs it.
+    """
+    if find_spec("keras_hub") is None:
+        raise UsageError("KerasHub is not installed.", remedy=INSTALL_HUB)
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """The settings in one of a preset's files."""
+    try:
+        if path.stat().st_size > _MOST_CONFIG:
+            raise ValueError(f"{path.stat().st_size:,} bytes")
+        settings = json.loads(path.read_text(encoding="utf-8"))["config"]
+        if not isinstance(settings, dict):
+            raise TypeError(f"its config is a {type(settings).__name__}")
+        return settings
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(place: Path, error: Exception) -> DataError:
+    return DataError(
+        f"{place} is not of a preset of pictures, or damaged.",
+        received=str(error),
+        remedy="save the preset again",
+    )
+
+
+def _alike(name: str, presets: Mapping[str, Any]) -> str:
+    """The names most like it: there are hundreds, most of them for text."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, presets, n=4, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else "see keras.io/keras_hub/presets"
