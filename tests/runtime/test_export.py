@@ -149,6 +149,26 @@ def test_what_normalises_is_no_further_input(given, tmp_path):
 
 
 @needs_onnx
+def test_a_model_that_normalises_inside_another_is_exported(tmp_path):
+    """As an EfficientNet in a model of one's own."""
+    layer = keras.layers.Normalization()
+    layer.adapt(np.random.default_rng(0).normal(size=(20, 9, 7, 3)))
+    inner = keras.Sequential([keras.Input((9, 7, 3)), layer, keras.layers.Flatten()])
+    inputs = keras.Input((9, 7, 3))
+    export_onnx(keras.Model(inputs, inner(inputs)), tmp_path / "inner.onnx")
+
+
+@needs_onnx
+def test_whatever_tf2onnx_raises_is_said_as_one_thing(monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise ZeroDivisionError("no such operation\nand much more")
+
+    monkeypatch.setattr("tf2onnx.convert.from_function", fail)
+    with pytest.raises(UsageError, match=r"cannot be exported(.|\n)*no such operation$"):
+        export_onnx(tiny(), tmp_path / "tiny.onnx")
+
+
+@needs_onnx
 def test_an_optimisation_that_fails_is_left_out(monkeypatch, tmp_path):
     """As that of transposes does for MobileNetV3."""
     from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
