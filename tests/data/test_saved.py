@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from folders import snapshot, write_classes, write_files
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.saved import QUARANTINE, Decision, Entry, SavedDataset, changes, create
-from viewfinder.data.saved.checked import checksum
 from viewfinder.data.saved.replay import replay, standing
 from viewfinder.data.sources import from_record, open_arrays, open_dataset, open_table
 from viewfinder.data.sources.folder import FolderSource
 from viewfinder.errors import DataError, OutputError, RejectedPicture, UsageError, ViewfinderError
+from viewfinder.files import content_hash
 
 
 @pytest.fixture
@@ -333,7 +333,7 @@ def lock_of(saved: SavedDataset) -> dict[bytes, Any]:
 
 
 class TestKilled:
-    @pytest.mark.parametrize("name", ["write_json", "checksum", "write_entry"])
+    @pytest.mark.parametrize("name", ["write_json", "content_hash", "write_entry"])
     def test_half_an_entry_is_none(
         self, saved: SavedDataset, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -355,7 +355,7 @@ class TestKilled:
         def die(*_: Any, **__: Any) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("viewfinder.data.saved.header.checksum", die)
+        monkeypatch.setattr("viewfinder.data.saved.header.content_hash", die)
         with pytest.raises(OutputError, match="No space left"):
             create(pets.parent / "x.dataset", open_dataset(pets), settings={})
         assert [path.name for path in pets.parent.iterdir()] == ["pets"]
@@ -377,7 +377,7 @@ def table_of(change: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[Path],
     def fault(folder: Path) -> None:
         table = change(pd.read_parquet(folder / "table.parquet"))
         table.to_parquet(folder / "table.parquet", index=False)
-        fits = {"checksum": checksum(folder / "table.parquet"), "pictures": len(table)}
+        fits = {"checksum": content_hash(folder / "table.parquet"), "pictures": len(table)}
         rewritten("dataset.json", lambda content: {**content, **fits})(folder)
 
     return fault
