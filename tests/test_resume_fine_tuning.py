@@ -114,6 +114,7 @@ def test_stopped_after_a_head_that_was_solved_for(dataset, whole, tmp_path, monk
         resume(folder)
 
 
+@pytest.mark.slow
 def test_stopped_in_a_head_that_is_trained_on_features(dataset, whole, tmp_path, capsys):
     recipe = RECIPES["dense"]
     run = train(dataset, recipe, output=tmp_path, callbacks=[Stop(3)], progress=Progress(0))

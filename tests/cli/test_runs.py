@@ -22,7 +22,7 @@ def run(trained, tmp_path) -> Path:
 def test_evaluate_makes_the_metrics_and_the_report_again(viewfinder, run, trained):
     for name in ("metrics.json", "predictions.parquet", "report.html"):
         (run / name).unlink()
-    ended = viewfinder("evaluate", run)
+    ended = viewfinder("evaluate", run, "--quiet")
     assert ended.code == 0
     assert ended.err == ""
     assert json.loads((run / "metrics.json").read_text()) == trained.metrics

@@ -192,6 +192,7 @@ def killed_before(monkeypatch):
     return at
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*MODELS, "history.parquet", "fitted.json"])
 def test_killed_between_the_phases(tmp_path, whole, eagerly, killed_before, name):
     folder = shutil.copytree(whole.with_name("fitted"), tmp_path / "run")
@@ -206,6 +207,7 @@ def test_killed_between_the_phases(tmp_path, whole, eagerly, killed_before, name
     assert_equal(whole, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*MODELS, "history.csv", "fine_tuning.json"])
 def test_killed_while_it_is_decided(tuning, whole, killed_before, name):
     one = tuning()
