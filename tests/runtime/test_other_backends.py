@@ -12,7 +12,7 @@ TESTS = Path(__file__).parent.parent
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_the_same_on(backend):
     if not find_spec(backend):
