@@ -10,9 +10,11 @@ import pytest
 import scipy.stats
 from rich.console import Console
 
+from viewfinder.models import build_model
 from viewfinder.progress import Progress
+from viewfinder.recipe import Recipe
 from viewfinder.run import best_epoch
-from viewfinder.training.callbacks import BestModel, HistoryFile, TrainingProgress
+from viewfinder.training.callbacks import BestModel, HistoryFile, TrainingProgress, save_model
 
 
 @pytest.fixture
@@ -164,3 +166,18 @@ def test_quiet_shows_nothing(capsys, model):
     end_epoch(shown, model, 1, 0.5, 0.5)
     shown.close()
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_model_that_was_trained_in_half_precision_is_saved_whole(tmp_path):
+    size = {"input.size": (16, 16), "input.color": "rgb"}
+    recipe = Recipe().changed({**size, "training.precision": "mixed_bfloat16"})
+    model = build_model(recipe, 3)
+    save_model(model, tmp_path / "saved.keras")
+    loaded = keras.models.load_model(tmp_path / "saved.keras")
+    assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
+    assert model.get_layer("stem_conv").compute_dtype == "bfloat16"  # as it was
+    assert model.get_layer("probability").compute_dtype == "float32"
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    np.testing.assert_allclose(loaded(pixels), model(pixels), atol=0.02)
+    for one, other in zip(loaded.weights, model.weights, strict=True):
+        np.testing.assert_array_equal(one, other)

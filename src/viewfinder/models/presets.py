@@ -28,6 +28,9 @@ _LARGE = 48
 _LAST_MAP_LARGE, _LAST_MAP_SMALL = 8, 4
 _MOST_STAGES = 5
 
+# A processor takes filters by so many at once: 24 take the time of 32.
+_AT_ONCE = 16
+
 
 def build_preset(recipe: Recipe, classes: int) -> keras.Model:
     """The network of a recipe without a base, not compiled, its weights drawn from the seed.
@@ -100,12 +103,12 @@ def _compact(parts: Parts, x: Any, settings: Compact, side: int) -> Any:
 def _residual(parts: Parts, x: Any, settings: Residual, side: int) -> Any:
     """Stages of residual blocks, each stage with half the pixels and twice the filters."""
     is_large = side >= _LARGE
-    width, norm = settings.width, settings.batch_norm
+    width, norm = _filled(settings.width), settings.batch_norm
     # Full resolution costs most: large pictures have none of it, small ones half the filters.
     if is_large:
         x = parts.conv(x, width, "stem", strides=2, norm=norm)
     else:
-        x = parts.conv(x, max(width // 2, 1), "stem", norm=norm)
+        x = parts.conv(x, _filled(max(width // 2, 1)), "stem", norm=norm)
     repeats = settings.blocks or (1,) * _stages(side, is_large)
     for stage, blocks in enumerate(repeats, start=1):
         for number in range(1, blocks + 1):
@@ -113,12 +116,17 @@ def _residual(parts: Parts, x: Any, settings: Residual, side: int) -> Any:
             x = _block(
                 parts,
                 x,
-                width * min(2 ** (stage - 1), _MOST_TIMES_WIDTH),
+                _filled(settings.width * min(2 ** (stage - 1), _MOST_TIMES_WIDTH)),
                 f"stage_{stage}_block_{number}",
                 strides=2 if is_halving else 1,
                 norm=norm,
             )
     return _averaged(parts, x, settings.dropout)
+
+
+def _filled(filters: int) -> int:
+    """So many filters, or a few more that cost nothing."""
+    return -(-filters // _AT_ONCE) * _AT_ONCE if filters > _AT_ONCE else filters
 
 
 def _stages(side: int, is_large: bool) -> int:

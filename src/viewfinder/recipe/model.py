@@ -82,7 +82,8 @@ class Residual(_Network):
     by the first stage: full resolution costs most and tells least.
 
     Attributes:
-        width: The filters of the first stage.
+        width: The filters of the first stage; above 16 rounded up to a multiple of it, as in the
+            other stages, since a processor takes filters by sixteen.
         blocks: How many blocks each stage has; None: one each, in as many stages as bring the
             picture to a few pixels, at most five.
         batch_norm: Whether each convolution is followed by batch norm.

@@ -45,8 +45,9 @@ class Training(Record):
         label_smoothing: The share of each label that is spread over all classes.
         balance: For classes of uneven size. "weights": a picture of a rare class counts for
             more. "sampling": it comes more often. "none".
-        precision: What is computed in; weights stay float32. "auto" is mixed_bfloat16 on a GPU
-            and float32 elsewhere, where half precision is slower.
+        precision: What is computed in; weights stay float32. "auto" is mixed_bfloat16 on
+            a GPU and on a CPU with units for it, and float32 elsewhere, where half is slower.
+            The model that is saved computes in float32.
         batch_size: Pictures in a batch.
         epochs: Passes over the training pictures.
         augment: The name of an augmentation policy (`viewfinder.augment.POLICIES`), or the

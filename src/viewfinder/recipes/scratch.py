@@ -13,6 +13,7 @@ _LONG = Training(
     weight_decay=0.05,
     label_smoothing=0.1,
     average_epochs=1.0,
+    precision="auto",
     batch_size=32,
     epochs=120,
     augment="standard",
@@ -37,7 +38,7 @@ SCRATCH = (
         name="scratch/large",
         summary="Wider, deeper, longer: for many pictures, or a GPU.",
         model=Residual(width=32, blocks=(1, 2, 2, 2), dropout=0.2),
-        training=_LONG.model_copy(update={"epochs": 200, "precision": "auto"}),
+        training=_LONG.model_copy(update={"epochs": 200}),
     ),
     Recipe(
         name="tiny",

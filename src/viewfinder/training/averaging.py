@@ -9,6 +9,8 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from viewfinder.models.nested import all_layers
+
 Logs = dict[str, float]
 Values = list[NDArray[Any]]
 
@@ -92,7 +94,7 @@ def measure_norms(model: keras.Model, batches: Iterable[NDArray[np.uint8]]) -> N
     """
     norms = [
         one
-        for one in _layers(model)
+        for one in all_layers(model)
         # Frozen ones keep what they came with.
         if isinstance(one, layers.BatchNormalization) and one.trainable
     ]
@@ -112,13 +114,6 @@ def measure_norms(model: keras.Model, batches: Iterable[NDArray[np.uint8]]) -> N
         for variable, value in zip(model.non_trainable_variables, before, strict=True):
             if id(variable) not in measured:  # dropout has drawn numbers that training will draw
                 variable.assign(value)
-
-
-def _layers(model: Any) -> Iterator[Any]:
-    for layer in model.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
 
 
 def _averages(optimizer: Any) -> list[Any]:

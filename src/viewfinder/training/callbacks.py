@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import keras
 import pandas as pd
 
 from viewfinder.files import written_whole
+from viewfinder.models.nested import all_layers
 from viewfinder.progress import Progress
 from viewfinder.training.live_curves import LiveCurves
 
@@ -229,8 +230,26 @@ class TrainingProgress(keras.callbacks.Callback):
 def save_model(model: keras.Model, path: Path) -> None:
     """Save a `.keras` file whole: `model.save` itself writes over the old one in place.
 
-    Saved without loss, schedule and optimizer, it loads in any Keras, without this package.
+    Saved without loss, schedule and optimizer, it loads in any Keras, without this package; in
+    float32, whatever it was trained in, it answers alike on any device.
     """
     plain = keras.Model(model.inputs, model.outputs, name=model.name)  # the same layers
-    with written_whole(path) as temporary:
+    with _in_float32(plain), written_whole(path) as temporary:
         plain.save(temporary)
+
+
+@contextmanager
+def _in_float32(model: keras.Model) -> Iterator[None]:
+    """Within, layers that compute in mixed precision say that they compute in float32."""
+    policies = [
+        (layer, layer.dtype_policy)
+        for layer in all_layers(model)
+        if layer.dtype_policy.name in ("mixed_bfloat16", "mixed_float16")
+    ]
+    try:
+        for layer, _ in policies:
+            layer.dtype_policy = "float32"
+        yield
+    finally:
+        for layer, policy in policies:
+            layer.dtype_policy = policy

@@ -20,6 +20,7 @@ from viewfinder.training.checkpoint import Checkpoint, Checkpoints
 from viewfinder.training.companions import companions_of
 from viewfinder.training.course import Course, HaltedError, Keeper
 from viewfinder.training.elastic import build_all, elastic
+from viewfinder.training.fused_norms import fused_norms
 from viewfinder.training.interruption import Interruption
 from viewfinder.training.memory import is_out_of_memory, out_of_memory
 from viewfinder.training.stopping import StopAfter, StopAtTarget, Stopper, StopWithoutProgress
@@ -108,7 +109,7 @@ def fit(
         fitting.checkpoints.clear()
         course.keep_first()
     try:
-        with interruption:
+        with interruption, fused_norms(fitting.model):
             fitting.run(course, start)
     finally:
         bar.close()

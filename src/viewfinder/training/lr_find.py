@@ -17,6 +17,7 @@ from viewfinder.batches import Batch
 from viewfinder.errors import DataError, UsageError
 from viewfinder.progress import Progress
 from viewfinder.training.adapters import Feed
+from viewfinder.training.fused_norms import fused_norms
 
 # The share of the smoothed loss that each step keeps, and how far above its lowest it may go.
 _SMOOTHING = 0.9
@@ -89,7 +90,8 @@ def range_test(
     rates = np.geomspace(low, high, steps)
     before = [np.array(one) for one in model.get_weights()]
     try:
-        losses, diverged = _losses(model, train, rates, progress or Progress(0))
+        with fused_norms(model):
+            losses, diverged = _losses(model, train, rates, progress or Progress(0))
     finally:
         model.set_weights(before)
     return read_curve(rates[: len(losses)], losses, diverged=diverged)
