@@ -167,6 +167,7 @@ def test_stopped_in_the_second_phase(tuning, whole, cut):
     assert_equal(whole, again.phases.run)
 
 
+@pytest.mark.slow
 def test_killed_in_the_second_phase_again_and_again(tuning, whole):
     for cut in [(0, 0), (1, 0), (1, 2)]:
         one = tuning()

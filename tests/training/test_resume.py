@@ -208,6 +208,7 @@ def test_stopped_while_it_is_judged(tmp_path, whole, epoch):
     assert_equal(whole(Averaged), tmp_path)
 
 
+@pytest.mark.slow
 def test_stopped_again_and_again(tmp_path, whole):
     for number, cut in enumerate([(0, 1), (0, 2), (1, 2), (2, 0)]):
         result, _, _ = trained(tmp_path, callbacks=[StopAt(*cut)], resume=number > 0)

@@ -260,7 +260,13 @@ def test_a_training_that_diverges_keeps_what_was_good(tmp_path, at):
             assert np.isfinite(weight).all()
 
 
-@pytest.mark.parametrize("message", ["RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes", ""])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes",
+        pytest.param("", marks=pytest.mark.slow),
+    ],
+)
 def test_memory_that_is_too_small_names_a_batch_that_may_fit(tmp_path, whole, message):
     class Full(StopAt):
         def on_train_batch_begin(self, batch, logs=None):
