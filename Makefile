@@ -10,8 +10,9 @@ BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-# Two processes share the files of tests: they halve the time on two cores.
-TOGETHER := --numprocesses 2 --dist loadfile
+# Two processes share the files of tests: they halve the time on two cores. The order is that of
+# tests/conftest.py, for else the files of few tests come last, and some of those take longest.
+TOGETHER := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-slow lint bench clean
 

@@ -89,3 +89,8 @@ def table_only(counts: Mapping[str, int] | Mapping[tuple[str, str], int]) -> Dat
     table = table.astype({"locator": "str", "label": "str", "split": "str"})
     table = table.sort_values("locator", ignore_index=True)
     return Dataset(NoFiles(), table, sorted_classes(set(table["label"])))
+
+
+def files_below(folder: Path) -> set[str]:
+    """Where every file is, counted from the folder."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}

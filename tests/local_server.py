@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -28,11 +28,10 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def body(self, content: bytes) -> None:
-        try:
+        # Counted first: the client may have all of it, and go on, before `write` returns here.
+        self.web.sent += len(content)
+        with suppress(OSError):  # the client may hang up
             self.wfile.write(content)
-            self.web.sent += len(content)
-        except OSError:
-            pass  # the client has hung up, as it may
 
     def log_message(self, *_: object) -> None:
         """Tests' output is not for this."""
@@ -47,7 +46,7 @@ class Asked:
 
 @dataclass
 class Web:
-    """What is served, what was asked for, and how many bytes of content were sent."""
+    """What is served, what was asked for, and how many bytes of content were given to clients."""
 
     url: str = ""
     answers: dict[str, list[Answer]] = field(default_factory=dict)

@@ -21,6 +21,7 @@ from viewfinder.recipes import recipe_named
 from viewfinder.run import Run
 from viewfinder.run.folds import CrossValidation
 
+pytestmark = pytest.mark.usefixtures("blank_plots")
 QUICK = small_recipe(training__epochs=2)
 
 
@@ -178,7 +179,7 @@ def test_folds_that_were_dealt_before_are_used(digits, tmp_path):
 # --- Heads on features ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dense", [(), (8,)])
+@pytest.mark.parametrize("dense", [(), pytest.param((8,), marks=pytest.mark.slow)])
 def test_features_are_computed_once_for_all_folds(digits, tmp_path, monkeypatch, dense):
     from viewfinder.features import compute
 

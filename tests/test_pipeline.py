@@ -17,7 +17,7 @@ import yaml
 from PIL import Image
 
 import viewfinder.run
-from folders import noise, snapshot, write_classes, write_picture
+from folders import files_below, noise, snapshot, write_classes, write_picture
 from small import copied, small_recipe
 from viewfinder.data.prepare import prepare as prepare_picture
 from viewfinder.data.sources import open_dataset
@@ -30,6 +30,7 @@ from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
 from viewfinder.run import Run
 
+pytestmark = pytest.mark.usefixtures("blank_plots")
 SPLITS = ("train", "validation", "test")
 
 
@@ -37,10 +38,6 @@ def quick(data: Path, output: Path, recipe: Recipe | None = None, **options) -> 
     """Train for an epoch, silently."""
     recipe = recipe or small_recipe(training__epochs=1)
     return train(open_dataset(data), recipe, output=output, progress=Progress(0), **options)
-
-
-def files_below(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("name", ["scratch", "tiny"])
@@ -167,21 +164,6 @@ def test_the_history_holds_nothing_that_changes_from_run_to_run(trained):
 
 
 # --- The same again -------------------------------------------------------------------------------
-
-
-def test_evaluate_and_report_make_the_same_again(trained, tmp_path, own_cache):
-    """Also in another place, and with no store in the cache."""
-    run = Run.open(copied(trained.folder, tmp_path))
-    before = {name: (run.folder / name).read_bytes() for name in files_below(run.folder)}
-    for name in ("metrics.json", "predictions.parquet", "report.html", "plots/loss.png"):
-        (run.folder / name).unlink()
-    assert run.evaluate() == trained.metrics
-    assert run.report() == run.folder / "report.html"
-    pd.testing.assert_frame_equal(run.predictions, trained.predictions)
-    after = {name: (run.folder / name).read_bytes() for name in files_below(run.folder)}
-    assert after.keys() == before.keys()
-    changed = {name for name in after if after[name] != before[name]}
-    assert changed <= {"predictions.parquet"}  # Parquet may note who wrote it
 
 
 def test_serving_pixels_are_evaluation_pixels_at_0_levels(trained):

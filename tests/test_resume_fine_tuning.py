@@ -16,6 +16,7 @@ from viewfinder.resuming import resume
 from viewfinder.run import Run
 from viewfinder.training.phases import FOLDER, Phases
 
+pytestmark = pytest.mark.usefixtures("blank_plots")
 BASE = {
     "kind": "transfer",
     "base": "MobileNet",

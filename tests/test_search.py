@@ -23,6 +23,8 @@ from viewfinder.search import auto, is_unfinished, resume_auto, ways
 from viewfinder.search.trials import beats, could_be_beaten, judged
 from viewfinder.training.stopping import StopIfBehind
 
+pytestmark = pytest.mark.usefixtures("blank_plots")
+
 # --- Which of two ways is better ------------------------------------------------------------------
 
 
@@ -107,10 +109,24 @@ def opened(digits, monkeypatch):
     return open_dataset(digits)
 
 
-def test_the_better_way_is_taken_and_says_why(opened, blind, tmp_path):
-    held = blind.changed({"data.holdout": "test"})
-    run = auto(opened, held, output=tmp_path, progress=Progress(0))
-    folder = tmp_path / "digits"
+@pytest.fixture(scope="module")
+def held(blind) -> Recipe:
+    """The head that can only guess; the test split is for what is chosen in the end."""
+    return blind.changed({"data.holdout": "test"})
+
+
+@pytest.fixture(scope="module")
+def whole(digits, held, tmp_path_factory) -> Run:
+    """What a search that never stopped has chosen. Tests only read it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("viewfinder.search._from_scratch", quick)
+        patch.setenv("VIEWFINDER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        runs = tmp_path_factory.mktemp("runs")
+        return auto(open_dataset(digits), held, output=runs, progress=Progress(0))
+
+
+def test_the_better_way_is_taken_and_says_why(whole):
+    run, folder = whole, whole.folder.parent
     record = json.loads((folder / "auto.json").read_text())
     first, *others = record["trials"]
     assert first["name"] == "linear"
@@ -162,7 +178,7 @@ def test_the_ways_for_photos_are_fine_tuning_and_then_scratch(digits, probe, tmp
     assert from_scratch == scratch
 
 
-def test_a_stopped_search_keeps_a_model_and_goes_on(opened, blind, tmp_path, monkeypatch):
+def test_a_stopped_search_keeps_a_model_and_goes_on(opened, held, whole, tmp_path, monkeypatch):
     def pressed(self, epoch, logs=None):
         if epoch == 2:
             raise KeyboardInterrupt
@@ -170,7 +186,7 @@ def test_a_stopped_search_keeps_a_model_and_goes_on(opened, blind, tmp_path, mon
     folder = tmp_path / "digits"
     with monkeypatch.context() as patch:
         patch.setattr(StopIfBehind, "on_epoch_end", pressed)
-        run = auto(opened, blind, output=tmp_path, progress=Progress(0))
+        run = auto(opened, held, output=tmp_path, progress=Progress(0))
     assert run.folder == folder / "linear"
     assert run.trials is None
     assert is_unfinished(folder)
@@ -179,12 +195,12 @@ def test_a_stopped_search_keeps_a_model_and_goes_on(opened, blind, tmp_path, mon
     assert again.folder == folder / "scratch"
     assert len(again.history) == 8
     assert not is_unfinished(folder)
-    whole = auto(opened, blind, output=tmp_path, name="whole", progress=Progress(0))
     pd.testing.assert_frame_equal(again.history, whole.history)
     with pytest.raises(UsageError, match="has ended"):
         resume_auto(folder, progress=Progress(0))
 
 
+@pytest.mark.slow
 def test_fine_tuning_that_was_killed_goes_on_in_its_second_phase(
     opened, blind, tmp_path, monkeypatch, capsys
 ):

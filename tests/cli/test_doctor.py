@@ -38,6 +38,7 @@ def test_what_is_no_run_ends_in_3(viewfinder, tmp_path, run):
     viewfinder("compare", run, tmp_path / "none").refused(3, "is not a run")
 
 
+@pytest.mark.usefixtures("blank_plots")
 def test_training_ends_with_the_doctor(viewfinder, digits):
     ended = viewfinder("train", digits, *small_words(training__epochs=2))
     assert "Doctor: viewfinder doctor runs/digits" in ended.out

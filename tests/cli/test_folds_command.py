@@ -8,6 +8,7 @@ import pytest
 
 from small import small_words
 
+pytestmark = pytest.mark.usefixtures("blank_plots")
 QUICK = small_words(training__epochs=1)
 
 
@@ -31,15 +32,18 @@ def test_a_row_a_fold_and_all_together(viewfinder, digits):
     viewfinder("evaluate", "runs/digits").refused(3, "holds folds", "runs/digits/fold-0")
 
 
-def test_json_quiet_and_time_for_each_fold(viewfinder, digits):
+def test_json_quiet_and_time_for_each_fold_of_a_saved_dataset(viewfinder, digits):
+    viewfinder("split", digits, "--output", "digits.dataset", "--folds", "2")
+    viewfinder("train", "digits.dataset", "--folds", "3").refused(2, "2 folds already", "--folds 2")
     words = ["--folds", "2", "--name", "mine", "--max-time", "10m"]
-    ended = viewfinder("train", digits, *QUICK, *words, "--json", "-q")
+    ended = viewfinder("train", "digits.dataset", *QUICK, *words, "--json", "-q")
     assert ended.err == ""
     document = ended.json
     assert (document["folder"], document["interrupted"]) == ("runs/mine", False)
     assert document["recipe"]["training"]["stop"]["max_time"] == 600
     written = json.loads(Path("runs/mine/folds.json").read_text())
     assert {key: document[key] for key in written} == written
+    assert (len(document["folds"]), document["all"]["count"]) == (2, 120)
 
 
 def test_a_dry_run_shows_the_folds_and_trains_nothing(viewfinder, digits):
@@ -106,11 +110,3 @@ def test_a_second_ctrl_c_says_what_is_kept(viewfinder, digits, monkeypatch):
 def test_what_cannot_be_asked_at_once(viewfinder, digits, words, said):
     viewfinder("train", digits, *QUICK, *words).refused(2, *said)
     assert not Path("runs").exists()
-
-
-def test_a_saved_datasets_folds_are_used(viewfinder, digits):
-    viewfinder("split", digits, "--output", "digits.dataset", "--folds", "2")
-    viewfinder("train", "digits.dataset", "--folds", "3").refused(2, "2 folds already", "--folds 2")
-    ended = viewfinder("train", "digits.dataset", *QUICK, "--folds", "2", "--json", "-q")
-    assert len(ended.json["folds"]) == 2
-    assert ended.json["all"]["count"] == 120

@@ -15,6 +15,7 @@ import pytest
 from small import copied, small_words
 from viewfinder.run import Run
 
+pytestmark = pytest.mark.usefixtures("blank_plots")
 KILLS, TUNING_KILLS = 20, 6
 
 

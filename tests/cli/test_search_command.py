@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from viewfinder.run import Run
+
+pytestmark = pytest.mark.usefixtures("blank_plots")
+
 # Drawn weights need no file; a second is over once the probe is there.
 DRAWN = ("--alpha", "0.35", "--weights", "none", "--max-time", "1s")
 
 
-def test_what_was_tried_is_shown_and_the_folder_is_the_run(viewfinder, digits):
+def test_what_was_tried_is_shown_and_the_folder_is_the_run(viewfinder, digits, monkeypatch):
     ended = viewfinder("train", digits, *DRAWN, "--holdout", "test")
     assert ended.code == 0, ended.err
     assert "folds of the training pictures" in ended.err
@@ -25,8 +29,8 @@ def test_what_was_tried_is_shown_and_the_folder_is_the_run(viewfinder, digits):
     assert viewfinder("predict", "runs/digits", picture, "--json").code == 0
     viewfinder("train", "--resume", "runs/digits").refused(2, "has ended")
 
-
-def test_the_record_is_part_of_the_json(viewfinder, digits):
+    # The record is part of the JSON; of the same search, for another would say the same.
+    monkeypatch.setattr("viewfinder.search.auto", lambda *_, **__: Run.open("runs/digits"))
     ended = viewfinder("train", digits, *DRAWN, "--json", "-q")
     assert ended.json["trials"]["trials"][0]["name"] == "linear"
     record = json.loads(Path("runs/digits/auto.json").read_text())

@@ -9,6 +9,8 @@ from folders import snapshot, write_classes, write_picture
 from small import small_words
 from viewfinder.data.sources import open_dataset
 
+pytestmark = pytest.mark.usefixtures("blank_plots")
+
 
 @pytest.fixture
 def pets(tmp_path: Path) -> Path:

@@ -14,6 +14,7 @@ from viewfinder.cli.options import chosen_recipe, side_lengths
 from viewfinder.errors import UsageError
 from viewfinder.recipes import recipe_named
 
+pytestmark = pytest.mark.usefixtures("blank_plots")
 QUICK = small_words(training__epochs=1)
 
 

@@ -2,6 +2,8 @@
 
 import json
 import zipfile
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from small import small_recipe, small_words
+from small import copied, small_recipe, small_words
 from viewfinder.cli import main
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import from_record, open_arrays, open_dataset, open_table
@@ -69,11 +71,27 @@ def kinds(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     return write_kinds(digits, tmp_path_factory.mktemp("kinds"))
 
 
-def test_same_paths_same_history(digits: Path, kinds: dict[str, Path], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def trained_on(
+    kinds: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Run]:
+    """The run on a kind, trained when it is first asked for. Tests only read it."""
+
+    @cache
+    def run(kind: str) -> Run:
+        return one_epoch(open_dataset(kinds[kind]), tmp_path_factory.mktemp("runs"))
+
+    return run
+
+
+@pytest.mark.usefixtures("blank_plots")
+def test_same_paths_same_history(
+    digits: Path, kinds: dict[str, Path], trained_on: Callable[[str], Run], tmp_path: Path
+) -> None:
     """Folder, zip and table: locators are equal, so order, splits and variation are."""
     runs = [
         one_epoch(open_dataset(digits), tmp_path),
-        one_epoch(open_dataset(kinds["zip"]), tmp_path),
+        trained_on("zip"),
         one_epoch(open_dataset(kinds["table"], root=digits), tmp_path),
     ]
     histories = [(run.folder / "history.csv").read_text() for run in runs]
@@ -82,32 +100,35 @@ def test_same_paths_same_history(digits: Path, kinds: dict[str, Path], tmp_path:
     assert all((run.folder / "report.html").exists() for run in runs)
 
 
-def test_same_rows_same_history(digits: Path, kinds: dict[str, Path], tmp_path: Path) -> None:
+@pytest.mark.usefixtures("blank_plots")
+def test_same_rows_same_history(
+    digits: Path, trained_on: Callable[[str], Run], tmp_path: Path
+) -> None:
     """CSV of pixels, `.npz` and arrays: rows of the same numbers."""
     table, levels = read_digits(digits)
     images, labels = (
         {split: one[(table["split"] == split).to_numpy()] for split in ("train", "test")}
         for one in (levels, table["label"].to_numpy())
     )
-    datasets = [
-        open_dataset(kinds["pixels"]),
-        open_dataset(kinds["npz"]),
-        open_arrays(images, labels),
+    runs = [
+        trained_on("pixels"),
+        trained_on("npz"),
+        one_epoch(open_arrays(images, labels), tmp_path),
     ]
-    runs = [one_epoch(dataset, tmp_path) for dataset in datasets]
     histories = [(run.folder / "history.csv").read_text() for run in runs]
     assert histories[0] == histories[1] == histories[2]
     assert [run.recipe.input.color for run in runs] == ["gray"] * 3
 
 
+@pytest.mark.usefixtures("blank_plots")
 @pytest.mark.parametrize("kind", ["zip", "pixels", "npz"])
 def test_a_run_is_evaluated_again_from_its_record(
-    kinds: dict[str, Path], tmp_path: Path, kind: str
+    trained_on: Callable[[str], Run], tmp_path: Path, kind: str
 ) -> None:
-    run = one_epoch(open_dataset(kinds[kind]), tmp_path)
-    before = run.metrics
-    assert Run.open(run.folder).evaluate() == before
-    assert Run.open(run.folder).report().stat().st_size > 10_000
+    before = trained_on(kind)
+    again = copied(before.folder, tmp_path)
+    assert Run.open(again).evaluate() == before.metrics
+    assert Run.open(again).report().stat().st_size > 10_000
 
 
 @pytest.mark.parametrize("kind", ["zip", "pixels", "npz", "table"])

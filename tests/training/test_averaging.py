@@ -70,29 +70,35 @@ def fitted(wanted: Recipe, averaged: bool = True):
     return model, callback, by_hand, history.history
 
 
+@pytest.fixture(scope="module")
+def averaged():
+    """A fit with averaged weights. Tests leave its model as they found it."""
+    return fitted(recipe())
+
+
 def test_the_window_is_counted_in_epochs():
     training = recipe(average_epochs=2.0).training
     assert average_momentum(training, steps_an_epoch=50) == pytest.approx(1 - 1 / 100)
     assert average_momentum(training, steps_an_epoch=0.1) == 0
 
 
-def test_the_model_ends_as_the_average():
-    model, _, by_hand, _ = fitted(recipe())
+def test_the_model_ends_as_the_average(averaged):
+    model, _, by_hand, _ = averaged
     for mine, obvious in zip(model.trainable_variables, by_hand.average, strict=True):
         np.testing.assert_allclose(np.asarray(mine), obvious, atol=1e-5)
 
 
-def test_validation_judges_the_model_that_is_kept():
-    model, callback, _, history = fitted(recipe())
+def test_validation_judges_the_model_that_is_kept(averaged):
+    model, callback, _, history = averaged
     with callback.in_model():
         again = model.evaluate(IMAGES, LABELS, batch_size=8, verbose=0, return_dict=True)
     assert again["loss"] == pytest.approx(history["val_loss"][-1], rel=1e-5)
     assert again["accuracy"] == pytest.approx(history["val_accuracy"][-1])
 
 
-def test_training_goes_on_exactly_where_it_was():
+def test_training_goes_on_exactly_where_it_was(averaged):
     """With dropout and batch norm: the weights of each epoch are those of no averaging at all."""
-    _, _, with_average, judged = fitted(recipe())
+    _, _, with_average, judged = averaged
     _, _, without, plain = fitted(recipe(), averaged=False)
     for mine, obvious in zip(with_average.after_epochs, without.after_epochs, strict=True):
         for a, b in zip(mine, obvious, strict=True):

@@ -148,7 +148,15 @@ def test_stopped_in_the_first_phase(tmp_path, whole, eagerly):
     assert_equal(whole, tmp_path)
 
 
-@pytest.mark.parametrize("cut", [(0, 0), (0, STEPS - 1), (1, 1), (EPOCHS - 1, STEPS - 1)])
+@pytest.mark.parametrize(
+    "cut",
+    [
+        pytest.param((0, 0), marks=pytest.mark.slow),
+        (0, STEPS - 1),
+        pytest.param((1, 1), marks=pytest.mark.slow),
+        (EPOCHS - 1, STEPS - 1),
+    ],
+)
 def test_stopped_in_the_second_phase(tuning, whole, cut):
     one = tuning()
     assert one.second(StopAt(*cut)).ended == "interrupted"
@@ -159,6 +167,7 @@ def test_stopped_in_the_second_phase(tuning, whole, cut):
     assert_equal(whole, again.phases.run)
 
 
+@pytest.mark.slow
 def test_killed_in_the_second_phase_again_and_again(tuning, whole):
     for cut in [(0, 0), (1, 0), (1, 2)]:
         one = tuning()

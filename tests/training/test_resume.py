@@ -175,8 +175,8 @@ def whole(tmp_path_factory):
 @pytest.mark.parametrize(
     ("optimizer", "cut"),
     [
-        (Averaged, (0, 0)),
-        (Averaged, (0, STEPS - 1)),  # an epoch's last batch
+        pytest.param(Averaged, (0, 0), marks=pytest.mark.slow),
+        pytest.param(Averaged, (0, STEPS - 1), marks=pytest.mark.slow),  # an epoch's last batch
         (Averaged, (1, 1)),
         (Averaged, (2, 0)),  # the first batch of the second stage
         (Averaged, (EPOCHS - 1, STEPS - 1)),  # the very last batch
@@ -193,7 +193,7 @@ def test_stopped_after_a_batch(tmp_path, whole, optimizer, cut):
     assert_equal(whole(optimizer), tmp_path)
 
 
-@pytest.mark.parametrize("cut", [(0, 1), (2, 1)])
+@pytest.mark.parametrize("cut", [pytest.param((0, 1), marks=pytest.mark.slow), (2, 1)])
 def test_stopped_where_steps_are_compiled(tmp_path, whole, cut):
     trained(tmp_path, callbacks=[StopAt(*cut)], compiled=True)
     trained(tmp_path, resume=True, compiled=True)
@@ -208,6 +208,7 @@ def test_stopped_while_it_is_judged(tmp_path, whole, epoch):
     assert_equal(whole(Averaged), tmp_path)
 
 
+@pytest.mark.slow
 def test_stopped_again_and_again(tmp_path, whole):
     for number, cut in enumerate([(0, 1), (0, 2), (1, 2), (2, 0)]):
         result, _, _ = trained(tmp_path, callbacks=[StopAt(*cut)], resume=number > 0)
@@ -241,7 +242,14 @@ def test_killed(tmp_path, whole, minutes, left):
     assert_equal(whole(Averaged), tmp_path)
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: data[:500], lambda _: b""])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: data[:-9],
+        pytest.param(lambda data: data[:500], marks=pytest.mark.slow),
+        pytest.param(lambda _: b"", marks=pytest.mark.slow),
+    ],
+)
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path, whole, damage):
     trained(tmp_path, callbacks=[StopAt(2, 1)])
     files = sorted((tmp_path / "checkpoint").iterdir())

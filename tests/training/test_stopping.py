@@ -190,17 +190,24 @@ def test_stages_in_a_recipe():
 # --- A fit of ours --------------------------------------------------------------------------------
 
 
-def test_the_reason_is_said(tmp_path):
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A training that never stopped: its result, and its folder."""
+    folder = tmp_path_factory.mktemp("whole")
+    return trained(folder)[0], folder
+
+
+def test_the_reason_is_said(tmp_path, whole):
     reached = {"target": "val_loss=100", "hold": 2}
     result, _, _ = trained(tmp_path / "a", wanted=recipe(stop=reached))
     assert (result.ended, len(result.history)) == ("target", 2)
     assert result.why.startswith("val_loss has reached its target of 100 in epoch 2")
-    assert trained(tmp_path / "b")[0].ended == "finished"
+    assert whole[0].ended == "finished"
     early = keras.callbacks.EarlyStopping(monitor="loss", mode="max", patience=0)
     assert trained(tmp_path / "c", callbacks=[early])[0].ended == "callback"
 
 
-def test_time_that_is_over_ends_it_with_the_batch_at_hand(tmp_path):
+def test_time_that_is_over_ends_it_with_the_batch_at_hand(tmp_path, whole):
     class Clock:
         def __init__(self):
             self.looks = 0
@@ -221,8 +228,7 @@ def test_time_that_is_over_ends_it_with_the_batch_at_hand(tmp_path):
     assert batches == [0, 1, 2, 0, 1]
     assert (len(result.history), result.best_epoch) == (1, 1)
     trained(tmp_path / "cut", resume=True)
-    trained(tmp_path / "whole")
-    assert_equal(tmp_path / "whole", tmp_path / "cut")
+    assert_equal(whole[1], tmp_path / "cut")
 
 
 class Poison(keras.callbacks.Callback):
@@ -254,8 +260,14 @@ def test_a_training_that_diverges_keeps_what_was_good(tmp_path, at):
             assert np.isfinite(weight).all()
 
 
-@pytest.mark.parametrize("message", ["RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes", ""])
-def test_memory_that_is_too_small_names_a_batch_that_may_fit(tmp_path, message):
+@pytest.mark.parametrize(
+    "message",
+    [
+        "RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes",
+        pytest.param("", marks=pytest.mark.slow),
+    ],
+)
+def test_memory_that_is_too_small_names_a_batch_that_may_fit(tmp_path, whole, message):
     class Full(StopAt):
         def on_train_batch_begin(self, batch, logs=None):
             if (self._epoch, batch) == self._at:
@@ -267,8 +279,7 @@ def test_memory_that_is_too_small_names_a_batch_that_may_fit(tmp_path, message):
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 2
     assert keras.saving.load_model(tmp_path / "best.keras").count_params() > 0
     trained(tmp_path, resume=True)
-    trained(tmp_path / "whole")
-    assert_equal(tmp_path / "whole", tmp_path)
+    assert_equal(whole[1], tmp_path)
 
 
 def test_other_errors_are_no_lack_of_memory(tmp_path):

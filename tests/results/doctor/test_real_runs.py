@@ -13,6 +13,8 @@ from viewfinder.pipeline import train
 from viewfinder.progress import Progress
 from viewfinder.run import Run
 
+pytestmark = pytest.mark.usefixtures("blank_plots")
+
 
 @pytest.fixture
 def run(trained, tmp_path) -> Run:
