@@ -23,6 +23,7 @@ from viewfinder.run import Run, plain_name
 from viewfinder.run.live import watchers_of
 from viewfinder.runtime.backend import choose_backend, versions
 from viewfinder.runtime.determinism import use_deterministic_operations
+from viewfinder.runtime.precision import dtype_policy
 from viewfinder.stopping import GOES_ON
 
 if TYPE_CHECKING:
@@ -263,6 +264,7 @@ def _environment(prepared: Prepared) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": cores(),
+        "precision": dtype_policy(prepared.recipe.training.precision),
         "data": {
             "source": prepared.dataset.source.record(),
             "pictures": len(table),
