@@ -7,8 +7,9 @@ import pytest
 from viewfinder.models import build_model
 from viewfinder.recipe import Recipe
 from viewfinder.training import compile_model
-from viewfinder.training.averaging import AveragedWeights, measure_norms
+from viewfinder.training.averaging import AveragedWeights
 from viewfinder.training.compiled import average_momentum
+from viewfinder.training.norm_statistics import NormStatistics
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (48, 8, 8, 3), dtype=np.uint8)
@@ -110,7 +111,7 @@ def test_training_goes_on_exactly_where_it_was(averaged):
 def test_the_norms_fit_the_weights_they_stand_beside():
     model = build_model(recipe(), 3)
     before = {one.path: np.asarray(one).copy() for one in model.variables}
-    measure_norms(model, [IMAGES[:24], IMAGES[24:]])
+    NormStatistics(model).measure([IMAGES[:24], IMAGES[24:]])
     stem = model.get_layer("stem_norm")
     seen = keras.Model(model.inputs, model.get_layer("stem_conv").output)
     maps = [
@@ -129,7 +130,7 @@ def test_the_norms_fit_the_weights_they_stand_beside():
 def test_frozen_norms_keep_what_they_came_with():
     model = build_model(recipe(), 3)
     model.trainable = False
-    measure_norms(model, [IMAGES])
+    NormStatistics(model).measure([IMAGES])
     assert not np.asarray(model.get_layer("stem_norm").moving_mean).any()
 
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
 from numpy.typing import NDArray
 
-from viewfinder.models.nested import all_layers
+from viewfinder.training.norm_statistics import NormStatistics
 
 Logs = dict[str, float]
 Values = list[NDArray[Any]]
@@ -38,6 +37,7 @@ class AveragedWeights(keras.callbacks.Callback):
         self._batches = batches
         self._average: Values | None = None
         self._trained: Values | None = None
+        self._statistics: NormStatistics | None = None
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """The average that was measured is out of date."""
@@ -76,44 +76,15 @@ class AveragedWeights(keras.callbacks.Callback):
             return
         averages = _averages(self.model.optimizer)
         _assign(self.model.trainable_variables, _values(averages))
-        measure_norms(self.model, self._batches())
+        if self._statistics is None:
+            self._statistics = NormStatistics(self.model)
+        self._statistics.measure(self._batches())
         self._average = _values(self.model.variables)
 
     def _leave(self) -> None:
         if self._trained is not None:
             _assign(self.model.variables, self._trained)
             self._trained = None
-
-
-def measure_norms(model: keras.Model, batches: Iterable[NDArray[np.uint8]]) -> None:
-    """Set each batch norm's mean and variance to their means over these batches.
-
-    Args:
-        model: Its other weights stay.
-        batches: Pictures, uint8, shape (n, height, width, channels), each.
-    """
-    norms = [
-        one
-        for one in all_layers(model)
-        # Frozen ones keep what they came with.
-        if isinstance(one, layers.BatchNormalization) and one.trainable
-    ]
-    if not norms:
-        return
-    momenta = [norm.momentum for norm in norms]
-    before = _values(model.non_trainable_variables)
-    try:
-        for number, images in enumerate(batches):
-            for norm in norms:
-                norm.momentum = number / (number + 1)  # the mean of all batches so far
-            model(images, training=True)
-    finally:
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
-        measured = {id(one) for norm in norms for one in norm.non_trainable_variables}
-        for variable, value in zip(model.non_trainable_variables, before, strict=True):
-            if id(variable) not in measured:  # dropout has drawn numbers that training will draw
-                variable.assign(value)
 
 
 def _averages(optimizer: Any) -> list[Any]:
