@@ -29,6 +29,7 @@ from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
 from viewfinder.run import Run
+from viewfinder.runtime.precision import dtype_policy
 
 pytestmark = pytest.mark.usefixtures("blank_plots")
 SPLITS = ("train", "validation", "test")
@@ -148,7 +149,7 @@ def test_the_run_says_where_it_came_from(trained, digits):
     environment = trained.environment
     assert environment["backend"] == keras.backend.backend()
     assert environment["versions"]["keras"] == keras.__version__
-    assert environment["precision"] == "float32"
+    assert environment["precision"] == dtype_policy("auto")
     assert environment["data"]["source"] == {"kind": "folder", "path": str(digits)}
     assert environment["data"]["pictures"] == len(list(digits.rglob("*.png")))
     assert any("No validation split was given" in note for note in environment["data"]["notes"])

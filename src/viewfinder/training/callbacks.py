@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ import keras
 import pandas as pd
 
 from viewfinder.files import written_whole
-from viewfinder.models.nested import all_layers
 from viewfinder.progress import Progress
 from viewfinder.training.live_curves import LiveCurves
+from viewfinder.training.precision import in_float32
 
 Logs = dict[str, float]
 
@@ -234,22 +234,5 @@ def save_model(model: keras.Model, path: Path) -> None:
     float32, whatever it was trained in, it answers alike on any device.
     """
     plain = keras.Model(model.inputs, model.outputs, name=model.name)  # the same layers
-    with _in_float32(plain), written_whole(path) as temporary:
+    with in_float32(plain), written_whole(path) as temporary:
         plain.save(temporary)
-
-
-@contextmanager
-def _in_float32(model: keras.Model) -> Iterator[None]:
-    """Within, layers that compute in mixed precision say that they compute in float32."""
-    policies = [
-        (layer, layer.dtype_policy)
-        for layer in all_layers(model)
-        if layer.dtype_policy.name in ("mixed_bfloat16", "mixed_float16")
-    ]
-    try:
-        for layer, _ in policies:
-            layer.dtype_policy = "float32"
-        yield
-    finally:
-        for layer, policy in policies:
-            layer.dtype_policy = policy

@@ -23,6 +23,7 @@ from viewfinder.training.elastic import build_all, elastic
 from viewfinder.training.fused_norms import fused_norms
 from viewfinder.training.interruption import Interruption
 from viewfinder.training.memory import is_out_of_memory, out_of_memory
+from viewfinder.training.precision import JudgedInFloat32
 from viewfinder.training.stopping import StopAfter, StopAtTarget, Stopper, StopWithoutProgress
 
 BEST = "best.keras"
@@ -147,6 +148,7 @@ class _Fitting:
         return Course(
             self.model,
             [
+                JudgedInFloat32(),
                 *(self.history, self.best),
                 *stoppers(training.stop),
                 *self.companions.callbacks,
