@@ -105,14 +105,21 @@ def test_the_history_has_the_documented_columns_and_repeats(tmp_path):
     assert not other.history["loss"].equals(result.history["loss"])
 
 
-def test_the_best_model_scores_what_the_history_says_of_its_epoch(tmp_path):
-    result, _ = fitted(tmp_path / "a", wanted=recipe(epochs=6, learning_rate=0.05))
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+def test_the_best_model_scores_what_the_history_says_of_its_epoch(tmp_path, precision):
+    wanted = recipe(epochs=6, learning_rate=0.05, precision=precision)
+    result, model = fitted(tmp_path / "a", wanted=wanted)
     assert result.best_epoch == best_epoch(result.history)
     best = keras.saving.load_model(tmp_path / "a/best.keras")
     pixels, _ = Noise().read(np.arange(COUNT))
-    right = (np.asarray(best.predict_on_batch(pixels))[:, 0] > 0.5) == np.arange(COUNT) % 2
+    shares, labels = np.asarray(best.predict_on_batch(pixels), float)[:, 0], np.arange(COUNT) % 2
+    right = (shares > 0.5) == labels
     row = result.history[result.history["epoch"] == result.best_epoch].iloc[0]
     assert right.mean() == pytest.approx(row["val_accuracy"])
+    loss = -np.log(np.where(labels == 1, shares, 1 - shares)).mean()
+    assert loss == pytest.approx(row["val_loss"], rel=1e-5)  # in bfloat16, it would be 1e-3
+    computing = {layer.compute_dtype for layer in model.layers[1:-1]}
+    assert computing == {precision.removeprefix("mixed_")}  # it is trained as it was asked
 
 
 def test_ctrl_c_in_the_second_epoch_keeps_the_first(tmp_path):
