@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from viewfinder.runtime.backend import use_backend
+from viewfinder.runtime.accelerator import has_accelerator
+from viewfinder.runtime.backend import choose_backend
 
 # Linux's names for what multiplies bfloat16 twice as fast as float32, on x86.
 _UNITS = {"avx512_bf16", "amx_bf16"}
@@ -20,12 +21,7 @@ def dtype_policy(precision: str) -> str:
     """
     if precision != "auto":
         return precision
-    backend = use_backend()
-    import keras
-
-    is_faster = bool(keras.distribution.list_devices("gpu")) or (
-        backend == "tensorflow" and _cpu_has_bfloat16()
-    )
+    is_faster = has_accelerator() or (choose_backend() == "tensorflow" and _cpu_has_bfloat16())
     return "mixed_bfloat16" if is_faster else "float32"
 
 
