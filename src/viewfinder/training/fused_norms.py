@@ -15,9 +15,9 @@ from viewfinder.models.nested import all_layers
 def fused_norms(model: keras.Model) -> Iterator[None]:
     """Within, the batch norms of maps train as TensorFlow's fused operation; afterwards as before.
 
-    Outputs, gradients and moving statistics are Keras's own within rounding. It saves a fifth to a
-    quarter of a residual network's training step on a CPU, and in mixed precision Keras would turn
-    every map into float32 and back. Norms that do not learn, and inference, stay with Keras. Other
+    Outputs, gradients and moving statistics are Keras's own within rounding. On a CPU Keras's many
+    passes over each map are a good part of a residual network's training step, and in mixed
+    precision they turn it into float32 and back (`benchmarks/steps.py`). Norms that do not learn, and inference, stay with Keras. Other
     backends compile the dozen into one by themselves: nothing changes there.
 
     Args:
