@@ -15,6 +15,7 @@ from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.run import best_epoch
 from viewfinder.training.callbacks import BestModel, HistoryFile, TrainingProgress, save_model
+from viewfinder.training.precision import JudgedInFloat32
 
 
 @pytest.fixture
@@ -181,3 +182,23 @@ def test_a_model_that_was_trained_in_half_precision_is_saved_whole(tmp_path):
     np.testing.assert_allclose(loaded(pixels), model(pixels), atol=0.02)
     for one, other in zip(loaded.weights, model.weights, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_it_is_judged_in_float32_and_trains_as_before_even_if_that_is_broken_off():
+    model = build_model(
+        Recipe().changed(
+            {
+                "input.size": (16, 16),
+                "input.color": "rgb",
+                "training.precision": "mixed_bfloat16",
+            }
+        ),
+        3,
+    )
+    judged, stem = JudgedInFloat32(), model.get_layer("stem_conv")
+    judged.set_model(model)
+    for end in (judged.on_test_end, judged.on_train_end):
+        judged.on_test_begin()
+        assert stem.compute_dtype == "float32"
+        end()
+        assert stem.compute_dtype == "bfloat16"

@@ -18,8 +18,8 @@ def fused_norms(model: keras.Model) -> Iterator[None]:
     Outputs, gradients and moving statistics are Keras's own within rounding. On a CPU Keras's many
     passes over each map are a good part of a residual network's training step, and in mixed
     precision they turn it into float32 and back (`benchmarks/steps.py`). Norms that do not learn,
-    and inference, stay with Keras. Other backends compile the dozen into one by themselves: nothing
-    changes there.
+    and inference, stay with Keras. On other backends nothing changes; JAX compiles the passes
+    together by itself.
 
     Args:
         model: Built. What is traced or saved within is a plain Keras model like any other.

@@ -15,7 +15,7 @@ class NormStatistics:
     """Measures the means and variances of a model's batch norms.
 
     The model is asked as one compiled function, which is kept: layer by layer, a measurement took
-    a quarter of a short epoch.
+    a fifth of a short epoch.
 
     Args:
         model: Built. Norms that are frozen keep what they came with.

@@ -48,3 +48,7 @@ class JudgedInFloat32(keras.callbacks.Callback):
     def on_test_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Train as before."""
         self._judging.close()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """The same where a validation was broken off."""
+        self._judging.close()
