@@ -37,6 +37,18 @@ def test_what_was_tried_is_shown_and_the_folder_is_the_run(viewfinder, digits, m
     assert record["chosen"] == Path(ended.json["run"]).name
 
 
+def test_a_dry_run_shows_what_would_be_tried_and_trains_nothing(viewfinder, digits):
+    ended = viewfinder("train", digits, *DRAWN, "--dry-run")
+    assert ended.code == 0, ended.err
+    rows = [line.split()[:2] for line in ended.out.splitlines()[1:3]]
+    assert rows == [["linear", "transfer"], ["scratch", "tiny"]]  # 8 × 8 pixels are few
+    assert "nothing was trained" in ended.err
+    ways = viewfinder("train", digits, *DRAWN, "--dry-run", "--json", "-q").json["ways"]
+    assert [way["name"] for way in ways] == ["linear", "scratch"]
+    assert ways[0]["recipe"]["model"]["alpha"] == 0.35
+    assert not Path("runs").exists()
+
+
 @pytest.mark.parametrize(
     "words",
     [("--epochs", "3"), ("--set", "model.dropout=0.5"), ("--tensorboard",), ("--folds", "3")],

@@ -8,7 +8,9 @@ from viewfinder.errors import UsageError
 
 if TYPE_CHECKING:
     from viewfinder.data.dataset import Dataset
+    from viewfinder.prepared import Prepared
     from viewfinder.progress import Progress
+    from viewfinder.recipe import Recipe
     from viewfinder.run import Run
 
 # What has a say in every way of training that is tried.
@@ -47,18 +49,25 @@ def begin_search(
 ) -> "Run":
     """Try one way after another; the run of the best so far where it was interrupted."""
     from viewfinder.cli.tables import show_pictures
-    from viewfinder.recipes import recipe_named
     from viewfinder.search import auto
 
-    of_probe = {key: value for key, value in given.items() if not key.startswith("training.")}
     return auto(
         dataset,
-        recipe_named("transfer").changed(of_probe),
+        _probe(given),
         on_prepared=lambda prepared: show_pictures(prepared, progress, is_seen=False),
         progress=progress,
         **_limit(given),
         **options,
     )
+
+
+def planned_search(
+    dataset: "Dataset", given: Mapping[str, Any], **options: Any
+) -> "tuple[Prepared, list[tuple[str, Recipe]]]":
+    """What would be tried on these pictures: for `--dry-run`."""
+    from viewfinder.search import planned
+
+    return planned(dataset, _probe(given), **options)
 
 
 def is_stopped_search(folder: Path) -> bool:
@@ -84,6 +93,14 @@ def go_on_with_search(folder: Path, given: Mapping[str, Any], told: Any, **optio
             received=", ".join([*others, *told]),
         )
     return resume_auto(folder, **_limit(given), **options)
+
+
+def _probe(given: Mapping[str, Any]) -> "Recipe":
+    """The recipe of the linear head, with what was said."""
+    from viewfinder.recipes import recipe_named
+
+    of_probe = {key: value for key, value in given.items() if not key.startswith("training.")}
+    return recipe_named("transfer").changed(of_probe)
 
 
 def _limit(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,7 @@ from viewfinder.cli.search import (
     go_on_with_search,
     is_search,
     is_stopped_search,
+    planned_search,
 )
 from viewfinder.cli.training_options import (
     L2,
@@ -76,7 +77,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from viewfinder.data.dataset import Dataset
-    from viewfinder.prepared import Prepared
     from viewfinder.progress import Progress
     from viewfinder.recipe import Recipe
     from viewfinder.run import Run
@@ -293,38 +293,19 @@ def _go_on(asked: _Asked, stopped_at: Path) -> None:
 
 
 def _plan(asked: _Asked) -> None:
-    """What would be trained: data, recipe and model."""
-    from viewfinder.cli.tables import show_data, stdout
-    from viewfinder.models import build_model, model_summary
+    """What would be trained, or tried: data, recipe and model."""
+    from viewfinder.cli.dry_run import show_plan, show_ways
     from viewfinder.prepared import prepare
 
-    recipe, dataset, progress = asked.whole_recipe(), asked.pictures(), asked.progress
+    progress = asked.progress
+    if asked.is_search:
+        prepared, ways = planned_search(asked.pictures(), asked.flags, **asked.reading)
+        show_ways(prepared, ways, progress, as_json=asked.as_json)
+        return
+    recipe, dataset = asked.whole_recipe(), asked.pictures()
     if asked.folds is not None:
         dataset, recipe = first_fold(dataset, recipe, asked.folds, asked.store_budget, progress)
-    prepared = prepare(dataset, recipe, **asked.reading)
-    show_data(prepared, progress)
-    model = build_model(prepared.recipe, len(prepared.dataset.classes), progress=progress)
-    if asked.as_json:
-        print(json.dumps(_plan_json(prepared, model.count_params()), indent=2))
-    else:
-        out = stdout()
-        out.print(prepared.recipe.to_yaml(), markup=False, soft_wrap=True)
-        out.print(model_summary(model), markup=False, soft_wrap=True)
-    progress.say("Dry run: nothing was trained.")
-
-
-def _plan_json(prepared: "Prepared", parameters: int) -> dict[str, Any]:
-    """What `--dry-run --json` prints; see docs/formats.md."""
-    from viewfinder.run import skipped_table
-
-    counts = prepared.dataset.counts()
-    return {
-        "schema": 1,
-        "recipe": prepared.recipe.model_dump(mode="json"),
-        "pictures": {split: counts[split].to_dict() for split in counts},
-        "skipped": skipped_table(prepared.everything).to_dict("records"),
-        "parameters": parameters,
-    }
+    show_plan(prepare(dataset, recipe, **asked.reading), progress, as_json=asked.as_json)
 
 
 def _end(run: "Run", as_json: bool) -> None:

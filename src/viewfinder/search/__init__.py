@@ -26,10 +26,10 @@ from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
 from viewfinder.run import Run, plain_name
-from viewfinder.search.ways import Search
+from viewfinder.search.ways import Search, ways
 from viewfinder.search.weights import with_weights
 
-__all__ = ["auto", "is_unfinished", "resume_auto"]
+__all__ = ["auto", "is_unfinished", "planned", "resume_auto"]
 
 _PICTURES = "pictures.parquet"
 
@@ -114,6 +114,29 @@ def auto(
         "scratch": prepared.recipe.model_dump(mode="json"),
     }
     return _search(folder, facts, until, progress, store_budget).run()
+
+
+def planned(
+    dataset: Dataset,
+    probe: Recipe | None = None,
+    *,
+    progress: Progress | None = None,
+    store_budget: int | None = None,
+) -> tuple[Prepared, list[tuple[str, Recipe]]]:
+    """What :func:`auto` would try on this dataset, which trains nothing.
+
+    Returns:
+        The pictures, split and read, and the name and the recipe of each way, in their order.
+
+    Raises:
+        DataError: As of :func:`auto`.
+    """
+    progress = progress or Progress()
+    asked = probe or recipe_named("transfer")
+    probe = with_weights(asked, progress)
+    scratch = _from_scratch(dataset, asked)
+    prepared = prepare(dataset, scratch, store_budget=store_budget, progress=progress)
+    return prepared, ways(probe, prepared.recipe)
 
 
 def is_unfinished(folder: Path) -> bool:

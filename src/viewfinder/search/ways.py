@@ -34,6 +34,22 @@ _MOST_PROBED = {"train": 8_000, "validation": 2_000}
 _LOOKED_AT, _CAN_STILL_GAIN = 0.4, 3
 
 
+def ways(probe: Recipe | None, scratch: Recipe) -> list[tuple[str, Recipe]]:
+    """What is tried: the probe, then what may do better, the more likely first.
+
+    Args:
+        probe: The recipe of the linear head; None where its base has no weights.
+        scratch: The recipe without a base.
+    """
+    tried = []
+    if probe:
+        tried.append((LINEAR, probe))
+        if scratch.name != "tiny":
+            shared = probe.model_dump(include={"model", "input", "data", "seed"})
+            tried.append((TUNED, recipe_named("transfer/fine-tuned").changed(shared)))
+    return [*tried, (SCRATCH, scratch)]
+
+
 @dataclass
 class Search:
     """What is being tried, and what has come of it so far.
@@ -72,7 +88,7 @@ class Search:
         """Try one way after another; the run of the best."""
         self._note(running=LINEAR)
         self._try(LINEAR, self.probe, self._probed())
-        for name, recipe in self._ways():
+        for name, recipe in ways(self.probe, self.scratch)[1:]:
             best = next(trial for trial in self.trials if trial.name == self.chosen)
             if not could_be_beaten(best.count - best.right):
                 break
@@ -145,15 +161,6 @@ class Search:
 
         epoch = max(1, round(_LOOKED_AT * recipe.training.epochs))
         return [StopIfBehind(epoch, 1 - _CAN_STILL_GAIN * (1 - float(self.best.mean())))]
-
-    def _ways(self) -> list[tuple[str, Recipe]]:
-        """What may do better than the probe, the more likely first."""
-        ways = [(SCRATCH, self.scratch)]
-        if self.scratch.name == "tiny":
-            return ways
-        tuned = recipe_named("transfer/fine-tuned")
-        shared = self.probe.model_dump(include={"model", "input", "data", "seed"})
-        return [(TUNED, tuned.changed(shared)), *ways]
 
     def _probed(self) -> Dataset:
         """The pictures of the probe: all, or so many of each class as are enough.
