@@ -13,9 +13,6 @@ from viewfinder.training.norm_statistics import NormStatistics
 Logs = dict[str, float]
 Values = list[NDArray[Any]]
 
-# Enough for a batch norm's mean and variance: each picture counts at every position.
-PICTURES = 512
-
 
 class AveragedWeights(keras.callbacks.Callback):
     """Validates and keeps the weights' moving average instead of the weights of the last step.
@@ -29,7 +26,8 @@ class AveragedWeights(keras.callbacks.Callback):
     a checkpoint of model and optimizer resumes exactly. When the training ends, the average stays.
 
     Args:
-        batches: Gives training pictures, as they are trained on, for the norms' statistics.
+        batches: Gives training pictures for the norms' statistics, as the model will be asked for
+            them: not varied.
     """
 
     def __init__(self, batches: Callable[[], Iterable[NDArray[np.uint8]]]) -> None:

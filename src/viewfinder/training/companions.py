@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -10,11 +10,17 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from viewfinder.augment import policy
+from viewfinder.batches import Batches
 from viewfinder.recipe import Recipe
 from viewfinder.training.adapters import Feed
-from viewfinder.training.averaging import PICTURES, AveragedWeights
+from viewfinder.training.averaging import AveragedWeights
 from viewfinder.training.losses import class_weights
 from viewfinder.training.schedules import PlateauRate
+
+# A batch norm's mean and variance count each picture at every position, so that few are enough;
+# where there are many, a forward pass of a few more costs nothing beside an epoch.
+_FEWEST_MEASURED, _SHARE_MEASURED = 512, 1 / 16
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ def companions_of(recipe: Recipe, train: Feed) -> Companions:
     if training.schedule == "plateau":
         callbacks.append(PlateauRate(training))
     if training.average_epochs:
-        averaged = AveragedWeights(lambda: _few_pictures(train))
+        averaged = AveragedWeights(lambda: _plain_pictures(train))
         callbacks.append(averaged)
         as_kept = averaged.in_model
     weights = None
@@ -49,8 +55,15 @@ def companions_of(recipe: Recipe, train: Feed) -> Companions:
     return Companions(tuple(callbacks), as_kept, weights)
 
 
-def _few_pictures(train: Feed) -> Iterator[NDArray[np.uint8]]:
-    """The same training pictures whenever they are asked for, varied as in training."""
-    batches = -(-PICTURES // train.batch_size)
+def _plain_pictures(train: Feed) -> Iterator[NDArray[Any]]:
+    """The same training pictures whenever they are asked for, as a model is asked for them.
+
+    Not varied: a picture that a box hides, or that is cut closer, has other statistics, with which
+    a network answers whole pictures worse than those that it was trained on.
+    """
+    if isinstance(train, Batches):
+        train = replace(train, plan=policy("none"))
+    pictures = max(_FEWEST_MEASURED, round(_SHARE_MEASURED * len(train.labels)))
+    batches = -(-pictures // train.batch_size)
     for batch in islice(train.epoch(0), batches):
         yield batch.images
