@@ -43,6 +43,8 @@ SCRATCH = (
     Recipe(
         name="tiny",
         summary="Tiny pictures of 28 × 28 or 32 × 32 pixels: drawings, digits, letters.",
+        # Such pictures have no more pixels than the model sees: larger ones would only be blurred.
+        input=Input(headroom=1.0),
         model=Residual(width=32, dropout=0.1),
         training=_LONG.model_copy(
             update={"batch_size": 64, "epochs": 10, "augment": "gentle", "stages": ()}
