@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from viewfinder.results.doctor import answers, fit, gap, rates, units, validation
+from viewfinder.results.doctor import answers, fit, gap, lost, rates, units, validation
 from viewfinder.results.doctor.case import Case
 from viewfinder.results.doctor.verdict import Severity, Verdict
 
@@ -20,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     rates.too_high,
     rates.too_low,
     fit.cut_short,
+    lost.worse_than_trained,
     fit.underfitting,
     answers.collapsed,
     fit.still_improving,
@@ -46,12 +47,19 @@ _EXPLAINS: dict[str, set[str]] = {
         "validation-noisy",
         "validation-easier",
         "majority-only",
+        "worse-than-trained",
         "class-collapse",
         "dead-units",
     },
-    "majority-only": {"underfitting", "class-collapse", "validation-noisy", "still-improving"},
+    "majority-only": {
+        "worse-than-trained",
+        "underfitting",
+        "class-collapse",
+        "validation-noisy",
+        "still-improving",
+    },
     "lr-too-low": {"underfitting", "still-improving", "class-collapse"},
-    "lr-too-high": {"validation-noisy"},
+    "lr-too-high": {"validation-noisy", "worse-than-trained"},
     "cut-short": {"still-improving", "validation-noisy"},
     # A kept model that knows little, from a training that went on to learn by heart.
     "overfitting": {"still-improving", "underfitting", "generalization-gap"},
