@@ -165,12 +165,11 @@ def test_a_linear_head_that_wins_is_fitted_on_all_pictures_in_the_end(digits, pr
     assert "validation" not in run.metrics
 
 
-def test_the_ways_for_photos_are_fine_tuning_and_then_scratch(digits, probe, tmp_path):
+def test_the_ways_for_photos_are_fine_tuning_and_then_scratch(probe):
     scratch = recipe_named("scratch").settled((96, 96), "rgb")
-    one = ways.Search(
-        tmp_path, open_dataset(digits), probe, scratch, False, 0.0, Progress(0), None, {}
-    )
-    (tuned_name, tuned), (scratch_name, from_scratch) = one._ways()
+    first, (tuned_name, tuned), (scratch_name, from_scratch) = ways.ways_to_try(probe, scratch)
+    assert first == ("linear", probe)
+    assert ways.ways_to_try(None, scratch) == [("scratch", scratch)]
     assert (tuned_name, scratch_name) == ("fine-tuned", "scratch")
     assert tuned.model == probe.model
     assert tuned.input == probe.input

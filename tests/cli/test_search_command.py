@@ -43,9 +43,12 @@ def test_a_dry_run_shows_what_would_be_tried_and_trains_nothing(viewfinder, digi
     rows = [line.split()[:2] for line in ended.out.splitlines()[1:3]]
     assert rows == [["linear", "transfer"], ["scratch", "tiny"]]  # 8 × 8 pixels are few
     assert "nothing was trained" in ended.err
+    assert "downloads them" not in ended.err
     ways = viewfinder("train", digits, *DRAWN, "--dry-run", "--json", "-q").json["ways"]
     assert [way["name"] for way in ways] == ["linear", "scratch"]
     assert ways[0]["recipe"]["model"]["alpha"] == 0.35
+    missing = viewfinder("train", digits, "--base", "Xception", "--dry-run")  # not downloaded here
+    assert "a training downloads them" in missing.err
     assert not Path("runs").exists()
 
 

@@ -37,7 +37,7 @@ def test_results_are_on_stdout_and_the_rest_on_stderr(viewfinder, digits):
 
 
 def test_the_table_of_what_was_found_counts_right(viewfinder, digits):
-    ended = viewfinder("train", digits, "--dry-run")
+    ended = viewfinder("train", digits, *QUICK, "--dry-run")
     table = [line.split() for line in ended.err.splitlines()[:5]]
     assert table == [
         ["class", "train", "validation", "test"],

@@ -26,8 +26,8 @@ from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import recipe_named
 from viewfinder.run import Run, plain_name
-from viewfinder.search.ways import Search, ways
-from viewfinder.search.weights import with_weights
+from viewfinder.search.ways import Search, ways_to_try
+from viewfinder.search.weights import with_weights, with_weights_at_hand
 
 __all__ = ["auto", "is_unfinished", "planned", "resume_auto"]
 
@@ -123,7 +123,7 @@ def planned(
     progress: Progress | None = None,
     store_budget: int | None = None,
 ) -> tuple[Prepared, list[tuple[str, Recipe]]]:
-    """What :func:`auto` would try on this dataset, which trains nothing.
+    """What :func:`auto` would try on this dataset; nothing is trained, and no weights downloaded.
 
     Returns:
         The pictures, split and read, and the name and the recipe of each way, in their order.
@@ -133,10 +133,15 @@ def planned(
     """
     progress = progress or Progress()
     asked = probe or recipe_named("transfer")
-    probe = with_weights(asked, progress)
+    at_hand = with_weights_at_hand(asked, progress)
+    if at_hand is None:
+        progress.say(
+            "The weights of the network to build on are not here: a training downloads them; where "
+            "that fails, it tries scratch alone."
+        )
     scratch = _from_scratch(dataset, asked)
     prepared = prepare(dataset, scratch, store_budget=store_budget, progress=progress)
-    return prepared, ways(probe, prepared.recipe)
+    return prepared, ways_to_try(at_hand or asked, prepared.recipe)
 
 
 def is_unfinished(folder: Path) -> bool:

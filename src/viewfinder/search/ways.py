@@ -34,7 +34,7 @@ _MOST_PROBED = {"train": 8_000, "validation": 2_000}
 _LOOKED_AT, _CAN_STILL_GAIN = 0.4, 3
 
 
-def ways(probe: Recipe | None, scratch: Recipe) -> list[tuple[str, Recipe]]:
+def ways_to_try(probe: Recipe | None, scratch: Recipe) -> list[tuple[str, Recipe]]:
     """What is tried: the probe, then what may do better, the more likely first.
 
     Args:
@@ -88,7 +88,7 @@ class Search:
         """Try one way after another; the run of the best."""
         self._note(running=LINEAR)
         self._try(LINEAR, self.probe, self._probed())
-        for name, recipe in ways(self.probe, self.scratch)[1:]:
+        for name, recipe in ways_to_try(self.probe, self.scratch)[1:]:
             best = next(trial for trial in self.trials if trial.name == self.chosen)
             if not could_be_beaten(best.count - best.right):
                 break

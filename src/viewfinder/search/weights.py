@@ -1,6 +1,7 @@
 """Which of the probe's weights are at hand; the default base may do with another width."""
 
 from viewfinder.bases.at_hand import find_weights
+from viewfinder.bases.base import Base
 from viewfinder.bases.from_catalogue import FromCatalogue
 from viewfinder.bases.published import published_weights
 from viewfinder.bases.settings import Transfer
@@ -19,9 +20,25 @@ def with_weights(probe: Recipe, progress: Progress) -> Recipe | None:
         UsageError: The base is of KerasHub, which is not installed.
         DataError: A file or a preset was named, and there is none.
     """
-    settings = probe.model
+    at_hand = with_weights_at_hand(probe, progress)
+    if at_hand:
+        return at_hand
+    try:
+        _base_of(probe).obtain(progress=progress)
+    except DataError as error:
+        progress.say(f"{error.fact} {error.received or ''}".strip(), style="yellow")
+        return None
+    return probe
+
+
+def with_weights_at_hand(probe: Recipe, progress: Progress) -> Recipe | None:
+    """The same without a download of ImageNet's weights: None where they would need one.
+
+    Raises:
+        UsageError, DataError: As :func:`with_weights`.
+    """
+    settings, base = probe.model, _base_of(probe)
     assert isinstance(settings, Transfer)
-    base = settings.built_on
     if not isinstance(base, FromCatalogue) or settings.weights != "imagenet":
         base.obtain(progress=progress)
         return probe
@@ -29,11 +46,10 @@ def with_weights(probe: Recipe, progress: Progress) -> Recipe | None:
     widths = [settings.alpha] if settings.alpha else sorted(network.widths, reverse=True)
     for width in widths:
         if find_weights(published_weights(network, width, network.size)):
-            alpha = width if network.has_alpha else None
-            return probe.changed({"model.alpha": alpha})
-    try:
-        base.obtain(progress=progress)
-    except DataError as error:
-        progress.say(f"{error.fact} {error.received or ''}".strip(), style="yellow")
-        return None
-    return probe
+            return probe.changed({"model.alpha": width if network.has_alpha else None})
+    return None
+
+
+def _base_of(probe: Recipe) -> Base:
+    assert isinstance(probe.model, Transfer)
+    return probe.model.built_on
