@@ -37,7 +37,10 @@ def test_what_was_tried_is_shown_and_the_folder_is_the_run(viewfinder, digits, m
     assert record["chosen"] == Path(ended.json["run"]).name
 
 
-def test_a_dry_run_shows_what_would_be_tried_and_trains_nothing(viewfinder, digits):
+def test_a_dry_run_shows_what_would_be_tried_and_trains_nothing(
+    viewfinder, digits, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     ended = viewfinder("train", digits, *DRAWN, "--dry-run")
     assert ended.code == 0, ended.err
     rows = [line.split()[:2] for line in ended.out.splitlines()[1:3]]
@@ -47,7 +50,7 @@ def test_a_dry_run_shows_what_would_be_tried_and_trains_nothing(viewfinder, digi
     ways = viewfinder("train", digits, *DRAWN, "--dry-run", "--json", "-q").json["ways"]
     assert [way["name"] for way in ways] == ["linear", "scratch"]
     assert ways[0]["recipe"]["model"]["alpha"] == 0.35
-    missing = viewfinder("train", digits, "--base", "Xception", "--dry-run")  # not downloaded here
+    missing = viewfinder("train", digits, "--base", "Xception", "--dry-run")
     assert "a training downloads them" in missing.err
     assert not Path("runs").exists()
 
