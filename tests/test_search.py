@@ -169,7 +169,6 @@ def test_the_ways_for_photos_are_fine_tuning_and_then_scratch(probe):
     scratch = recipe_named("scratch").settled((96, 96), "rgb")
     first, (tuned_name, tuned), (scratch_name, from_scratch) = ways.ways_to_try(probe, scratch)
     assert first == ("linear", probe)
-    assert ways.ways_to_try(None, scratch) == [("scratch", scratch)]
     assert (tuned_name, scratch_name) == ("fine-tuned", "scratch")
     assert tuned.model == probe.model
     assert tuned.input == probe.input

@@ -34,20 +34,18 @@ _MOST_PROBED = {"train": 8_000, "validation": 2_000}
 _LOOKED_AT, _CAN_STILL_GAIN = 0.4, 3
 
 
-def ways_to_try(probe: Recipe | None, scratch: Recipe) -> list[tuple[str, Recipe]]:
+def ways_to_try(probe: Recipe, scratch: Recipe) -> list[tuple[str, Recipe]]:
     """What is tried: the probe, then what may do better, the more likely first.
 
     Args:
-        probe: The recipe of the linear head; None where its base has no weights.
+        probe: The recipe of the linear head.
         scratch: The recipe without a base.
     """
-    tried = []
-    if probe:
-        tried.append((LINEAR, probe))
-        if scratch.name != "tiny":
-            shared = probe.model_dump(include={"model", "input", "data", "seed"})
-            tried.append((TUNED, recipe_named("transfer/fine-tuned").changed(shared)))
-    return [*tried, (SCRATCH, scratch)]
+    ways = [(LINEAR, probe)]
+    if scratch.name != "tiny":
+        shared = probe.model_dump(include={"model", "input", "data", "seed"})
+        ways.append((TUNED, recipe_named("transfer/fine-tuned").changed(shared)))
+    return [*ways, (SCRATCH, scratch)]
 
 
 @dataclass
