@@ -206,7 +206,9 @@ def test_fine_tuning_that_was_killed_goes_on_in_its_second_phase(
     phases = {"epochs": 2, "blocks": 1, "carved": 0.25}
     tuned = recipe_named("transfer/fine-tuned").changed({"training.fine_tune": phases})
     tuned = tuned.changed({"model": blind.model.model_dump(), "input": blind.input.model_dump()})
-    monkeypatch.setattr(ways.Search, "_ways", lambda _: [("fine-tuned", tuned)])
+    monkeypatch.setattr(
+        ways, "ways_to_try", lambda probe, _: [("linear", probe), ("fine-tuned", tuned)]
+    )
     whole = auto(opened, blind, output=tmp_path, name="whole", progress=Progress(0))
 
     def killed(*_, **__):
