@@ -21,6 +21,8 @@ SCIPY_MODES = {
     "constant": "grid-constant",
 }
 
+COLORS = ("red", "green", "blue")
+
 
 def smooth_pictures(count: int, height: int, width: int, channels: int) -> np.ndarray:
     """Different pictures without edges, uint8, on which interpolation errs little."""
@@ -95,7 +97,8 @@ def slow_color(picture: np.ndarray, parameters: Mapping[str, float]) -> np.ndarr
     gray = _luma(rgb)
     rgb = gray + (rgb - gray) * parameters.get("saturation.factor", 1)
     rgb = _turn_hue(rgb, parameters.get("hue.degrees", 0))
-    names = [f"channel_shift.{color}" for color in ("red", "green", "blue")]
+    rgb = _mix_channels(rgb, parameters)
+    names = [f"channel_shift.{color}" for color in COLORS]
     rgb = rgb + [parameters.get(name, 0) for name in names]
     if parameters.get("grayscale.on"):
         rgb = np.repeat(_luma(rgb), 3, axis=-1)
@@ -123,6 +126,16 @@ def slow_erase(picture: np.ndarray, parameters: Mapping[str, float], level: int)
 
 def _luma(rgb: np.ndarray) -> np.ndarray:
     return (0.299 * rgb[..., 0] + 0.587 * rgb[..., 1] + 0.114 * rgb[..., 2])[..., None]
+
+
+def _mix_channels(rgb: np.ndarray, parameters: Mapping[str, float]) -> np.ndarray:
+    """The weighted sum, and as much of the gray (the mean of the three) as is missing from 1."""
+    share = parameters.get("channel_mix.share", 0)
+    mixed = np.empty_like(rgb)
+    for i, mix in enumerate(COLORS):
+        weights = [parameters.get(f"channel_mix.{source}_in_{mix}", 0) for source in COLORS]
+        mixed[..., i] = rgb @ weights + (1 - sum(weights)) * rgb.mean(axis=-1)
+    return (1 - share) * rgb + share * mixed
 
 
 def _turn_hue(rgb: np.ndarray, degrees: float) -> np.ndarray:

@@ -7,6 +7,7 @@ from oracles import slow_color
 from viewfinder.augment import (
     Blur,
     Brightness,
+    ChannelMix,
     ChannelShift,
     Contrast,
     Erase,
@@ -31,6 +32,7 @@ def test_all_colours_together_equal_the_oracle(channels: int) -> None:
         contrast=Contrast(strength=0.3),
         saturation=Saturation(strength=0.5),
         hue=Hue(degrees=30),
+        channel_mix=ChannelMix(probability=0.5),
         channel_shift=ChannelShift(levels=20),
         grayscale=Grayscale(probability=0.3),
     )
@@ -47,7 +49,7 @@ def test_all_colours_together_equal_the_oracle(channels: int) -> None:
 @pytest.mark.parametrize(
     "colors",
     [{"saturation": Saturation(strength=1)}, {"hue": Hue(degrees=180)},
-     {"grayscale": Grayscale(probability=1)}],
+     {"channel_mix": ChannelMix(probability=1)}, {"grayscale": Grayscale(probability=1)}],
 )  # fmt: skip
 def test_grays_stay_gray(colors: dict) -> None:
     plan = Plan(**colors)
@@ -67,15 +69,17 @@ def test_levels_are_cut_at_both_ends_not_wrapped() -> None:
     assert np.abs(plan.apply(pixels, samples) - expected).max() <= 1
 
 
-def test_the_shares_of_gray_blurred_and_erased_pictures_are_as_asked() -> None:
+def test_the_shares_of_mixed_gray_blurred_and_erased_pictures_are_as_asked() -> None:
     plan = Plan(
+        channel_mix=ChannelMix(probability=0.4),
         grayscale=Grayscale(probability=0.1),
         blur=Blur(sigma=0.01, probability=0.2),
         erase=Erase(probability=0.3),
     )
     samples = plan.sample(Randomness(0), 0, np.arange(20_000, dtype=np.uint64))
-    shares = [(samples.column(name) > 0).mean() for name in plan.columns]
-    np.testing.assert_allclose(shares[:2], [0.1, 0.2], atol=0.01)
+    names = ("channel_mix.share", "grayscale.on", "blur.sigma")
+    shares = [(samples.column(name) > 0).mean() for name in names]
+    np.testing.assert_allclose(shares, [0.4, 0.1, 0.2], atol=0.01)
     assert 0.0099 < samples.column("blur.sigma").max() <= 0.01
     np.testing.assert_allclose(samples.column("erase.width").astype(bool).mean(), 0.3, atol=0.01)
 

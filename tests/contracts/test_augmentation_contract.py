@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracles import slow_augment, smooth_pictures
+from oracles import COLORS, slow_augment, smooth_pictures
 from viewfinder.augment import (
     Blur,
     Brightness,
+    ChannelMix,
     ChannelShift,
     Contrast,
     Erase,
@@ -82,9 +83,12 @@ CASES = [
          {"saturation.factor": (0.7, 1.3)}, neutral=1),
     Case(Hue, {"degrees": up_to(180)}, {"degrees": 0}, {"degrees": 20}, {"hue.degrees": (-20, 20)},
          tolerance=1.5),
+    Case(ChannelMix, {"probability": up_to(1)}, {"probability": 0}, {"probability": 1},
+         {"channel_mix.share": (0, 1),
+          **{f"channel_mix.{source}_in_{mix}": (-1, 1) for mix in COLORS for source in COLORS}}),
     Case(ChannelShift, {"levels": up_to(255), "per_channel": st.booleans()}, {"levels": 0},
          {"levels": 30},
-         {f"channel_shift.{color}": (-30, 30) for color in ("red", "green", "blue")}),
+         {f"channel_shift.{color}": (-30, 30) for color in COLORS}),
     Case(Grayscale, {"probability": up_to(1)}, {"probability": 0}, {"probability": 0.5},
          {"grayscale.on": (0, 1)}),
     Case(Blur, {"sigma": up_to(0.1), "probability": up_to(1)}, {"sigma": 0}, {"sigma": 0.02},

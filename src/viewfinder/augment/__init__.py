@@ -18,6 +18,7 @@ uint8 goes in and comes out.
 from viewfinder.augment.blur import Blur
 from viewfinder.augment.color import (
     Brightness,
+    ChannelMix,
     ChannelShift,
     Contrast,
     Grayscale,
@@ -35,6 +36,7 @@ __all__ = [
     "POLICIES",
     "Blur",
     "Brightness",
+    "ChannelMix",
     "ChannelShift",
     "Contrast",
     "Erase",

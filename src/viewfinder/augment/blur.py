@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.augment.records import Number, Operation, Table, limits
+from viewfinder.augment.records import Number, Operation, Probability, Table, limits
 
 
 class Blur(Operation):
@@ -24,9 +24,7 @@ class Blur(Operation):
         Number,
         limits(0, 0.1, "a fraction of the shorter side, from 0 to 0.1", remedy="as 0.01"),
     ]
-    probability: Annotated[
-        Number, limits(0, 1, "a probability from 0 to 1", remedy="as 0.1, for one picture in ten")
-    ] = 1.0
+    probability: Probability = 1.0
 
     @property
     def idle(self) -> bool:

@@ -4,8 +4,8 @@ A map takes a colour (red, green, blue, 1) in levels from 0 to 255. The maps are
 any pixel is touched, so values are rounded and cut to 0…255 once, at the end, not after each
 step. Greys stay grey under all of them but a channel shift.
 
-Forward, the changes happen in this order: brightness, contrast, saturation, hue, channel shift,
-grayscale.
+Forward, the changes happen in this order: brightness, contrast, saturation, hue, channel mix,
+channel shift, grayscale.
 """
 
 from abc import abstractmethod
@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from viewfinder.augment.records import Number, Operation, Switch, Table, limits, spread
+from viewfinder.augment.records import Number, Operation, Probability, Switch, Table, limits, spread
 
 # Rec. 601 luma, as PIL and OpenCV turn RGB into gray; each row gives the same gray.
 _TO_GRAY = np.tile([0.299, 0.587, 0.114], (3, 1))
@@ -22,6 +22,7 @@ _TO_GRAY = np.tile([0.299, 0.587, 0.114], (3, 1))
 _TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 _QUARTER_TURN = np.linalg.inv(_TO_YIQ) @ [[0, 0, 0], [0, 0, -1], [0, 1, 0]] @ _TO_YIQ
 
+_CHANNELS = ("red", "green", "blue")
 _MIDDLE_GRAY = 127.5
 _STRENGTH = "the largest change as a part of 1, from 0 to 1"
 
@@ -133,6 +134,51 @@ class Hue(Coloring):
         return f"turns the hue by up to {self.degrees:g} degrees either way"
 
 
+class ChannelMix(Coloring):
+    """Each channel blended with a random mix of all three, with the given probability.
+
+    Shapes, textures and grays stay; which colour goes with what is lost. For a model that shall
+    tell things by their shape, and be used where colours are others: on hands of another skin,
+    under another light, from another camera.
+
+    A random convolution of 1 × 1 in its blended form (Xu et al., "Robust and Generalizable Visual
+    Representation Learning via Random Convolutions", ICLR 2021), but with weights that are uniform
+    and sum to 1. The mix's share is uniform from 0 to 1.
+    """
+
+    name: ClassVar[str] = "channel_mix"
+    columns: ClassVar[tuple[str, ...]] = (
+        "channel_mix.share",
+        *(f"channel_mix.{source}_in_{mix}" for mix in _CHANNELS for source in _CHANNELS),
+    )
+    draws: ClassVar[int] = 1 + 1 + 9
+
+    probability: Probability
+
+    @property
+    def idle(self) -> bool:
+        """True at probability 0."""
+        return self.probability == 0
+
+    def parameters(self, uniform: Table) -> Table:
+        """The share, 0 where the picture stays as it is, and nine weights from -1 to 1.
+
+        A weight is relative to the other two of its mix: `maps` adds what makes their sum 1.
+        """
+        share = np.where(uniform[:, :1] < self.probability, uniform[:, 1:2], 0)
+        return np.hstack([share, spread(uniform[:, 2:], -1, 1)])
+
+    def maps(self, parameters: Table) -> Table:
+        """The share of the mixes, and the rest of the identity."""
+        share, weights = parameters[:, :1, None], parameters[:, 1:].reshape(-1, 3, 3)
+        mixes = weights - weights.mean(axis=2, keepdims=True) + 1 / 3
+        return _affine((1 - share) * np.eye(3) + share * mixes)
+
+    def describe(self) -> str:
+        """The share of the pictures in words."""
+        return f"mixes the colours of {100 * self.probability:g} % of the pictures at random"
+
+
 class ChannelShift(Coloring):
     """A number of levels added to each channel, uniform from -levels to +levels.
 
@@ -178,9 +224,7 @@ class Grayscale(Coloring):
     columns: ClassVar[tuple[str, ...]] = ("grayscale.on",)
     draws: ClassVar[int] = 1
 
-    probability: Annotated[
-        Number, limits(0, 1, "a probability from 0 to 1", remedy="as 0.1, for one picture in ten")
-    ]
+    probability: Probability
 
     @property
     def idle(self) -> bool:

@@ -9,10 +9,9 @@ from viewfinder.augment.boxes import random_boxes
 from viewfinder.augment.records import (
     Interval,
     Level,
-    Number,
     Operation,
+    Probability,
     Table,
-    limits,
     pair,
     within,
 )
@@ -30,9 +29,7 @@ class Erase(Operation):
     columns: ClassVar[tuple[str, ...]] = ("erase.left", "erase.top", "erase.width", "erase.height")
     draws: ClassVar[int] = 5
 
-    probability: Annotated[
-        Number, limits(0, 1, "a probability from 0 to 1", remedy="as 0.25, for one picture in four")
-    ] = 0.5
+    probability: Probability = 0.5
     area: Annotated[
         Interval,
         within(0.001, 1),

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from viewfinder.augment.blur import Blur, blur
 from viewfinder.augment.color import (
     Brightness,
+    ChannelMix,
     ChannelShift,
     Coloring,
     Contrast,
@@ -68,6 +69,7 @@ class Plan(Record):
     contrast: Contrast | None = None
     saturation: Saturation | None = None
     hue: Hue | None = None
+    channel_mix: ChannelMix | None = None
     channel_shift: ChannelShift | None = None
     grayscale: Grayscale | None = None
     blur: Blur | None = None

@@ -12,12 +12,12 @@
   shifts and zooms: they show the model real pixels, not filled borders, and no axis is stretched
   by more than a quarter. Colours vary as between two cameras or two hours of a day.
 - `strong`: for few pictures (hundreds a class or less) and long training: smaller crops, larger
-  turns, stronger colours, some gray or out of focus, and a hidden part in every fourth, so that
-  the model cannot rest on one detail or one colour.
+  turns, stronger colours, mixed at random in every second picture, some gray or out of focus, and
+  a hidden part in every fourth, so that the model cannot rest on one detail or one colour.
 """
 
 from viewfinder.augment.blur import Blur
-from viewfinder.augment.color import Brightness, Contrast, Grayscale, Hue, Saturation
+from viewfinder.augment.color import Brightness, ChannelMix, Contrast, Grayscale, Hue, Saturation
 from viewfinder.augment.erase import Erase
 from viewfinder.augment.geometry import Flip, RandomResizedCrop, Rotation, Shear, Shift, Zoom
 from viewfinder.augment.plan import Plan
@@ -57,6 +57,7 @@ POLICIES = {
         contrast=Contrast(strength=0.35),
         saturation=Saturation(strength=0.35),
         hue=Hue(degrees=12),
+        channel_mix=ChannelMix(probability=0.5),
         grayscale=Grayscale(probability=0.1),
         blur=Blur(sigma=0.008, probability=0.15),
         erase=Erase(probability=0.25, area=(0.02, 0.2)),

@@ -46,6 +46,11 @@ def limits(
     return Field(ge=low, le=high, description=words, json_schema_extra={"remedy": remedy})
 
 
+Probability = Annotated[
+    Number, limits(0, 1, "a probability from 0 to 1", remedy="as 0.1, for one picture in ten")
+]
+
+
 def within(low: float, high: float) -> AfterValidator:
     """The check of a pair (smaller, larger): both within the limits, in this order."""
 
