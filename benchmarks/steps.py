@@ -1,4 +1,4 @@
-"""A training step of our networks: Keras as it is, with norms as one operation, and in bfloat16.
+"""A training step: in half precision or not, norms as one operation or not, by Muon or not.
 
     python benchmarks/steps.py [--rounds 15] [--smoke]
 
@@ -25,10 +25,12 @@ CASES = [("tiny", 28, "gray", 64, 10), ("scratch", 96, "rgb", 32, 2)]
 STEPS = 10
 AUTO = "as it trains by itself"
 CONTESTANTS = {
-    AUTO: ("auto", True),
-    "bfloat16, norms by Keras": ("mixed_bfloat16", False),
-    "float32, norms as one operation": ("float32", True),
-    "float32, norms by Keras": ("float32", False),
+    AUTO: ({"training.precision": "auto"}, True),
+    "bfloat16, norms by Keras": ({"training.precision": "mixed_bfloat16"}, False),
+    "float32, norms as one operation": ({"training.precision": "float32"}, True),
+    "float32, norms by Keras": ({"training.precision": "float32"}, False),
+    "by AdamW": ({"training.optimizer": "adamw"}, True),
+    "by Muon": ({"training.optimizer": "muon"}, True),
 }
 
 
@@ -49,8 +51,8 @@ def contest(name: str, side: int, color: str, batch: int, classes: int) -> harne
     batches = tf.data.Dataset.from_tensor_slices((images, labels)).batch(batch).cache()
     recipe = recipe_named(name).changed({"input.size": (side, side), "input.color": color})
 
-    def contestant(precision: str, is_fused: bool):
-        wanted = recipe.changed({"training.precision": precision})
+    def contestant(changes: dict[str, str], is_fused: bool):
+        wanted = recipe.changed(changes)
         model = build_model(wanted, classes)
         compile_model(model, wanted, steps=1000)
 

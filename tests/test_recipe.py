@@ -158,7 +158,7 @@ def test_settings_are_read_as_yaml():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"training.momentum": 0.9}, "momentum is of sgd; adamw has its own"),
+        ({"training.momentum": 0.9}, "momentum is of sgd; muon has its own"),
         ({"training.schedule": "step", "training.epochs": 5}, "the rate never falls"),
         ({"training.loss": "focal"}, "label_smoothing keeps sure answers in the loss"),
         ({"model.batch_norm": False, "model.blocks": [3, 3, 3]}, "need model.batch_norm"),

@@ -34,7 +34,7 @@ def test_loss_and_accuracy_are_the_textbooks(classes):
     assert logs["accuracy"] == pytest.approx((shares.argmax(axis=1) == labels).mean())
 
 
-@pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "adamw", "muon", "sgd"])
 def test_the_optimizer_is_the_named_one(optimizer):
     recipe = small(training__optimizer=optimizer, training__learning_rate=0.02)
     recipe = recipe.changed({"training.schedule": "constant"})
@@ -80,7 +80,7 @@ def a_step(recipe: Recipe, batches: int = 1, steps: int = 100) -> tuple[keras.Mo
     return model, before
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "sgd"])
 def test_weight_decay_shrinks_kernels_and_leaves_norms_and_biases(optimizer):
     settings = {"training__optimizer": optimizer, "training__learning_rate": 0.01}
     plain, before = a_step(small(**settings))

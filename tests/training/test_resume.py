@@ -17,6 +17,7 @@ from viewfinder.randomness import ids
 from viewfinder.recipe import Recipe
 from viewfinder.training import fit
 from viewfinder.training.checkpoint import Checkpoint, Checkpoints
+from viewfinder.training.muon import Muon
 
 COUNT, STEPS, EPOCHS = 20, 3, 3  # the last batch of an epoch is smaller
 SIDE = 16
@@ -57,11 +58,11 @@ class Plain:
 
 
 class Averaged:
-    """Averaged weights, weight decay, and a schedule that counts steps."""
+    """Averaged weights, weight decay, kernels by Muon, and a schedule that counts steps."""
 
     def __call__(self):
         rate = keras.optimizers.schedules.CosineDecay(0.02, decay_steps=EPOCHS * STEPS)
-        return keras.optimizers.AdamW(rate, use_ema=True, ema_momentum=0.8)
+        return Muon(rate, use_ema=True, ema_momentum=0.8)
 
 
 class Accumulated:

@@ -22,7 +22,8 @@ class Training(Record):
     """How the model is fitted.
 
     Attributes:
-        optimizer: The name of the optimizer.
+        optimizer: The name of the optimizer. "muon" is Adam with weight decay for biases, norms and
+            the last layer, and for kernels steps that turn in all directions alike.
         momentum: Of SGD, in Nesterov's form; 0 for none.
         learning_rate: The learning rate, at its highest.
         schedule: How it goes on from there. "constant"; "cosine": down to nearly 0 at the end;
@@ -61,7 +62,7 @@ class Training(Record):
             on a CPU they do so in any case.
     """
 
-    optimizer: Literal["rmsprop", "adam", "adamw", "sgd"] = "adam"
+    optimizer: Literal["rmsprop", "adam", "adamw", "muon", "sgd"] = "adam"
     momentum: Fraction = 0.0
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 1e-3
     schedule: Literal["constant", "cosine", "one-cycle", "step", "plateau"] = "constant"

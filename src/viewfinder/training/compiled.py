@@ -4,8 +4,10 @@ from typing import Any
 
 import keras
 
+from viewfinder.models.head import LAST
 from viewfinder.recipe import Recipe, Training
 from viewfinder.training.losses import loss_for
+from viewfinder.training.muon import Muon
 from viewfinder.training.schedules import schedule_for
 
 # By variable name: what a norm and a bias learn is no use to shrink.
@@ -46,10 +48,12 @@ def optimizer_for(model: keras.Model, training: Training, steps: int) -> keras.o
         "learning_rate": schedule_for(training, max(steps, 1)),
         "global_clipnorm": training.clip_norm,
     }
-    # Keras's AdamW decays by 0.004 and its others by None, unless told.
+    # Keras's AdamW and Muon decay by 0.004 and its others by None, unless told.
     settings["weight_decay"] = training.weight_decay or (
-        0.0 if training.optimizer == "adamw" else None
+        0.0 if training.optimizer in ("adamw", "muon") else None
     )
+    if training.optimizer == "muon":
+        settings |= {"adam_weight_decay": training.weight_decay, "exclude_layers": [f"{LAST}/"]}
     if training.momentum:
         settings |= {"momentum": training.momentum, "nesterov": True}
     if training.accumulate > 1:
@@ -80,6 +84,7 @@ def average_momentum(training: Training, steps_an_epoch: float) -> float:
 _CLASSES = {
     "adam": keras.optimizers.Adam,
     "adamw": keras.optimizers.AdamW,
+    "muon": Muon,
     "rmsprop": keras.optimizers.RMSprop,
     "sgd": keras.optimizers.SGD,
 }

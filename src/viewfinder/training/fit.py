@@ -148,10 +148,10 @@ class _Fitting:
         return Course(
             self.model,
             [
-                JudgedInFloat32(),
                 *(self.history, self.best),
                 *stoppers(training.stop),
                 *self.companions.callbacks,
+                JudgedInFloat32(),
                 *others,
             ],
             Keeper(self.checkpoints, training.checkpoint_minutes * 60),

@@ -34,7 +34,8 @@ class JudgedInFloat32(keras.callbacks.Callback):
     """Validates as the model that is kept will answer, so that both come to the same figures.
 
     A backend compiles the step of a validation in its first batch, and so in float32. To stand
-    before callbacks that ask the model when a validation begins.
+    behind the averaged weights, whose norms are measured as fast as the model trains, and before
+    other callbacks that ask the model when a validation begins.
     """
 
     def __init__(self) -> None:
