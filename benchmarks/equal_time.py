@@ -1,6 +1,6 @@
 """The recipe `scratch` in no more time than the course's script takes, in turn, as whole processes.
 
-    python benchmarks/equal_time.py [--epochs 60] [--seeds 3] [--smoke]
+    python benchmarks/equal_time.py [--epochs 40] [--seeds 3] [--smoke]
 
 Both begin cold. The course's script trains 15 epochs on the training photos and looks at the
 validation photos after each. `scratch` carves a twentieth of the training photos off to choose
@@ -21,7 +21,7 @@ from train import course_script, timed
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--epochs", type=int, default=60, help="of scratch: what fits the time")
+    parser.add_argument("--epochs", type=int, default=40, help="of scratch: what fits the time")
     parser.add_argument("--seeds", type=int, default=3, help="how often scratch is trained")
     parser.add_argument("--smoke", action="store_true", help="tiny input: does it run?")
     options = parser.parse_args()

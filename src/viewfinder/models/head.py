@@ -12,7 +12,7 @@ from viewfinder.randomness import Randomness
 
 # A base may have a layer of any name, so the head's say whose they are.
 HEAD = "head_"
-LAST = "probability"
+LAST_LAYER = "probability"
 
 
 def add_head(features: Any, head: Head, classes: int, randomness: Randomness) -> Any:
@@ -45,8 +45,10 @@ def add_head(features: Any, head: Head, classes: int, randomness: Randomness) ->
 def last_layer(x: Any, classes: int, randomness: Randomness) -> Any:
     """One sigmoid for two classes, a softmax for more."""
     units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-    initializer = keras.initializers.GlorotUniform(seed_of(randomness, LAST))
-    return layers.Dense(units, activation=activation, kernel_initializer=initializer, name=LAST)(x)
+    initializer = keras.initializers.GlorotUniform(seed_of(randomness, LAST_LAYER))
+    return layers.Dense(
+        units, activation=activation, kernel_initializer=initializer, name=LAST_LAYER
+    )(x)
 
 
 def model_name(recipe_name: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
+from viewfinder.models.head import LAST_LAYER
 from viewfinder.models.seeding import seed_of
 from viewfinder.randomness import Randomness
 
@@ -117,10 +118,10 @@ class Parts:
         return layers.Dense(
             units,
             activation=activation,
-            kernel_initializer=self._glorot("probability"),
+            kernel_initializer=self._glorot(LAST_LAYER),
             kernel_regularizer=self._penalty(),
             dtype="float32",
-            name="probability",
+            name=LAST_LAYER,
         )(x)
 
     def layer(self, kind: Any, *settings: Any, **named: Any) -> Any:

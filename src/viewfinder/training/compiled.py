@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from viewfinder.models.head import LAST
+from viewfinder.models.head import LAST_LAYER
 from viewfinder.recipe import Recipe, Training
 from viewfinder.training.losses import loss_for
 from viewfinder.training.muon import Muon
@@ -53,7 +53,10 @@ def optimizer_for(model: keras.Model, training: Training, steps: int) -> keras.o
         0.0 if training.optimizer in ("adamw", "muon") else None
     )
     if training.optimizer == "muon":
-        settings |= {"adam_weight_decay": training.weight_decay, "exclude_layers": [f"{LAST}/"]}
+        settings |= {
+            "adam_weight_decay": training.weight_decay,
+            "exclude_layers": [f"{LAST_LAYER}/"],
+        }
     if training.momentum:
         settings |= {"momentum": training.momentum, "nesterov": True}
     if training.accumulate > 1:

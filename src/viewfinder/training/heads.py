@@ -14,7 +14,7 @@ from viewfinder.bases.settings import Head
 from viewfinder.features.batches import FeatureBatches
 from viewfinder.features.probe import Linear, deviations
 from viewfinder.models.backbones import Backbone
-from viewfinder.models.head import add_head
+from viewfinder.models.head import LAST_LAYER, add_head
 from viewfinder.models.transfer import with_head
 from viewfinder.progress import Progress
 from viewfinder.randomness import Randomness
@@ -26,8 +26,6 @@ Matrix = NDArray[np.float32]
 
 # Kernel and bias of a head's layers for raw features, by the layer's name.
 HeadWeights = dict[str, tuple[Matrix, Matrix]]
-
-_LAST_LAYER = "probability"
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def compiled_head(train: FeatureBatches, recipe: Recipe, head: Head) -> keras.Mo
 
 def linear_weights(head: Linear) -> HeadWeights:
     """A linear classifier as the weights of a head without dense layers."""
-    return {_LAST_LAYER: (head.weights, head.bias)}
+    return {LAST_LAYER: (head.weights, head.bias)}
 
 
 def with_fitted_head(
@@ -120,7 +118,7 @@ def with_fitted_head(
     Returns:
         A functional model from pixels 0 to 255 to probabilities, not compiled.
     """
-    outputs = weights[_LAST_LAYER][1].shape[0]
+    outputs = weights[LAST_LAYER][1].shape[0]
     model = with_head(backbone, head, max(2, outputs), seed=seed, name=name)
     set_head(model, weights)
     return model

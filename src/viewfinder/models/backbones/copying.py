@@ -6,7 +6,7 @@ import keras
 
 from viewfinder.errors import UsageError
 from viewfinder.models.backbones.freezing import every_layer
-from viewfinder.models.head import HEAD, LAST
+from viewfinder.models.head import HEAD, LAST_LAYER
 
 Shape = tuple[int, int, int]
 
@@ -92,7 +92,7 @@ def fitting_shape(model: keras.Model, input_shape: Shape | None) -> Shape:
 def _another(operation: Any) -> Any:
     """Another of its kind; a name that our own head would take again goes to the head."""
     config = operation.get_config()
-    if operation.name.startswith(HEAD) or operation.name == LAST:
+    if operation.name.startswith(HEAD) or operation.name == LAST_LAYER:
         config["name"] = f"own_{operation.name}"
     return type(operation).from_config(config)
 
