@@ -30,7 +30,7 @@ class Muon(keras.optimizers.Muon):
 
         Each of the iteration's steps multiplies the matrix by a polynomial of the square matrix
         of its inner products. These polynomials commute, so they are multiplied first, in the small
-        square, and the kernel's matrix once: two fifths of the time, equal within rounding.
+        square: the kernel's matrix takes part in two products in all, and not in two a step.
         """
         wide = ops.reshape(x, _as_matrix(x.shape))
         is_tall = wide.shape[0] > wide.shape[1]
