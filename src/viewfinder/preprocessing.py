@@ -14,7 +14,7 @@ Level = Annotated[int, Field(ge=0, le=255)]
 Color = Literal["rgb", "gray"]
 ResizePolicy = Literal["stretch", "crop", "pad"]
 
-# Raised whenever `data/decode.py` or `data/resize.py` changes the pixels it gives.
+# Raised whenever `data/decode.py`, `isolate.py` or `resize.py` changes the pixels it gives.
 PIXELS_VERSION = 2
 
 
@@ -22,7 +22,8 @@ class Preprocessing(BaseModel):
     """The way from a picture's bytes to a model's input.
 
     A picture is decoded, turned upright (EXIF), composited on `background` where it is
-    transparent, brought to `color`, and resized to `height` × `width` by `resize`:
+    transparent, brought to `color`, with `isolate` cut out of its scene, for which `background` is
+    put (:func:`viewfinder.data.isolate.isolate`), and resized to `height` × `width` by `resize`:
 
     - `stretch` fits both sides and ignores the aspect ratio (Keras's `target_size`);
     - `crop` fits the shorter side and keeps the centre;
@@ -38,6 +39,7 @@ class Preprocessing(BaseModel):
     color: Color = "rgb"
     resize: ResizePolicy = "stretch"
     background: tuple[Level, Level, Level] = (255, 255, 255)
+    isolate: bool = False
     pixels_version: int = PIXELS_VERSION
 
     @property

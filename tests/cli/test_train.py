@@ -192,8 +192,9 @@ def test_every_flag_reaches_the_recipe(viewfinder, digits, tmp_path):
         "--set": "model.dropout=0.5",
     }
     words = [word for pair in flags.items() for word in pair]
-    ended = viewfinder("train", digits, "--dry-run", "--json", *words)
+    ended = viewfinder("train", digits, "--dry-run", "--json", "--isolate", *words)
     recipe = ended.json["recipe"]
+    assert recipe["input"]["isolate"] is True
     assert recipe["training"]["epochs"] == 7
     assert recipe["training"]["batch_size"] == 5
     assert recipe["input"]["size"] == [9, 13]

@@ -16,6 +16,7 @@ from viewfinder.cli.options import (
     GroupFrom,
     HeadKind,
     ImageSize,
+    Isolate,
     LabelColumn,
     LabelFrom,
     Quiet,
@@ -40,6 +41,7 @@ def lr_find(
     steps: Annotated[int, typer.Option(help="Batches from one to the other.")] = 100,
     batch_size: Annotated[int | None, typer.Option(help="Pictures in a batch.")] = None,
     image_size: ImageSize = None,
+    isolate: Isolate = None,
     augment: Augment = None,
     base: Base = None,
     alpha: Alpha = None,
@@ -73,6 +75,7 @@ def lr_find(
         "training.batch_size": batch_size,
         "training.augment": augment,
         "input.size": side_lengths(image_size),
+        "input.isolate": isolate,
         "seed": seed,
         **base_settings(base, alpha, weights, cut, head=head, views=views),
     }

@@ -59,6 +59,10 @@ RecipeName = Annotated[
 ImageSize = Annotated[
     str | None, typer.Option(metavar="SIDE|HxW", help="What the model sees, in pixels.")
 ]
+Isolate = Annotated[
+    bool | None,
+    typer.Option("--isolate", help="Cut the subject out of its scene, in training and ever after."),
+]
 Base = Annotated[
     str | None,
     typer.Option(

@@ -9,6 +9,7 @@ from viewfinder.cli.options import (
     Augment,
     Data,
     ImageSize,
+    Isolate,
     LabelColumn,
     LabelFrom,
     RecipeName,
@@ -25,6 +26,7 @@ def preview(
     recipe: RecipeName = None,
     augment: Augment = None,
     image_size: ImageSize = None,
+    isolate: Isolate = None,
     seed: Seed = None,
     label_from: LabelFrom = None,
     label_column: LabelColumn = None,
@@ -42,6 +44,7 @@ def preview(
     flags = {
         "training.augment": augment,
         "input.size": side_lengths(image_size),
+        "input.isolate": isolate,
         "seed": seed,
     }
     wanted = chosen_recipe(recipe, flags)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from viewfinder.data.codecs.rasters import array_to_pixels
 from viewfinder.data.decode import Decoded, Limits, decode
+from viewfinder.data.isolate import isolate
 from viewfinder.data.resize import resize
 from viewfinder.errors import UsageError
 from viewfinder.preprocessing import Preprocessing
@@ -49,7 +50,10 @@ def prepare(
             allow_truncated=allow_truncated,
             limits=limits,
         )
-    return picture._replace(pixels=resize(picture.pixels, preprocessing))
+    pixels = picture.pixels
+    if preprocessing.isolate:
+        pixels = isolate(pixels, preprocessing.background)
+    return picture._replace(pixels=resize(pixels, preprocessing))
 
 
 def _from_array(array: NDArray[np.uint8], preprocessing: Preprocessing) -> Decoded:

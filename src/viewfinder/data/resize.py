@@ -83,9 +83,14 @@ def _pad(pixels: Pixels, size: Size, background: tuple[int, int, int]) -> Pixels
     columns = min(size[1], max(1, round(width * scale)))
     top, left = (size[0] - rows) // 2, (size[1] - columns) // 2
     padded = np.empty((*size, channels), np.uint8)
-    padded[:] = background if channels == 3 else luma(background)
+    padded[:] = levels(background, channels)
     padded[top : top + rows, left : left + columns] = _stretch(pixels, (rows, columns))
     return padded
+
+
+def levels(color: tuple[int, int, int], channels: int) -> tuple[int, ...]:
+    """A colour as the levels of a pixel of so many channels: itself, or its gray level."""
+    return color if channels == 3 else (luma(color),)
 
 
 def luma(color: tuple[int, int, int]) -> int:

@@ -43,6 +43,7 @@ class Input(Record):
         size: (height, width) in pixels; None suits it to the pictures.
         color: None means gray where all pictures are gray.
         resize: What happens to the aspect ratio.
+        isolate: Whether the subject is cut out of its scene, in training and ever after.
         headroom: How much larger than `size` the training pictures are kept where augmentation
             moves pixels: its map then does the last resize, so that a crop is not enlarged.
     """
@@ -50,6 +51,7 @@ class Input(Record):
     size: tuple[Side, Side] | None = None
     color: Color | None = None
     resize: ResizePolicy = "stretch"
+    isolate: bool = False
     headroom: Annotated[float, Field(ge=1, le=4)] = 1.4
 
 
@@ -217,7 +219,11 @@ class Recipe(Record):
             raise RecipeError("The recipe has no input size yet; `settled` gives it one.")
         height, width = self.input.size
         return Preprocessing(
-            height=height, width=width, color=self.input.color, resize=self.input.resize
+            height=height,
+            width=width,
+            color=self.input.color,
+            resize=self.input.resize,
+            isolate=self.input.isolate,
         )
 
     @property

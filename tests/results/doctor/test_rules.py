@@ -200,6 +200,14 @@ def test_what_is_offered_for_a_solved_head_it_would_take() -> None:
     assert flags(replace(one, setup=setup), "overfitting") == ["--augment standard --views 4"]
 
 
+def test_pictures_that_may_be_of_another_kind_are_worth_a_look_at_their_scenes() -> None:
+    one = case(accuracies={"train": 1.0, "validation": 0.6, "test": 0.6})
+    assert flags(one, "overfitting")[:2] == ["--isolate", "--augment strong"]
+    recipe = {"training": {"epochs": 20, "learning_rate": 1e-3}, "input": {"isolate": True}}
+    isolated = replace(one, setup=Setup.of(recipe))
+    assert "--isolate" not in flags(isolated, "overfitting")
+
+
 def test_what_is_offered_against_overfitting_is_not_there_yet() -> None:
     one = case(accuracies={"train": 0.99, "validation": 0.8, "test": 0.8})
     rich = Setup(20, 1e-3, augment="strong", dropout=0.5, penalty=0.01)

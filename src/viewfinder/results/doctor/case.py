@@ -35,6 +35,7 @@ class Setup:
         solved: Whether a linear head was solved for at once, without epochs.
         on_base: Whether it began with a network that others have trained.
         on_features: Whether only a head was fitted, on what that network said of each picture.
+        isolated: Whether subjects are cut out of their scenes.
     """
 
     epochs: int
@@ -48,6 +49,7 @@ class Setup:
     solved: bool = False
     on_base: bool = False
     on_features: bool = False
+    isolated: bool = False
 
     @property
     def longer(self) -> int:
@@ -72,6 +74,7 @@ class Setup:
             solved=on_features and not model.get("dense"),
             on_base="base" in model,
             on_features=on_features,
+            isolated=recipe.get("input", {}).get("isolate", False),
         )
 
 

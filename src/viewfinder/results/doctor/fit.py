@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from viewfinder import curves
-from viewfinder.results.doctor.case import Case
+from viewfinder.results.doctor.case import Case, Setup
 from viewfinder.results.doctor.gap import gap_of, stronger_augmentation
 from viewfinder.results.doctor.verdict import Severity, Try, Verdict, between, percent
 from viewfinder.results.evaluate import wilson_interval
@@ -47,7 +47,9 @@ def overfitting(case: Case) -> Iterator[Verdict]:
             "val_loss_scatter": rise.scatter,
             "loss_end": float(training[-1]),
         }
-    tries = _against_overfitting(case, stops_early=rise is not None)
+    tries = _against_overfitting(
+        case.setup, stops_early=rise is not None, is_strange=gap is not None and gap.is_strange
+    )
     yield Verdict("overfitting", Severity.WARNING, sentence, because, evidence, tries)
 
 
@@ -144,8 +146,8 @@ def _goes_on(case: Case) -> tuple[Try, ...]:
     return (Try(f"--epochs {case.setup.longer}", "long enough to see where it leads"),)
 
 
-def _against_overfitting(case: Case, *, stops_early: bool) -> tuple[Try, ...]:
-    setup = case.setup
+def _against_overfitting(setup: Setup, *, stops_early: bool, is_strange: bool) -> tuple[Try, ...]:
+    isolating = Try("--isolate", "if only the scenes are others: cuts the subjects out of them")
     learns_in_steps = not setup.solved
     offers = [
         (learns_in_steps and setup.dropout < 0.4, "--dropout 0.5", "no unit can rely on another"),
@@ -154,7 +156,8 @@ def _against_overfitting(case: Case, *, stops_early: bool) -> tuple[Try, ...]:
         (not setup.on_base, "--recipe scratch/small", "fewer weights to learn by heart with"),
     ]
     others = [Try(flag, why) for holds, flag, why in offers if holds]
-    return tuple([*stronger_augmentation(setup), *others][:3])
+    scenes = [isolating] if is_strange and not setup.isolated else []
+    return tuple([*scenes, *stronger_augmentation(setup), *others][:3])
 
 
 def _against_underfitting(case: Case) -> tuple[Try, ...]:

@@ -16,6 +16,8 @@ from viewfinder.results.significance import difference_interval
 
 # A gap is spoken of where it is surely beyond 5 points; from 10 on it is overfitting by itself.
 _SURELY, _FAR = 0.05, 0.10
+# Learning by heart alone rarely explains so much: the other pictures may be of another kind.
+_STRANGE = 0.25
 _STRONGER = {"none": "standard", "course": "standard", "standard": "strong"}
 
 
@@ -44,6 +46,11 @@ class Gap:
     def is_far(self) -> bool:
         """Whether it is overfitting, whatever the curves show."""
         return self.size >= _FAR
+
+    @property
+    def is_strange(self) -> bool:
+        """Whether the other pictures may well be of another kind."""
+        return self.size >= _STRANGE
 
     @property
     def evidence(self) -> dict[str, object]:
