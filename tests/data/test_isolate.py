@@ -1,6 +1,8 @@
 """Subjects that are known to be there, cut out of scenes that are known, too."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,6 +18,10 @@ from viewfinder.data.resize import resize
 from viewfinder.preprocessing import Preprocessing
 from viewfinder.recipe import Recipe
 
+SHARED = Path(
+    os.environ.get("VIEWFINDER_SHARED_DATA") or Path(__file__).parents[2].parent / "shared/data"
+)
+FIGURES = SHARED / "horse_or_human"
 WHITE = (255, 255, 255)
 SAND, SKY, COAT = (200, 170, 120), (90, 140, 220), (90, 40, 30)
 
@@ -128,3 +134,14 @@ def test_training_and_judging_cut_out_alike():
     assert recipe.preprocessing.isolate
     assert recipe.training_preprocessing.isolate
     assert not Recipe().settled((32, 32), "rgb").preprocessing.isolate
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FIGURES.is_dir(), reason=f"{FIGURES} is not here")
+def test_nearly_every_rendered_figure_is_found_before_its_scene():
+    files = sorted(FIGURES.glob("train/*/*.jpg"))[::8]
+    isolated = [isolate(decode(file.read_bytes()).pixels, WHITE) for file in files]
+    # A figure is found where the scene at the upper corners has gone.
+    found = [(one[:20, :20] == 255).all() and (one[:20, -20:] == 255).all() for one in isolated]
+    assert len(found) > 100
+    assert np.mean(found) > 0.9
