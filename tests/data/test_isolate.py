@@ -89,6 +89,19 @@ def test_a_background_of_ones_own_and_pictures_in_gray():
     assert got[0, 0] == 255
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_stands_before_the_background_already_loses_nothing(channels):
+    """GrabCut takes a white horse for a part of white paper."""
+    there = subject(150, 150)
+    pixels = np.full((150, 150, 3), 255, np.uint8)
+    pixels[there] = grainy(np.full((150, 150, 3), 240.0))[there]
+    pixels = pixels[:, :, :channels]
+    as_jpeg = np.clip(pixels.astype(int) - np.indices(pixels.shape).sum(0) % 6, 0, 255)
+    as_jpeg = as_jpeg.astype(np.uint8)
+    assert isolate(as_jpeg, WHITE) is as_jpeg
+    assert isolate(as_jpeg, (0, 0, 0)) is not as_jpeg
+
+
 @pytest.mark.parametrize("pixels", [np.full((90, 60, 3), 130, np.uint8), scene(90, 60)])
 def test_where_there_is_no_subject_the_picture_stays(pixels):
     assert isolate(pixels, WHITE) is pixels
