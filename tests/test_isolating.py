@@ -1,5 +1,8 @@
 """Scenes that give the class away in training and nowhere else: learnt, unless cut off."""
 
+import io
+import re
+from base64 import b64decode
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +61,11 @@ def test_a_model_of_isolated_subjects_knows_them_before_any_scene(figures, tmp_p
         np.asarray(picture(np.random.default_rng(9), (0.34, 0.14), SKY))
     )
     assert answer.label == "tall"
+    # And its report shows what it was trained on.
+    page = (run.folder / "report.html").read_text()
+    shown = re.findall(r"data:image/png;base64,([^\"]+)", page)
+    corners = [
+        Image.open(io.BytesIO(b64decode(one))).convert("RGB").getpixel((0, 0)) for one in shown
+    ]
+    assert len(corners) >= 12
+    assert set(corners) == {WHITE}

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.data.codecs.rasters import array_to_pixels
+from viewfinder.data.codecs.types import Size
 from viewfinder.data.decode import Decoded, Limits, decode
 from viewfinder.data.isolate import isolate
 from viewfinder.data.resize import resize
@@ -38,6 +39,38 @@ def prepare(
         RejectedPicture: The bytes have no usable pixels; see `decode`.
         UsageError: The array is not of the shapes and type above.
     """
+    picture = before_resizing(
+        source,
+        preprocessing,
+        # Enough for each policy: none enlarges what has both sides at least of this size.
+        at_least=(preprocessing.height, preprocessing.width),
+        limits=limits,
+        allow_truncated=allow_truncated,
+    )
+    return picture._replace(pixels=resize(picture.pixels, preprocessing))
+
+
+def before_resizing(
+    source: bytes | NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    *,
+    at_least: Size,
+    limits: Limits = Limits(),  # noqa: B008  (frozen)
+    allow_truncated: bool = False,
+) -> Decoded:
+    """A picture as a model sees it, but in its own shape: to be resized, or looked at.
+
+    Args:
+        source: As for `prepare`.
+        preprocessing: Its height, width and resize policy have no say.
+        at_least: The (height, width) that is enough; see `decode`.
+        limits: As for `prepare`.
+        allow_truncated: As for `prepare`.
+
+    Raises:
+        RejectedPicture: As `prepare` does.
+        UsageError: As `prepare` does.
+    """
     if isinstance(source, np.ndarray):
         picture = _from_array(source, preprocessing)
     else:
@@ -45,15 +78,13 @@ def prepare(
             source,
             color=preprocessing.color,
             background=preprocessing.background,
-            # Enough for each policy: none enlarges what has both sides at least of this size.
-            at_least=(preprocessing.height, preprocessing.width),
+            at_least=at_least,
             allow_truncated=allow_truncated,
             limits=limits,
         )
-    pixels = picture.pixels
-    if preprocessing.isolate:
-        pixels = isolate(pixels, preprocessing.background)
-    return picture._replace(pixels=resize(pixels, preprocessing))
+    if not preprocessing.isolate:
+        return picture
+    return picture._replace(pixels=isolate(picture.pixels, preprocessing.background))
 
 
 def _from_array(array: NDArray[np.uint8], preprocessing: Preprocessing) -> Decoded:

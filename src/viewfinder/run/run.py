@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from viewfinder.classifier import Classifier, Picture, Prediction, load
 from viewfinder.data.dataset import SPLITS, Dataset
-from viewfinder.data.decode import decode
 from viewfinder.data.leaks import known_leaks
+from viewfinder.data.prepare import before_resizing
 from viewfinder.data.sources import from_record
 from viewfinder.data.store import open_store
 from viewfinder.errors import OutputError, RejectedPicture, RunError, ViewfinderError
@@ -174,11 +174,11 @@ class Run(RunFiles):
         environment = self.environment
         timing = self.timing
         source = from_record(environment["data"]["source"])
+        in_color = self.recipe.preprocessing.model_copy(update={"color": "rgb"})
 
         def picture(locator: str) -> NDArray[np.uint8] | None:
             try:
-                data = source.read(locator)
-                return decode(data, at_least=(256, 256)).pixels if isinstance(data, bytes) else data
+                return before_resizing(source.read(locator), in_color, at_least=(256, 256)).pixels
             except RejectedPicture:
                 return None
 
