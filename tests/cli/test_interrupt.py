@@ -22,17 +22,24 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 LONG = [*small_words(training__epochs=500), "--image-size", "256"]
 
 
-def interrupted_when(
-    ready: Callable[[], bool], *words: object, cwd: Path, wait_s: float = 0
-) -> subprocess.CompletedProcess[str]:
-    """Run `viewfinder …` and press Ctrl-C once `ready`, and `wait_s` later than that."""
-    process = subprocess.Popen(
+def begun(*words: object, cwd: Path) -> subprocess.Popen[str]:
+    """Run `viewfinder …`, deaf to no signal, even where the tests run in the background."""
+    return subprocess.Popen(
         [sys.executable, "-m", "viewfinder", *map(str, words)],
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What a shell starts with & ignores Ctrl-C, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+
+
+def interrupted_when(
+    ready: Callable[[], bool], *words: object, cwd: Path, wait_s: float = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run `viewfinder …` and press Ctrl-C once `ready`, and `wait_s` later than that."""
+    process = begun(*words, cwd=cwd)
     deadline = time.monotonic() + 90
     try:
         while not ready():
@@ -127,13 +134,7 @@ def test_ctrl_c_while_pictures_are_read(tmp_path, own_cache):
 
 def test_ctrl_c_twice_ends_at_once_and_leaves_no_half_files(digits, tmp_path):
     run = tmp_path / "runs/digits"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "viewfinder", "train", str(digits), *LONG],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = begun("train", digits, *LONG, cwd=tmp_path)
     try:
         while not (run / "history.csv").exists():
             assert process.poll() is None
