@@ -67,6 +67,8 @@ def test_the_scene_gives_way_and_the_subject_stays(size, middle):
     if inside.any():
         assert np.array_equal(got[inside], pixels[inside])
     assert (got[:2] == 255).all()
+    # Each pixel is of the picture, of the background, or between the two.
+    assert (got.astype(int) >= pixels).all()
 
 
 def test_the_same_figure_before_two_scenes_comes_out_alike():
