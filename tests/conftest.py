@@ -1,6 +1,7 @@
 """What every test gets: a cache of its own. And what is made once for all: a small run."""
 
 import base64
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,9 @@ from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from viewfinder.run import Run
+
+# What a shell starts with & ignores Ctrl-C, and so does all that it starts: the tests would, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes is the machine's affair, and machines are shared.
 settings.register_profile("viewfinder", deadline=None)

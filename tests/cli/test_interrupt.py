@@ -23,15 +23,13 @@ LONG = [*small_words(training__epochs=500), "--image-size", "256"]
 
 
 def begun(*words: object, cwd: Path) -> subprocess.Popen[str]:
-    """Run `viewfinder …`, deaf to no signal, even where the tests run in the background."""
+    """Run `viewfinder …` without waiting for it."""
     return subprocess.Popen(
         [sys.executable, "-m", "viewfinder", *map(str, words)],
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # What a shell starts with & ignores Ctrl-C, and so would all that it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
