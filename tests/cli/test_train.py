@@ -76,6 +76,7 @@ def test_a_dry_run_trains_nothing(viewfinder, digits, as_json):
             "size": [8, 8],
             "color": "gray",
             "resize": "stretch",
+            "isolate": False,
             "headroom": 1.4,
         }
         assert ended.json["pictures"]["train"] == {"0": 32, "1": 32, "2": 32}
