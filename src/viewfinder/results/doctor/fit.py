@@ -6,7 +6,7 @@ import numpy as np
 
 from viewfinder import curves
 from viewfinder.results.doctor.case import Case, Setup
-from viewfinder.results.doctor.gap import gap_of, stronger_augmentation
+from viewfinder.results.doctor.gap import gap_of, stronger_augmentation, without_scenes
 from viewfinder.results.doctor.verdict import Severity, Try, Verdict, between, percent
 from viewfinder.results.evaluate import wilson_interval
 
@@ -147,7 +147,6 @@ def _goes_on(case: Case) -> tuple[Try, ...]:
 
 
 def _against_overfitting(setup: Setup, *, stops_early: bool, is_strange: bool) -> tuple[Try, ...]:
-    isolating = Try("--isolate", "if only the scenes are others: cuts the subjects out of them")
     learns_in_steps = not setup.solved
     offers = [
         (learns_in_steps and setup.dropout < 0.4, "--dropout 0.5", "no unit can rely on another"),
@@ -156,7 +155,7 @@ def _against_overfitting(setup: Setup, *, stops_early: bool, is_strange: bool) -
         (not setup.on_base, "--recipe scratch/small", "fewer weights to learn by heart with"),
     ]
     others = [Try(flag, why) for holds, flag, why in offers if holds]
-    scenes = [isolating] if is_strange and not setup.isolated else []
+    scenes = without_scenes(setup) if is_strange else ()
     return tuple([*scenes, *stronger_augmentation(setup), *others][:3])
 
 

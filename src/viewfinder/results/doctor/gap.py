@@ -105,6 +105,13 @@ def stronger_augmentation(setup: Setup) -> tuple[Try, ...]:
     return (Try(f"--augment {stronger}{views}", "pictures that are never twice the same"),)
 
 
+def without_scenes(setup: Setup) -> tuple[Try, ...]:
+    """What helps where other pictures differ by what is behind their subjects."""
+    if setup.isolated:
+        return ()
+    return (Try("--isolate", "cuts subjects out of their scenes, where only these are others"),)
+
+
 def _against_gap(setup: Setup) -> tuple[Try, ...]:
     transfer = Try("--recipe transfer", "begins with what a network has learnt from other photos")
     dropout = Try("--dropout 0.5", "no unit can rely on another")

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from viewfinder import curves
 from viewfinder.results.doctor.case import Case
+from viewfinder.results.doctor.gap import without_scenes
 from viewfinder.results.doctor.verdict import (
     Severity,
     Try,
@@ -144,7 +146,8 @@ def leaks(case: Case) -> Iterator[Verdict]:
         f"{points(here - there)} apart ({points_between(interval)})."
     )
     evidence = {"validation": here, "test": there, "interval": list(interval)}
-    yield _leak(Severity.WARNING, sentence, because, evidence)
+    likely = _leak(Severity.WARNING, sentence, because, evidence)
+    yield replace(likely, tries=(*likely.tries, *without_scenes(case.setup)))
 
 
 def optimistic(case: Case) -> Iterator[Verdict]:
