@@ -2,16 +2,22 @@
 
 # ruff: noqa: ARG002 (Keras names the arguments)
 
+import re
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
-from test_resume import STEPS, Averaged, StopAt, assert_equal, recipe, trained
+from test_resume import COUNT, STEPS, Averaged, Noise, StopAt, assert_equal, recipe, trained
 
+from viewfinder.batches import Batches
 from viewfinder.errors import OutOfMemory, RecipeError, UsageError
+from viewfinder.randomness import ids
 from viewfinder.recipe import Recipe
 from viewfinder.stages import Stage, epoch_sizes
 from viewfinder.stopping import direction_of, known_metric
-from viewfinder.training.memory import is_out_of_memory
+from viewfinder.training.memory import is_out_of_memory, out_of_memory
 from viewfinder.training.stopping import StopAfter, StopAtTarget, StopWithoutProgress
 
 
@@ -104,6 +110,23 @@ def test_patience_counts_epochs_since_the_best(patience, rows, stopped):
     assert ran(StopWithoutProgress(patience), logs)[0] == stopped
 
 
+def test_patience_restores_the_best_weights_however_the_training_ends():
+    rows = accuracies(0.5, 0.9, 0.7, 0.6)
+    assert ran(StopWithoutProgress(2), rows) == (4, 2.0)
+    assert ran(StopWithoutProgress(9), rows) == (0, 2.0)
+    assert ran(StopWithoutProgress(2, restore_best=False), rows) == (4, 4.0)
+
+
+def test_epochs_without_validation_count_for_nothing():
+    unjudged = {"loss": 1.0, "accuracy": 0.9}
+    rows = [unjudged, *accuracies(0.9), unjudged, *accuracies(0.9)]
+    assert ran(StopAtTarget("val_accuracy", 0.9, hold=2, validation_freq=2), rows)[0] == 4
+    with pytest.raises(UsageError, match="There is no metric 'val_accuracy'"):
+        ran(StopAtTarget("val_accuracy", 0.9, validation_freq=3), rows)
+    with pytest.raises(UsageError, match="at least 1"):
+        StopWithoutProgress(2, validation_freq=0)
+
+
 def test_what_they_remember_goes_on():
     rows = accuracies(0.9, 0.9, 0.9, 0.9)
     for make in (lambda: StopAtTarget("val_acc", 0.5, hold=4), lambda: StopWithoutProgress(3)):
@@ -120,6 +143,11 @@ def test_they_work_in_a_plain_fit():
     x, y = np.zeros((8, 1), "float32"), np.zeros((8, 1), "float32")
     history = model.fit(x, y, epochs=9, verbose=0, callbacks=[StopAtTarget("acc", 1.0, hold=3)])
     assert len(history.history["loss"]) == 3
+    seldom = StopWithoutProgress(3, validation_freq=2)
+    history = model.fit(
+        x, y, epochs=9, verbose=0, validation_data=(x, 1 - y), validation_freq=2, callbacks=[seldom]
+    )
+    assert (len(history.history["loss"]), seldom.reason) == (6, "patience")
     times = iter(range(100))
     after = StopAfter(5, clock=lambda: next(times))
     model.fit(x, y, batch_size=1, epochs=9, verbose=0, callbacks=[after])
@@ -267,7 +295,7 @@ def test_a_training_that_diverges_keeps_what_was_good(tmp_path, at):
         pytest.param("", marks=pytest.mark.slow),
     ],
 )
-def test_memory_that_is_too_small_names_a_batch_that_may_fit(tmp_path, whole, message):
+def test_memory_that_is_too_small_names_a_batch_that_fits(tmp_path, whole, message):
     class Full(StopAt):
         def on_train_batch_begin(self, batch, logs=None):
             if (self._epoch, batch) == self._at:
@@ -275,11 +303,84 @@ def test_memory_that_is_too_small_names_a_batch_that_may_fit(tmp_path, whole, me
 
     with pytest.raises(OutOfMemory, match=r"batch of 8 pictures of 16 × 16 × 3") as refused:
         trained(tmp_path, callbacks=[Full(1, 2)])
-    assert refused.value.remedy == "--batch-size 4"
+    assert "--batch-size 4" in refused.value.remedy
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 2
     assert keras.saving.load_model(tmp_path / "best.keras").count_params() > 0
     trained(tmp_path, resume=True)
     assert_equal(whole[1], tmp_path)
+
+
+@pytest.mark.parametrize(("room", "named"), [(7, "--batch-size 4"), (3, "--batch-size 2"), (0, "")])
+def test_smaller_batches_are_tried_before_one_is_named(room, named):
+    class Tight(keras.Model):
+        def make_train_function(self, force=False):
+            assert force
+
+        def train_on_batch(self, images, labels):
+            assert len(images) == len(labels)
+            if len(images) > room:
+                raise MemoryError
+
+    batches = Batches(Noise(), np.zeros(COUNT, int), ids(map(str, range(COUNT))), batch_size=16)
+    error = out_of_memory(Tight(), batches, lambda _: None)
+    assert "batch of 16 pictures of 16 × 16 × 3" in error.fact
+    assert (named or "a smaller --image-size") in error.remedy
+    assert ("--batch-size" in error.remedy) == bool(named)
+
+
+LIMITED = """
+import pathlib, resource, sys
+import numpy as np
+from viewfinder.batches import Batches
+from viewfinder.errors import OutOfMemory
+from viewfinder.models import build_model
+from viewfinder.randomness import ids
+from viewfinder.recipe import Recipe
+from viewfinder.training import compile_model, fit
+
+COUNT = 4096
+
+class Black:
+    shape = (256, 256, 3)
+    def __len__(self):
+        return COUNT
+    def read(self, positions):
+        return np.zeros((len(positions), *self.shape), np.uint8), np.ones(len(positions), bool)
+
+# As floats, such a batch takes 3.2 GB. Not a convolution: without memory, TensorFlow's crashes.
+recipe = Recipe().changed({
+    "input": {"size": Black.shape[:2], "color": "rgb"},
+    "model": {"kind": "dense", "dense": [2]},
+    "training": {"epochs": 1, "batch_size": COUNT, "optimizer": "sgd"},
+})
+model = build_model(recipe, 2)
+compile_model(model, recipe, steps=1)
+batches = Batches(Black(), np.arange(COUNT) % 2, ids(map(str, range(COUNT))), batch_size=COUNT)
+used = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 3 * 2**30,) * 2)
+try:
+    fit(model, batches, batches, recipe, pathlib.Path(sys.argv[1]))
+except OutOfMemory as error:
+    print(error)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    sys.platform != "linux" or keras.backend.backend() != "tensorflow",
+    reason="limits the memory of a process as Linux and TensorFlow know it",
+)
+def test_a_process_that_is_really_out_of_memory_names_a_batch_that_fits(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert "too small for a batch of 4096" in done.stdout, done.stderr[-2000:]
+    assert 256 <= int(re.search(r"--batch-size (\d+)", done.stdout)[1]) <= 2048
+    assert (tmp_path / "last.keras").exists()
 
 
 def test_other_errors_are_no_lack_of_memory(tmp_path):

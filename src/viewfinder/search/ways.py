@@ -15,6 +15,7 @@ import pandas as pd
 
 from viewfinder.classifier import CHOSEN
 from viewfinder.data.dataset import SPLITS, Dataset
+from viewfinder.errors import OutOfMemory
 from viewfinder.files import write_json
 from viewfinder.pipeline import train
 from viewfinder.progress import Progress
@@ -106,9 +107,15 @@ class Search:
         return self._finish()
 
     def _try(self, name: str, recipe: Recipe, data: Dataset) -> bool:
-        """Train and judge one way; False if it was interrupted."""
+        """Train and judge one way, unless the memory is too small; False if it was interrupted."""
         began = time.perf_counter()
-        run = self._trained(name, recipe, data)
+        try:
+            run = self._trained(name, recipe, data)
+        except OutOfMemory as error:
+            if not self.trials:
+                raise
+            self.progress.say(f"{name} is left out. {error}", style="yellow")
+            return True
         ended = run.timing["ended"]
         if ended == "interrupted":
             return False

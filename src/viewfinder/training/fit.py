@@ -1,6 +1,6 @@
 """The fit: a compiled model, batches, and what is kept of each epoch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -114,7 +114,7 @@ def fit(
             fitting.run(course, start)
     finally:
         bar.close()
-    return fitting.end(course)
+    return fitting.end(course, progress.say)
 
 
 class _Fitting:
@@ -180,7 +180,7 @@ class _Fitting:
                 raise
             self.error = error
 
-    def end(self, course: Course) -> Fitted:
+    def end(self, course: Course, say: Callable[[str], None]) -> Fitted:
         """Save what was reached, and say how it ended."""
         stopper = course.stopper
         if self.error or (stopper and stopper.reason == "diverged"):
@@ -190,7 +190,7 @@ class _Fitting:
         if self.best.best_epoch is None:
             save_model(self.kept, self.folder / BEST)
         if self.error:
-            raise out_of_memory(self.train) from self.error
+            raise out_of_memory(self.model, self.train, say) from self.error
         ended = "finished"
         if self.interrupted:
             ended = "interrupted"
@@ -259,7 +259,7 @@ def stoppers(settings: Stopping) -> Iterator[Stopper]:
         metric, value = parse_target(settings.target)
         yield StopAtTarget(metric, value, hold=settings.hold, restore_best=False)
     if settings.patience:
-        yield StopWithoutProgress(settings.patience)
+        yield StopWithoutProgress(settings.patience, restore_best=False)
     if settings.max_time:
         yield StopAfter(settings.max_time)
 

@@ -18,6 +18,7 @@ from viewfinder.errors import DataError, UsageError
 from viewfinder.progress import Progress
 from viewfinder.training.adapters import Feed
 from viewfinder.training.fused_norms import fused_norms
+from viewfinder.training.memory import is_out_of_memory, out_of_memory
 
 # The share of the smoothed loss that each step keeps, and how far above its lowest it may go.
 _SMOOTHING = 0.9
@@ -80,6 +81,7 @@ def range_test(
     Raises:
         UsageError: The limits or the count of steps make no test.
         DataError: The loss never fell, so that nothing can be suggested.
+        OutOfMemory: A batch is too large; one that fits is named.
     """
     if not (0 < low < high and steps >= 10):
         raise UsageError(
@@ -88,10 +90,15 @@ def range_test(
             received=f"low = {low:g}, high = {high:g}, steps = {steps}",
         )
     rates = np.geomspace(low, high, steps)
+    progress = progress or Progress(0)
     before = [np.array(one) for one in model.get_weights()]
     try:
         with fused_norms(model):
-            losses, diverged = _losses(model, train, rates, progress or Progress(0))
+            losses, diverged = _losses(model, train, rates, progress)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise out_of_memory(model, train, progress.say) from error
+        raise
     finally:
         model.set_weights(before)
     return read_curve(rates[: len(losses)], losses, diverged=diverged)

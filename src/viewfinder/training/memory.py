@@ -1,6 +1,8 @@
-"""What a backend raises when the memory is too small, in words."""
+"""What a backend raises when the memory is too small, in words, and a batch that does fit."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+import keras
 
 from viewfinder.batches import Batches
 from viewfinder.errors import OutOfMemory
@@ -18,18 +20,49 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def out_of_memory(batches: Feed) -> OutOfMemory:
-    """The error for the user: it names a batch that needs half as much."""
+def out_of_memory(model: keras.Model, batches: Feed, say: Callable[[str], None]) -> OutOfMemory:
+    """The error for the user, after a step has not fitted: it names a batch that does.
+
+    Half a batch is tried, a quarter, and so on, by a training step each: the model's weights are
+    of no use afterwards.
+
+    Args:
+        model: Compiled.
+        batches: The training batches that were too large.
+        say: Told what is tried.
+    """
+    say("The memory is too small for a batch: trying smaller ones …")
+    fits = _half_that_fits(model, batches)
     if isinstance(batches, Batches):
         each = "pictures of " + " × ".join(map(str, batches.image_shape))
     else:
         each = f"pictures of {batches.features.shape[-1]} features"
-    half = batches.batch_size // 2
     return OutOfMemory(
         f"The memory is too small for a batch of {batches.batch_size} {each}.",
-        expected=f"a batch of about {half}" if half else "smaller pictures",
-        remedy=f"--batch-size {half}" if half else "a smaller --image-size or a smaller model",
+        expected=f"a batch of {fits}, with which a step was tried and fits" if fits else None,
+        received=None if fits else "too little even for one picture at a time",
+        remedy=f"a new training with --batch-size {fits}; a resumed one keeps its batches"
+        if fits
+        else "a smaller --image-size or a smaller model",
     )
+
+
+def _half_that_fits(model: keras.Model, batches: Feed) -> int:
+    """The largest half, quarter, … of a batch whose step fits in memory; 0 if one picture is none.
+
+    At the full size of the pictures, whatever stage of the training has failed.
+    """
+    images, labels, _ = batches.batch(0)
+    size = len(labels) // 2
+    while size:
+        try:
+            model.make_train_function(force=True)  # compiled anew for this size
+            model.train_on_batch(images[:size], labels[:size])
+        except Exception:  # whatever a backend says once its memory has been full
+            size //= 2
+        else:
+            return size
+    return 0
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -6,6 +6,7 @@ those here have, its state is part of the checkpoints.
 
 import math
 import time
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -44,7 +45,83 @@ class Stopper(keras.callbacks.Callback):
         """Take up what `get_state` gave."""
 
 
-class StopAtTarget(Stopper):
+class _Judge(Stopper):
+    """Looks at one metric after each epoch, and remembers the weights with which it was best.
+
+    Where it is equally good, a lower loss (of the same pictures) counts as better.
+
+    Args:
+        metric: Its name in the logs, such as `val_accuracy`; `acc` is understood as `accuracy`.
+        direction: "up" or "down": where it is better; by default as the name tells.
+        restore_best: Whether the model gets the weights of the best epoch when the training ends,
+            whatever ends it.
+        validation_freq: As given to `fit`: a metric of validation is looked for in every so many
+            epochs, and epochs without it count for nothing.
+
+    Raises:
+        UsageError: At the end of the first epoch that should have it, if there is no such metric.
+    """
+
+    def __init__(
+        self,
+        metric: str,
+        direction: Direction | None = None,
+        *,
+        restore_best: bool,
+        validation_freq: int,
+    ) -> None:
+        super().__init__()
+        if validation_freq < 1:
+            raise UsageError(
+                "validation_freq is a count of epochs, at least 1.", received=str(validation_freq)
+            )
+        self._metric = metric
+        self._every = validation_freq if metric.startswith("val_") else 1
+        self._sign = 1 if (direction or direction_of(metric)) == "up" else -1
+        self._restores = restore_best
+        self._best: list[float] | None = None
+        self._weights: list[Any] | None = None
+
+    @abstractmethod
+    def look(self, epoch: int, name: str, value: float, *, is_best: bool) -> None:
+        """End the training, or not.
+
+        Args:
+            epoch: Its number, from 0.
+            name: The metric's, as it is in the logs.
+            value: The metric, the higher the better.
+            is_best: Whether it is better than all before.
+        """
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Compare."""
+        if (epoch + 1) % self._every:
+            return
+        logs = logs or {}
+        name = known_metric(self._metric, logs)
+        loss = logs.get("val_loss" if name.startswith("val_") else "loss", 0.0)
+        value = logs[name] * self._sign
+        is_best = self._best is None or [value, -loss] > self._best
+        if is_best:
+            self._best = [value, -loss]
+            self._weights = self.model.get_weights() if self._restores else None
+        self.look(epoch, name, value, is_best=is_best)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
+        """Restore the best weights."""
+        if self._weights is not None:
+            self.model.set_weights(self._weights)
+
+    def get_state(self) -> State:
+        """The best so far."""
+        return {"best": self._best}
+
+    def set_state(self, state: State) -> None:
+        """Take it up."""
+        self._best = state.get("best")
+
+
+class StopAtTarget(_Judge):
     """Ends the training when a metric has reached its target.
 
     Args:
@@ -53,6 +130,7 @@ class StopAtTarget(Stopper):
         hold: For how many epochs in a row.
         direction: "up" or "down": from where it is reached; by default as the name tells.
         restore_best: Whether the model gets the weights of the epoch in which the metric was best.
+        validation_freq: As given to `fit`, where that is not 1.
 
     Raises:
         UsageError: At the end of the first epoch, if there is no such metric.
@@ -66,25 +144,19 @@ class StopAtTarget(Stopper):
         hold: int = 1,
         direction: Direction | None = None,
         restore_best: bool = True,
+        validation_freq: int = 1,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            metric, direction, restore_best=restore_best, validation_freq=validation_freq
+        )
         if hold < 1:
             raise UsageError("hold is a count of epochs, at least 1.", received=str(hold))
-        self._metric, self._value, self._hold = metric, value, hold
-        self._sign = 1 if (direction or direction_of(metric)) == "up" else -1
-        self._restores = restore_best
-        self._best: float | None = None
-        self._weights: list[Any] | None = None
+        self._value, self._hold = value, hold
         self._held = 0
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Compare."""
-        logs = logs or {}
-        name = known_metric(self._metric, logs)
-        reached = logs[name] * self._sign
-        if self._restores and (self._best is None or reached > self._best):
-            self._best, self._weights = reached, self.model.get_weights()
-        self._held = self._held + 1 if reached >= self._value * self._sign else 0
+    def look(self, epoch: int, name: str, value: float, *, is_best: bool) -> None:  # noqa: ARG002
+        """Count for how long it has been reached."""
+        self._held = self._held + 1 if value >= self._value * self._sign else 0
         if self._held >= self._hold:
             times = f", {self._held} times in a row" if self._hold > 1 else ""
             self.stop(
@@ -92,17 +164,13 @@ class StopAtTarget(Stopper):
                 f"{name} has reached its target of {self._value:g} in epoch {epoch + 1}{times}.",
             )
 
-    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Restore the best weights."""
-        if self._weights is not None:
-            self.model.set_weights(self._weights)
-
     def get_state(self) -> State:
-        """For how many epochs it has been held."""
-        return {"held": self._held}
+        """The best so far, and for how many epochs the target has been held."""
+        return {**super().get_state(), "held": self._held}
 
     def set_state(self, state: State) -> None:
         """Go on counting."""
+        super().set_state(state)
         self._held = int(state["held"])
 
 
@@ -138,7 +206,7 @@ class StopIfBehind(Stopper):
         self._best = float(state["best"])
 
 
-class StopWithoutProgress(Stopper):
+class StopWithoutProgress(_Judge):
     """Ends the training after some epochs in which a metric has not got better.
 
     Where it is equally good, a lower loss (of the same pictures) counts as better.
@@ -147,6 +215,11 @@ class StopWithoutProgress(Stopper):
         patience: How many epochs.
         metric: Its name in the logs; `val_acc` is understood as `val_accuracy`.
         direction: "up" or "down": where it is better; by default as the name tells.
+        restore_best: Whether the model gets the weights of the epoch in which the metric was best.
+        validation_freq: As given to `fit`, where that is not 1.
+
+    Raises:
+        UsageError: At the end of the first epoch, if there is no such metric.
     """
 
     def __init__(
@@ -155,24 +228,20 @@ class StopWithoutProgress(Stopper):
         metric: str = "val_accuracy",
         *,
         direction: Direction | None = None,
+        restore_best: bool = True,
+        validation_freq: int = 1,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            metric, direction, restore_best=restore_best, validation_freq=validation_freq
+        )
         if patience < 1:
             raise UsageError("patience is a count of epochs, at least 1.", received=str(patience))
-        self._patience, self._metric = patience, metric
-        self._sign = 1 if (direction or direction_of(metric)) == "up" else -1
-        self._best: list[float] | None = None
+        self._patience = patience
         self._since = 0
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Compare."""
-        logs = logs or {}
-        name = known_metric(self._metric, logs)
-        loss = logs.get("val_loss" if name.startswith("val_") else "loss", 0.0)
-        reached = [logs[name] * self._sign, -loss]
-        self._since += 1
-        if self._best is None or reached > self._best:
-            self._best, self._since = reached, 0
+    def look(self, epoch: int, name: str, value: float, *, is_best: bool) -> None:  # noqa: ARG002
+        """Count since when it has not got better."""
+        self._since = 0 if is_best else self._since + self._every
         if self._since >= self._patience:
             best = epoch + 1 - self._since
             self.stop(
@@ -183,11 +252,12 @@ class StopWithoutProgress(Stopper):
 
     def get_state(self) -> State:
         """The best so far, and how long ago it was."""
-        return {"best": self._best, "since": self._since}
+        return {**super().get_state(), "since": self._since}
 
     def set_state(self, state: State) -> None:
         """Go on counting."""
-        self._best, self._since = state["best"], int(state["since"])
+        super().set_state(state)
+        self._since = int(state["since"])
 
 
 class StopAfter(Stopper):
