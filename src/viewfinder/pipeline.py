@@ -109,8 +109,7 @@ def compiled(prepared: Prepared, progress: Progress) -> "keras.Model":
     from viewfinder.training.fine_tune import blocks_to_train
 
     recipe = prepared.recipe
-    if recipe.training.deterministic:
-        progress.say(use_deterministic_operations())
+    _be_deterministic(recipe, progress)
     model = build_model(recipe, len(prepared.dataset.classes), progress=progress)
     steps_an_epoch = len(batches_of(prepared, "train"))
     compile_model(model, recipe, steps=steps_an_epoch * recipe.training.epochs)
@@ -178,6 +177,7 @@ def _over_features(
     judged: Sequence[str],
 ) -> Run:
     """A run whose head is fitted on stored features; its folder is made once that is done."""
+    _be_deterministic(prepared.recipe, progress)
     learned = learn(prepared, progress, callbacks)
     run = Run.create(wanted.parent, wanted.name)
     data = without_dropped(prepared, progress)
@@ -222,6 +222,12 @@ def _fit(
             return fitted
         phases.end_first(fitted)
     return fine_tune(phases, Feeds(train, validation, carved), recipe, **extras)
+
+
+def _be_deterministic(recipe: Recipe, progress: Progress) -> None:
+    """Before anything is computed on an accelerator, where the recipe asks for it."""
+    if recipe.training.deterministic:
+        progress.say(use_deterministic_operations())
 
 
 def _require_weights(recipe: Recipe, progress: Progress) -> None:

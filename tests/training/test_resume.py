@@ -271,7 +271,28 @@ def test_a_bit_that_has_turned_is_seen(tmp_path):
     said = []
     assert Checkpoints(tmp_path / "checkpoint").newest(said.append) is None
     assert len(said) == 2
-    result, _, _ = trained(tmp_path, resume=True)  # from the beginning, then
+    assert said[0].endswith("going back to the one before.")
+    assert said[1].endswith("going back to the beginning: there is no other.")
+    result, _, said = trained(tmp_path, resume=True)  # from the beginning, then
+    assert len(result.history) == EPOCHS
+    anew = "No checkpoint is left: the training begins anew."
+    assert anew not in said  # no epoch had been done
+    for path in (tmp_path / "checkpoint").iterdir():
+        path.unlink()
+    _, _, said = trained(tmp_path, resume=True)
+    assert said[0] == anew
+
+
+def test_a_checkpoint_that_cannot_be_read_now_is_not_taken_for_damaged(tmp_path):
+    trained(tmp_path, callbacks=[StopAt(0, 1)])
+    newest = max((tmp_path / "checkpoint").iterdir())
+    aside = newest.rename(tmp_path / "aside")
+    newest.mkdir()
+    with pytest.raises(RunError, match="cannot be read"):
+        trained(tmp_path, resume=True)
+    newest.rmdir()
+    aside.rename(newest)
+    result, _, _ = trained(tmp_path, resume=True)
     assert len(result.history) == EPOCHS
 
 

@@ -23,11 +23,14 @@ def use_deterministic_operations() -> str:
         tf.config.experimental.enable_op_determinism()
         return "Deterministic: TensorFlow's op determinism is on."
     if backend == "jax":
-        # Read when JAX first looks for its devices.
         flags = os.environ.get("XLA_FLAGS", "")
-        if _XLA_FLAG not in flags:
-            os.environ["XLA_FLAGS"] = f"{flags} {_XLA_FLAG}".strip()
-        return f"Deterministic: XLA_FLAGS has {_XLA_FLAG}."
+        if _XLA_FLAG in flags:
+            return f"Deterministic: XLA_FLAGS has {_XLA_FLAG}."
+        os.environ["XLA_FLAGS"] = f"{flags} {_XLA_FLAG}".strip()
+        return (
+            f"Deterministic: {_XLA_FLAG} is now in XLA_FLAGS, which JAX reads once. A process in "
+            "which it has computed before has to be started anew with it."
+        )
     import torch
 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -118,12 +118,24 @@ class Checkpoints:
             path.unlink(missing_ok=True)
 
     def newest(self, say: Callable[[str], None]) -> Checkpoint | None:
-        """The newest that is whole, or None; what is damaged is named and taken away."""
-        for path in reversed(self._files()):
+        """The newest that is whole, or None; what is damaged is named and taken away.
+
+        Raises:
+            RunError: One cannot be read now, which says nothing about what is in it.
+        """
+        files = self._files()
+        for path in reversed(files):
             try:
-                return _unpacked(path.read_bytes())
-            except (OSError, ValueError, KeyError) as error:
-                say(f"Checkpoint {path.name} is damaged ({error}); going back to the one before.")
+                content = path.read_bytes()
+            except OSError as error:
+                raise RunError(f"Checkpoint {path} cannot be read: {error}.") from error
+            try:
+                return _unpacked(content)
+            except (ValueError, KeyError) as error:
+                before = (
+                    "the one before" if path != files[0] else "the beginning: there is no other"
+                )
+                say(f"Checkpoint {path.name} is damaged ({error}); going back to {before}.")
                 path.unlink(missing_ok=True)
         return None
 

@@ -107,6 +107,8 @@ def fit(
             f"Going on in epoch {start.epoch + 1}, after {start.batch} of {len(train)} batches."
         )
     else:
+        if resume and (folder / HISTORY).exists():
+            progress.say("No checkpoint is left: the training begins anew.", style="yellow")
         fitting.checkpoints.clear()
         course.keep_first()
     try:

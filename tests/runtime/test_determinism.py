@@ -1,0 +1,60 @@
+"""Deterministic operations: asked of each backend in its own words, and before it computes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from folders import write_classes
+from viewfinder.data.sources import open_dataset
+from viewfinder.pipeline import train
+from viewfinder.progress import Progress
+from viewfinder.recipe import Recipe
+from viewfinder.runtime import determinism
+
+ASKED = """
+import os
+from viewfinder.runtime.determinism import use_deterministic_operations
+said = use_deterministic_operations(), use_deterministic_operations()
+"""
+SEEN = {
+    "tensorflow": "from tensorflow.python.framework.config import is_op_determinism_enabled as on",
+    "jax": "on = lambda: os.environ['XLA_FLAGS'] == '--mine --xla_gpu_deterministic_ops=true'",
+    "torch": "from torch import are_deterministic_algorithms_enabled as on",
+}
+
+
+@pytest.mark.parametrize("backend", SEEN)
+def test_a_backend_is_asked_in_its_own_words(backend):
+    pytest.importorskip(backend)
+    script = f"{ASKED}\n{SEEN[backend]}\nassert on()\nassert all('Determin' in s for s in said)"
+    environment = os.environ | {"KERAS_BACKEND": backend, "XLA_FLAGS": "--mine"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"kind": "conv-stack", "filters": [4], "dense": [4]},
+        {"kind": "transfer", "base": "MobileNet", "alpha": 0.25, "weights": "none"},
+    ],
+    ids=["in steps", "on features"],
+)
+def test_every_kind_of_training_asks_before_it_computes(model, tmp_path, monkeypatch):
+    class AskedError(Exception):
+        pass
+
+    def asked():
+        raise AskedError
+
+    monkeypatch.setattr("viewfinder.pipeline.use_deterministic_operations", asked)
+    assert determinism.use_deterministic_operations is not asked
+    pictures = open_dataset(write_classes(tmp_path / "pets", {"cat": 6, "dog": 6}))
+    settings = {"model": model, "input.size": [32, 32], "training.deterministic": True}
+    recipe = Recipe().changed(settings)
+    with pytest.raises(AskedError):
+        train(pictures, recipe, output=tmp_path / "runs", progress=Progress(0))
