@@ -272,7 +272,7 @@ def test_a_bit_that_has_turned_is_seen(tmp_path):
     assert Checkpoints(tmp_path / "checkpoint").newest(said.append) is None
     assert len(said) == 2
     assert said[0].endswith("going back to the one before.")
-    assert said[1].endswith("going back to the beginning: there is no other.")
+    assert said[1].endswith("going back to the beginning: it is the last.")
     result, _, said = trained(tmp_path, resume=True)  # from the beginning, then
     assert len(result.history) == EPOCHS
     anew = "No checkpoint is left: the training begins anew."
