@@ -181,10 +181,16 @@ def test_a_second_run_computes_no_features(linear, digits, capsys):
     np.testing.assert_array_equal(*shares)
 
 
-def test_a_dense_head_trains_on_features_and_is_folded_into_the_model(digits):
-    dense = recipe(model__dense=[16], model__pooling="average").changed(IN_STEPS)
+@pytest.mark.parametrize(
+    "norms",
+    [{}, {"model.batch_norm": True, "model.l2": 1e-4, "training.average_epochs": 1}],
+    ids=["plain", "norms, L2, averaged"],
+)
+def test_a_dense_head_trains_on_features_and_is_folded_into_the_model(digits, norms):
+    dense = recipe(model__dense=[16], model__pooling="average").changed(IN_STEPS | norms)
     learned = learned_from(digits, dense)
     assert learned.probe is None
+    assert not any("norm" in layer.name for layer in learned.model.layers if "head" in layer.name)
     assert len(learned.history) == 3
     best = learned.history["val_accuracy"].max()
     answers = learned.predictions[learned.predictions["split"] == "validation"]
@@ -215,10 +221,18 @@ def test_variation_that_would_say_nothing_is_refused(settings):
     assert "model.frozen=graph" in refused.value.remedy
 
 
-@pytest.mark.parametrize("setting", ["epochs=20", "learning_rate=0.1", "stop.patience=2"])
-def test_settings_that_a_solved_head_never_reads_are_refused(digits, setting):
-    key, value = setting.split("=")
-    wanted = recipe().changed({f"training.{key}": float(value) if "." in value else int(value)})
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("training.epochs", 20),
+        ("training.learning_rate", 0.1),
+        ("training.stop.patience", 2),
+        ("model.dropout", 0.5),
+        ("model.l2", 1e-3),
+    ],
+)
+def test_settings_that_a_solved_head_never_reads_are_refused(digits, key, value):
+    wanted = recipe().changed({key: value})
     with pytest.raises(RecipeError, match=r"has no say") as refused:
         prepare(open_dataset(digits), wanted)
     assert "--head dense" in refused.value.remedy

@@ -297,7 +297,7 @@ def test_l2_is_of_kernels_only(kind):
     assert sum(float(one) for one in model.losses) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["dense", "conv-stack", "residual"])
+@pytest.mark.parametrize("kind", ["dense", "conv-stack", "compact", "residual"])
 def test_batch_norm_can_be_had_and_left_out(kind):
     for wanted in (True, False):
         model = build_model(settled((32, 32), model__kind=kind, model__batch_norm=wanted), 2)

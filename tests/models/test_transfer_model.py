@@ -70,6 +70,30 @@ def test_it_is_flat_and_every_layer_can_be_named(base):
     assert model.output_shape == (None, 3)
 
 
+def test_a_head_takes_batch_norm_and_l2_as_keras_writes_them(base):
+    head = Head(dense=(16, 8), dropout=0, batch_norm=True, l2=0.01)
+    ours = transfer(base, classes=3, head=head)
+    for layer in base.model.layers:
+        layer.trainable = False
+    l2 = keras.regularizers.L2(0.01)
+    x = layers.GlobalAveragePooling2D()(base.model.output)
+    for units in (16, 8):
+        x = layers.Dense(units, use_bias=False, kernel_regularizer=l2)(x)
+        x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    outputs = layers.Dense(3, activation="softmax", kernel_regularizer=l2)(x)
+    theirs = keras.Model(base.model.input, outputs)
+    for one in (ours, theirs):
+        one.compile("sgd", "sparse_categorical_crossentropy")
+    theirs.set_weights(ours.get_weights())
+    labels = np.arange(4) % 3
+    losses = [one.train_on_batch(PIXELS, labels) for one in (ours, theirs)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    for mine, other in zip(ours.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match="this one has none: --head dense"):
+        Head(batch_norm=True)
+
+
 def test_a_cut_ends_the_base_there():
     short = backbone(cut="conv_pw_5_relu")
     assert short.feature_shape == (4, 4, 64)

@@ -1,7 +1,7 @@
 """How a base is used: the parts of a recipe that speak of it, as records."""
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -26,12 +26,25 @@ class Head(_Record):
             it matters where things are; or "flatten", which keeps every place of it. A
             transformer's sequence has no quarters, and is averaged over its places.
         dense: One dense layer with ReLU for each number.
+        batch_norm: Whether each of them is followed by batch norm.
         dropout: The share of units dropped before the last layer.
+        l2: The weight of the squared kernels of these layers and the last in the loss.
     """
 
     pooling: Pooling = "average"
     dense: tuple[Count, ...] = ()
+    batch_norm: bool = False
     dropout: Fraction = 0.2
+    l2: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+    @model_validator(mode="after")
+    def _has_what_is_normed(self) -> Self:
+        if self.batch_norm and not self.dense:
+            raise ValueError(
+                "model.batch_norm follows the dense layers of a head, and this one has none: "
+                "--head dense"
+            )
+        return self
 
 
 def _known_base(name: str) -> str:
@@ -94,8 +107,17 @@ class Transfer(Head):
 
     @property
     def head(self) -> Head:
-        """What is put on the base."""
-        return Head(pooling=self.pooling, dense=self.dense, dropout=self.dropout)
+        """What is put on the base, and trained in steps."""
+        return Head(**{name: getattr(self, name) for name in Head.model_fields})
+
+    @property
+    def fitted_head(self) -> Head:
+        """What stands on the base in the end: a head that was fitted on features has no norms.
+
+        Those of its training are scales and shifts by then, and part of its dense layers.
+        """
+        is_folded = self.frozen == "features"
+        return self.head.model_copy(update={"batch_norm": False}) if is_folded else self.head
 
 
 class FineTune(_Record):

@@ -50,6 +50,7 @@ from viewfinder.cli.search import (
 from viewfinder.cli.training_options import (
     L2,
     AllowLeaks,
+    BatchNorm,
     BatchSize,
     Config,
     Deterministic,
@@ -91,6 +92,7 @@ def train(
     augment: Augment = None,
     dropout: Dropout = None,
     l2: L2 = None,
+    batch_norm: BatchNorm = None,
     base: Base = None,
     alpha: Alpha = None,
     weights: Weights = None,
@@ -141,6 +143,7 @@ def train(
         "training.stop.max_time": max_time,
         "model.dropout": dropout,
         "model.l2": l2,
+        "model.batch_norm": batch_norm,
         "input.size": side_lengths(image_size),
         "input.isolate": isolate,
         "data.holdout": holdout,

@@ -31,6 +31,14 @@ L2 = Annotated[
     float | None,
     typer.Option(help="The weight of the squared kernels in the loss.", rich_help_panel=_FIT),
 ]
+BatchNorm = Annotated[
+    bool | None,
+    typer.Option(
+        "--batch-norm/--no-batch-norm",
+        help="Whether batch norm follows each of the network's own layers.",
+        rich_help_panel=_FIT,
+    ),
+]
 Deterministic = Annotated[
     bool | None,
     typer.Option(

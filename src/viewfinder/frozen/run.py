@@ -82,7 +82,7 @@ def learn(
     }
     name = model_name(recipe.name)
     model = with_fitted_head(
-        backbone, base.settings.head, head.weights, seed=recipe.seed, name=name
+        backbone, base.settings.fitted_head, head.weights, seed=recipe.seed, name=name
     )
     answers = {split: head_probabilities(head.weights, part.rows) for split, part in parts.items()}
     history = linear_history(parts, answers) if head.history is None else head.history

@@ -14,6 +14,9 @@ from viewfinder.randomness import Randomness
 HEAD = "head_"
 LAST_LAYER = "probability"
 
+# Keras's 0.99 needs hundreds of steps before the averages fit; small datasets have a few dozen.
+NORM_MOMENTUM = 0.9
+
 
 def add_head(features: Any, head: Head, classes: int, randomness: Randomness) -> Any:
     """Put a head on a feature map.
@@ -34,21 +37,39 @@ def add_head(features: Any, head: Head, classes: int, randomness: Randomness) ->
     x = pooled(features, head.pooling)
     for number, units in enumerate(head.dense, start=1):
         name = f"{HEAD}dense_{number}"
-        initializer = keras.initializers.GlorotUniform(seed_of(randomness, name))
-        x = layers.Dense(units, activation="relu", kernel_initializer=initializer, name=name)(x)
+        x = layers.Dense(
+            units,
+            activation=None if head.batch_norm else "relu",
+            use_bias=not head.batch_norm,  # the norm that follows has a bias
+            kernel_initializer=keras.initializers.GlorotUniform(seed_of(randomness, name)),
+            kernel_regularizer=penalty(head.l2),
+            name=name,
+        )(x)
+        if head.batch_norm:
+            x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_norm")(x)
+            x = layers.Activation("relu", name=f"{name}_relu")(x)
     if head.dropout:
         name = f"{HEAD}dropout"
         x = layers.Dropout(head.dropout, seed=seed_of(randomness, name), name=name)(x)
-    return last_layer(x, classes, randomness)
+    return last_layer(x, classes, randomness, head.l2)
 
 
-def last_layer(x: Any, classes: int, randomness: Randomness) -> Any:
-    """One sigmoid for two classes, a softmax for more."""
+def last_layer(x: Any, classes: int, randomness: Randomness, l2: float = 0.0) -> Any:
+    """One sigmoid for two classes, a softmax for more; always in float32."""
     units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-    initializer = keras.initializers.GlorotUniform(seed_of(randomness, LAST_LAYER))
     return layers.Dense(
-        units, activation=activation, kernel_initializer=initializer, name=LAST_LAYER
+        units,
+        activation=activation,
+        kernel_initializer=keras.initializers.GlorotUniform(seed_of(randomness, LAST_LAYER)),
+        kernel_regularizer=penalty(l2),
+        dtype="float32",
+        name=LAST_LAYER,
     )(x)
+
+
+def penalty(l2: float) -> keras.regularizers.L2 | None:
+    """What a kernel's squares cost in the loss; None for nothing."""
+    return keras.regularizers.L2(l2) if l2 else None
 
 
 def model_name(recipe_name: str) -> str:

@@ -5,12 +5,9 @@ from typing import Any
 import keras
 from keras import layers
 
-from viewfinder.models.head import LAST_LAYER
+from viewfinder.models.head import NORM_MOMENTUM, last_layer, penalty
 from viewfinder.models.seeding import seed_of
 from viewfinder.randomness import Randomness
-
-# Keras's 0.99 needs hundreds of steps before the averages fit; small datasets have a few dozen.
-_NORM_MOMENTUM = 0.9
 
 
 class Parts:
@@ -60,7 +57,7 @@ class Parts:
             padding=padding,
             use_bias=not norm,  # the norm that follows has a bias
             kernel_initializer=keras.initializers.HeNormal(self._seed(f"{name}_conv")),
-            kernel_regularizer=self._penalty(),
+            kernel_regularizer=penalty(self._l2),
             dtype=self._dtype,
             name=f"{name}_conv",
         )(x)
@@ -72,7 +69,7 @@ class Parts:
         """Batch norm and ReLU, or one of them."""
         if norm:
             x = layers.BatchNormalization(
-                momentum=_NORM_MOMENTUM,
+                momentum=NORM_MOMENTUM,
                 gamma_initializer="zeros" if zero else "ones",
                 dtype=self._dtype,
                 name=f"{name}_norm",
@@ -88,7 +85,7 @@ class Parts:
             3,
             activation="relu",
             kernel_initializer=self._glorot(name),
-            kernel_regularizer=self._penalty(),
+            kernel_regularizer=penalty(self._l2),
             dtype=self._dtype,
             name=name,
         )(x)
@@ -100,7 +97,7 @@ class Parts:
             activation=None if norm else "relu",
             use_bias=not norm,
             kernel_initializer=self._glorot(name),
-            kernel_regularizer=self._penalty(),
+            kernel_regularizer=penalty(self._l2),
             dtype=self._dtype,
             name=name,
         )(x)
@@ -114,22 +111,11 @@ class Parts:
 
     def probability(self, x: Any, classes: int) -> Any:
         """One sigmoid for two classes, a softmax for more; always in float32."""
-        units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-        return layers.Dense(
-            units,
-            activation=activation,
-            kernel_initializer=self._glorot(LAST_LAYER),
-            kernel_regularizer=self._penalty(),
-            dtype="float32",
-            name=LAST_LAYER,
-        )(x)
+        return last_layer(x, classes, self._randomness, self._l2)
 
     def layer(self, kind: Any, *settings: Any, **named: Any) -> Any:
         """Any other layer, in this precision."""
         return kind(*settings, dtype=self._dtype, **named)
-
-    def _penalty(self) -> Any:
-        return keras.regularizers.L2(self._l2) if self._l2 else None
 
     def _glorot(self, layer: str) -> Any:
         return keras.initializers.GlorotUniform(self._seed(layer))

@@ -85,14 +85,15 @@ def _conv_stack(parts: Parts, x: Any, settings: ConvStack) -> Any:
 
 
 def _compact(parts: Parts, x: Any, settings: Compact, side: int) -> Any:
-    """Stages of convolutions with batch norm, halving the picture down to a few pixels."""
+    """Stages of convolutions, halving the picture down to a few pixels."""
     # A large picture is halved at once: full resolution costs most and tells least.
     is_halved = side >= 64
-    x = parts.conv(x, settings.width, "stem", strides=2 if is_halved else 1)
+    norm = settings.batch_norm
+    x = parts.conv(x, settings.width, "stem", strides=2 if is_halved else 1, norm=norm)
     side = -(-side // 2) if is_halved else side
     for stage in count(1):
         filters = settings.width * min(2 ** (stage - 1), _MOST_TIMES_WIDTH)
-        x = parts.conv(x, filters, f"stage_{stage}")
+        x = parts.conv(x, filters, f"stage_{stage}", norm=norm)
         if side < _SMALLEST_MAP:
             break
         x = parts.layer(layers.MaxPooling2D, 2, name=f"stage_{stage}_pool")(x)

@@ -104,7 +104,7 @@ def build_transfer(
         progress=progress,
     )
     name = model_name(recipe.name)
-    return with_head(backbone, settings.head, classes, seed=recipe.seed, name=name)
+    return with_head(backbone, settings.fitted_head, classes, seed=recipe.seed, name=name)
 
 
 def _shape_of(name: str) -> tuple[int, int, int]:

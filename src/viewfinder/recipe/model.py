@@ -59,11 +59,12 @@ class ConvStack(_Network):
 
 
 class Compact(_Network):
-    """A small network for any size: batch norm, global average pooling, no large dense layer.
+    """A small network for any size: global average pooling, no large dense layer.
 
     Attributes:
         width: The filters of the first stage; each further stage has twice as many, up to eight
             times. There are as many stages as halve the picture to four pixels or so.
+        batch_norm: Whether each convolution is followed by batch norm.
         dropout: The share of features dropped before the last layer.
     """
 
@@ -71,6 +72,7 @@ class Compact(_Network):
 
     kind: Literal["compact"] = "compact"
     width: Count = 32
+    batch_norm: bool = True
     dropout: Fraction = 0.2
 
 

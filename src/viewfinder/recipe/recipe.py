@@ -17,6 +17,7 @@ from viewfinder.recipe.training import Training
 from viewfinder.stages import Size, epoch_sizes
 
 _READ_BY_A_SOLVED_HEAD = ("augment", "fine_tune", "deterministic")
+_LEFT_TO_FOLDS = ("dropout", "l2")
 
 
 class Data(Record):
@@ -164,6 +165,16 @@ class Recipe(Record):
         if not self.solves_head:
             return
         tunes = self.training.fine_tune is not None
+        for name in () if tunes else _LEFT_TO_FOLDS:
+            given, expected = getattr(self.model, name), Transfer.model_fields[name].default
+            if given != expected:
+                raise RecipeError(
+                    f"A linear head is solved for: model.{name} has no say in it. Its L2 penalty "
+                    "is chosen on folds of the training pictures.",
+                    expected=f"model.{name} as it is by default",
+                    received=str(given),
+                    remedy="--head dense trains in epochs",
+                )
         usual = Training()
         for name in Training.model_fields:
             given, expected = getattr(self.training, name), getattr(usual, name)

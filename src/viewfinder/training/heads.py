@@ -74,11 +74,11 @@ def fit_head(
             model, *scaled, recipe, place, progress=progress, callbacks=callbacks, resume=True
         )
         best = keras.saving.load_model(place / BEST, compile=False)
-    dense = [layer for layer in best.layers if layer.weights]
-    weights: HeadWeights = {layer.name: tuple(layer.get_weights()) for layer in dense}
-    kernel, bias = weights[dense[0].name]
+    weights = _folded(best)
+    first = next(iter(weights))
+    kernel, bias = weights[first]
     kernel = kernel / deviation[:, None]
-    weights[dense[0].name] = (kernel, bias - mean @ kernel)
+    weights[first] = (kernel, bias - mean @ kernel)
     return HeadFit(weights, fitted)
 
 
@@ -98,6 +98,23 @@ def compiled_head(train: FeatureBatches, recipe: Recipe, head: Head) -> keras.Mo
     return model
 
 
+def _folded(head: keras.Model) -> HeadWeights:
+    """The weights of a head's dense layers, each with the batch norm that follows it folded in."""
+    weights: HeadWeights = {}
+    last = ""
+    for layer in head.layers:
+        if isinstance(layer, keras.layers.Dense):
+            last = layer.name
+            kernel, *bias = layer.get_weights()
+            weights[last] = (kernel, bias[0] if bias else np.zeros(kernel.shape[1], np.float32))
+        elif isinstance(layer, keras.layers.BatchNormalization):
+            gamma, beta, mean, variance = layer.get_weights()
+            scale = gamma / np.sqrt(variance + layer.epsilon)
+            kernel, middle = weights[last]
+            weights[last] = (kernel * scale, (middle - mean) * scale + beta)
+    return weights
+
+
 def linear_weights(head: Linear) -> HeadWeights:
     """A linear classifier as the weights of a head without dense layers."""
     return {LAST_LAYER: (head.weights, head.bias)}
@@ -110,7 +127,7 @@ def with_fitted_head(
 
     Args:
         backbone: It is used, not copied.
-        head: Its pooling is that of the features.
+        head: Its pooling is that of the features; norms it has none.
         weights: The head's.
         seed: Of the head's dropout.
         name: The model's name.
