@@ -8,7 +8,7 @@ from viewfinder.errors import RecipeError
 from viewfinder.models import build_model, model_summary
 from viewfinder.recipe import Recipe
 from viewfinder.recipes import RECIPES, recipe_named
-from viewfinder.runtime import precision
+from viewfinder.runtime import accelerator, precision
 from viewfinder.training import compile_model
 
 # Only TensorFlow's fused norms make half precision fast on a CPU.
@@ -322,17 +322,19 @@ def test_half_precision_keeps_weights_and_answers_whole(half):
 
 
 @pytest.mark.parametrize(
-    ("gpus", "flags", "dtype"),
+    ("capability", "flags", "dtype"),
     [
-        ([], "flags : fpu avx2 avx512f", "float32"),
-        (["gpu:0"], "flags : fpu avx2 avx512f", "bfloat16"),
-        ([], "flags : fpu avx512f avx512_bf16 sse", BY_TENSORFLOW),
-        ([], "flags : fpu amx_bf16", BY_TENSORFLOW),
-        ([], None, "float32"),
+        (None, "flags : fpu avx2 avx512f", "float32"),
+        ((8, 0), "flags : fpu avx2 avx512f", "bfloat16"),
+        ((9, 0), None, "bfloat16"),
+        ((7, 5), "flags : fpu avx2 avx512f", "float32"),  # a T4 feigns it, and slowly
+        (None, "flags : fpu avx512f avx512_bf16 sse", BY_TENSORFLOW),
+        (None, "flags : fpu amx_bf16", BY_TENSORFLOW),
+        (None, None, "float32"),
     ],
 )
-def test_precision_is_settled_by_the_device(monkeypatch, tmp_path, gpus, flags, dtype):
-    monkeypatch.setattr(keras.distribution, "list_devices", lambda: gpus or ["cpu:0"])
+def test_precision_is_settled_by_the_device(monkeypatch, tmp_path, capability, flags, dtype):
+    monkeypatch.setattr(accelerator, "_compute_capability", lambda: capability)
     monkeypatch.setattr(precision, "_CPUINFO", tmp_path / "cpuinfo")
     if flags:
         (tmp_path / "cpuinfo").write_text(flags)

@@ -266,7 +266,10 @@ def test_the_loss_of_two_classes_is_keras_own(gamma, smoothing):
 
 
 def test_plain_cross_entropy_is_keras_by_name():
-    assert loss_for(Training(), 2) == "binary_crossentropy"
+    if keras.backend.backend() == "torch":  # whose own raises where a training diverges
+        assert isinstance(loss_for(Training(), 2), SmoothOrFocal)
+    else:
+        assert loss_for(Training(), 2) == "binary_crossentropy"
     assert loss_for(Training(), 3) == "sparse_categorical_crossentropy"
     focal = loss_for(Training(loss="focal"), 3)
     assert (focal.gamma, focal.smoothing) == (2.0, 0.0)

@@ -14,9 +14,10 @@ from viewfinder.batches import Batches
 from viewfinder.errors import RunError
 from viewfinder.progress import Progress
 from viewfinder.randomness import ids
-from viewfinder.recipe import Recipe
+from viewfinder.recipe import Recipe, Training
 from viewfinder.training import fit
 from viewfinder.training.checkpoint import Checkpoint, Checkpoints
+from viewfinder.training.losses import loss_for
 from viewfinder.training.muon import Muon
 
 COUNT, STEPS, EPOCHS = 20, 3, 3  # the last batch of an epoch is smaller
@@ -99,7 +100,7 @@ def trained(
     model = small_network(wanted.model.width)
     model.compile(
         optimizer=optimizer()(),
-        loss="binary_crossentropy",
+        loss=loss_for(Training(), 2),
         metrics=[keras.metrics.BinaryAccuracy(name="accuracy")],
         run_eagerly=not compiled,
     )
@@ -272,7 +273,7 @@ def test_a_bit_that_has_turned_is_seen(tmp_path):
     assert Checkpoints(tmp_path / "checkpoint").newest(said.append) is None
     assert len(said) == 2
     assert said[0].endswith("going back to the one before.")
-    assert said[1].endswith("going back to the beginning: it is the last.")
+    assert said[1].endswith("going back to the beginning: there is no other.")
     result, _, said = trained(tmp_path, resume=True)  # from the beginning, then
     assert len(result.history) == EPOCHS
     anew = "No checkpoint is left: the training begins anew."

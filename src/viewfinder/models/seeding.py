@@ -26,9 +26,10 @@ def redraw(network: keras.Model, randomness: Randomness) -> None:
 
 
 def seed_of(randomness: Randomness, address: str) -> int:
-    """A seed of 32 bits that no other address has."""
+    """A seed of 32 bits that no other address has; of 31 on PyTorch, whose numbers have a sign."""
     one = np.zeros(1, np.uint64)
-    return int(randomness.bits(address, epoch=-1, examples=one)[0, 0] >> np.uint64(32))
+    spare = 33 if keras.backend.backend() == "torch" else 32
+    return int(randomness.bits(address, epoch=-1, examples=one)[0, 0] >> np.uint64(spare))
 
 
 def _initializer(layer: keras.Layer, variable: str) -> Any:

@@ -47,7 +47,7 @@ class Training(Record):
         balance: For classes of uneven size. "weights": a picture of a rare class counts for
             more. "sampling": it comes more often. "none".
         precision: What is computed in; weights stay float32. "auto" is mixed_bfloat16 on
-            a GPU and on a CPU with units for it, and float32 elsewhere, where half is slower.
+            GPUs and CPUs with units for it, and float32 elsewhere, where half is slower.
             The model that is saved computes in float32.
         batch_size: Pictures in a batch.
         epochs: Passes over the training pictures.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from viewfinder.runtime.accelerator import has_accelerator
+from viewfinder.runtime.accelerator import accelerator_has_bfloat16
 from viewfinder.runtime.backend import choose_backend
 
 # Linux's names for what multiplies bfloat16 twice as fast as float32, on x86.
@@ -13,15 +13,18 @@ _CPUINFO = Path("/proc/cpuinfo")
 def dtype_policy(precision: str) -> str:
     """The name of the Keras dtype policy for a recipe's `training.precision`.
 
-    bfloat16 halves the memory. "auto" takes it where the device multiplies it faster: on a GPU,
-    and with TensorFlow on a CPU that says it has units for it. Elsewhere it is slower.
+    bfloat16 halves the memory. "auto" takes it where the device multiplies it faster: on a
+    TPU, on a GPU that has units for it (NVIDIA's since Ampere), and with TensorFlow on a CPU that
+    says it has some. Elsewhere it is slower.
 
     Args:
         precision: "auto", or the name of a policy.
     """
     if precision != "auto":
         return precision
-    is_faster = has_accelerator() or (choose_backend() == "tensorflow" and _cpu_has_bfloat16())
+    is_faster = accelerator_has_bfloat16() or (
+        choose_backend() == "tensorflow" and _cpu_has_bfloat16()
+    )
     return "mixed_bfloat16" if is_faster else "float32"
 
 

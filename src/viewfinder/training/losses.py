@@ -14,10 +14,12 @@ def loss_for(training: Training, classes: int) -> Any:
     """What `model.compile` takes for the recipe's loss.
 
     Keras's own name where it has one. Its focal losses and its label smoothing need one-hot
-    labels, so that these are `SmoothOrFocal`.
+    labels, so that these are `SmoothOrFocal`; and PyTorch's loss for two classes raises where a
+    probability is no number, which is to end the training in words.
     """
     gamma = training.focal_gamma if training.loss == "focal" else 0.0
-    if gamma or training.label_smoothing:
+    raises = classes == 2 and keras.backend.backend() == "torch"
+    if gamma or training.label_smoothing or raises:
         return SmoothOrFocal(gamma=gamma, smoothing=training.label_smoothing)
     return "binary_crossentropy" if classes == 2 else "sparse_categorical_crossentropy"
 

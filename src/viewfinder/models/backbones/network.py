@@ -8,7 +8,7 @@ import numpy as np
 
 from viewfinder.bases.catalogue import Network
 from viewfinder.bases.from_catalogue import FromCatalogue
-from viewfinder.errors import RecipeError
+from viewfinder.errors import RecipeError, UsageError
 from viewfinder.models.backbones.backbone import Backbone
 from viewfinder.models.backbones.cutting import cut_at
 from viewfinder.models.backbones.freezing import freeze
@@ -36,10 +36,12 @@ def build_network(
         seed: Decides the weights where they are drawn.
 
     Raises:
-        UsageError: It has no such layer, or the pictures are too small for it.
+        UsageError: It has no such layer, the pictures are too small for it, or Keras does not have
+            it on this backend.
         DataError: The weights are damaged, or another network's.
     """
     title = f"{base.name} (alpha {base.width:g})" if base.network.has_alpha else base.name
+    _require_backend(base.network)
     _require_size(base.network, input_shape)
     network = _network(base.network, base.width, input_shape)
     if source is None:
@@ -54,6 +56,16 @@ def build_network(
         weights="none" if source is None else str(source),
         cut=cut,
     )
+
+
+def _require_backend(base: Network) -> None:
+    """Raise where Keras 3.15 has no such network."""
+    if base.name.startswith("NASNet") and keras.backend.backend() == "torch":
+        raise UsageError(
+            f"Keras has no {base.name} on PyTorch.",
+            expected="another base, or another backend",
+            remedy="KERAS_BACKEND=tensorflow or jax, where it is installed",
+        )
 
 
 def _network(base: Network, width: float, input_shape: tuple[int, int, int]) -> keras.Model:

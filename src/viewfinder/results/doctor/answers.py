@@ -36,16 +36,16 @@ def one_answer(case: Case) -> Iterator[Verdict]:
         "interval": list(interval),
     }
     tries = (
-        Try("viewfinder lr-find DATA", "a learning rate far too high does this"),
+        *_rate(case),
         *_balance(case),
-        Try(f"--epochs {case.setup.longer}", "a few steps more, if they were few"),
+        *case.setup.more_epochs("a few steps more, if they were few"),
     )
     if _averages_lag(case):
         because += (
             " While it trained it did better: batch norm's averages do not fit the weights yet, "
             "as after too few steps."
         )
-        tries = (tries[-1], *tries[:-1])
+        tries = (*tries[-1:], *tries[:-1])
     yield Verdict("majority-only", Severity.ERROR, sentence, because, evidence, tries)
 
 
@@ -90,10 +90,16 @@ def _confusion(case: Case) -> tuple[np.ndarray, list[str]]:
 
 def _balance(case: Case) -> tuple[Try, ...]:
     sizes = [count for count in case.class_counts.values() if count]
-    if case.setup.balance != "none" or not sizes or max(sizes) < _UNEVEN * min(sizes):
+    is_balanced = case.setup.balance != "none" or case.setup.solved
+    if is_balanced or not sizes or max(sizes) < _UNEVEN * min(sizes):
         return ()
     why = f"classes have from {min(sizes):,} to {max(sizes):,} training pictures"
     return (Try("--set training.balance=weights", why),)
+
+
+def _rate(case: Case) -> tuple[Try, ...]:
+    why = "a learning rate far too high does this"
+    return () if case.setup.solved else (Try("viewfinder lr-find DATA", why),)
 
 
 def _averages_lag(case: Case) -> bool:

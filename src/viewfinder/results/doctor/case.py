@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from viewfinder.results.doctor.verdict import Try
+
 if TYPE_CHECKING:
     from viewfinder.training.health import LayerHealth
 
@@ -36,6 +38,8 @@ class Setup:
         on_base: Whether it began with a network that others have trained.
         on_features: Whether only a head was fitted, on what that network said of each picture.
         isolated: Whether subjects are cut out of their scenes.
+        tuned: Whether a base was tuned after its head had been solved for.
+        limited: Whether the training was to end at a target, or where it gets no better.
     """
 
     epochs: int
@@ -50,20 +54,33 @@ class Setup:
     on_base: bool = False
     on_features: bool = False
     isolated: bool = False
+    tuned: bool = False
+    limited: bool = False
 
     @property
     def longer(self) -> int:
         """How many epochs to try where more may help: one figure, whichever rule says it."""
         return max(2 * self.epochs, _READABLE_EPOCHS)
 
+    def more_epochs(self, why: str, count: int | None = None) -> tuple[Try, ...]:
+        """More of them, by default as many as `longer`; nothing where there are none."""
+        count = count or self.longer
+        if self.solved:
+            return ()
+        flag = f"--set training.fine_tune.epochs={count}" if self.tuned else f"--epochs {count}"
+        return (Try(flag, why),)
+
     @classmethod
     def of(cls, recipe: Mapping[str, Any]) -> "Setup":
         """From a recipe's settings, nested as in `recipe.yaml`; what is not there is off."""
         training, model = recipe["training"], recipe.get("model", {})
         augment = training.get("augment", "none")
-        on_features = model.get("frozen") == "features" and not training.get("fine_tune")
+        tuned = training.get("fine_tune")
+        on_features = model.get("frozen") == "features" and not tuned
+        is_linear = model.get("frozen") == "features" and not model.get("dense")
+        stop = training.get("stop", {})
         return cls(
-            epochs=training["epochs"],
+            epochs=tuned["epochs"] if tuned and is_linear else training["epochs"],
             learning_rate=training["learning_rate"],
             schedule=training.get("schedule", "constant"),
             augment=augment if isinstance(augment, str) else "own",
@@ -71,10 +88,12 @@ class Setup:
             penalty=max(model.get("l2", 0.0), training.get("weight_decay", 0.0)),
             balance=training.get("balance", "none"),
             averaged=training.get("average_epochs", 0.0) > 0,
-            solved=on_features and not model.get("dense"),
+            solved=on_features and is_linear,
             on_base="base" in model,
             on_features=on_features,
             isolated=recipe.get("input", {}).get("isolate", False),
+            tuned=bool(tuned) and is_linear,
+            limited=stop.get("target") is not None or stop.get("patience") is not None,
         )
 
 

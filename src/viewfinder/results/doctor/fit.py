@@ -99,7 +99,7 @@ def still_improving(case: Case) -> Iterator[Verdict]:
     )
     evidence = {"epochs": count, "val_loss_fall": fall, "share": fall / start, "p": chance}
     longer = 2 * max(case.setup.epochs, len(losses))
-    tries = (Try(f"--epochs {longer}", "twice as long"),)
+    tries = case.setup.more_epochs("twice as long", longer)
     yield Verdict("still-improving", Severity.WARNING, sentence, because, evidence, tries)
 
 
@@ -116,10 +116,9 @@ def cut_short(case: Case) -> Iterator[Verdict]:
         "the last epoch, and much of what a model learns, it learns then."
     )
     evidence = {"epochs": done, "planned": planned, "rate": rates[-1], "highest": peak}
-    tries = (
-        Try(f"--epochs {done}", "as long, and the rate falls to its end"),
-        Try("viewfinder train --resume RUN", "goes on where it was stopped"),
-    )
+    as_long = case.setup.more_epochs("as long, and the rate falls to its end", done)
+    goes_on = Try("viewfinder train --resume RUN", "goes on where it was stopped")
+    tries = as_long if case.setup.limited else (*as_long, goes_on)
     yield Verdict("cut-short", Severity.WARNING, sentence, because, evidence, tries)
 
 
@@ -143,7 +142,7 @@ def _goes_on(case: Case) -> tuple[Try, ...]:
         return (Try("viewfinder train --resume RUN", "goes on where it was stopped"),)
     if len(case.history) < case.setup.epochs:
         return ()
-    return (Try(f"--epochs {case.setup.longer}", "long enough to see where it leads"),)
+    return case.setup.more_epochs("long enough to see where it leads")
 
 
 def _against_overfitting(setup: Setup, *, stops_early: bool, is_strange: bool) -> tuple[Try, ...]:
@@ -165,16 +164,22 @@ def _against_underfitting(case: Case) -> tuple[Try, ...]:
         (setup.dropout >= 0.4, "--dropout 0.1", "less is hidden while it learns"),
         (setup.augment == "strong", "--augment standard", "less is varied while it learns"),
         (setup.penalty > 1e-2, "--l2 0", "weights may grow"),
-        (True, f"--epochs {setup.longer}", "more time"),
-        (True, "--recipe scratch/large", "a larger network"),
-        (True, "viewfinder lr-find DATA", "is the learning rate right?"),
     ]
-    return tuple(Try(flag, why) for holds, flag, why in offers if holds)[:3]
+    in_steps = [] if setup.solved else [Try("viewfinder lr-find DATA", "is the rate right?")]
+    return tuple(
+        [
+            *(Try(flag, why) for holds, flag, why in offers if holds and not setup.solved),
+            *setup.more_epochs("more time"),
+            Try("--recipe scratch/large", "a network of its own"),
+            *in_steps,
+        ][:3]
+    )
 
 
 def _against_nothing(case: Case) -> tuple[Try, ...]:
+    rate = Try("viewfinder lr-find DATA", "a learning rate far too high or too low looks like this")
     return (
-        Try("viewfinder lr-find DATA", "a learning rate far too high or too low looks like this"),
+        *(() if case.setup.solved else (rate,)),
         Try("viewfinder audit DATA", "are labels and pictures what they should be?"),
-        Try(f"--epochs {case.setup.longer}", "if the training loss has begun to fall"),
+        *case.setup.more_epochs("if the training loss has begun to fall"),
     )

@@ -58,6 +58,6 @@ def _tries(setup: Setup) -> tuple[Try, ...]:
             "--augment gentle",
             "nearer to pictures as they are",
         ),
-        (True, f"--epochs {setup.longer}", "averages need steps to settle"),
     ]
-    return tuple(Try(flag, why) for holds, flag, why in offers if holds)
+    settle = setup.more_epochs("averages need steps to settle")
+    return (*(Try(flag, why) for holds, flag, why in offers if holds), *settle)

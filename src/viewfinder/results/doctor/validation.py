@@ -84,9 +84,10 @@ def noisy(case: Case) -> Iterator[Verdict]:
         f"±{points(sampling)}, and the rest is the model moving."
     )
     rate = case.setup.learning_rate
+    falls = Try("--set training.schedule=cosine", "ends in ever smaller steps")
     tries = (
         Try(f"--lr {float(f'{rate / 3:.1g}'):g}", "smaller steps"),
-        Try("--set training.schedule=cosine", "ends in ever smaller steps"),
+        *((falls,) if case.setup.schedule in ("constant", "plateau") else ()),
     )
     evidence = {"scatter": swing, "sampling": sampling, "median": level}
     yield Verdict("validation-noisy", Severity.WARNING, sentence, because, evidence, tries)
