@@ -11,7 +11,7 @@ from viewfinder.classifier import Classifier, load
 from viewfinder.data.prepare import prepare as decode
 from viewfinder.data.sources import open_dataset
 from viewfinder.data.store import open_store
-from viewfinder.errors import DataError, RecipeError
+from viewfinder.errors import DataError, RecipeError, UsageError
 from viewfinder.features import Extractor, features_of
 from viewfinder.features.frozen import FrozenBase
 from viewfinder.frozen.run import Learned, learn
@@ -196,6 +196,21 @@ def test_a_dense_head_trains_on_features_and_is_folded_into_the_model(digits, no
     answers = learned.predictions[learned.predictions["split"] == "validation"]
     assert best == pytest.approx((answers["label"] == answers["predicted"]).mean(), abs=1e-6)
     assert_the_model_says_so(learned, digits)
+
+
+def test_a_dense_head_is_watched_like_any_training(digits, tmp_path, capsys):
+    pytest.importorskip("tensorboard")
+    stop = {"training.stop.target": "accuracy=0.1"}
+    wanted = recipe(model__dense=[16]).changed(IN_STEPS | stop)
+    data = open_dataset(digits)
+    run = train(data, wanted, output=tmp_path, progress=Progress(), tensorboard=True)
+    assert run.timing["ended"] == "target"
+    assert run.timing["why"] == "accuracy has reached its target of 0.1 in epoch 1."
+    assert run.timing["why"] in capsys.readouterr().err
+    assert len(run.history) == 1
+    assert list((run.folder / "tensorboard").rglob("events.*"))
+    with pytest.raises(UsageError, match="solved for at once"):
+        train(data, recipe(), output=tmp_path, progress=Progress(0), tensorboard=True)
 
 
 def test_views_are_further_pictures_for_the_head(digits, linear):

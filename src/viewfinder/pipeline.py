@@ -2,15 +2,18 @@
 
 import hashlib
 import platform
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from viewfinder.bases.settings import Transfer
 from viewfinder.classifier import Classifier
 from viewfinder.data.dataset import SPLITS, Dataset
+from viewfinder.errors import UsageError
 from viewfinder.files import require_writable
 from viewfinder.frozen.head_first import fit_head_first
 from viewfinder.frozen.run import learn, write
@@ -76,7 +79,10 @@ def train(
     if on_prepared:
         on_prepared(prepared)
     if prepared.recipe.on_features and not prepared.recipe.training.fine_tune:
-        return _over_features(prepared, Path(output) / name, progress, callbacks, judged)
+        place = Path(output) / name
+        return _over_features(
+            prepared, place, progress, callbacks, tensorboard=tensorboard, judged=judged
+        )
     model = compiled(prepared, progress)
     run = Run.create(Path(output), name)
     classifier = Classifier(model, prepared.dataset.classes, prepared.recipe.preprocessing)
@@ -98,7 +104,7 @@ def require_ready(
     require_writable(output)
     progress.detail(f"Backend: {choose_backend()}")
     if tensorboard:
-        _require_tensorboard()
+        _require_tensorboard(recipe)
     _require_weights(recipe, progress)
 
 
@@ -130,11 +136,9 @@ def complete(
     judged: Sequence[str] = SPLITS,
 ) -> None:
     """Fit, evaluate, report: everything after pictures, model and folder are ready."""
-    from viewfinder.training import tensorboard_logs
     from viewfinder.training.phases import Phases
 
-    logs = [tensorboard_logs(run.folder)] if tensorboard else []
-    watching = [*watchers_of(run, progress), *logs, *callbacks]
+    watching = [*_watching(run, progress, tensorboard=tensorboard), *callbacks]
     try:
         fitted = _fit(run, model, prepared, progress, watching, resume=resume)
         trained = time.perf_counter()
@@ -161,6 +165,14 @@ def complete(
     run.conclude(progress)
 
 
+def _watching(run: Run, progress: Progress, *, tensorboard: bool) -> list[Any]:
+    """The callbacks that say, draw and log how a training goes on."""
+    from viewfinder.training import tensorboard_logs
+
+    logs = [tensorboard_logs(run.folder)] if tensorboard else []
+    return [*watchers_of(run, progress), *logs]
+
+
 def name_of(dataset: Dataset) -> str:
     """The folder's name without `.dataset`, or the file's without its endings."""
     place = Path(str(dataset.source)).resolve()
@@ -174,12 +186,23 @@ def _over_features(
     wanted: Path,
     progress: Progress,
     callbacks: "Sequence[keras.callbacks.Callback]",
+    *,
+    tensorboard: bool,
     judged: Sequence[str],
 ) -> Run:
     """A run whose head is fitted on stored features; its folder is made once that is done."""
     _be_deterministic(prepared.recipe, progress)
-    learned = learn(prepared, progress, callbacks)
-    run = Run.create(wanted.parent, wanted.name)
+    with TemporaryDirectory() as temporary:
+        begun = Run(Path(temporary))  # so far as there are epochs: their history, plots and logs
+        watching: list[Any] = []
+        if not prepared.recipe.solves_head:
+            watching = _watching(begun, progress, tensorboard=tensorboard)
+        learned = learn(prepared, progress, [*watching, *callbacks], folder=begun.folder)
+        run = Run.create(wanted.parent, wanted.name)
+        if tensorboard:
+            shutil.copytree(begun.folder / "tensorboard", run.folder / "tensorboard")
+    if learned.why:
+        progress.say(learned.why)
     data = without_dropped(prepared, progress)
     with run.being_trained():
         write(run, learned, prepared, data, _environment(prepared), progress, judged)
@@ -254,9 +277,14 @@ def _say_how_to_go_on(run: Run, progress: Progress) -> None:
     progress.say(f"Go on with: viewfinder train --resume {run}")
 
 
-def _require_tensorboard() -> None:
+def _require_tensorboard(recipe: Recipe) -> None:
     from viewfinder.training import require_tensorboard  # imports Keras
 
+    if recipe.chooses_on_folds:
+        raise UsageError(
+            "A linear head is solved for at once: TensorBoard would have no epochs to show.",
+            remedy="train without --tensorboard, or with --head dense",
+        )
     require_tensorboard()
 
 

@@ -39,6 +39,7 @@ class FittedHead:
         seconds: How long each epoch took; of a linear one, how long it took to solve.
         history: A row an epoch; None for a linear one.
         ended: Why the training ended, as in `timing.json`.
+        why: The same as a sentence, where there is more to say.
         probe: How a linear one was chosen.
     """
 
@@ -46,6 +47,7 @@ class FittedHead:
     seconds: list[float]
     history: pd.DataFrame | None = None
     ended: str = "finished"
+    why: str = ""
     probe: Probe | None = None
 
 
@@ -98,7 +100,7 @@ def fitted_head(
         folder=folder,
     )
     fitted = done.fitted
-    return FittedHead(done.weights, fitted.seconds, fitted.history, fitted.ended)
+    return FittedHead(done.weights, fitted.seconds, fitted.history, fitted.ended, fitted.why)
 
 
 def feature_batches(

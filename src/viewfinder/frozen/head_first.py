@@ -71,4 +71,4 @@ def fit_head_first(
         history = linear_history(parts, answers, recipe.training.label_smoothing)
     write_model(model, history, folder)
     seconds = time.perf_counter() - began
-    return Fitted(history, head.seconds, seconds, best_epoch(history), head.ended)
+    return Fitted(history, head.seconds, seconds, best_epoch(history), head.ended, head.why)

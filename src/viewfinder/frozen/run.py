@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class Learned:
         history: A row an epoch; a linear head has one.
         timing: Seconds, by what they were spent on.
         ended: Why the training of the head ended, as in `timing.json`.
+        why: The same as a sentence, where there is more to say.
         probe: How a linear head was chosen.
     """
 
@@ -47,6 +49,7 @@ class Learned:
     history: pd.DataFrame
     timing: Mapping[str, Any]
     ended: str
+    why: str
     probe: Probe | None
 
 
@@ -54,8 +57,16 @@ def learn(
     prepared: Prepared,
     progress: Progress,
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
+    *,
+    folder: Path | None = None,
 ) -> Learned:
     """Compute the features that are not known yet, fit the head, and put it on the base.
+
+    Args:
+        prepared: The pictures.
+        progress: Shows how far it is.
+        callbacks: Further Keras callbacks, for a head that is trained in epochs.
+        folder: Where such a head is trained; by default in a temporary one.
 
     Raises:
         DataError: The weights cannot be used, or a class has too few pictures for two folds.
@@ -72,7 +83,9 @@ def learn(
     parts = {split: split_features(prepared, split, base, progress) for split in splits}
     training = training_views(prepared, parts["train"], base, progress)
     computed = time.perf_counter()
-    head = fitted_head(training, parts, recipe, base.settings.head, progress, callbacks)
+    head = fitted_head(
+        training, parts, recipe, base.settings.head, progress, callbacks, folder=folder
+    )
     started_s = base.extractor.started_s
     timing = {
         "epochs_s": head.seconds,
@@ -92,7 +105,7 @@ def learn(
     ]
     is_same = _says_the_same(model, prepared, answers["train"], parts["train"], progress)
     predictions = pd.concat(tables, ignore_index=True) if is_same else None
-    return Learned(model, predictions, history, timing, head.ended, head.probe)
+    return Learned(model, predictions, history, timing, head.ended, head.why, head.probe)
 
 
 def write(
@@ -120,7 +133,7 @@ def write(
     run.write_end(
         {
             "ended": learned.ended,
-            "why": "",
+            "why": learned.why,
             "interrupted": learned.ended == "interrupted",
             **learned.timing,
             "evaluation_s": time.perf_counter() - began,
