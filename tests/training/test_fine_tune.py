@@ -83,7 +83,8 @@ def test_each_weight_moves_by_its_own_share_of_the_learning_rate(name):
     np.testing.assert_array_equal(slowed["near/bias"], 0)
     np.testing.assert_allclose(slowed["far/kernel"], plain["far/kernel"], rtol=1e-6)
     assert np.abs(plain["near/bias"]).min() > 0
-    assert type(model.optimizer) is getattr(keras.optimizers, name)  # saved, it loads anywhere
+    assert type(model.optimizer).__module__.startswith("keras.")  # saved, it loads anywhere
+    assert isinstance(model.optimizer, getattr(keras.optimizers, name))
 
 
 # --- What decides ---------------------------------------------------------------------------------
