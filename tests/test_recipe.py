@@ -160,7 +160,14 @@ def test_settings_are_read_as_yaml():
     [
         ({"training.momentum": 0.9}, "momentum is of sgd; muon has its own"),
         ({"training.schedule": "step", "training.epochs": 5}, "the rate never falls"),
+        ({"training.schedule": "plateau", "training.decay_every": 500}, "the rate never falls"),
         ({"training.loss": "focal"}, "label_smoothing keeps sure answers in the loss"),
+        ({"training.average_epochs": 500}, "the first weights, which have learnt nothing"),
+        ({"training.stop": {"target": "acc=0.9", "hold": 121}}, "never be held for so long"),
+        ({"training.stop.hold": 2}, "no target to be held: --target"),
+        ({"training.decay_every": 7}, "decay_every is 7, and only training.schedule=step"),
+        ({"training.decay_factor": 0.5}, "decay_factor is 0.5, and only training.schedule=step"),
+        ({"training.focal_gamma": 3}, "focal_gamma is 3, and only training.loss=focal reads it"),
         ({"model.batch_norm": False, "model.blocks": [3, 3, 3]}, "need model.batch_norm"),
     ],
 )

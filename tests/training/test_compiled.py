@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from viewfinder.errors import RecipeError
 from viewfinder.models import build_model
 from viewfinder.recipe import Recipe, Training
 from viewfinder.training import compile_model
@@ -111,6 +112,14 @@ def test_the_whole_gradient_is_clipped():
     np.testing.assert_allclose(step(held) / 0.05, direction, atol=1e-5)
 
 
+def test_a_training_that_would_end_before_its_first_step_is_refused():
+    recipe = small(training__accumulate=5)
+    model = build_model(recipe, 2)
+    compile_model(model, recipe, steps=5)
+    with pytest.raises(RecipeError, match="before its first step"):
+        compile_model(model, recipe, steps=4)
+
+
 def test_accumulated_batches_are_one_step():
     settings = {
         "model__batch_norm": False,  # a norm sees each batch for itself
@@ -177,14 +186,14 @@ def expected_rate(kind: str, step: int, steps: int, rise: int, every: float) -> 
 @pytest.mark.parametrize("kind", ["constant", "cosine", "one-cycle", "step"])
 @pytest.mark.parametrize("warmup", [0.0, 0.1])
 def test_a_schedule_is_what_its_words_say(kind, warmup):
-    training = Training(schedule=kind, warmup=warmup, learning_rate=2.0, epochs=10, decay_every=4)
+    training = Training(schedule=kind, warmup=warmup, learning_rate=2.0, epochs=20)
     schedule = schedule_for(training, 100)
     if kind == "constant" and not warmup:
         assert schedule == 2.0
         return
     for step in (0, 1, 5, 9, 10, 11, 29, 30, 31, 39, 40, 50, 79, 80, 98, 99, 150):
         rate = float(schedule(step))
-        expected = 2 * expected_rate(kind, step, 100, round(100 * warmup), every=40)
+        expected = 2 * expected_rate(kind, step, 100, round(100 * warmup), every=25)
         assert rate == pytest.approx(expected, rel=1e-4, abs=1e-7), step
 
 

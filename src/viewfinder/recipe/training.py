@@ -12,6 +12,9 @@ from viewfinder.stopping import Stopping
 
 Epochs = Annotated[float, Field(ge=0, le=10_000)]
 
+# Schedules that read `decay_every` and `decay_factor`.
+_FALLS_IN_STEPS = ("step", "plateau")
+
 
 def _known_policy(name: str) -> str:
     policy(name)
@@ -110,14 +113,37 @@ class Training(Record):
                 f"training.momentum is of sgd; {self.optimizer} has its own: set it to 0, "
                 "or training.optimizer to sgd"
             )
-        if self.schedule == "step" and self.decay_every >= self.epochs:
+        if self.schedule in _FALLS_IN_STEPS and self.decay_every >= self.epochs:
             raise ValueError(
-                f"with training.schedule=step the rate never falls: training.decay_every is "
-                f"{self.decay_every}, and there are {self.epochs} epochs"
+                f"with training.schedule={self.schedule} the rate never falls: "
+                f"training.decay_every is {self.decay_every}, and there are {self.epochs} epochs"
             )
         if self.loss == "focal" and self.label_smoothing:
             raise ValueError(
                 "training.label_smoothing keeps sure answers in the loss, and training.loss=focal "
                 "takes them out: choose one"
             )
+        if self.average_epochs > self.epochs:
+            raise ValueError(
+                f"training.average_epochs is {self.average_epochs:g}, and there are {self.epochs} "
+                "epochs: the average would be of the first weights, which have learnt nothing"
+            )
+        if self.stop.hold > self.epochs:
+            raise ValueError(
+                f"training.stop.hold is {self.stop.hold}, and there are {self.epochs} epochs: the "
+                "target could never be held for so long"
+            )
+        return self._has_no_idle_settings()
+
+    def _has_no_idle_settings(self) -> Self:
+        """Refuse what was set and would not be read."""
+        read = {
+            "decay_every": (self.schedule in _FALLS_IN_STEPS, "training.schedule=step or plateau"),
+            "decay_factor": (self.schedule in _FALLS_IN_STEPS, "training.schedule=step or plateau"),
+            "focal_gamma": (self.loss == "focal", "training.loss=focal"),
+        }
+        for name, (is_read, by) in read.items():
+            given = getattr(self, name)
+            if not is_read and given != Training.model_fields[name].default:
+                raise ValueError(f"training.{name} is {given:g}, and only {by} reads it")
         return self

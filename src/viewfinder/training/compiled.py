@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from viewfinder.errors import RecipeError
 from viewfinder.models.head import LAST_LAYER
 from viewfinder.recipe import Recipe, Training
 from viewfinder.training.losses import loss_for
@@ -21,7 +22,16 @@ def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
         model: It ends in one sigmoid or in a softmax.
         recipe: Names optimizer, schedule and loss.
         steps: Batches in the whole training, for the schedule.
+
+    Raises:
+        RecipeError: There are fewer batches than the recipe gathers for one step.
     """
+    if recipe.training.accumulate > max(steps, 1):
+        raise RecipeError(
+            "The training would end before its first step.",
+            expected=f"training.accumulate of at most {steps:,}, the batches of all epochs",
+            received=f"{recipe.training.accumulate:,}",
+        )
     classes = max(model.output_shape[-1], 2)
     accuracy = (
         keras.metrics.BinaryAccuracy(name="accuracy")
