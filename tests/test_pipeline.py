@@ -22,7 +22,7 @@ from small import copied, small_recipe
 from viewfinder.data.prepare import prepare as prepare_picture
 from viewfinder.data.sources import open_dataset
 from viewfinder.data.store import open_store
-from viewfinder.errors import DataError, OutputError, RecipeError, RunError
+from viewfinder.errors import DataError, OutputError, RecipeError, RunError, UsageError
 from viewfinder.pipeline import train
 from viewfinder.prepared import prepare
 from viewfinder.progress import Progress
@@ -316,6 +316,27 @@ def test_a_held_out_test_split_steers_nothing(three_parts, tmp_path, monkeypatch
     seen, run = seen_by_fit(three_parts, tmp_path / "runs", monkeypatch, data__holdout="test")
     assert seen["train"] | seen["validation"] == pixels_of(three_parts, "train/*/*")
     assert run.metrics["test"]["count"] == 6
+
+
+def test_a_test_split_that_is_set_aside_steers_nothing(tmp_path, monkeypatch):
+    data = write_classes(tmp_path / "data", {"a": 20, "b": 20})
+    seen, run = seen_by_fit(data, tmp_path / "runs", monkeypatch, data__test=0.3)
+    assert [run.metrics[split]["count"] for split in SPLITS] == [20, 8, 12]
+    tested = run.predictions[run.predictions["split"] == "test"]
+    assert tested["label"].value_counts().to_list() == [6, 6]
+    apart = pixels_of(data, *tested["locator"])
+    assert not apart & (seen["train"] | seen["validation"])
+    assert len(apart | seen["train"] | seen["validation"]) == 40
+    assert "An optimistic figure" not in (run.folder / "report.html").read_text()
+
+
+def test_a_test_split_beside_the_datas_validation_is_of_training_pictures(three_parts):
+    with pytest.raises(UsageError, match="has a test split already"):
+        prepare(open_dataset(three_parts), small_recipe(data__test=0.2))
+    shutil.rmtree(three_parts / "test")
+    prepared = prepare(open_dataset(three_parts), small_recipe(data__test=0.2))
+    assert prepared.dataset.split_sizes() == {"train": 16, "validation": 8, "test": 4}
+    assert prepared.dataset.only("validation").table["locator"].str.startswith("valid/").all()
 
 
 def test_a_split_that_is_not_there_cannot_be_held_out(digits):

@@ -164,6 +164,8 @@ def test_settings_are_read_as_yaml():
         ({"training.loss": "focal"}, "label_smoothing keeps sure answers in the loss"),
         ({"training.average_epochs": 500}, "the first weights, which have learnt nothing"),
         ({"training.stop": {"target": "acc=0.9", "hold": 121}}, "never be held for so long"),
+        ({"data": {"test": 0.2, "holdout": "validation"}}, "choose one"),
+        ({"data": {"test": 0.5, "validation": 0.5}}, "leave nothing to train on"),
         ({"training.stop.hold": 2}, "no target to be held: --target"),
         ({"training.decay_every": 7}, "decay_every is 7, and only training.schedule=step"),
         ({"training.decay_factor": 0.5}, "decay_factor is 0.5, and only training.schedule=step"),

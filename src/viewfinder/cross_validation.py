@@ -220,9 +220,9 @@ def _sides(prepared: Prepared) -> str:
 
 def _count(dataset: Dataset, recipe: Recipe, folds: int | None) -> int:
     """How many folds there are to be, where that can be."""
-    for key, flag in (("fold", "--fold"), ("holdout", "--holdout")):
+    for key, flag in (("fold", "--fold"), ("holdout", "--holdout"), ("test", "--test")):
         given = getattr(recipe.data, key)
-        if given is not None:
+        if given != type(recipe.data).model_fields[key].default:
             raise UsageError(
                 f"With --folds, every fold is held out in its turn; {flag} names one split.",
                 expected=f"--folds without {flag}",

@@ -12,7 +12,7 @@ from viewfinder.data.groups import known_groups
 from viewfinder.data.leaks import marked
 from viewfinder.data.sizes import suitable_input
 from viewfinder.data.store import open_store
-from viewfinder.errors import DataError
+from viewfinder.errors import DataError, UsageError
 from viewfinder.preprocessing import Preprocessing
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
@@ -54,6 +54,7 @@ def prepare(
 
     Raises:
         RecipeError: A setting was given that this recipe never reads.
+        UsageError: A test split is asked for, and the data has one.
         DataError: What is left cannot be trained on.
     """
     progress = progress or Progress(0)
@@ -96,7 +97,7 @@ def placed(dataset: Dataset, recipe: Recipe) -> Dataset:
     """The dataset with every picture in the split that it has under this recipe.
 
     Raises:
-        UsageError: The dataset has no such fold.
+        UsageError: The dataset has no such fold, or has a test split beside the one asked for.
         DataError: It has not the split to be held out, or too few pictures of a class.
     """
     return _split(_judged(dataset, recipe), recipe)
@@ -174,17 +175,25 @@ def _judged(dataset: Dataset, recipe: Recipe) -> Dataset:
         dataset = dataset.use_fold(recipe.data.fold)
     if recipe.data.holdout:
         dataset.require_split(recipe.data.holdout)
+    if recipe.data.test and "test" in dataset.split_sizes():
+        raise UsageError(
+            "The data has a test split already.",
+            expected="no --test, or data without a test split",
+            received=f"--test {recipe.data.test:g}, "
+            f"and a test split of {dataset.split_sizes()['test']:,} pictures",
+            remedy="train without --test: that split is judged at the end, and steers nothing",
+        )
     return dataset
 
 
 def _split(dataset: Dataset, recipe: Recipe) -> Dataset:
-    share, held = recipe.data.validation, recipe.data.holdout
+    share, held, test = recipe.data.validation, recipe.data.holdout, recipe.data.test
     groups = known_groups(dataset)
     if held:
         share = 0.0 if recipe.chooses_on_folds else share
         return dataset.hold_out(held, validation=share, seed=recipe.seed, groups=groups)
-    if not dataset.is_split or "validation" not in dataset.split_sizes():
-        return dataset.split(validation=share, seed=recipe.seed, groups=groups)
+    if test or not dataset.is_split or "validation" not in dataset.split_sizes():
+        return dataset.split(validation=share, test=test, seed=recipe.seed, groups=groups)
     return dataset
 
 

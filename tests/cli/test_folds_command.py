@@ -104,6 +104,7 @@ def test_a_second_ctrl_c_says_what_is_kept(viewfinder, digits, monkeypatch):
         (["--folds", "1"], ["at least two folds", "Received: 1"]),
         (["--folds", "3", "--fold", "0"], ["leave out --fold"]),
         (["--folds", "3", "--holdout", "test"], ["leave out --holdout"]),
+        (["--folds", "3", "--test", "0.2"], ["leave out --test"]),
         (["--folds", "3", "--set", "data.fold=1"], ["leave out --fold"]),
     ],
 )

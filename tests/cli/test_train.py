@@ -206,6 +206,13 @@ def test_every_flag_reaches_the_recipe(viewfinder, digits, tmp_path):
     assert recipe["model"]["dropout"] == 0.5
 
 
+def test_a_share_of_test_pictures_reaches_the_recipe(viewfinder, tmp_path):
+    data = write_classes(tmp_path / "data", {"a": 10, "b": 10})
+    ended = viewfinder("train", data, "--dry-run", "--json", "--recipe", "digits", "--test", "0.2")
+    assert ended.json["recipe"]["data"]["test"] == 0.2
+    assert "No test split was given: 20% of each class was set aside (seed 0)." in ended.err
+
+
 def test_a_runs_recipe_as_config_is_the_runs_recipe(viewfinder, digits, trained):
     config = trained.folder / "recipe.yaml"
     ended = viewfinder("train", digits, "--config", config, "--dry-run", "--json")

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 # What has a say in every way of training that is tried.
 _OF_EVERY_WAY = frozenset(
     {
-        *("data.holdout", "data.fold", "data.allow_leaks", "seed", "training.stop.max_time"),
+        *("data.holdout", "data.test", "data.fold", "data.allow_leaks"),
+        *("seed", "training.stop.max_time"),
         *("model.kind", "model.base", "model.alpha", "model.weights"),
     }
 )

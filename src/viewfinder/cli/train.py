@@ -72,6 +72,7 @@ from viewfinder.cli.training_options import (
     StoreLimit,
     Target,
     TensorBoard,
+    TestShare,
 )
 from viewfinder.errors import Interrupted, UsageError
 
@@ -101,6 +102,7 @@ def train(
     views: Views = None,
     seed: Seed = None,
     holdout: Holdout = None,
+    test: TestShare = None,
     fold: Fold = None,
     folds: Folds = None,
     allow_leaks: AllowLeaks = False,
@@ -147,6 +149,7 @@ def train(
         "input.size": side_lengths(image_size),
         "input.isolate": isolate,
         "data.holdout": holdout,
+        "data.test": test,
         "data.fold": fold,
         "data.allow_leaks": allow_leaks or None,
         "seed": seed,

@@ -54,6 +54,14 @@ Holdout = Annotated[
         help="Keep this split (validation or test) for one evaluation at the end.",
     ),
 ]
+TestShare = Annotated[
+    float | None,
+    typer.Option(
+        "--test",
+        metavar="SHARE",
+        help="Set this share of each class aside for one evaluation at the end, as 0.2.",
+    ),
+]
 Fold = Annotated[
     int | None,
     typer.Option(min=0, help="Judge by this fold: see `viewfinder split --folds`."),

@@ -1,7 +1,7 @@
 """A recipe as a whole: which pictures, what the model sees, the network, the training, the seed."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
@@ -26,15 +26,32 @@ class Data(Record):
     Attributes:
         validation: The share of the training pictures that is set aside where the data has no
             validation split.
+        test: The share of each class that is set aside for one evaluation at the end, where the
+            data has no test split; 0 for none.
         holdout: A split that is kept for one evaluation at the end and steers nothing.
         fold: Which fold judges, where the data was dealt into folds (`viewfinder split --folds`).
         allow_leaks: Whether a picture may be in training and in another split at once.
     """
 
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test: Annotated[float, Field(ge=0, lt=1)] = 0.0
     holdout: Literal["validation", "test"] | None = None
     fold: Annotated[int, Field(ge=0)] | None = None
     allow_leaks: bool = False
+
+    @model_validator(mode="after")
+    def _has_one_test_split(self) -> Self:
+        if self.test and self.holdout:
+            raise ValueError(
+                f"data.holdout keeps the {self.holdout} split for the end, and data.test would set "
+                "other pictures aside for it: choose one"
+            )
+        if self.test + self.validation >= 1:
+            raise ValueError(
+                f"data.validation {self.validation:g} and data.test {self.test:g} leave nothing to "
+                "train on"
+            )
+        return self
 
 
 class Input(Record):

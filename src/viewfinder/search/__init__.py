@@ -192,7 +192,7 @@ def _search(
     probe, scratch = (Recipe.model_validate(facts[key]) for key in ("probe", "scratch"))
     held = scratch.data.holdout
     # From here on the splits are made: no way makes its own.
-    split = {"data.holdout": None, "data.fold": None}
+    split = {"data.holdout": None, "data.fold": None, "data.test": 0.0}
     return Search(
         folder,
         data,

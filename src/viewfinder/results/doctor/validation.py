@@ -181,7 +181,7 @@ def optimistic(case: Case) -> Iterator[Verdict]:
     else:
         tries = (
             Try(f"--holdout {split}", "keeps these pictures for one look at the end"),
-            Try("viewfinder split DATA", "makes a test split"),
+            Try("--test 0.2", "sets others aside for it"),
         )
     yield Verdict("optimistic", Severity.INFO, sentence, because, evidence, tries)
 
