@@ -644,6 +644,8 @@ def test_flips_are_an_extra_figure_where_the_recipe_mirrors(digits, tmp_path):
     flip = {"flip": {"horizontal": True}}
     run = quick(digits, tmp_path, small_recipe(training__epochs=1, training__augment=flip))
     flipped = run.metrics["flipped"]
+    page = (run.folder / "report.html").read_text()
+    assert "The mean of its answers to each picture and its mirror image is right on" in page
     assert set(flipped) == {"validation", "test"}
     part = run.dataset.only("test")
     pixels = np.stack(

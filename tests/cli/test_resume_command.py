@@ -16,7 +16,7 @@ from small import copied, small_words
 from viewfinder.run import Run
 
 pytestmark = pytest.mark.usefixtures("blank_plots")
-KILLS, TUNING_KILLS = 20, 6
+KILLS, PLAIN_KILLS, TUNING_KILLS = 20, 10, 6
 
 
 def assert_equal(whole: Path, resumed: Path) -> None:
@@ -31,7 +31,7 @@ def assert_equal(whole: Path, resumed: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX does not survive a fork")
-def test_twenty_kills_are_twenty_equal_resumes(digits, tmp_path):
+def test_kills_are_equal_resumes(digits, tmp_path):
     """Killed at a checkpoint drawn by lot, while it is being written or soon after."""
     words = small_words(
         training__epochs=2,
@@ -40,6 +40,22 @@ def test_twenty_kills_are_twenty_equal_resumes(digits, tmp_path):
         training__schedule="cosine",
         model__dropout=0.4,
     )
+    assert_kills_are_equal_resumes(tmp_path, PLAIN_KILLS, digits, *words)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX does not survive a fork")
+def test_twenty_kills_of_the_recipe_from_scratch_are_twenty_equal_resumes(digits, tmp_path):
+    """Muon, averaged weights, batch norm, stages, colours; half precision where the CPU has it."""
+    settings = {
+        "model.width": 4,
+        "model.blocks": [1, 1],
+        "training.epochs": 3,
+        "training.checkpoint_minutes": 0,
+    }
+    words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    words += ["--recipe", "scratch", "--image-size", "48", "--batch-size", "16"]
     assert_kills_are_equal_resumes(tmp_path, KILLS, digits, *words)
 
 

@@ -33,6 +33,14 @@ def test_a_learning_rate_that_does_not_move_anything(digits, tmp_path):
     assert "overfitting" not in codes
 
 
+def test_a_network_too_small_for_its_pictures(digits, tmp_path):
+    """One unit before the last layer: it cannot hold ten digits apart."""
+    small = {"model__filters": [2], "model__dense": [1], "training__epochs": 12}
+    run = trained_with(tmp_path, digits, **small, training__learning_rate=3e-3)
+    assert run.doctor().codes[0] == "underfitting"
+    assert run.doctor().verdicts[0].evidence["train_accuracy"] < 0.7
+
+
 def test_a_learning_rate_of_ten(digits, tmp_path):
     settings = {"training__learning_rate": 10, "training__epochs": 6, "training__optimizer": "sgd"}
     run = trained_with(tmp_path, digits, **settings)

@@ -159,6 +159,10 @@ def _facts(material: ReportMaterial) -> list[Note]:
         text = f"It is right on {percent(train)} of the pictures it was trained on, against "
         text += f"{percent(here)} here."
         notes.append(Note("fact", "How much is learnt by heart", text))
+    if twice := scores.get("flipped", {}).get(material.headline_split):
+        text = "The mean of its answers to each picture and its mirror image is right on "
+        text += f"{percent(twice['accuracy'])}. That takes twice the time; predict does not do it."
+        notes.append(Note("fact", "Asked twice", text))
     answers = material.answers
     sure = answers[answers["confidence"] >= _SURE]
     if len(sure) >= _ENOUGH:
