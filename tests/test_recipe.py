@@ -163,13 +163,8 @@ def test_settings_are_read_as_yaml():
         ({"training.schedule": "plateau", "training.decay_every": 500}, "the rate never falls"),
         ({"training.loss": "focal"}, "label_smoothing keeps sure answers in the loss"),
         ({"training.average_epochs": 500}, "the first weights, which have learnt nothing"),
-        ({"training.stop": {"target": "acc=0.9", "hold": 121}}, "never be held for so long"),
         ({"data": {"test": 0.2, "holdout": "validation"}}, "choose one"),
         ({"data": {"test": 0.5, "validation": 0.5}}, "leave nothing to train on"),
-        ({"training.stop.hold": 2}, "no target to be held: --target"),
-        ({"training.decay_every": 7}, "decay_every is 7, and only training.schedule=step"),
-        ({"training.decay_factor": 0.5}, "decay_factor is 0.5, and only training.schedule=step"),
-        ({"training.focal_gamma": 3}, "focal_gamma is 3, and only training.loss=focal reads it"),
         ({"model.batch_norm": False, "model.blocks": [3, 3, 3]}, "need model.batch_norm"),
     ],
 )
@@ -178,6 +173,25 @@ def test_an_impossible_combination_is_refused_with_what_to_do(settings, said):
         DEFAULT.changed(settings)
     assert "do not fit together" in refused.value.fact
     assert "Value error" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"training.stop.hold": 2}, "training.stop.hold is 2(.|\n)*--target"),
+        ({"training.stop": {"target": "acc=0.9", "hold": 121}}, "never be held for so long"),
+        ({"training.decay_every": 7}, "decay_every is 7(.|\n)*training.schedule=step"),
+        ({"training.decay_factor": 0.5}, "decay_factor is 0.5(.|\n)*training.schedule=step"),
+        ({"training.focal_gamma": 3}, "focal_gamma is 3(.|\n)*training.loss=focal"),
+    ],
+)
+def test_a_setting_that_nothing_reads_is_refused_before_a_training_and_not_in_a_runs_recipe(
+    settings, said
+):
+    recipe = DEFAULT.changed(settings)
+    with pytest.raises(RecipeError, match=said):
+        recipe.require_no_idle_settings()
+    DEFAULT.require_no_idle_settings()
 
 
 def test_what_fits_together_is_let_through_in_any_order():

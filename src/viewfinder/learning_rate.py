@@ -9,7 +9,7 @@ from viewfinder.frozen.features import frozen_base, split_features, training_vie
 from viewfinder.frozen.head import feature_batches
 from viewfinder.prepared import Prepared, batches_of, prepare
 from viewfinder.progress import Progress
-from viewfinder.recipe import Recipe
+from viewfinder.recipe import Recipe, Training
 from viewfinder.recipes import recipe_named
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def find_learning_rate(
         )
     plain = {
         "training.schedule": "constant",
+        "training.decay_every": Training.model_fields["decay_every"].default,
+        "training.decay_factor": Training.model_fields["decay_factor"].default,
         "training.warmup": 0,
         "training.average_epochs": 0,
         "training.accumulate": 1,

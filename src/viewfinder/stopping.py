@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from viewfinder.errors import UsageError, nearest
 
@@ -112,11 +112,3 @@ class Stopping(BaseModel):
     hold: Annotated[int, Field(ge=1)] = 1
     patience: Annotated[int, Field(ge=1)] | None = None
     max_time: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None
-
-    @model_validator(mode="after")
-    def _holds_a_target(self) -> Self:
-        if self.hold > 1 and self.target is None:
-            raise ValueError(
-                f"training.stop.hold is {self.hold}, and there is no target to be held: --target"
-            )
-        return self

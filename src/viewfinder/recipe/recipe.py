@@ -174,11 +174,14 @@ class Recipe(Record):
         return self.solves_head and not self.training.fine_tune
 
     def require_no_idle_settings(self) -> None:
-        """Raise where a setting was given that nobody reads, because a head is solved for.
+        """Raise where a setting was given that nobody reads, as where a head is solved for.
+
+        Not said of a recipe as such, so that what is written in a run can always be read.
 
         Raises:
             RecipeError: It is named.
         """
+        self.training.require_no_idle_settings()
         if not self.solves_head:
             return
         tunes = self.training.fine_tune is not None

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from viewfinder.augment import Plan, policy
 from viewfinder.bases.settings import FineTune
+from viewfinder.errors import RecipeError
 from viewfinder.recipe.record import Count, Fraction, Record
 from viewfinder.stages import Stage, epoch_sizes
 from viewfinder.stopping import Stopping
@@ -128,22 +129,32 @@ class Training(Record):
                 f"training.average_epochs is {self.average_epochs:g}, and there are {self.epochs} "
                 "epochs: the average would be of the first weights, which have learnt nothing"
             )
-        if self.stop.hold > self.epochs:
-            raise ValueError(
-                f"training.stop.hold is {self.stop.hold}, and there are {self.epochs} epochs: the "
-                "target could never be held for so long"
-            )
-        return self._has_no_idle_settings()
-
-    def _has_no_idle_settings(self) -> Self:
-        """Refuse what was set and would not be read."""
-        read = {
-            "decay_every": (self.schedule in _FALLS_IN_STEPS, "training.schedule=step or plateau"),
-            "decay_factor": (self.schedule in _FALLS_IN_STEPS, "training.schedule=step or plateau"),
-            "focal_gamma": (self.loss == "focal", "training.loss=focal"),
-        }
-        for name, (is_read, by) in read.items():
-            given = getattr(self, name)
-            if not is_read and given != Training.model_fields[name].default:
-                raise ValueError(f"training.{name} is {given:g}, and only {by} reads it")
         return self
+
+    def require_no_idle_settings(self) -> None:
+        """Raise where a setting was given that nothing reads, or that could never act.
+
+        Raises:
+            RecipeError: It is named, and what would read it.
+        """
+        falls, in_steps = self.schedule in _FALLS_IN_STEPS, "training.schedule=step or plateau"
+        readers = {
+            "decay_every": (falls, self.decay_every, in_steps),
+            "decay_factor": (falls, self.decay_factor, in_steps),
+            "focal_gamma": (self.loss == "focal", self.focal_gamma, "training.loss=focal"),
+            "stop.hold": (self.stop.target is not None, self.stop.hold, "--target"),
+        }
+        usual = dict(Training.model_fields) | {"stop.hold": Stopping.model_fields["hold"]}
+        for name, (is_read, given, reader) in readers.items():
+            if not is_read and given != usual[name].default:
+                raise RecipeError(
+                    f"training.{name} is {given:g}, and nothing reads it.",
+                    expected=f"it beside {reader}, or as it is by default",
+                    received=f"training.{name}={given:g}",
+                )
+        if self.stop.hold > self.epochs:
+            raise RecipeError(
+                "The target could never be held for so long.",
+                expected=f"training.stop.hold of at most {self.epochs}, the epochs",
+                received=str(self.stop.hold),
+            )
