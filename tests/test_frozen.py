@@ -213,6 +213,20 @@ def test_a_dense_head_is_watched_like_any_training(digits, tmp_path, capsys):
         train(data, recipe(), output=tmp_path, progress=Progress(0), tensorboard=True)
 
 
+def test_a_dense_head_that_is_stopped_in_its_first_epoch_leaves_no_half_run(digits, tmp_path):
+    import keras
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_begin(self, *_, **__):
+            raise KeyboardInterrupt
+
+    wanted = recipe(model__dense=[16]).changed(IN_STEPS)
+    runs = tmp_path / "runs"
+    with pytest.raises(KeyboardInterrupt):
+        train(open_dataset(digits), wanted, output=runs, progress=Progress(0), callbacks=[Stop()])
+    assert not runs.exists() or not list(runs.iterdir())
+
+
 def test_views_are_further_pictures_for_the_head(digits, linear):
     learned = learned_from(digits, recipe(model__views=3, training__augment="standard"))
     assert len(learned.predictions) == len(linear.predictions)
@@ -225,6 +239,12 @@ def test_with_a_holdout_no_pictures_are_taken_from_training(digits):
     learned = learned_from(digits, recipe(data__holdout="test"))
     assert learned.predictions["split"].value_counts().to_dict() == {"train": 120, "test": 36}
     assert "val_accuracy" not in learned.history
+
+
+def test_with_a_test_share_no_more_pictures_are_taken_from_training(digits):
+    wanted = recipe(data__test=0.25)
+    prepared = prepare(open_dataset(digits / "train"), wanted)
+    assert prepared.dataset.split_sizes() == {"train": 90, "test": 30}
 
 
 @pytest.mark.parametrize(

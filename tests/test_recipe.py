@@ -160,9 +160,7 @@ def test_settings_are_read_as_yaml():
     [
         ({"training.momentum": 0.9}, "momentum is of sgd; muon has its own"),
         ({"training.schedule": "step", "training.epochs": 5}, "the rate never falls"),
-        ({"training.schedule": "plateau", "training.decay_every": 500}, "the rate never falls"),
         ({"training.loss": "focal"}, "label_smoothing keeps sure answers in the loss"),
-        ({"training.average_epochs": 500}, "the first weights, which have learnt nothing"),
         ({"data": {"test": 0.2, "holdout": "validation"}}, "choose one"),
         ({"data": {"test": 0.5, "validation": 0.5}}, "leave nothing to train on"),
         ({"model.batch_norm": False, "model.blocks": [3, 3, 3]}, "need model.batch_norm"),
@@ -178,11 +176,16 @@ def test_an_impossible_combination_is_refused_with_what_to_do(settings, said):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"training.stop.hold": 2}, "training.stop.hold is 2(.|\n)*--target"),
+        ({"training.stop.hold": 2}, "reads training.stop.hold(.|\n)*--target"),
+        ({"training.schedule": "plateau", "training.decay_every": 500}, "the rate never falls"),
+        ({"training.average_epochs": 500}, "the first weights, which have learnt nothing"),
         ({"training.stop": {"target": "acc=0.9", "hold": 121}}, "never be held for so long"),
-        ({"training.decay_every": 7}, "decay_every is 7(.|\n)*training.schedule=step"),
-        ({"training.decay_factor": 0.5}, "decay_factor is 0.5(.|\n)*training.schedule=step"),
-        ({"training.focal_gamma": 3}, "focal_gamma is 3(.|\n)*training.loss=focal"),
+        ({"training.decay_every": 7}, "reads training.decay_every(.|\n)*training.schedule=step"),
+        (
+            {"training.decay_factor": 0.5},
+            "reads training.decay_factor(.|\n)*training.schedule=step",
+        ),
+        ({"training.focal_gamma": 3}, "reads training.focal_gamma(.|\n)*training.loss=focal"),
     ],
 )
 def test_a_setting_that_nothing_reads_is_refused_before_a_training_and_not_in_a_runs_recipe(
@@ -192,6 +195,13 @@ def test_a_setting_that_nothing_reads_is_refused_before_a_training_and_not_in_a_
     with pytest.raises(RecipeError, match=said):
         recipe.require_no_idle_settings()
     DEFAULT.require_no_idle_settings()
+
+
+def test_the_epochs_of_a_second_phase_count_where_they_are_more():
+    settings = {"training.fine_tune.epochs": 30, "training.average_epochs": 12}
+    RECIPES["transfer/fine-tuned"].changed(settings).require_no_idle_settings()
+    step = {"training.schedule": "step", "training.decay_every": 10}
+    RECIPES["transfer/fine-tuned"].changed(settings | step).require_no_idle_settings()
 
 
 def test_what_fits_together_is_let_through_in_any_order():

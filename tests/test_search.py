@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 from small import small_recipe
 from viewfinder.classifier import load
 from viewfinder.data.sources import open_dataset
-from viewfinder.errors import DataError, UsageError
+from viewfinder.errors import DataError, OutOfMemory, UsageError
 from viewfinder.models import build_backbone
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
@@ -21,6 +21,7 @@ from viewfinder.recipes import recipe_named
 from viewfinder.run import Run
 from viewfinder.search import auto, is_unfinished, resume_auto, ways
 from viewfinder.search.trials import beats, could_be_beaten, judged
+from viewfinder.search.ways import Search
 from viewfinder.training.stopping import StopIfBehind
 
 pytestmark = pytest.mark.usefixtures("blank_plots")
@@ -245,6 +246,23 @@ def test_a_search_whose_time_is_over_begins_nothing(opened, blind, tmp_path, cap
 
 
 # --- Weights --------------------------------------------------------------------------------------
+
+
+def test_a_way_for_which_the_memory_is_too_small_is_left_out_and_named(
+    opened, blind, tmp_path, capsys, monkeypatch
+):
+    trained = Search._trained
+
+    def too_large(search, name, recipe, data):
+        if name == "scratch":
+            raise OutOfMemory("The memory is too small.", remedy="--batch-size 8")
+        return trained(search, name, recipe, data)
+
+    monkeypatch.setattr(Search, "_trained", too_large)
+    run = auto(opened, blind, output=tmp_path, progress=Progress())
+    assert run.trials["chosen"] == "linear"
+    assert run.trials["why"].endswith("; the memory is too small for scratch.")
+    assert "scratch is left out. The memory is too small." in capsys.readouterr().err
 
 
 def test_without_weights_a_network_is_trained_from_scratch_and_it_says_so(

@@ -198,11 +198,12 @@ def _over_features(
         if not prepared.recipe.solves_head:
             watching = _watching(begun, progress, tensorboard=tensorboard)
         learned = learn(prepared, progress, [*watching, *callbacks], folder=begun.folder)
+        if learned.history.empty:  # Ctrl-C before there was anything to keep
+            raise KeyboardInterrupt
         run = Run.create(wanted.parent, wanted.name)
         if tensorboard:
             shutil.copytree(begun.folder / "tensorboard", run.folder / "tensorboard")
-    if learned.why:
-        progress.say(learned.why)
+    _say_why_it_ended(learned.ended, learned.why, "best epoch's", progress)
     data = without_dropped(prepared, progress)
     with run.being_trained():
         write(run, learned, prepared, data, _environment(prepared), progress, judged)
@@ -264,13 +265,17 @@ def _require_weights(recipe: Recipe, progress: Progress) -> None:
 def _say_how_it_ended(fitted: "Fitted", run: Run, progress: Progress) -> None:
     if fitted.interrupted:
         progress.say("Interrupted: saving what was reached …", style="yellow")
-    if fitted.why:
-        progress.say(fitted.why, style="yellow" if fitted.ended == "diverged" else None)
-    if fitted.ended == "diverged":
-        kept = "best epoch's" if fitted.best_epoch else "last good checkpoint's"
-        progress.say(f"The {kept} model is kept. A lower --lr is the next thing to try.")
+    kept = "best epoch's" if fitted.best_epoch else "last good checkpoint's"
+    _say_why_it_ended(fitted.ended, fitted.why, kept, progress)
     if fitted.ended in GOES_ON:
         _say_how_to_go_on(run, progress)
+
+
+def _say_why_it_ended(ended: str, why: str, kept: str, progress: Progress) -> None:
+    if why:
+        progress.say(why, style="yellow" if ended == "diverged" else None)
+    if ended == "diverged":
+        progress.say(f"The {kept} model is kept. A lower --lr is the next thing to try.")
 
 
 def _say_how_to_go_on(run: Run, progress: Progress) -> None:

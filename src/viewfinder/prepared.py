@@ -189,8 +189,9 @@ def _judged(dataset: Dataset, recipe: Recipe) -> Dataset:
 def _split(dataset: Dataset, recipe: Recipe) -> Dataset:
     share, held, test = recipe.data.validation, recipe.data.holdout, recipe.data.test
     groups = known_groups(dataset)
+    if recipe.chooses_on_folds and (held or test):
+        share = 0.0  # nothing would ask them
     if held:
-        share = 0.0 if recipe.chooses_on_folds else share
         return dataset.hold_out(held, validation=share, seed=recipe.seed, groups=groups)
     if test or not dataset.is_split or "validation" not in dataset.split_sizes():
         return dataset.split(validation=share, test=test, seed=recipe.seed, groups=groups)

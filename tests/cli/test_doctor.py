@@ -141,17 +141,18 @@ def test_every_flag_is_taken_by_the_recipe_that_it_is_advised_for(viewfinder, mo
         assert recipe(*flag.split()) != plain, flag
 
 
-def test_what_was_ended_by_a_limit_is_not_to_be_resumed():
-    ended = [one for one in troubled() if "cut-short" in diagnose(limited(one)).codes]
-    assert ended
-    for one in ended:
-        (found,) = [one for one in diagnose(limited(one)).verdicts if one.code == "cut-short"]
-        assert not any("--resume" in tip.flag for tip in found.tries)
-
-
-def limited(one: Case) -> Case:
-    stop = {"training": {"epochs": 20, "learning_rate": 1.0, "stop": {"patience": 3}}}
-    return replace(one, setup=replace(Setup.of(stop), schedule="cosine"))
+@pytest.mark.parametrize("is_interrupted", [True, False])
+def test_only_what_was_interrupted_is_to_be_resumed(is_interrupted):
+    setup = Setup(20, 1.0, schedule="cosine", averaged=1.0)
+    cut = [replace(one, setup=setup, interrupted=is_interrupted) for one in troubled()]
+    tips = [
+        [tip.flag for tip in found.tries]
+        for one in cut
+        for found in diagnose(one).verdicts
+        if found.code == "cut-short"
+    ]
+    resume = ["viewfinder train --resume RUN"] if is_interrupted else []
+    assert tips == [["--epochs 10", *resume]]
 
 
 def test_compare(viewfinder, run, trained):

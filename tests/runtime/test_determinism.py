@@ -11,7 +11,6 @@ from viewfinder.data.sources import open_dataset
 from viewfinder.pipeline import train
 from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
-from viewfinder.runtime import determinism
 
 ASKED = """
 import os
@@ -51,8 +50,12 @@ def test_every_kind_of_training_asks_before_it_computes(model, tmp_path, monkeyp
     def asked():
         raise AskedError
 
+    def computed(*_, **__):
+        pytest.fail("it was not asked before")
+
     monkeypatch.setattr("viewfinder.pipeline.use_deterministic_operations", asked)
-    assert determinism.use_deterministic_operations is not asked
+    monkeypatch.setattr("viewfinder.pipeline.learn", computed)
+    monkeypatch.setattr("viewfinder.models.build_model", computed)
     pictures = open_dataset(write_classes(tmp_path / "pets", {"cat": 6, "dog": 6}))
     settings = {"model": model, "input.size": [32, 32], "training.deterministic": True}
     recipe = Recipe().changed(settings)

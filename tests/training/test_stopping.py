@@ -127,6 +127,23 @@ def test_epochs_without_validation_count_for_nothing():
         StopWithoutProgress(2, validation_freq=0)
 
 
+@pytest.mark.parametrize(
+    "make", [lambda: StopWithoutProgress(2), lambda: StopAtTarget("val_acc", 0.9, hold=2)]
+)
+def test_one_callback_goes_from_one_training_to_the_next(make):
+    stopper = make()
+    assert ran(stopper, accuracies(0.9, 0.95, 0.9, 0.9)) == ran(
+        make(), accuracies(0.9, 0.95, 0.9, 0.9)
+    )
+    rows = accuracies(0.5, 0.6, 0.4, 0.3)
+    assert ran(stopper, rows) == ran(make(), rows)
+
+
+def test_in_a_run_of_ours_the_last_model_stays_the_last(tmp_path, whole):
+    trained(tmp_path, callbacks=[StopWithoutProgress(99), StopAtTarget("accuracy", 1.1)])
+    assert_equal(whole[1], tmp_path)
+
+
 def test_what_they_remember_goes_on():
     rows = accuracies(0.9, 0.9, 0.9, 0.9)
     for make in (lambda: StopAtTarget("val_acc", 0.5, hold=4), lambda: StopWithoutProgress(3)):
@@ -310,7 +327,9 @@ def test_memory_that_is_too_small_names_a_batch_that_fits(tmp_path, whole, messa
     assert_equal(whole[1], tmp_path)
 
 
-@pytest.mark.parametrize(("room", "named"), [(7, "--batch-size 4"), (3, "--batch-size 2"), (0, "")])
+@pytest.mark.parametrize(
+    ("room", "named"), [(7, "--batch-size 4"), (3, "--batch-size 2"), (0, ""), (4, "")]
+)
 def test_smaller_batches_are_tried_before_one_is_named(room, named):
     class Tight(keras.Model):
         def make_train_function(self, force=False):
@@ -320,6 +339,7 @@ def test_smaller_batches_are_tried_before_one_is_named(room, named):
             assert len(images) == len(labels)
             if len(images) > room:
                 raise MemoryError
+            assert room != 4, "a backend that is of no more use"
 
     batches = Batches(Noise(), np.zeros(COUNT, int), ids(map(str, range(COUNT))), batch_size=16)
     error = out_of_memory(Tight(), batches, lambda _: None)

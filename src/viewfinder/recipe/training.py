@@ -114,22 +114,22 @@ class Training(Record):
                 f"training.momentum is of sgd; {self.optimizer} has its own: set it to 0, "
                 "or training.optimizer to sgd"
             )
-        if self.schedule in _FALLS_IN_STEPS and self.decay_every >= self.epochs:
+        if self.schedule == "step" and self.decay_every >= self._longest:
             raise ValueError(
-                f"with training.schedule={self.schedule} the rate never falls: "
-                f"training.decay_every is {self.decay_every}, and there are {self.epochs} epochs"
+                f"with training.schedule=step the rate never falls: training.decay_every is "
+                f"{self.decay_every}, and there are {self._longest} epochs"
             )
         if self.loss == "focal" and self.label_smoothing:
             raise ValueError(
                 "training.label_smoothing keeps sure answers in the loss, and training.loss=focal "
                 "takes them out: choose one"
             )
-        if self.average_epochs > self.epochs:
-            raise ValueError(
-                f"training.average_epochs is {self.average_epochs:g}, and there are {self.epochs} "
-                "epochs: the average would be of the first weights, which have learnt nothing"
-            )
         return self
+
+    @property
+    def _longest(self) -> int:
+        """The epochs of the longer phase."""
+        return max(self.epochs, self.fine_tune.epochs if self.fine_tune else 0)
 
     def require_no_idle_settings(self) -> None:
         """Raise where a setting was given that nothing reads, or that could never act.
@@ -148,13 +148,28 @@ class Training(Record):
         for name, (is_read, given, reader) in readers.items():
             if not is_read and given != usual[name].default:
                 raise RecipeError(
-                    f"training.{name} is {given:g}, and nothing reads it.",
-                    expected=f"it beside {reader}, or as it is by default",
+                    f"Nothing reads training.{name}.",
+                    expected=f"{reader}, or training.{name} left as it is",
                     received=f"training.{name}={given:g}",
                 )
-        if self.stop.hold > self.epochs:
-            raise RecipeError(
-                "The target could never be held for so long.",
-                expected=f"training.stop.hold of at most {self.epochs}, the epochs",
-                received=str(self.stop.hold),
-            )
+        longest = self._longest
+        limits = {
+            "stop.hold": (self.stop.hold, longest, "The target could never be held for so long."),
+            "decay_every": (
+                self.decay_every if self.schedule == "plateau" else 0,
+                longest - 1,
+                "With training.schedule=plateau the rate never falls.",
+            ),
+            "average_epochs": (
+                self.average_epochs,
+                longest,
+                "The average would be of the first weights, which have learnt nothing.",
+            ),
+        }
+        for name, (given, most, fact) in limits.items():
+            if given > most:
+                raise RecipeError(
+                    fact,
+                    expected=f"training.{name} of at most {most}, with {longest} epochs",
+                    received=f"{given:g}",
+                )

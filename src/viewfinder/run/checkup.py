@@ -10,6 +10,7 @@ from viewfinder.errors import ViewfinderError
 from viewfinder.progress import Progress
 from viewfinder.randomness import Randomness
 from viewfinder.results.doctor import Case, Setup
+from viewfinder.stopping import GOES_ON
 
 if TYPE_CHECKING:
     from viewfinder.run.run import Run
@@ -32,7 +33,7 @@ def case_of(run: "Run") -> Case:
         class_counts=_train_counts(run),
         best_epoch=metrics.get("best_epoch"),
         steered_by=run.steered_by,
-        interrupted=bool(timing["interrupted"]),
+        interrupted=timing.get("ended", "interrupted") in GOES_ON,
         diverged=timing["why"] if timing.get("ended") == "diverged" else "",
         copies=_copies(run),
         units=known_units(run),

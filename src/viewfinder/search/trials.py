@@ -123,8 +123,8 @@ def judged(right: pd.Series, before: pd.Series | None, **facts: Any) -> Trial:
     )
 
 
-def reason(trials: Sequence[Trial], chosen: str) -> str:
-    """Why this one was chosen, as a sentence."""
+def reason(trials: Sequence[Trial], chosen: str, left_out: Sequence[str] = ()) -> str:
+    """Why this one was chosen, and what the memory was too small for, in words."""
     best = next(trial for trial in trials if trial.name == chosen)
     others = [f"{trial.name} {trial.right:,}" for trial in trials if trial is not best]
     sentence = f"{chosen} answers {best.right:,} of {best.count:,} pictures rightly"
@@ -132,4 +132,6 @@ def reason(trials: Sequence[Trial], chosen: str) -> str:
         return f"{sentence}: nothing better could be shown on them."
     if others:
         sentence += f" ({', '.join(others)})"
+    if left_out:
+        sentence += f"; the memory is too small for {' and '.join(left_out)}"
     return f"{sentence}."

@@ -67,6 +67,7 @@ class Search:
         trials: What has been tried.
         chosen: The best way so far.
         best: Whether it answers each picture rightly, by locator.
+        left_out: Ways for which the memory is too small.
     """
 
     folder: Path
@@ -82,6 +83,7 @@ class Search:
     trials: list[Trial] = field(default_factory=list)
     chosen: str = LINEAR
     best: pd.Series | None = None
+    left_out: list[str] = field(default_factory=list)
 
     def run(self) -> Run:
         """Try one way after another; the run of the best."""
@@ -115,6 +117,7 @@ class Search:
             if not self.trials:
                 raise
             self.progress.say(f"{name} is left out. {error}", style="yellow")
+            self.left_out.append(name)
             return True
         ended = run.timing["ended"]
         if ended == "interrupted":
@@ -224,6 +227,6 @@ class Search:
             "schema": 1,
             "chosen": self.chosen if self.trials else None,
             "finished": is_finished,
-            "why": reason(self.trials, judged_by) if self.trials else "",
+            "why": reason(self.trials, judged_by, self.left_out) if self.trials else "",
             "trials": [trial.to_json() for trial in self.trials],
         }

@@ -82,6 +82,9 @@ class Course(keras.callbacks.CallbackList):
             epochs=epochs,
             steps=steps,
         )
+        for callback in self.callbacks:
+            if hasattr(callback, "restores_best"):  # `last.keras` is to be the last epoch's
+                callback.restores_best = False
         self._keeper = keeper
         self._steps = steps
         self._epoch = self._first_batch = 0

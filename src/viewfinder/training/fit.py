@@ -259,9 +259,9 @@ def stoppers(settings: Stopping) -> Iterator[Stopper]:
     """The callbacks that end a training as the recipe says."""
     if settings.target:
         metric, value = parse_target(settings.target)
-        yield StopAtTarget(metric, value, hold=settings.hold, restore_best=False)
+        yield StopAtTarget(metric, value, hold=settings.hold)
     if settings.patience:
-        yield StopWithoutProgress(settings.patience, restore_best=False)
+        yield StopWithoutProgress(settings.patience)
     if settings.max_time:
         yield StopAfter(settings.max_time)
 

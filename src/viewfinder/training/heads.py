@@ -127,7 +127,7 @@ def with_fitted_head(
 
     Args:
         backbone: It is used, not copied.
-        head: Its pooling is that of the features; norms it has none.
+        head: Its pooling is that of the features; it has no norms.
         weights: The head's.
         seed: Of the head's dropout.
         name: The model's name.

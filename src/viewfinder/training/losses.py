@@ -18,8 +18,8 @@ def loss_for(training: Training, classes: int) -> Any:
     probability is no number, which is to end the training in words.
     """
     gamma = training.focal_gamma if training.loss == "focal" else 0.0
-    raises = classes == 2 and keras.backend.backend() == "torch"
-    if gamma or training.label_smoothing or raises:
+    refuses_nan = classes == 2 and keras.backend.backend() == "torch"
+    if gamma or training.label_smoothing or refuses_nan:
         return SmoothOrFocal(gamma=gamma, smoothing=training.label_smoothing)
     return "binary_crossentropy" if classes == 2 else "sparse_categorical_crossentropy"
 

@@ -1,6 +1,7 @@
 """What a backend raises when the memory is too small, in words, and a batch that does fit."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import keras
 
@@ -40,25 +41,25 @@ def out_of_memory(model: keras.Model, batches: Feed, say: Callable[[str], None])
     return OutOfMemory(
         f"The memory is too small for a batch of {batches.batch_size} {each}.",
         expected=f"a batch of {fits}, with which a step was tried and fits" if fits else None,
-        received=None if fits else "too little even for one picture at a time",
-        remedy=f"a new training with --batch-size {fits}; a resumed one keeps its batches"
-        if fits
-        else "a smaller --image-size or a smaller model",
+        received=None if fits else "too little memory for any batch that was tried",
+        remedy=f"--batch-size {fits}" if fits else "a smaller --image-size or a smaller model",
     )
 
 
 def _half_that_fits(model: keras.Model, batches: Feed) -> int:
-    """The largest half, quarter, … of a batch whose step fits in memory; 0 if one picture is none.
+    """The largest half, quarter, … of a batch whose step fits in memory; 0 where none was seen to.
 
     At the full size of the pictures, whatever stage of the training has failed.
     """
-    images, labels, _ = batches.batch(0)
-    size = len(labels) // 2
+    size = min(batches.batch_size, len(batches.labels)) // 2
     while size:
         try:
+            images, labels, _ = replace(batches, batch_size=size).batch(0)
             model.make_train_function(force=True)  # compiled anew for this size
-            model.train_on_batch(images[:size], labels[:size])
-        except Exception:  # whatever a backend says once its memory has been full
+            model.train_on_batch(images, labels)
+        except Exception as error:
+            if not is_out_of_memory(error):  # a backend that is of no more use
+                return 0
             size //= 2
         else:
             return size

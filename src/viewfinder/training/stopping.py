@@ -6,7 +6,7 @@ those here have, its state is part of the checkpoints.
 
 import math
 import time
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +17,10 @@ from viewfinder.stopping import Direction, direction_of, known_metric
 
 Logs = dict[str, float]
 State = dict[str, Any]
+
+
+# What the callbacks remember before the first epoch.
+_NOTHING_SEEN: State = {"best": None, "held": 0, "since": 0}
 
 
 class Stopper(keras.callbacks.Callback):
@@ -45,7 +49,7 @@ class Stopper(keras.callbacks.Callback):
         """Take up what `get_state` gave."""
 
 
-class _Judge(Stopper):
+class _Judge(Stopper, ABC):
     """Looks at one metric after each epoch, and remembers the weights with which it was best.
 
     Where it is equally good, a lower loss (of the same pictures) counts as better.
@@ -54,7 +58,7 @@ class _Judge(Stopper):
         metric: Its name in the logs, such as `val_accuracy`; `acc` is understood as `accuracy`.
         direction: "up" or "down": where it is better; by default as the name tells.
         restore_best: Whether the model gets the weights of the best epoch when the training ends,
-            whatever ends it.
+            whatever ends it. A run of ours has them in `best.keras`, and restores none.
         validation_freq: As given to `fit`: a metric of validation is looked for in every so many
             epochs, and epochs without it count for nothing.
 
@@ -78,9 +82,16 @@ class _Judge(Stopper):
         self._metric = metric
         self._every = validation_freq if metric.startswith("val_") else 1
         self._sign = 1 if (direction or direction_of(metric)) == "up" else -1
-        self._restores = restore_best
+        self.restores_best = restore_best
         self._best: list[float] | None = None
         self._weights: list[Any] | None = None
+
+    def set_model(self, model: keras.Model) -> None:
+        """Begin anew with another model: a callback may go from one training to the next."""
+        if self._model not in (None, model):
+            self.reason, self.sentence, self._weights = None, "", None
+            self.set_state(_NOTHING_SEEN)
+        super().set_model(model)
 
     @abstractmethod
     def look(self, epoch: int, name: str, value: float, *, is_best: bool) -> None:
@@ -104,7 +115,7 @@ class _Judge(Stopper):
         is_best = self._best is None or [value, -loss] > self._best
         if is_best:
             self._best = [value, -loss]
-            self._weights = self.model.get_weights() if self._restores else None
+            self._weights = self.model.get_weights() if self.restores_best else None
         self.look(epoch, name, value, is_best=is_best)
 
     def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002

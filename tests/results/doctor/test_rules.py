@@ -115,7 +115,7 @@ def test_a_training_that_was_ended_at_a_high_rate_was_cut_short(schedule, done, 
     assert ("cut-short" in codes(one)) is is_said
     if is_said:
         assert not {"healthy", "still-improving"} & set(codes(one))
-        assert flags(one, "cut-short") == ["--epochs 10", "viewfinder train --resume RUN"]
+        assert flags(one, "cut-short") == ["--epochs 10"]
         assert "after 10 of 20 epochs" in verdict(one, "cut-short").sentence
         assert "50" in verdict(one, "cut-short").because  # half of a cosine
 
@@ -401,7 +401,10 @@ def test_optimism_names_the_test_figure_where_there_is_one() -> None:
     assert found.tries == ()
     alone = case()
     without = {name: alone.scores[name] for name in ("train", "validation")}
-    assert flags(replace(alone, scores=without), "optimistic")[0] == "--holdout validation"
+    assert flags(replace(alone, scores=without), "optimistic") == [
+        "--test 0.2",
+        "--holdout validation",
+    ]
     assert "optimistic" not in codes(case(steered_by=""))
 
 

@@ -33,13 +33,12 @@ class Setup:
         dropout: The share of units that is dropped while training.
         penalty: The larger of the L2 penalty and the weight decay.
         balance: What is done about classes of uneven size, or "none".
-        averaged: Whether the validated model is an average over steps.
+        averaged: The epochs over which the validated model is an average; 0 for none.
         solved: Whether a linear head was solved for at once, without epochs.
         on_base: Whether it began with a network that others have trained.
         on_features: Whether only a head was fitted, on what that network said of each picture.
         isolated: Whether subjects are cut out of their scenes.
         tuned: Whether a base was tuned after its head had been solved for.
-        limited: Whether the training was to end at a target, or where it gets no better.
     """
 
     epochs: int
@@ -49,13 +48,12 @@ class Setup:
     dropout: float = 0.0
     penalty: float = 0.0
     balance: str = "none"
-    averaged: bool = False
+    averaged: float = 0.0
     solved: bool = False
     on_base: bool = False
     on_features: bool = False
     isolated: bool = False
     tuned: bool = False
-    limited: bool = False
 
     @property
     def longer(self) -> int:
@@ -78,7 +76,6 @@ class Setup:
         tuned = training.get("fine_tune")
         on_features = model.get("frozen") == "features" and not tuned
         is_linear = model.get("frozen") == "features" and not model.get("dense")
-        stop = training.get("stop", {})
         return cls(
             epochs=tuned["epochs"] if tuned and is_linear else training["epochs"],
             learning_rate=training["learning_rate"],
@@ -87,13 +84,12 @@ class Setup:
             dropout=model.get("dropout", 0.0),
             penalty=max(model.get("l2", 0.0), training.get("weight_decay", 0.0)),
             balance=training.get("balance", "none"),
-            averaged=training.get("average_epochs", 0.0) > 0,
+            averaged=training.get("average_epochs", 0.0),
             solved=on_features and is_linear,
             on_base="base" in model,
             on_features=on_features,
             isolated=recipe.get("input", {}).get("isolate", False),
             tuned=bool(tuned) and is_linear,
-            limited=stop.get("target") is not None or stop.get("patience") is not None,
         )
 
 
@@ -110,7 +106,7 @@ class Case:
         class_counts: How many training pictures each class has.
         best_epoch: The epoch whose weights were kept, from 1, or None.
         steered_by: The split that chose it, or "".
-        interrupted: Whether the training was stopped before its end.
+        interrupted: Whether the training was stopped by Ctrl-C, a kill or its time, and can go on.
         diverged: Where it was ended because its loss was no number, the sentence that says so;
             the history then has no row of that epoch.
         copies: How many validation and test pictures have the very bytes of a training picture;

@@ -107,7 +107,7 @@ def cut_short(case: Case) -> Iterator[Verdict]:
     """It was ended while its learning rate, which falls by plan, was still high."""
     done, planned, peak = len(case.history), case.setup.epochs, case.setup.learning_rate
     rates = case.curve("learning_rate")
-    falls = case.setup.schedule in ("cosine", "one-cycle", "step")
+    falls = case.setup.schedule in ("cosine", "one-cycle", "step") and not case.setup.tuned
     if not falls or not 0 < done < planned or not len(rates) or rates[-1] < _STILL_HIGH * peak:
         return
     sentence = f"It was cut short after {done} of {planned} epochs, with the rate still high."
@@ -116,9 +116,9 @@ def cut_short(case: Case) -> Iterator[Verdict]:
         "the last epoch, and much of what a model learns, it learns then."
     )
     evidence = {"epochs": done, "planned": planned, "rate": rates[-1], "highest": peak}
-    as_long = case.setup.more_epochs("as long, and the rate falls to its end", done)
-    goes_on = Try("viewfinder train --resume RUN", "goes on where it was stopped")
-    tries = as_long if case.setup.limited else (*as_long, goes_on)
+    ends = case.setup.schedule != "step" and case.setup.averaged <= done
+    as_long = Try(f"--epochs {done}", "as long, and the rate falls to its end")
+    tries = (*((as_long,) if ends else ()), *_resume(case))
     yield Verdict("cut-short", Severity.WARNING, sentence, because, evidence, tries)
 
 
@@ -136,10 +136,17 @@ def _epochs(count: int) -> str:
     return "no epoch was finished" if not count else f"{count} epoch{'' if count == 1 else 's'}"
 
 
+def _resume(case: Case) -> tuple[Try, ...]:
+    """Going on, where the training was stopped and is not fitted in one go."""
+    if not case.interrupted or case.setup.on_features:
+        return ()
+    return (Try("viewfinder train --resume RUN", "goes on where it was stopped"),)
+
+
 def _goes_on(case: Case) -> tuple[Try, ...]:
     """More epochs, where there was no reason to end before."""
     if case.interrupted:
-        return (Try("viewfinder train --resume RUN", "goes on where it was stopped"),)
+        return _resume(case)
     if len(case.history) < case.setup.epochs:
         return ()
     return case.setup.more_epochs("long enough to see where it leads")
@@ -170,7 +177,7 @@ def _against_underfitting(case: Case) -> tuple[Try, ...]:
         [
             *(Try(flag, why) for holds, flag, why in offers if holds and not setup.solved),
             *setup.more_epochs("more time"),
-            Try("--recipe scratch/large", "a network of its own"),
+            Try("--recipe scratch/large", "a larger network"),
             *in_steps,
         ][:3]
     )

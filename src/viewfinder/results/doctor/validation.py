@@ -87,7 +87,7 @@ def noisy(case: Case) -> Iterator[Verdict]:
     falls = Try("--set training.schedule=cosine", "ends in ever smaller steps")
     tries = (
         Try(f"--lr {float(f'{rate / 3:.1g}'):g}", "smaller steps"),
-        *((falls,) if case.setup.schedule in ("constant", "plateau") else ()),
+        *((falls,) if case.setup.schedule == "constant" else ()),
     )
     evidence = {"scatter": swing, "sampling": sampling, "median": level}
     yield Verdict("validation-noisy", Severity.WARNING, sentence, because, evidence, tries)
@@ -180,8 +180,8 @@ def optimistic(case: Case) -> Iterator[Verdict]:
         evidence |= {"test": tested[0] / tested[1], "test_interval": list(interval)}
     else:
         tries = (
-            Try(f"--holdout {split}", "keeps these pictures for one look at the end"),
-            Try("--test 0.2", "sets others aside for it"),
+            Try("--test 0.2", "sets pictures aside for one look at the end"),
+            Try(f"--holdout {split}", "keeps these for it, if the data came with them"),
         )
     yield Verdict("optimistic", Severity.INFO, sentence, because, evidence, tries)
 
@@ -214,7 +214,7 @@ def _acts_in_training(case: Case) -> list[str]:
     offers = [
         (setup.augment != "none", "augmentation makes training pictures harder"),
         (setup.dropout > 0, "dropout acts in training only"),
-        (setup.averaged, "the validated model is an average over steps"),
+        (setup.averaged > 0, "the validated model is an average over steps"),
     ]
     reasons = [reason for holds, reason in offers if holds]
     return reasons or ["training is measured while the epoch is still learning"]

@@ -117,8 +117,7 @@ def _cautions(material: ReportMaterial) -> list[Note]:
         text = f"The best epoch was chosen by these same {split} pictures, so the figure is "
         text += "somewhat too good."
         if split == "validation":
-            text += " There is no test split; trained with --test 0.2 or --holdout validation, it "
-            text += "would have an honest figure."
+            text += " There is no test split; --test 0.2 sets one aside for an honest figure."
         notes.append(Note("caution", "An optimistic figure", text))
     judging = ((one, material.metrics.get(one)) for one in ("test", "validation"))
     notes += [_leaks(one, scores) for one, scores in judging if scores and scores.get("leaks")]
