@@ -69,7 +69,7 @@ def sha(batches: Batches, epochs: int = 2) -> str:
     digest = hashlib.sha256()
     for epoch in range(epochs):
         digest.update(batches.order(epoch).tobytes())
-        for images, labels, positions in batches.epoch(epoch):
+        for images, labels, positions, _ in batches.epoch(epoch):
             digest.update(str((images.shape, images.dtype, labels.dtype)).encode())
             for array in (images, labels, positions):
                 digest.update(np.ascontiguousarray(array).tobytes())
@@ -108,7 +108,7 @@ class TestContents:
     def test_types_and_shapes_are_known_before(self) -> None:
         for size, shape in [(None, SHAPE), ((3, 5), (3, 5, 3))]:
             batches = made(size=size)
-            images, labels, positions = batches.batch(0)
+            images, labels, positions, _ = batches.batch(0)
             assert batches.image_shape == shape
             assert (images.dtype, images.shape) == (np.uint8, (5, *shape))
             assert (labels.dtype, positions.dtype) == (np.int64, np.intp)

@@ -274,6 +274,12 @@ def test_settings_that_a_solved_head_never_reads_are_refused(digits, key, value)
     prepare(open_dataset(digits), wanted.changed({"model.dense": [8]}))
 
 
+def test_stored_features_cannot_be_blended(digits):
+    wanted = recipe(model__dense=[8], training__mixup=0.5)
+    with pytest.raises(RecipeError, match="blends none of them"):
+        prepare(open_dataset(digits), wanted)
+
+
 def test_a_class_of_one_picture_is_refused_before_a_run_is_made(tmp_path):
     data = write_classes(tmp_path / "data", {"train/a": 5, "train/b": 1, "test/a": 1, "test/b": 1})
     with pytest.raises(DataError, match="too few pictures of b"):

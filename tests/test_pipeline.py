@@ -339,6 +339,18 @@ def test_a_test_split_beside_the_datas_validation_is_of_training_pictures(three_
     assert prepared.dataset.only("validation").table["locator"].str.startswith("valid/").all()
 
 
+def test_blended_pictures_train_and_whole_ones_are_judged(digits, tmp_path, monkeypatch):
+    data = write_classes(tmp_path / "data", {"train/a": 9, "train/b": 9, "val/a": 4, "val/b": 4})
+    mixed = {"training__mixup": 1.0, "training__balance": "weights"}
+    seen, run = seen_by_fit(data, tmp_path / "runs", monkeypatch, **mixed)
+    whole = seen["train"] & pixels_of(data, "train/*/*")
+    assert len(whole) < 9  # of 18: those that were drawn as their own partners
+    assert seen["validation"] == pixels_of(data, "val/*/*")
+    assert np.isfinite(run.history["loss"]).all()
+    learned = train(open_dataset(digits), small_recipe(training__mixup=0.5), output=tmp_path)
+    assert learned.metrics["test"]["accuracy"] > 0.8
+
+
 def test_a_split_that_is_not_there_cannot_be_held_out(digits):
     recipe = small_recipe(data__holdout="validation")
     with pytest.raises(DataError, match="no validation split"):

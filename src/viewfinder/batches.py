@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.augment import Plan, policy
+from viewfinder.augment import Mixing, Plan, policy
 from viewfinder.errors import DataError, RejectedPicture, UsageError
 from viewfinder.parallel import cores, map_ahead
 from viewfinder.randomness import Ids, Randomness
@@ -47,11 +47,19 @@ class Batch(NamedTuple):
         images: uint8, shape (n, height, width, channels), values 0 to 255.
         labels: int64, shape (n,): indices of classes.
         positions: Where the pictures are in the dataset, shape (n,).
+        shares: Where pictures are blended, what each shows of each class, float32, shape
+            (n, classes); its label is the one that it shows most of. None where none is.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     positions: Positions
+    shares: NDArray[np.float32] | None = None
+
+    @property
+    def targets(self) -> NDArray[np.int64] | NDArray[np.float32]:
+        """What a loss is asked to compare with: the shares, or else the labels."""
+        return self.labels if self.shares is None else self.shares
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,7 @@ class Batches:
         plan: How pictures are varied; by default not at all.
         size: The (height, width) of the images; by default that of the pictures. Pictures of
             another size are resampled by the plan's own map.
+        mixup: The share of the pictures that are blended with another of their batch.
         seed: Decides order and variation.
         shuffle: Whether each epoch has an order of its own.
         weights: Each picture's share of an epoch, shape (n,), any scale; by default every picture
@@ -83,6 +92,7 @@ class Batches:
     batch_size: int
     plan: Plan = field(default_factory=lambda: policy("none"))
     size: tuple[int, int] | None = None
+    mixup: float = 0.0
     seed: int = 0
     shuffle: bool = False
     weights: NDArray[np.float64] | None = field(default=None, repr=False)
@@ -153,15 +163,20 @@ class Batches:
         slots = slots[kept]
         positions = order[slots]
         height, width, _ = self.image_shape
+        examples, randomness = self.ids[positions], Randomness(self.seed)
+        if self.weights is not None:  # a picture that comes twice is varied in two ways
+            examples = examples + slots.astype(np.uint64)
         if not self.plan.operations and pixels.shape[1:3] == (height, width):
             images = pixels
         else:
-            examples = self.ids[positions]
-            if self.weights is not None:  # a picture that comes twice is varied in two ways
-                examples = examples + slots.astype(np.uint64)
-            samples = self.plan.sample(Randomness(self.seed), epoch, examples)
+            samples = self.plan.sample(randomness, epoch, examples)
             images = self.plan.apply(pixels, samples, (height, width))
-        return Batch(images, self.labels[positions], positions)
+        labels = self.labels[positions]
+        if not self.mixup:
+            return Batch(images, labels, positions)
+        mixing = Mixing.drawn(self.mixup, randomness, epoch, examples)
+        shares = mixing.shares(labels, classes=int(self.labels.max()) + 1)
+        return Batch(mixing.images(images), labels, positions, shares)
 
     def _weighted(self, order: Positions, epoch: int) -> Positions:
         """Systematic sampling: each picture comes n × weight times, rounded up or down.

@@ -138,6 +138,7 @@ def batches_of(prepared: Prepared, split: str) -> Batches:
         batch_size=recipe.training.batch_size,
         plan=recipe.training.plan if is_train else policy("none"),
         size=(height, width),
+        mixup=recipe.training.mixup if is_train else 0.0,
         seed=recipe.seed,
         shuffle=is_train,
         weights=balanced_weights(part.labels) if is_sampled else None,

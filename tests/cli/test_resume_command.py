@@ -47,10 +47,11 @@ def test_kills_are_equal_resumes(digits, tmp_path):
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX does not survive a fork")
 def test_twenty_kills_of_the_recipe_from_scratch_are_twenty_equal_resumes(digits, tmp_path):
-    """Muon, averaged weights, batch norm, stages, colours; half precision where the CPU has it."""
+    """Muon, averages, norms, stages, colours, mixup; half precision where the CPU has it."""
     settings = {
         "model.width": 4,
         "model.blocks": [1, 1],
+        "training.mixup": 0.5,
         "training.epochs": 3,
         "training.checkpoint_minutes": 0,
     }

@@ -5,11 +5,15 @@ import math
 import keras
 import numpy as np
 import pytest
+from test_resume import Noise
 
+from viewfinder.batches import Batches
 from viewfinder.errors import RecipeError
 from viewfinder.models import build_model
+from viewfinder.randomness import ids
 from viewfinder.recipe import Recipe, Training
-from viewfinder.training import compile_model
+from viewfinder.training import BatchDataset, compile_model
+from viewfinder.training.compiled import accuracy_for
 from viewfinder.training.losses import SmoothOrFocal, class_weights, loss_for
 from viewfinder.training.schedules import PlateauRate, RateSchedule, schedule_for
 
@@ -272,6 +276,38 @@ def test_the_loss_of_two_classes_is_keras_own(gamma, smoothing):
         else keras.losses.BinaryCrossentropy(label_smoothing=smoothing)
     )
     assert mine == pytest.approx(float(theirs(labels[:, None], shares)), rel=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_the_loss_of_blended_pictures_is_keras_own_of_their_shares(classes):
+    random = np.random.default_rng(0)
+    shares, answers = random.dirichlet(np.ones(classes), (2, 6)).astype("float32")
+    theirs = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)(shares, answers)
+    given = answers[:, 1:] if classes == 2 else answers
+    mine = loss_for(Training(mixup=0.5, label_smoothing=0.1), classes)(shares, given)
+    assert float(mine) == pytest.approx(float(theirs), rel=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_the_accuracy_of_blended_pictures_is_of_the_largest_share_and_of_others_keras_own(classes):
+    random = np.random.default_rng(1)
+    shares, answers = random.dirichlet(np.ones(classes), (2, 60)).astype("float32")
+    given = answers[:, 1:] if classes == 2 else answers
+    wanted = (shares.argmax(axis=1) == answers.argmax(axis=1)).mean()
+    metric = accuracy_for(Training(mixup=0.5), classes)
+    assert float(metric(shares, given)) == pytest.approx(wanted)
+    labels = shares.argmax(axis=1)
+    again, plain = metric.from_config(metric.get_config()), accuracy_for(Training(), classes)
+    of_keras = plain(labels[:, None] if classes == 2 else labels, given)
+    assert float(again(labels, given)) == pytest.approx(float(of_keras))
+
+
+def test_blended_pictures_count_by_their_shares():
+    pictures = Noise()
+    made = Batches(pictures, np.arange(20) % 2, ids(map(str, range(20))), batch_size=20, mixup=1)
+    weights = np.array([0.5, 2.0], np.float32)
+    _, targets, counts = BatchDataset(made, class_weights=weights)[0]
+    np.testing.assert_allclose(counts, targets[:, 0] * 0.5 + targets[:, 1] * 2, rtol=1e-6)
 
 
 def test_plain_cross_entropy_is_keras_by_name():

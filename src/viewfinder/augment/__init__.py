@@ -12,6 +12,8 @@ The path, for a batch of pictures:
    map, which does the last resize too, and one bilinear resampling (`geometry.py`, `pixels.py`);
    all changes of colour one map of colours (`color.py`); then `blur.py` and `erase.py`.
 
+:class:`Mixing` blends whole pictures of a batch, and their labels; it is no part of a plan.
+
 uint8 goes in and comes out.
 """
 
@@ -27,6 +29,7 @@ from viewfinder.augment.color import (
 )
 from viewfinder.augment.erase import Erase
 from viewfinder.augment.geometry import Flip, RandomResizedCrop, Rotation, Shear, Shift, Zoom
+from viewfinder.augment.mixing import Mixing
 from viewfinder.augment.plan import Plan, make_plan
 from viewfinder.augment.policies import POLICIES, policy
 from viewfinder.augment.records import Operation
@@ -43,6 +46,7 @@ __all__ = [
     "Flip",
     "Grayscale",
     "Hue",
+    "Mixing",
     "Operation",
     "Plan",
     "RandomResizedCrop",

@@ -182,6 +182,13 @@ class Recipe(Record):
             RecipeError: It is named.
         """
         self.training.require_no_idle_settings()
+        if self.training.mixup and self.on_features and not self.training.fine_tune:
+            raise RecipeError(
+                "Stored features are of whole pictures: training.mixup blends none of them.",
+                expected="training.mixup=0",
+                received=f"training.mixup={self.training.mixup:g}",
+                remedy="--set model.frozen=graph runs the base anew in every step",
+            )
         if not self.solves_head:
             return
         tunes = self.training.fine_tune is not None

@@ -57,6 +57,8 @@ class Training(Record):
         epochs: Passes over the training pictures.
         augment: The name of an augmentation policy (`viewfinder.augment.POLICIES`), or the
             settings of a plan of one's own.
+        mixup: The share of the training pictures that are blended with another of their batch, and
+            their labels with it (Zhang and others 2018, arXiv:1710.09412).
         fine_tune: A second phase that trains the top of the base too; None for no such phase.
         stages: Epochs at other sizes before those at the input's own.
         stop: What ends the training before its last epoch.
@@ -85,6 +87,7 @@ class Training(Record):
     batch_size: Count = 32
     epochs: Count = 10
     augment: Annotated[str, AfterValidator(_known_policy)] | Plan = "none"
+    mixup: Annotated[float, Field(ge=0, le=1)] = 0.0
     fine_tune: FineTune | None = None
     stages: tuple[Stage, ...] = ()
     stop: Stopping = Stopping()

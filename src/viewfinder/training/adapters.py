@@ -17,9 +17,10 @@ Feed = Batches | FeatureBatches
 class BatchDataset(keras.utils.PyDataset):
     """Batches as a `keras.utils.PyDataset` of `(images, labels)`, in anyone's `model.fit`.
 
-    Images are uint8, (n, height, width, channels); labels int64, (n,). Each epoch of a `fit` gets
-    the batches of the next epoch number, so order and augmentation are new and repeatable. They
-    come in the order of `Batches`, prepared ahead by its workers; Keras's `shuffle` has no say.
+    Images are uint8, (n, height, width, channels); labels int64, (n,), or where pictures are
+    blended their shares of the classes, float32, (n, classes). Each epoch of a `fit` gets the
+    batches of the next epoch number, so order and augmentation are new and repeatable. They come in
+    the order of `Batches`, prepared ahead by its workers; Keras's `shuffle` has no say.
 
     Args:
         batches: What is fed.
@@ -62,8 +63,11 @@ class BatchDataset(keras.utils.PyDataset):
                 self._first_batch + index, max(self._epoch, self._first_epoch)
             )
         if self._class_weights is None:
-            return batch.images, batch.labels
-        return batch.images, batch.labels, self._class_weights[batch.labels]
+            return batch.images, batch.targets
+        counts = self._class_weights[batch.labels]
+        if batch.shares is not None:
+            counts = batch.shares @ self._class_weights
+        return batch.images, batch.targets, counts
 
     def on_epoch_begin(self) -> None:
         """Move to the next epoch's batches and start to prepare them."""

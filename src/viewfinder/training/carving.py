@@ -70,7 +70,12 @@ def carve(train: Batches, share: float) -> tuple[Batches, Batches]:
     height, width, _ = train.image_shape
     carved = _only(train, np.flatnonzero(is_aside))
     carved = replace(
-        carved, plan=policy("none"), size=(height, width), shuffle=False, drop_last=False
+        carved,
+        plan=policy("none"),
+        size=(height, width),
+        mixup=0.0,
+        shuffle=False,
+        drop_last=False,
     )
     return _only(train, np.flatnonzero(~is_aside)), carved
 

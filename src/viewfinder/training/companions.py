@@ -58,11 +58,11 @@ def companions_of(recipe: Recipe, train: Feed) -> Companions:
 def _plain_pictures(train: Feed) -> Iterator[NDArray[Any]]:
     """The same training pictures whenever they are asked for, as a model is asked for them.
 
-    Not varied: a picture that a box hides, or that is cut closer, has other statistics, with which
-    a network answers whole pictures worse than those that it was trained on.
+    Not varied or blended: a picture that a box hides, or that is cut closer, has other statistics,
+    with which a network answers whole pictures worse than those that it was trained on.
     """
     if isinstance(train, Batches):
-        train = replace(train, plan=policy("none"))
+        train = replace(train, plan=policy("none"), mixup=0.0)
     pictures = max(_FEWEST_MEASURED, round(_SHARE_MEASURED * len(train.labels)))
     batches = -(-pictures // train.batch_size)
     for batch in islice(train.epoch(0), batches):

@@ -3,11 +3,12 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 from viewfinder.errors import RecipeError
 from viewfinder.models.head import LAST_LAYER
 from viewfinder.recipe import Recipe, Training
-from viewfinder.training.losses import loss_for
+from viewfinder.training.losses import has_shares, loss_for
 from viewfinder.training.muon import Muon
 from viewfinder.training.schedules import schedule_for
 
@@ -33,16 +34,40 @@ def compile_model(model: keras.Model, recipe: Recipe, steps: int) -> None:
             received=f"{recipe.training.accumulate:,}",
         )
     classes = max(model.output_shape[-1], 2)
-    accuracy = (
-        keras.metrics.BinaryAccuracy(name="accuracy")
-        if classes == 2
-        else keras.metrics.SparseCategoricalAccuracy(name="accuracy")
-    )
     model.compile(
         optimizer=optimizer_for(model, recipe.training, steps),
         loss=loss_for(recipe.training, classes),
-        metrics=[accuracy],
+        metrics=[accuracy_for(recipe.training, classes)],
     )
+
+
+def accuracy_for(training: Training, classes: int) -> keras.metrics.Metric:
+    """Keras's accuracy, or one that knows blended pictures."""
+    if training.mixup:
+        return LargestShareAccuracy()
+    if classes == 2:
+        return keras.metrics.BinaryAccuracy(name="accuracy")
+    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+
+
+@keras.saving.register_keras_serializable("viewfinder")
+class LargestShareAccuracy(keras.metrics.MeanMetricWrapper):
+    """How often the answer is the label, or the class of which a blended picture shows most."""
+
+    def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
+        super().__init__(_is_largest_share, name, dtype=dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The settings, for Keras."""
+        return {"name": self.name, "dtype": self.dtype}
+
+
+def _is_largest_share(y_true: Any, y_pred: Any) -> Any:
+    """1 or 0 for each picture, (n,)."""
+    wanted = ops.argmax(y_true, -1) if has_shares(y_true) else ops.reshape(y_true, (-1,))
+    is_sigmoid = y_pred.shape[-1] == 1
+    answered = ops.reshape(y_pred, (-1,)) > 0.5 if is_sigmoid else ops.argmax(y_pred, -1)
+    return ops.cast(ops.equal(ops.cast(wanted, "int32"), ops.cast(answered, "int32")), "float32")
 
 
 def optimizer_for(model: keras.Model, training: Training, steps: int) -> keras.optimizers.Optimizer:

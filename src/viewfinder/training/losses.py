@@ -14,12 +14,13 @@ def loss_for(training: Training, classes: int) -> Any:
     """What `model.compile` takes for the recipe's loss.
 
     Keras's own name where it has one. Its focal losses and its label smoothing need one-hot
-    labels, so that these are `SmoothOrFocal`; and PyTorch's loss for two classes raises where a
-    probability is no number, which is to end the training in words.
+    labels, so that these are `SmoothOrFocal`, as is the loss of blended pictures; and PyTorch's
+    loss for two classes raises where a probability is no number, which is to end the training in
+    words.
     """
     gamma = training.focal_gamma if training.loss == "focal" else 0.0
     refuses_nan = classes == 2 and keras.backend.backend() == "torch"
-    if gamma or training.label_smoothing or refuses_nan:
+    if gamma or training.label_smoothing or training.mixup or refuses_nan:
         return SmoothOrFocal(gamma=gamma, smoothing=training.label_smoothing)
     return "binary_crossentropy" if classes == 2 else "sparse_categorical_crossentropy"
 
@@ -39,8 +40,13 @@ def class_weights(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32
     return np.where(counts > 0, shares, 0).astype(np.float32)
 
 
+def has_shares(y_true: Any) -> bool:
+    """Whether these are shares of classes, (n, k), and not labels, (n,) or (n, 1)."""
+    return len(y_true.shape) == 2 and y_true.shape[-1] != 1
+
+
 class SmoothOrFocal(keras.losses.Loss):
-    """Cross-entropy over integer labels, with label smoothing or a focal factor.
+    """Cross-entropy over integer labels or shares, with label smoothing or a focal factor.
 
     With target t (1 for the class itself, each of k classes then smoothed to (1 - s) t + s / k)
     and probability p, the loss of a picture is the sum over classes of -(1 - p)^gamma t log p.
@@ -63,13 +69,19 @@ class SmoothOrFocal(keras.losses.Loss):
         self.smoothing = smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Losses, shape (n,), for labels (n,) or (n, 1) and probabilities (n, 1) or (n, k)."""
+        """Losses, shape (n,), for probabilities (n, 1) or (n, k).
+
+        `y_true` holds labels, (n,) or (n, 1), or each picture's shares of the classes, (n, k).
+        """
         if y_pred.shape[-1] == 1:
             y_pred = ops.concatenate([1 - y_pred, y_pred], axis=-1)
         classes = y_pred.shape[-1]
         shares = ops.clip(y_pred, keras.config.epsilon(), 1 - keras.config.epsilon())
-        labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
-        target = ops.one_hot(labels, classes, dtype=shares.dtype)
+        if has_shares(y_true):
+            target = ops.cast(y_true, shares.dtype)
+        else:
+            labels = ops.reshape(ops.cast(y_true, "int32"), (-1,))
+            target = ops.one_hot(labels, classes, dtype=shares.dtype)
         target = target * (1 - self.smoothing) + self.smoothing / classes
         terms = -target * ops.log(shares)
         if self.gamma:

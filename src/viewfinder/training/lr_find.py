@@ -147,7 +147,7 @@ def _losses(
         batch = next(batches)
         model.optimizer.learning_rate = float(rate)
         model.reset_metrics()
-        loss = float(model.train_on_batch(batch.images, batch.labels, return_dict=True)["loss"])
+        loss = float(model.train_on_batch(batch.images, batch.targets, return_dict=True)["loss"])
         if not math.isfinite(loss):
             return np.array(losses), True
         losses.append(loss)

@@ -54,9 +54,9 @@ def _half_that_fits(model: keras.Model, batches: Feed) -> int:
     size = min(batches.batch_size, len(batches.labels)) // 2
     while size:
         try:
-            images, labels, _ = replace(batches, batch_size=size).batch(0)
+            batch = replace(batches, batch_size=size).batch(0)
             model.make_train_function(force=True)  # compiled anew for this size
-            model.train_on_batch(images, labels)
+            model.train_on_batch(batch.images, batch.targets)
         except Exception as error:
             if not is_out_of_memory(error):  # a backend that is of no more use
                 return 0

@@ -30,6 +30,7 @@ class Setup:
         learning_rate: At its highest.
         schedule: How it goes on from there.
         augment: The policy's name, "own" for a plan of one's own, or "none".
+        mixup: The share of the pictures that is blended with others while training.
         dropout: The share of units that is dropped while training.
         penalty: The larger of the L2 penalty and the weight decay.
         balance: What is done about classes of uneven size, or "none".
@@ -45,6 +46,7 @@ class Setup:
     learning_rate: float
     schedule: str = "constant"
     augment: str = "none"
+    mixup: float = 0.0
     dropout: float = 0.0
     penalty: float = 0.0
     balance: str = "none"
@@ -81,6 +83,7 @@ class Setup:
             learning_rate=training["learning_rate"],
             schedule=training.get("schedule", "constant"),
             augment=augment if isinstance(augment, str) else "own",
+            mixup=training.get("mixup", 0.0),
             dropout=model.get("dropout", 0.0),
             penalty=max(model.get("l2", 0.0), training.get("weight_decay", 0.0)),
             balance=training.get("balance", "none"),

@@ -213,6 +213,7 @@ def _acts_in_training(case: Case) -> list[str]:
     setup = case.setup
     offers = [
         (setup.augment != "none", "augmentation makes training pictures harder"),
+        (setup.mixup > 0, "blended pictures are harder still"),
         (setup.dropout > 0, "dropout acts in training only"),
         (setup.averaged > 0, "the validated model is an average over steps"),
     ]
