@@ -24,6 +24,7 @@ SEEN = {
 }
 
 
+@pytest.mark.slow  # each imports its backend anew
 @pytest.mark.parametrize("backend", SEEN)
 def test_a_backend_is_asked_in_its_own_words(backend):
     pytest.importorskip(backend)
