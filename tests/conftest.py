@@ -29,6 +29,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 LONG = (
+    "test_other_backends.py",
     "test_cross_validation.py",
     "test_pipeline.py",
     "test_search.py",

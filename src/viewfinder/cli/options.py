@@ -56,6 +56,11 @@ RecipeName = Annotated[
         help="A named recipe: see `viewfinder recipes`. Without one, `train` takes what does best.",
     ),
 ]
+Config = Annotated[Path | None, typer.Option(help="A YAML file with settings.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as model.dropout=0.5."),
+]
 ImageSize = Annotated[
     str | None, typer.Option(metavar="SIDE|HxW", help="What the model sees, in pixels.")
 ]

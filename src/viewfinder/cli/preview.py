@@ -7,6 +7,7 @@ import typer
 
 from viewfinder.cli.options import (
     Augment,
+    Config,
     Data,
     ImageSize,
     Isolate,
@@ -15,6 +16,7 @@ from viewfinder.cli.options import (
     RecipeName,
     Root,
     Seed,
+    Settings,
     chosen_recipe,
     open_data,
     side_lengths,
@@ -31,6 +33,8 @@ def preview(
     label_from: LabelFrom = None,
     label_column: LabelColumn = None,
     root: Root = None,
+    config: Config = None,
+    settings: Settings = None,
     pictures: Annotated[int, typer.Option(min=1, max=50, help="How many pictures.")] = 6,
     versions: Annotated[int, typer.Option(min=1, max=20, help="How many epochs of each.")] = 7,
     output: Annotated[Path, typer.Option(help="The PNG to write.")] = Path("preview.png"),
@@ -47,7 +51,7 @@ def preview(
         "input.isolate": isolate,
         "seed": seed,
     }
-    wanted = chosen_recipe(recipe, flags)
+    wanted = chosen_recipe(recipe, flags, config=config, settings=settings or ())
     dataset = open_data(
         data, label_from=label_from, root=root, label_column=label_column, progress=Progress()
     )
@@ -55,6 +59,6 @@ def preview(
     with written_whole(output) as temporary:
         figure.savefig(temporary, format="png")
     out = stdout()
-    for line in wanted.training.plan.describe():
+    for line in wanted.training.variations or wanted.training.plan.describe():
         out.print(f"  {line}", markup=False)
     out.print(f"Preview: {output}", markup=False, soft_wrap=True)

@@ -26,10 +26,9 @@ def show_data(
     show_pictures(prepared, progress, counts)
     for line in prepared.recipe.to_yaml().splitlines():
         progress.detail(line)
-    plan = prepared.recipe.training.plan
-    if plan.operations:
+    if variations := prepared.recipe.training.variations:
         progress.say("Augmentation, of training pictures only:")
-        for line in plan.describe():
+        for line in variations:
             progress.say(f"  {line}")
 
 

@@ -1,13 +1,10 @@
 """`viewfinder train`: a folder of pictures becomes a run."""
 
-import json
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import typer
-
+from viewfinder.cli.asked import Asked
 from viewfinder.cli.cross_validation import (
     begin_folds,
     first_fold,
@@ -19,6 +16,7 @@ from viewfinder.cli.options import (
     AsJson,
     Augment,
     Base,
+    Config,
     Cut,
     GroupFrom,
     HeadKind,
@@ -30,20 +28,19 @@ from viewfinder.cli.options import (
     RecipeName,
     Root,
     Seed,
+    Settings,
     Verbose,
     Views,
     Weights,
     base_settings,
     byte_count,
-    chosen_recipe,
-    open_data,
     side_lengths,
     verbosity,
 )
+from viewfinder.cli.outcome import show_outcome
 from viewfinder.cli.search import (
     begin_search,
     go_on_with_search,
-    is_search,
     is_stopped_search,
     planned_search,
 )
@@ -52,7 +49,6 @@ from viewfinder.cli.training_options import (
     AllowLeaks,
     BatchNorm,
     BatchSize,
-    Config,
     Deterministic,
     Dropout,
     DryRun,
@@ -68,21 +64,12 @@ from viewfinder.cli.training_options import (
     Output,
     Patience,
     Resume,
-    Settings,
     StoreLimit,
     Target,
     TensorBoard,
     TestShare,
 )
-from viewfinder.errors import Interrupted, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from viewfinder.data.dataset import Dataset
-    from viewfinder.progress import Progress
-    from viewfinder.recipe import Recipe
-    from viewfinder.run import Run
+from viewfinder.errors import UsageError
 
 
 def train(
@@ -161,7 +148,7 @@ def train(
         "group_from": group_from,
         "root": root,
     }
-    asked = _Asked(
+    asked = Asked(
         recipe=recipe,
         flags={key: value for key, value in flags.items() if value is not None},
         config=config,
@@ -192,82 +179,14 @@ def train(
         _begin(asked, {"output": output, "name": name})
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What the command line asks for, sorted.
-
-    Attributes:
-        recipe: A recipe's name.
-        flags: Settings by the recipe's dotted keys, those that were given.
-        config: A file with settings.
-        settings: `key=value` words.
-        data: The pictures.
-        hints: How to read them.
-        folds: Into how many they are dealt.
-        tensorboard: Whether logs are wanted.
-        store_budget: Bytes that decoded pictures may take.
-        progress: Tells how far it is.
-        as_json: Whether the result is for machines.
-    """
-
-    recipe: str | None
-    flags: "Mapping[str, Any]"
-    config: Path | None
-    settings: tuple[str, ...]
-    data: Path | None
-    hints: "Mapping[str, Any]"
-    folds: int | None
-    tensorboard: bool
-    store_budget: int | None
-    progress: "Progress"
-    as_json: bool
-
-    @property
-    def of_recipes_only(self) -> list[str]:
-        """Options beside the flags that a search without a recipe has no use for, as written."""
-        return [
-            *([f"--config {self.config}"] if self.config else []),
-            *(f"--set {one}" for one in self.settings),
-            *(["--tensorboard"] if self.tensorboard else []),
-            *([f"--folds {self.folds}"] if self.folds is not None else []),
-        ]
-
-    @property
-    def is_search(self) -> bool:
-        """Whether several recipes are to be tried."""
-        return is_search(self.recipe, self.flags, self.of_recipes_only)
-
-    @property
-    def reading(self) -> dict[str, Any]:
-        """What everything that reads pictures takes."""
-        return {"progress": self.progress, "store_budget": self.store_budget}
-
-    @property
-    def training(self) -> dict[str, Any]:
-        """What everything that trains takes."""
-        return {**self.reading, "tensorboard": self.tensorboard}
-
-    def whole_recipe(self, begun: "Recipe | None" = None) -> "Recipe":
-        """The recipe with all that was said; of a run that was begun, changed by it."""
-        name = None if self.is_search else self.recipe
-        return chosen_recipe(
-            name, self.flags, config=self.config, settings=self.settings, begun=begun
-        )
-
-    def pictures(self) -> "Dataset":
-        """DATA, opened."""
-        assert self.data is not None
-        return open_data(self.data, **self.hints, progress=self.progress)
-
-
-def _begin(asked: _Asked, place: dict[str, Any]) -> None:
+def _begin(asked: Asked, place: dict[str, Any]) -> None:
     """A search, folds, or one run; written to `place`."""
     from viewfinder.cli.tables import show_data
     from viewfinder.pipeline import train as run_pipeline
 
     if asked.is_search:
         run = begin_search(asked.pictures(), asked.flags, **place, **asked.reading)
-        _end(run, asked.as_json)
+        show_outcome(run, asked.as_json)
         return
     recipe = asked.whole_recipe()
     dataset = asked.pictures()
@@ -276,10 +195,10 @@ def _begin(asked: _Asked, place: dict[str, Any]) -> None:
         return
     show = partial(show_data, progress=asked.progress)
     run = run_pipeline(dataset, recipe, on_prepared=show, **place, **asked.training)
-    _end(run, asked.as_json)
+    show_outcome(run, asked.as_json)
 
 
-def _go_on(asked: _Asked, stopped_at: Path) -> None:
+def _go_on(asked: Asked, stopped_at: Path) -> None:
     """Go on with a search, folds, or one run, where it was stopped."""
     from viewfinder.cli.tables import show_data
     from viewfinder.resuming import resume as resume_run
@@ -288,7 +207,7 @@ def _go_on(asked: _Asked, stopped_at: Path) -> None:
     if is_stopped_search(stopped_at):
         others = [*asked.of_recipes_only, *([str(asked.data)] if asked.data else [])]
         run = go_on_with_search(stopped_at, asked.flags, others, **asked.reading)
-        _end(run, asked.as_json)
+        show_outcome(run, asked.as_json)
         return
     stopped = stopped_in(stopped_at)
     recipe = asked.whole_recipe(stopped.recipe)
@@ -298,10 +217,10 @@ def _go_on(asked: _Asked, stopped_at: Path) -> None:
         return
     show = partial(show_data, progress=asked.progress)
     run = resume_run(stopped, recipe, dataset=dataset, on_prepared=show, **asked.training)
-    _end(run, asked.as_json)
+    show_outcome(run, asked.as_json)
 
 
-def _plan(asked: _Asked) -> None:
+def _plan(asked: Asked) -> None:
     """What would be trained, or tried: data, recipe and model."""
     from viewfinder.cli.dry_run import show_plan, show_ways
     from viewfinder.prepared import prepare
@@ -315,44 +234,3 @@ def _plan(asked: _Asked) -> None:
     if asked.folds is not None:
         dataset, recipe = first_fold(dataset, recipe, asked.folds, asked.store_budget, progress)
     show_plan(prepare(dataset, recipe, **asked.reading), progress, as_json=asked.as_json)
-
-
-def _end(run: "Run", as_json: bool) -> None:
-    """Show what came out; the exit code of an interruption if there was one."""
-    if as_json:
-        print(json.dumps(run_json(run), indent=2))
-    else:
-        _show_result(run)
-    if run.timing["interrupted"] or is_stopped_search(run.folder.parent):
-        raise typer.Exit(Interrupted.exit_code)
-
-
-def _show_result(run: "Run") -> None:
-    from viewfinder.cli.diagnosis import show_shortly
-    from viewfinder.cli.tables import metrics_table, stdout, trials_table
-
-    out = stdout()
-    if run.trials:
-        out.print(trials_table(run.trials))
-        out.print(run.trials["why"], markup=False, soft_wrap=True)
-    out.print(metrics_table(run.metrics))
-    best = run.metrics["best_epoch"]
-    if best is not None:
-        out.print(f"Kept: epoch {best} of {len(run.history)}, by validation.")
-    show_shortly(run.doctor(), out, str(run.folder))
-    out.print(f"Run:    {run.folder}", markup=False, soft_wrap=True)
-    out.print(f"Report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)
-
-
-def run_json(run: "Run") -> dict[str, Any]:
-    """What `--json` prints of a run; see docs/formats.md."""
-    return {
-        "schema": 1,
-        "run": str(run.folder),
-        "report": str(run.folder / "report.html"),
-        "interrupted": run.timing["interrupted"],
-        "ended": run.timing.get("ended"),
-        "metrics": run.metrics,
-        "trials": run.trials,
-        "verdicts": run.doctor().to_json()["verdicts"],
-    }

@@ -106,11 +106,6 @@ Resume = Annotated[
         rich_help_panel=_END,
     ),
 ]
-Config = Annotated[Path | None, typer.Option(help="A YAML file with settings.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as model.dropout=0.5."),
-]
 Output = Annotated[Path, typer.Option(help="The folder that holds the runs.", rich_help_panel=_RUN)]
 Name = Annotated[
     str | None, typer.Option(help="The run's name; numbered if taken.", rich_help_panel=_RUN)

@@ -105,6 +105,16 @@ class Training(Record):
         return policy(self.augment) if isinstance(self.augment, str) else self.augment
 
     @property
+    def variations(self) -> list[str]:
+        """What is done to training pictures only, a line each, in plain words; often nothing."""
+        lines = self.plan.describe() if self.plan.operations else []
+        if self.mixup:
+            lines.append(
+                f"blends {100 * self.mixup:g} % with another of their batch, and their labels"
+            )
+        return lines
+
+    @property
     def comes_to_rest(self) -> bool:
         """Whether the last epochs take ever smaller steps, or average them."""
         return self.schedule != "constant" or self.average_epochs > 0

@@ -1,14 +1,18 @@
 """What augmentation makes of the pictures, to be looked at before training."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from viewfinder.augment import Mixing
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.prepare import prepare
 from viewfinder.data.sizes import suitable_input
 from viewfinder.errors import DataError, RejectedPicture
-from viewfinder.randomness import Randomness
+from viewfinder.randomness import Ids, Randomness
 from viewfinder.recipe import Recipe
 from viewfinder.results.plots import picture_grid
 
@@ -20,11 +24,13 @@ def preview(dataset: Dataset, recipe: Recipe, *, pictures: int = 6, versions: in
     """A contact sheet: a row a picture, as the model would see it in its first epochs.
 
     The first column is the picture without augmentation. The others are exactly what a training
-    with this recipe and seed shows the model: the same pixels at the same address.
+    with this recipe and seed shows the model: the same pixels at the same address. Only those that
+    `training.mixup` blends are blended with others of the sheet, where a training blends them with
+    others of their batch.
 
     Args:
         dataset: The pictures; classes take turns.
-        recipe: Its input, augmentation and seed are used.
+        recipe: Its input, augmentation, mixup and seed are used.
         pictures: How many rows.
         versions: How many epochs.
 
@@ -33,27 +39,62 @@ def preview(dataset: Dataset, recipe: Recipe, *, pictures: int = 6, versions: in
     """
     if recipe.input.size is None or recipe.input.color is None:
         recipe = recipe.settled(*suitable_input(dataset))
-    height, width, _ = recipe.preprocessing.shape
-    plan, randomness = recipe.training.plan, Randomness(recipe.seed)
-    shown, captions = [], []
-    for row in _sample(dataset, recipe.seed):
-        locator, example = dataset.table["locator"].iloc[row], dataset.ids[row : row + 1]
+    rows = list(islice(_readable(dataset, recipe), pictures))
+    if not rows:
+        raise DataError(f"None of the pictures in {dataset.source} can be read.")
+    places = [row.place for row in rows]
+    stored = np.stack([row.stored for row in rows])
+    labels = dataset.table["label"].iloc[places].astype(str).tolist()
+    columns = [[(row.plain, label) for row, label in zip(rows, labels, strict=True)]]
+    for epoch in range(versions):
+        images, mixing = _seen(stored, dataset.ids[places], recipe, epoch)
+        captions = _blends(labels, mixing) if recipe.training.mixup else [""] * len(labels)
+        captions = [f"epoch {epoch + 1}{more}" for more in captions]
+        columns.append(list(zip(images, captions, strict=True)))
+    cells = [cell for row in zip(*columns, strict=True) for cell in row]
+    shown, captions = map(list, zip(*cells, strict=True))
+    return picture_grid(shown, captions, columns=len(columns))
+
+
+class _Row(NamedTuple):
+    """A picture of the sheet: its place in the dataset, as the model is asked, and as stored."""
+
+    place: int
+    plain: NDArray[np.uint8]
+    stored: NDArray[np.uint8]
+
+
+def _readable(dataset: Dataset, recipe: Recipe) -> Iterator[_Row]:
+    """The pictures that can be read, in random order."""
+    for place in _sample(dataset, recipe.seed):
         try:
-            source = dataset.source.read(locator)
-            stored = prepare(source, recipe.training_preprocessing).pixels[None]
-            shown.append(prepare(source, recipe.preprocessing).pixels)
+            source = dataset.source.read(dataset.table["locator"].iloc[place])
+            stored = prepare(source, recipe.training_preprocessing).pixels
+            yield _Row(place, prepare(source, recipe.preprocessing).pixels, stored)
         except RejectedPicture:
             continue
-        captions.append(str(dataset.table["label"].iloc[row]))
-        for epoch in range(versions):
-            samples = plan.sample(randomness, epoch, example)
-            shown.append(plan.apply(stored, samples, (height, width))[0])
-            captions.append(f"epoch {epoch + 1}")
-        if len(shown) == pictures * (versions + 1):
-            break
-    if not shown:
-        raise DataError(f"None of the pictures in {dataset.source} can be read.")
-    return picture_grid(shown, captions, columns=versions + 1)
+
+
+def _seen(
+    stored: NDArray[np.uint8], ids: Ids, recipe: Recipe, epoch: int
+) -> tuple[NDArray[np.uint8], Mixing]:
+    """The pictures as an epoch shows them, and what was blended with what."""
+    plan, randomness = recipe.training.plan, Randomness(recipe.seed)
+    height, width, _ = recipe.preprocessing.shape
+    images = plan.apply(stored, plan.sample(randomness, epoch, ids), (height, width))
+    mixing = Mixing.drawn(recipe.training.mixup, randomness, epoch, ids)
+    return mixing.images(images), mixing
+
+
+def _blends(labels: list[str], mixing: Mixing) -> list[str]:
+    """What each picture shows of another one, as the second line of its caption."""
+    others = enumerate(zip(mixing.weights, mixing.partners, strict=True))
+    return [
+        f"\nwith {100 * (1 - weight):.0f} % {labels[other]}"
+        if other != own and weight < 1
+        else "\n"
+        for own, (weight, other) in others
+    ]
 
 
 def _sample(dataset: Dataset, seed: int) -> list[int]:
