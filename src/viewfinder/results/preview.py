@@ -88,13 +88,11 @@ def _seen(
 
 def _blends(labels: list[str], mixing: Mixing) -> list[str]:
     """What each picture shows of another one, as the second line of its caption."""
-    others = enumerate(zip(mixing.weights, mixing.partners, strict=True))
-    return [
-        f"\nwith {100 * (1 - weight):.0f} % {labels[other]}"
-        if other != own and weight < 1
-        else "\n"
-        for own, (weight, other) in others
-    ]
+    lines = []
+    for place, (weight, other) in enumerate(zip(mixing.weights, mixing.partners, strict=True)):
+        share = f"with {100 * (1 - weight):.0f} % {labels[other]}"
+        lines.append(f"\n{share if weight < 1 and other != place else ''}")
+    return lines
 
 
 def _sample(dataset: Dataset, seed: int) -> list[int]:
