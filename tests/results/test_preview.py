@@ -31,6 +31,7 @@ def cells(figure) -> list[list[tuple[np.ndarray, str]]]:
 
 def test_the_versions_are_those_of_the_batches(digits: Path, varied) -> None:
     dataset = open_dataset(digits)
+    dataset = dataset.where(np.arange(len(dataset)) % 5 == 0)
     everything = len(dataset)
     rows = cells(preview(dataset, varied, pictures=everything, versions=VERSIONS))
     assert len(rows) == everything
