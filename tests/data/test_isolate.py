@@ -122,7 +122,7 @@ def test_what_is_cut_out_depends_on_the_pixels_alone():
             assert np.array_equal(got, alone[number % 3])
 
 
-@given(st.integers(1, 70), st.integers(1, 70), st.sampled_from([1, 3]), st.integers(0, 9))
+@given(st.integers(1, 150), st.integers(1, 150), st.sampled_from([1, 3]), st.integers(0, 9))
 def test_any_picture_can_be_asked_for_its_subject(height, width, channels, seed):
     random = np.random.default_rng(seed)
     pixels = random.integers(0, 256, (height, width, channels), np.uint8)

@@ -335,7 +335,7 @@ def test_links_lead_to_sections(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("blank_plots")  # it is the page's own pictures that make it large
 def test_noise_stays_within_the_size(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
-    for classes in (2, 20, 120):
+    for classes in (2, 10, 20, 120):
         names = [f"{number}" for number in range(classes)]
         splits = {"train": 6, "test": 10}
         report(material(classes=names, splits=splits, wrong=12, picture=lambda _: noise), tmp_path)

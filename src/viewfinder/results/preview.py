@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,15 +45,12 @@ def preview(dataset: Dataset, recipe: Recipe, *, pictures: int = 6, versions: in
     places = [row.place for row in rows]
     stored = np.stack([row.stored for row in rows])
     labels = dataset.table["label"].iloc[places].astype(str).tolist()
-    columns = [[(row.plain, label) for row, label in zip(rows, labels, strict=True)]]
+    shown, captions = [[row.plain for row in rows]], [labels]  # column by column
     for epoch in range(versions):
         images, mixing = _seen(stored, dataset.ids[places], recipe, epoch)
-        captions = _blends(labels, mixing) if recipe.training.mixup else [""] * len(labels)
-        captions = [f"epoch {epoch + 1}{more}" for more in captions]
-        columns.append(list(zip(images, captions, strict=True)))
-    cells = [cell for row in zip(*columns, strict=True) for cell in row]
-    shown, captions = map(list, zip(*cells, strict=True))
-    return picture_grid(shown, captions, columns=len(columns))
+        shown.append(list(images))
+        captions.append([f"epoch {epoch + 1}{more}" for more in _blends(labels, mixing)])
+    return picture_grid(_row_by_row(shown), _row_by_row(captions), columns=versions + 1)
 
 
 class _Row(NamedTuple):
@@ -87,12 +84,16 @@ def _seen(
 
 
 def _blends(labels: list[str], mixing: Mixing) -> list[str]:
-    """What each picture shows of another one, as the second line of its caption."""
+    """What each picture shows of another one, as a second line of its caption."""
     lines = []
     for place, (weight, other) in enumerate(zip(mixing.weights, mixing.partners, strict=True)):
-        share = f"with {100 * (1 - weight):.0f} % {labels[other]}"
-        lines.append(f"\n{share if weight < 1 and other != place else ''}")
+        is_blended = weight < 1 and other != place
+        lines.append(f"\nwith {100 * (1 - weight):.0f} % {labels[other]}" if is_blended else "")
     return lines
+
+
+def _row_by_row(columns: list[list[Any]]) -> list[Any]:
+    return [cell for row in zip(*columns, strict=True) for cell in row]
 
 
 def _sample(dataset: Dataset, seed: int) -> list[int]:
