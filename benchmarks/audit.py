@@ -20,7 +20,7 @@ from pathlib import Path
 
 import harness
 import photos
-from viewfinder.parallel import cores
+from viewfinder.core.parallel import cores
 
 THEIRS = """
 import sys

@@ -22,7 +22,7 @@ import numpy as np
 import harness
 from viewfinder.augment import POLICIES, Plan, policy
 from viewfinder.augment.pixels import BORDERS
-from viewfinder.randomness import Randomness
+from viewfinder.core.randomness import Randomness
 
 BATCH, BATCHES = 32, 4
 SIDES = (150, 224)

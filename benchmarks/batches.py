@@ -25,11 +25,11 @@ import harness
 import photos
 from course_script import COURSE, network
 from viewfinder.augment import Plan, policy
-from viewfinder.batches import Batches
+from viewfinder.batches.pictures import Batches
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import open_dataset
-from viewfinder.data.store import open_store
-from viewfinder.preprocessing import Preprocessing
+from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.store import open_store
 from viewfinder.training import BatchDataset
 
 SIDE, BATCH, WORKERS = 150, 32, 2

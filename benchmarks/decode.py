@@ -17,9 +17,9 @@ import simplejpeg
 from PIL import Image
 
 import harness
-from viewfinder.data.decode import decode
-from viewfinder.data.prepare import prepare
-from viewfinder.preprocessing import Preprocessing
+from viewfinder.pictures.decode import decode
+from viewfinder.pictures.prepare import prepare
+from viewfinder.pictures.preprocessing import Preprocessing
 
 SHARED = Path(os.environ.get("VIEWFINDER_SHARED_DATA") or Path(__file__).parents[2] / "shared/data")
 SIDE = 160

@@ -17,11 +17,11 @@ import numpy as np
 import harness
 import photos
 from viewfinder import open as open_data
-from viewfinder.data.store import open_store
+from viewfinder.core.progress import Progress
 from viewfinder.features import features_of, fit_probe
-from viewfinder.features.frozen import FrozenBase
-from viewfinder.progress import Progress
-from viewfinder.recipes import recipe_named
+from viewfinder.features.base import FrozenBase
+from viewfinder.recipe.named import recipe_named
+from viewfinder.store import open_store
 
 COUNTS = (10, 25, 50, 100, 250, 500, 1000)
 

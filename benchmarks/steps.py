@@ -17,9 +17,9 @@ use_backend()
 import tensorflow as tf  # noqa: E402
 
 from viewfinder.models import build_model  # noqa: E402
-from viewfinder.recipes import recipe_named  # noqa: E402
+from viewfinder.recipe.named import recipe_named  # noqa: E402
 from viewfinder.training import compile_model  # noqa: E402
-from viewfinder.training.fused_norms import fused_norms  # noqa: E402
+from viewfinder.training.step import fused_norms  # noqa: E402
 
 CASES = [("tiny", 28, "gray", 64, 10), ("scratch", 96, "rgb", 32, 2)]
 STEPS = 10

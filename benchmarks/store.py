@@ -16,10 +16,10 @@ from pathlib import Path
 import harness
 import photos
 from viewfinder.augment import policy
-from viewfinder.batches import Batches
+from viewfinder.batches.pictures import Batches
 from viewfinder.data.sources import open_dataset
-from viewfinder.data.store import open_store
-from viewfinder.preprocessing import Preprocessing
+from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.store import open_store
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ import numpy as np
 import harness
 import photos
 from train import timed
-from viewfinder.parallel import cores
+from viewfinder.core.parallel import cores
 
 HERE = Path(__file__).parent
 BATCH = 16

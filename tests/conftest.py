@@ -30,8 +30,8 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 LONG = (
     "test_other_backends.py",
-    "test_cross_validation.py",
-    "test_pipeline.py",
+    "test_folds.py",
+    "test_train_job.py",
     "test_search.py",
     "test_folds_command.py",
     "test_resume.py",
@@ -66,7 +66,7 @@ def blank_plots(monkeypatch: pytest.MonkeyPatch) -> None:
 
     A quarter of a small training's time goes into the pixels of its plots. The figures are put
     together all the same; what fixtures of a wider scope train has its plots whole, and so have
-    the runs of `test_plots_of_runs.py` and `results/`.
+    the runs of `test_plots_of_runs.py` and `pages/`.
     """
 
     def save(figure: Figure, path: Path, **_: object) -> None:
@@ -87,9 +87,9 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> "Run":
     """A run on these digits. Tests only read it; those that write take a copy."""
     from small import small_recipe
+    from viewfinder.core.progress import Progress
     from viewfinder.data.sources import open_dataset
-    from viewfinder.pipeline import train
-    from viewfinder.progress import Progress
+    from viewfinder.jobs.train import train
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VIEWFINDER_CACHE", str(tmp_path_factory.mktemp("cache")))

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from viewfinder.core.errors import Reason, RejectedPicture
 from viewfinder.data.dataset import UNSPLIT, Dataset, sorted_classes
 from viewfinder.data.source import Source, Stamp
-from viewfinder.errors import Reason, RejectedPicture
 
 
 def noise(seed: int, height: int = 9, width: int = 12) -> np.ndarray:

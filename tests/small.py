@@ -9,7 +9,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from viewfinder.recipe import Recipe
-from viewfinder.recipes import recipe_named
+from viewfinder.recipe.named import recipe_named
 
 TRAIN_EACH, TEST_EACH = 40, 12
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from small import copied
 from viewfinder.classifier import Classifier, load
-from viewfinder.errors import RunError, UsageError
-from viewfinder.preprocessing import Preprocessing
+from viewfinder.core.errors import RunError, UsageError
+from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.run import Run
 
 

@@ -31,94 +31,93 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from viewfinder import models
+    from viewfinder.audit import Audit, audit
     from viewfinder.augment import POLICIES, Plan, make_plan, policy
-    from viewfinder.batches import Batches, balanced_weights
+    from viewfinder.batches.pictures import Batches, balanced_weights
     from viewfinder.classifier import Classifier, Prediction, load
-    from viewfinder.cross_validation import cross_validate, resume_folds
-    from viewfinder.data.audit import Audit, audit
-    from viewfinder.data.cleaning import CleaningPlan, clean, plan_cleaning
+    from viewfinder.clean import CleaningPlan, clean, plan_cleaning
+    from viewfinder.core.errors import ViewfinderError
+    from viewfinder.core.progress import Progress
     from viewfinder.data.dataset import Dataset
-    from viewfinder.data.decode import decode
-    from viewfinder.data.explore import explore
-    from viewfinder.data.fetching.fetch import fetch
-    from viewfinder.data.materialize import materialize
-    from viewfinder.data.prepare import prepare
     from viewfinder.data.saved import SavedDataset
+    from viewfinder.data.saved.materialize import materialize
     from viewfinder.data.sources import open_arrays as from_arrays
     from viewfinder.data.sources import open_dataset as open
     from viewfinder.data.sources import open_table as from_table
-    from viewfinder.data.store import open_store
-    from viewfinder.errors import ViewfinderError
+    from viewfinder.evaluation.comparison.compare import compare
+    from viewfinder.evaluation.evaluate import Scores, score
     from viewfinder.features.table import FeatureTable
     from viewfinder.features.table import extract as extract_features
-    from viewfinder.learning_rate import find_learning_rate
+    from viewfinder.fetch.datasets import fetch
+    from viewfinder.jobs.folds import cross_validate, resume_folds
+    from viewfinder.jobs.learning_rate import find_learning_rate
+    from viewfinder.jobs.resume import resume
+    from viewfinder.jobs.search import auto, resume_auto
+    from viewfinder.jobs.train import train
     from viewfinder.models import build_model
-    from viewfinder.pipeline import train
-    from viewfinder.preprocessing import Preprocessing
-    from viewfinder.progress import Progress
+    from viewfinder.pictures.decode import decode
+    from viewfinder.pictures.prepare import prepare
+    from viewfinder.pictures.preprocessing import Preprocessing
     from viewfinder.recipe import Recipe
-    from viewfinder.recipes import RECIPES, recipe_named
-    from viewfinder.results.evaluate import Scores, score
-    from viewfinder.resuming import resume
+    from viewfinder.recipe.named import RECIPES, recipe_named
     from viewfinder.run import Run
-    from viewfinder.run.comparing import compare
     from viewfinder.run.folds import CrossValidation
-    from viewfinder.search import auto, resume_auto
+    from viewfinder.store import open_store
+    from viewfinder.store.explore import explore
     from viewfinder.training import BatchDataset, compile_model
     from viewfinder.training import stopping as callbacks
 
 _HOMES = {
     "POLICIES": "augment",
-    "RECIPES": "recipes",
-    "Audit": "data.audit",
+    "RECIPES": "recipe.named",
+    "Audit": "audit",
     "BatchDataset": "training",
-    "Batches": "batches",
+    "Batches": "batches.pictures",
     "Classifier": "classifier",
-    "CleaningPlan": "data.cleaning",
+    "CleaningPlan": "clean",
     "CrossValidation": "run.folds",
     "Dataset": "data.dataset",
     "FeatureTable": "features.table",
     "Plan": "augment",
     "Prediction": "classifier",
-    "Preprocessing": "preprocessing",
-    "Progress": "progress",
+    "Preprocessing": "pictures.preprocessing",
+    "Progress": "core.progress",
     "Recipe": "recipe",
     "Run": "run",
     "SavedDataset": "data.saved",
-    "Scores": "results.evaluate",
-    "ViewfinderError": "errors",
-    "audit": "data.audit",
-    "auto": "search",
-    "balanced_weights": "batches",
+    "Scores": "evaluation.evaluate",
+    "ViewfinderError": "core.errors",
+    "audit": "audit",
+    "auto": "jobs.search",
+    "balanced_weights": "batches.pictures",
     "build_model": "models",
     "callbacks": "training:stopping",
-    "clean": "data.cleaning",
-    "compare": "run.comparing",
+    "clean": "clean",
+    "compare": "evaluation.comparison.compare",
     "compile_model": "training",
-    "cross_validate": "cross_validation",
-    "decode": "data.decode",
-    "fetch": "data.fetching.fetch",
-    "find_learning_rate": "learning_rate",
+    "cross_validate": "jobs.folds",
+    "decode": "pictures.decode",
+    "fetch": "fetch.datasets",
+    "find_learning_rate": "jobs.learning_rate",
     "from_arrays": "data.sources:open_arrays",
     "from_table": "data.sources:open_table",
-    "explore": "data.explore",
+    "explore": "store.explore",
     "extract_features": "features.table:extract",
     "load": "classifier",
     "make_plan": "augment",
-    "materialize": "data.materialize",
+    "materialize": "data.saved.materialize",
     "models": "models",
     "open": "data.sources:open_dataset",
-    "open_store": "data.store",
-    "plan_cleaning": "data.cleaning",
+    "open_store": "store",
+    "plan_cleaning": "clean",
     "policy": "augment",
-    "prepare": "data.prepare",
-    "recipe_named": "recipes",
-    "resume": "resuming",
-    "resume_auto": "search",
-    "resume_folds": "cross_validation",
-    "score": "results.evaluate",
-    "train": "pipeline",
+    "prepare": "pictures.prepare",
+    "recipe_named": "recipe.named",
+    "resume": "jobs.resume",
+    "resume_auto": "jobs.search",
+    "resume_folds": "jobs.folds",
+    "score": "evaluation.evaluate",
+    "train": "jobs.train",
 }
 
 __all__ = [

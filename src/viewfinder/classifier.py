@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.data.prepare import prepare
-from viewfinder.errors import DataError, Reason, RejectedPicture, RunError
-from viewfinder.files import write_json
-from viewfinder.parallel import cores, map_ahead
-from viewfinder.preprocessing import Preprocessing
-from viewfinder.progress import Progress
+from viewfinder.core.errors import DataError, Reason, RejectedPicture, RunError
+from viewfinder.core.files import write_json
+from viewfinder.core.parallel import cores, map_ahead
+from viewfinder.core.progress import Progress
+from viewfinder.pictures.prepare import prepare
+from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.runtime.loading import load_model
 
 if TYPE_CHECKING:

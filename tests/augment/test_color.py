@@ -16,7 +16,7 @@ from viewfinder.augment import (
     Plan,
     Saturation,
 )
-from viewfinder.randomness import Randomness
+from viewfinder.core.randomness import Randomness
 
 IDS = np.arange(60, dtype=np.uint64)
 

@@ -6,7 +6,7 @@ import pytest
 
 from oracles import slow_augment, smooth_pictures
 from viewfinder.augment import Flip, Plan, RandomResizedCrop, Rotation, Samples, Shift, Zoom
-from viewfinder.randomness import Randomness
+from viewfinder.core.randomness import Randomness
 
 IDS = np.arange(40, dtype=np.uint64)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from viewfinder.augment import Mixing
-from viewfinder.batches import Batches
-from viewfinder.randomness import Randomness, ids
+from viewfinder.batches.pictures import Batches
+from viewfinder.core.randomness import Randomness, ids
 
 COUNT, CLASSES = 400, 3
 LABELS = np.arange(COUNT) % CLASSES

@@ -19,8 +19,8 @@ from viewfinder.augment import (
     make_plan,
     policy,
 )
-from viewfinder.errors import RecipeError, UsageError
-from viewfinder.randomness import Randomness
+from viewfinder.core.errors import RecipeError, UsageError
+from viewfinder.core.randomness import Randomness
 
 IDS = np.arange(12, dtype=np.uint64)
 GOLDEN = Path(__file__).parents[1] / "goldens" / "augment_samples.json"

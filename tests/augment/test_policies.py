@@ -8,8 +8,8 @@ from scipy import stats
 from oracles import smooth_pictures
 from viewfinder.augment import POLICIES, Plan, Samples, policy
 from viewfinder.augment.geometry import Motion
-from viewfinder.errors import RecipeError
-from viewfinder.randomness import Randomness
+from viewfinder.core.errors import RecipeError
+from viewfinder.core.randomness import Randomness
 
 SIDE = 60
 IDS = np.arange(40, dtype=np.uint64)

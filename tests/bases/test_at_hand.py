@@ -10,9 +10,9 @@ from viewfinder.bases import at_hand
 from viewfinder.bases.at_hand import obtain_weights, weights_at_hand, weights_file
 from viewfinder.bases.catalogue import network_named
 from viewfinder.bases.published import published_weights
-from viewfinder.data.fetching.download import Patience
-from viewfinder.data.store.cache import clear_cache
-from viewfinder.errors import DataError, UsageError
+from viewfinder.core.errors import DataError, UsageError
+from viewfinder.fetch.download import Patience
+from viewfinder.store.cache import clear_cache
 
 CONTENT = bytes(range(256)) * 4000
 HASTY = Patience(attempts=2, wait_s=0, timeout_s=2)

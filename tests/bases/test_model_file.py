@@ -13,7 +13,7 @@ from keras import layers
 from viewfinder.bases.base import Takes
 from viewfinder.bases.from_file import FromFile
 from viewfinder.bases.model_file import parameters_of
-from viewfinder.errors import DataError
+from viewfinder.core.errors import DataError
 
 
 def saved(path: Path, *shape: int | None) -> Path:

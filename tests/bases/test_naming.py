@@ -10,9 +10,9 @@ from viewfinder.bases.from_catalogue import FromCatalogue
 from viewfinder.bases.from_file import FromFile
 from viewfinder.bases.from_hub import FromHub
 from viewfinder.bases.naming import base_named
-from viewfinder.errors import RecipeError, UsageError
+from viewfinder.core.errors import RecipeError, UsageError
 from viewfinder.recipe import Recipe
-from viewfinder.recipes import recipe_named
+from viewfinder.recipe.named import recipe_named
 
 
 def test_a_name_says_its_kind(tmp_path, monkeypatch):

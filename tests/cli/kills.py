@@ -16,7 +16,7 @@ import matplotlib.pyplot  # noqa: F401
 import sklearn.metrics  # noqa: F401
 import tensorflow  # noqa: F401
 
-import viewfinder.resuming  # noqa: F401
+import viewfinder.jobs.resume  # noqa: F401
 from viewfinder.cli import main
 from viewfinder.training import fit  # noqa: F401
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from data.audit import faults
+from audit import faults
 from folders import write_picture
-from results.test_report import HOSTILE, Page
+from pages.test_report import HOSTILE, Page
 from viewfinder.cli import main
 from viewfinder.data.sources.folder import FolderSource
 

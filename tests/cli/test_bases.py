@@ -7,7 +7,7 @@ import keras
 
 from folders import write_classes
 from viewfinder.bases.catalogue import BASES
-from viewfinder.models.backbones import build_backbone
+from viewfinder.bases.networks import build_backbone
 
 
 def test_every_base_has_a_row(viewfinder):

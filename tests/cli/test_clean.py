@@ -109,9 +109,9 @@ def test_what_is_wrong_is_said(viewfinder, pets, line, code, word):
 def test_a_run_on_a_saved_dataset_is_judged_again_without_it(viewfinder, pets):
     """The run knows its pictures; the saved dataset may have changed or gone."""
     from small import small_recipe
+    from viewfinder.core.progress import Progress
     from viewfinder.data.sources import open_dataset
-    from viewfinder.pipeline import train
-    from viewfinder.progress import Progress
+    from viewfinder.jobs.train import train
 
     viewfinder("clean", "pets", "--output", "pets.dataset")
     run = train(open_dataset("pets.dataset"), small_recipe(), progress=Progress(0))

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from viewfinder.data.fetching.catalogue import CATALOGUE
-from viewfinder.data.fetching.entry import Entry, Kaggle, RemoteFile
+from viewfinder.fetch.catalogue import CATALOGUE, Entry, Kaggle, RemoteFile
 
 
 @pytest.fixture
@@ -18,7 +17,7 @@ def quick_digits(monkeypatch):
     def write(folder: Path) -> None:
         (folder / "train").mkdir()
 
-    monkeypatch.setattr("viewfinder.data.digits.write_digits", write)
+    monkeypatch.setattr("viewfinder.fetch.digits.write_digits", write)
 
 
 def test_the_list_is_a_table_of_the_catalogue(viewfinder, own_cache):
@@ -77,7 +76,7 @@ def test_the_next_command_is_one_that_works(viewfinder, tmp_path, monkeypatch):
             name = f"{'zero' if number % 2 else 'one'}.{number}.png"
             Image.new("L", (8, 8), 5 * number).save(folder / name)
 
-    monkeypatch.setattr("viewfinder.data.digits.write_digits", write_flat)
+    monkeypatch.setattr("viewfinder.fetch.digits.write_digits", write_flat)
     flat = replace(CATALOGUE["digits"], label_from=r"([a-z]+)\.")
     monkeypatch.setitem(CATALOGUE, "digits", flat)
     shown = viewfinder("datasets", "fetch", "digits", "--output", tmp_path / "a b", "--json").json

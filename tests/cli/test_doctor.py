@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import typer
 
-import viewfinder.results.doctor as rules
-from results.doctor.cases import answered, case, flat, history, scores
+import viewfinder.evaluation.doctor as rules
+from evaluation.doctor.cases import answered, case, flat, history, scores
 from small import copied, small_words
 from viewfinder.cli import main
+from viewfinder.evaluation.comparison.compare import compare
+from viewfinder.evaluation.doctor import Case, Setup, diagnose
 from viewfinder.recipe import Recipe
-from viewfinder.results.doctor import Case, Setup, diagnose
-from viewfinder.run.comparing import compare
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ KINDS = {
 @pytest.mark.parametrize("words", KINDS.values(), ids=KINDS)
 def test_every_flag_is_taken_by_the_recipe_that_it_is_advised_for(viewfinder, monkeypatch, words):
     taken = []
-    monkeypatch.setattr(sys.modules["viewfinder.cli.train"], "_plan", taken.append)
+    monkeypatch.setattr(sys.modules["viewfinder.cli.train.command"], "_plan", taken.append)
     begun = ["train", "pictures", "--dry-run", "--recipe", *words.split()]
 
     def recipe(*more: str) -> Recipe:

@@ -5,7 +5,7 @@ import pytest
 
 from features.made import MeansExtractor
 from folders import write_classes
-from viewfinder.features.frozen import FrozenBase
+from viewfinder.features.base import FrozenBase
 
 SMALL = ("--weights", "none", "--image-size", "32")
 

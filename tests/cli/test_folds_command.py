@@ -56,7 +56,7 @@ def test_a_dry_run_shows_the_folds_and_trains_nothing(viewfinder, digits):
 
 
 def test_ctrl_c_keeps_the_folds_that_are_done_and_resume_goes_on(viewfinder, digits, monkeypatch):
-    from viewfinder.training.callbacks import TrainingProgress
+    from viewfinder.training.display import TrainingProgress
 
     steps = iter(range(10_000))
     original = TrainingProgress.on_train_batch_end

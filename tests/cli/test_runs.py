@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from small import copied, small_words
-from viewfinder.errors import OutputError
-from viewfinder.progress import Progress
-from viewfinder.recipes import RECIPES
+from viewfinder.core.errors import OutputError
+from viewfinder.core.progress import Progress
+from viewfinder.recipe.named import RECIPES
 from viewfinder.run import Run
 
 

@@ -30,7 +30,7 @@ def test_what_was_tried_is_shown_and_the_folder_is_the_run(viewfinder, digits, m
     viewfinder("train", "--resume", "runs/digits").refused(2, "has ended")
 
     # The record is part of the JSON; of the same search, for another would say the same.
-    monkeypatch.setattr("viewfinder.search.auto", lambda *_, **__: Run.open("runs/digits"))
+    monkeypatch.setattr("viewfinder.jobs.search.auto", lambda *_, **__: Run.open("runs/digits"))
     ended = viewfinder("train", digits, *DRAWN, "--json", "-q")
     assert ended.json["trials"]["trials"][0]["name"] == "linear"
     record = json.loads(Path("runs/digits/auto.json").read_text())

@@ -172,7 +172,7 @@ def test_the_split_of_training_keeps_copies_together(viewfinder, tmp_path):
     data = write_classes(tmp_path / "twice", {"a": 20, "b": 20})
     for path in sorted(data.rglob("*.png")):
         shutil.copy(path, path.with_name(f"again {path.name}"))
-    from viewfinder.prepared import prepare
+    from viewfinder.jobs.prepare import prepare
     from viewfinder.recipe import Recipe
 
     dataset = open_dataset(data)

@@ -11,8 +11,8 @@ from PIL import Image
 from folders import noise, write_classes, write_picture
 from small import small_words
 from viewfinder.cli.options import chosen_recipe, side_lengths
-from viewfinder.errors import UsageError
-from viewfinder.recipes import recipe_named
+from viewfinder.core.errors import UsageError
+from viewfinder.recipe.named import recipe_named
 
 pytestmark = pytest.mark.usefixtures("blank_plots")
 QUICK = small_words(training__epochs=1)
@@ -343,7 +343,7 @@ def test_without_a_backend_the_message_has_the_pip_line(viewfinder, digits, monk
 
 @pytest.mark.parametrize("epochs_done", [0, 1])
 def test_ctrl_c_leaves_a_run_and_ends_in_130(viewfinder, digits, monkeypatch, epochs_done):
-    from viewfinder.training.callbacks import TrainingProgress
+    from viewfinder.training.display import TrainingProgress
 
     steps = iter(range(100))
 
@@ -366,7 +366,7 @@ def test_ctrl_c_while_reading_ends_in_130_and_leaves_no_run(viewfinder, digits, 
     def interrupt(*given, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("viewfinder.prepared.open_store", interrupt)
+    monkeypatch.setattr("viewfinder.jobs.prepare.open_store", interrupt)
     ended = viewfinder("train", digits)
     assert (ended.code, ended.out) == (130, "")
     assert "Interrupted." in ended.err

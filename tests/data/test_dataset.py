@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from folders import table_only
+from viewfinder.core.errors import DataError
+from viewfinder.core.randomness import ids
 from viewfinder.data.dataset import PassedOver, sorted_classes
-from viewfinder.errors import DataError
-from viewfinder.randomness import ids
 
 DATASET = table_only(
     {("train", "b"): 3, ("train", "a"): 2, ("validation", "a"): 1, ("test", "c"): 4, ("", "a"): 1}

@@ -7,10 +7,10 @@ import pytest
 
 from features.made import SMALL, Means, MeansExtractor, pictures
 from viewfinder.augment import policy
-from viewfinder.errors import Reason, RejectedPicture
+from viewfinder.core.errors import Reason, RejectedPicture
+from viewfinder.core.randomness import Randomness, ids
 from viewfinder.features import View, features_of
 from viewfinder.features.compute import Matrix
-from viewfinder.randomness import Randomness, ids
 
 
 def right(pictures) -> Matrix:

@@ -6,13 +6,13 @@ from scipy.spatial.distance import cdist
 
 from features.made import MeansExtractor, clouds, pictures
 from folders import noise, table_only
-from viewfinder.bases.settings import Transfer
-from viewfinder.data.audit.doubts import doubtful_labels, outliers
-from viewfinder.errors import DataError, UsageError
-from viewfinder.features.frozen import FrozenBase
+from viewfinder.audit.checks.labels import doubtful_labels, outliers
+from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.progress import Progress
+from viewfinder.features.base import FrozenBase
 from viewfinder.features.table import FeatureTable, evidence, extract, load_features
-from viewfinder.progress import Progress
-from viewfinder.results.feature_plots import feature_map, write_feature_plots
+from viewfinder.pages.feature_plots import feature_map, write_feature_plots
+from viewfinder.recipe.transfer import Transfer
 
 COLUMNS = ["locator", "label", "split", "content"]
 

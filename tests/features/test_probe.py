@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from features.made import clouds
 from folders import table_only
-from viewfinder.errors import DataError
+from viewfinder.core.errors import DataError
 from viewfinder.features import fit_probe
 from viewfinder.features.probe import STRENGTHS, fold_numbers, what_belongs_together
 

@@ -4,20 +4,19 @@ import os
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from shared_data import SHARED
+from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
-from viewfinder.data.store import open_store
 from viewfinder.features import features_of, fit_probe
-from viewfinder.features.frozen import FrozenBase
-from viewfinder.pipeline import train
-from viewfinder.progress import Progress
-from viewfinder.recipes import recipe_named
+from viewfinder.features.base import FrozenBase
+from viewfinder.jobs.train import train
+from viewfinder.recipe.named import recipe_named
+from viewfinder.store import open_store
 
-SHARED = Path(os.environ.get("VIEWFINDER_SHARED_DATA", "../shared/data"))
 WEIGHTS = SHARED / "weights" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 
 pytestmark = [
@@ -65,9 +64,9 @@ def test_jax_gives_the_same_features(tmp_path):
     """By JAX itself and by what JAX has exported, against TensorFlow."""
     script = (
         "import sys, numpy as np\n"
-        "from viewfinder.features.frozen import FrozenBase\n"
-        "from viewfinder.progress import Progress\n"
-        "from viewfinder.recipes import recipe_named\n"
+        "from viewfinder.features.base import FrozenBase\n"
+        "from viewfinder.core.progress import Progress\n"
+        "from viewfinder.recipe.named import recipe_named\n"
         f"recipe = recipe_named('transfer').changed({BASE!r}).settled_by_base()\n"
         "extractor = FrozenBase.of(recipe, recipe.on_features, Progress(0)).extractor\n"
         "images = np.load(sys.argv[1])\n"

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from viewfinder.errors import RecipeError
+from viewfinder.core.errors import RecipeError
 from viewfinder.models import build_model, model_summary
 from viewfinder.recipe import Recipe
-from viewfinder.recipes import RECIPES, recipe_named
+from viewfinder.recipe.named import RECIPES, recipe_named
 from viewfinder.runtime import accelerator, precision
 from viewfinder.training import compile_model
 

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from viewfinder.bases.settings import Head
-from viewfinder.errors import RecipeError, UsageError
+from viewfinder.bases.networks import Backbone
+from viewfinder.bases.networks.blocks import blocks_of
+from viewfinder.core.errors import RecipeError, UsageError
 from viewfinder.models import build_backbone, build_model, transfer
-from viewfinder.models.backbones import Backbone
-from viewfinder.models.backbones.blocks import blocks_of
 from viewfinder.recipe import Recipe
-from viewfinder.recipes import recipe_named
+from viewfinder.recipe.named import recipe_named
+from viewfinder.recipe.transfer import Head
 
 SHAPE = (32, 32, 3)
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), np.uint8)

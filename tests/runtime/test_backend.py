@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from viewfinder.errors import BackendError
+from viewfinder.core.errors import BackendError
 from viewfinder.runtime import backend
 
 

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from folders import write_classes
+from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
-from viewfinder.pipeline import train
-from viewfinder.progress import Progress
+from viewfinder.jobs.train import train
 from viewfinder.recipe import Recipe
 
 ASKED = """
@@ -54,8 +54,8 @@ def test_every_kind_of_training_asks_before_it_computes(model, tmp_path, monkeyp
     def computed(*_, **__):
         pytest.fail("it was not asked before")
 
-    monkeypatch.setattr("viewfinder.pipeline.use_deterministic_operations", asked)
-    monkeypatch.setattr("viewfinder.pipeline.learn", computed)
+    monkeypatch.setattr("viewfinder.jobs.train.use_deterministic_operations", asked)
+    monkeypatch.setattr("viewfinder.jobs.train.learn", computed)
     monkeypatch.setattr("viewfinder.models.build_model", computed)
     pictures = open_dataset(write_classes(tmp_path / "pets", {"cat": 6, "dog": 6}))
     settings = {"model": model, "input.size": [32, 32], "training.deterministic": True}

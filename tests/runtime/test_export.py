@@ -7,9 +7,9 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from viewfinder.errors import DataError, UsageError
+from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.progress import Progress
 from viewfinder.features import Extractor
-from viewfinder.progress import Progress
 from viewfinder.runtime import export as export_module
 from viewfinder.runtime import onnx
 from viewfinder.runtime.backend import use_backend

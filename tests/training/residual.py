@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from viewfinder.batches import Batches
-from viewfinder.randomness import ids
+from viewfinder.batches.pictures import Batches
+from viewfinder.core.randomness import ids
 from viewfinder.recipe import Recipe
 
 SHAPE = (8, 8, 3)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from viewfinder.augment import make_plan
-from viewfinder.batches import Batches
-from viewfinder.randomness import ids
+from viewfinder.batches.pictures import Batches
+from viewfinder.core.randomness import ids
 from viewfinder.training import BatchDataset
 
 COUNT, SIZE = 23, 5  # the last of five batches is smaller

@@ -7,9 +7,8 @@ import pytest
 from viewfinder.models import build_model
 from viewfinder.recipe import Recipe
 from viewfinder.training import compile_model
-from viewfinder.training.averaging import AveragedWeights
+from viewfinder.training.averaging import AveragedWeights, NormStatistics
 from viewfinder.training.compiled import average_momentum
-from viewfinder.training.norm_statistics import NormStatistics
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (48, 8, 8, 3), dtype=np.uint8)

@@ -10,12 +10,13 @@ import pytest
 import scipy.stats
 from rich.console import Console
 
+from viewfinder.core.progress import Progress
 from viewfinder.models import build_model
-from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.run import best_epoch
-from viewfinder.training.callbacks import BestModel, HistoryFile, TrainingProgress, save_model
-from viewfinder.training.precision import JudgedInFloat32
+from viewfinder.training.callbacks import BestModel, HistoryFile, save_model
+from viewfinder.training.display import TrainingProgress
+from viewfinder.training.step import JudgedInFloat32
 
 
 @pytest.fixture

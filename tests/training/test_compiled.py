@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from test_resume import Noise
 
-from viewfinder.batches import Batches
-from viewfinder.errors import RecipeError
+from viewfinder.batches.pictures import Batches
+from viewfinder.core.errors import RecipeError
+from viewfinder.core.randomness import ids
 from viewfinder.models import build_model
-from viewfinder.randomness import ids
 from viewfinder.recipe import Recipe, Training
 from viewfinder.training import BatchDataset, compile_model
 from viewfinder.training.compiled import accuracy_for

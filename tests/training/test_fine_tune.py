@@ -9,18 +9,17 @@ import pytest
 from keras import layers
 from residual import COUNT, Pixels, batches, recipe, residual_base
 
-from viewfinder.bases.settings import FineTune
-from viewfinder.batches import Batches
-from viewfinder.errors import DataError, RecipeError, UsageError
+from viewfinder.batches.pictures import Batches
+from viewfinder.core.errors import DataError, RecipeError, UsageError
+from viewfinder.core.randomness import ids
 from viewfinder.models import transfer
-from viewfinder.randomness import ids
 from viewfinder.recipe import Recipe
+from viewfinder.recipe.transfer import FineTune
 from viewfinder.run import best_epoch
 from viewfinder.training import compile_model, fit
-from viewfinder.training.carving import carve
 from viewfinder.training.fine_tune import Feeds, fine_tune, thaw
-from viewfinder.training.layer_rates import set_rates
-from viewfinder.training.phases import Phases
+from viewfinder.training.phases import Phases, carve
+from viewfinder.training.schedules import set_rates
 
 
 def trainable(model: keras.Model) -> list[str]:

@@ -11,12 +11,11 @@ import pytest
 from residual import batches, recipe, residual_base
 
 from viewfinder.augment import policy
+from viewfinder.core.progress import Progress
 from viewfinder.models import transfer
-from viewfinder.progress import Progress
 from viewfinder.training import compile_model, fine_tune, fit
-from viewfinder.training.carving import carve
 from viewfinder.training.fine_tune import Feeds, Verdict
-from viewfinder.training.phases import Phases
+from viewfinder.training.phases import Phases, carve
 
 # Pictures that are not carved, in batches of 8.
 STEPS, EPOCHS = 4, 2

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from viewfinder.batches import Batches
+from viewfinder.batches.pictures import Batches
+from viewfinder.core.randomness import ids
 from viewfinder.models import build_model
-from viewfinder.randomness import ids
 from viewfinder.recipe import Recipe
 from viewfinder.run import best_epoch
 from viewfinder.training import callbacks as kept

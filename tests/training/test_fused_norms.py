@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from viewfinder.training.fused_norms import fused_norms
+from viewfinder.training.step import fused_norms
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.skipif(

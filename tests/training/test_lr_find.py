@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from viewfinder.batches import Batches
-from viewfinder.errors import DataError, UsageError
+from viewfinder.batches.pictures import Batches
+from viewfinder.core.errors import DataError, UsageError
 from viewfinder.training.lr_find import range_test, read_curve
 
 LABELS = np.random.default_rng(0).integers(0, 3, 64)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from viewfinder.augment import policy
-from viewfinder.batches import Batches
-from viewfinder.errors import RunError
-from viewfinder.progress import Progress
-from viewfinder.randomness import ids
+from viewfinder.batches.pictures import Batches
+from viewfinder.core.errors import RunError
+from viewfinder.core.progress import Progress
+from viewfinder.core.randomness import ids
 from viewfinder.recipe import Recipe, Training
 from viewfinder.training import fit
 from viewfinder.training.checkpoint import Checkpoint, Checkpoints

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viewfinder.training.sparkline import sparkline
+from viewfinder.training.display import sparkline
 
 
 def test_heights():

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from test_resume import COUNT, STEPS, Averaged, Noise, StopAt, assert_equal, recipe, trained
 
-from viewfinder.batches import Batches
-from viewfinder.errors import OutOfMemory, RecipeError, UsageError
-from viewfinder.randomness import ids
+from viewfinder.batches.pictures import Batches
+from viewfinder.core.errors import OutOfMemory, RecipeError, UsageError
+from viewfinder.core.randomness import ids
 from viewfinder.recipe import Recipe
-from viewfinder.stages import Stage, epoch_sizes
-from viewfinder.stopping import direction_of, known_metric
+from viewfinder.recipe.stages import Stage, epoch_sizes
+from viewfinder.recipe.stopping import direction_of, known_metric
 from viewfinder.training.memory import is_out_of_memory, out_of_memory
 from viewfinder.training.stopping import StopAfter, StopAtTarget, StopWithoutProgress
 
@@ -352,7 +352,7 @@ LIMITED = """
 import pathlib, resource, sys
 import numpy as np
 from viewfinder.batches import Batches
-from viewfinder.errors import OutOfMemory
+from viewfinder.core.errors import OutOfMemory
 from viewfinder.models import build_model
 from viewfinder.randomness import ids
 from viewfinder.recipe import Recipe
@@ -415,7 +415,7 @@ def test_other_errors_are_no_lack_of_memory(tmp_path):
 
 
 def test_a_network_of_one_size_is_refused_stages():
-    from viewfinder.training.elastic import elastic
+    from viewfinder.training.step import elastic
 
     inputs = keras.Input((8, 8, 1))
     outputs = keras.layers.Dense(1)(keras.layers.Flatten()(inputs))

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from viewfinder.progress import Progress
-from viewfinder.training.live_curves import LiveCurves
+from viewfinder.core.progress import Progress
+from viewfinder.training.display import LiveCurves
 from viewfinder.training.watching import Redrawing, Warnings
 
 

@@ -32,8 +32,7 @@ from viewfinder.augment.geometry import Flip, RandomResizedCrop, Rotation, Shear
 from viewfinder.augment.mixing import Mixing
 from viewfinder.augment.plan import Plan, make_plan
 from viewfinder.augment.policies import POLICIES, policy
-from viewfinder.augment.records import Operation
-from viewfinder.augment.samples import Samples
+from viewfinder.augment.records import Operation, Samples
 
 __all__ = [
     "POLICIES",

@@ -5,7 +5,6 @@ from typing import Annotated, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.augment.boxes import random_boxes
 from viewfinder.augment.records import (
     Interval,
     Level,
@@ -13,6 +12,7 @@ from viewfinder.augment.records import (
     Probability,
     Table,
     pair,
+    random_boxes,
     within,
 )
 

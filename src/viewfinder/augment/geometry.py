@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
 
-from viewfinder.augment.boxes import random_boxes
 from viewfinder.augment.records import (
     Interval,
     Number,
@@ -25,10 +24,11 @@ from viewfinder.augment.records import (
     Table,
     limits,
     pair,
+    random_boxes,
     spread,
     within,
 )
-from viewfinder.errors import RecipeError
+from viewfinder.core.errors import RecipeError
 
 
 class Motion(Operation):

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.randomness import Ids, Randomness
+from viewfinder.core.randomness import Ids, Randomness
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,10 +30,9 @@ from viewfinder.augment.geometry import (
     Zoom,
 )
 from viewfinder.augment.pixels import Picture, Pictures, pixel_maps, recolor, resample
-from viewfinder.augment.records import Level, Operation, Record, Table, refusal
-from viewfinder.augment.samples import Samples
-from viewfinder.errors import UsageError
-from viewfinder.randomness import Ids, Randomness
+from viewfinder.augment.records import Level, Operation, Record, Samples, Table, refusal
+from viewfinder.core.errors import UsageError
+from viewfinder.core.randomness import Ids, Randomness
 
 Fill = Literal["nearest", "reflect", "wrap", "constant"]
 

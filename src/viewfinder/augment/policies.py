@@ -21,7 +21,7 @@ from viewfinder.augment.color import Brightness, ChannelMix, Contrast, Grayscale
 from viewfinder.augment.erase import Erase
 from viewfinder.augment.geometry import Flip, RandomResizedCrop, Rotation, Shear, Shift, Zoom
 from viewfinder.augment.plan import Plan
-from viewfinder.errors import RecipeError, nearest
+from viewfinder.core.errors import RecipeError, nearest
 
 POLICIES = {
     "none": Plan(),

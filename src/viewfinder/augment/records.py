@@ -5,6 +5,7 @@ limits, and a value outside them becomes a :class:`RecipeError` that quotes the 
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -20,8 +21,8 @@ from pydantic import (
     model_validator,
 )
 
-from viewfinder.errors import RecipeError, nearest
-from viewfinder.randomness import Ids, Randomness
+from viewfinder.core.errors import RecipeError, nearest
+from viewfinder.core.randomness import Ids, Randomness
 
 Table = NDArray[np.float64]
 
@@ -149,3 +150,60 @@ def refusal(record: type[BaseModel], data: Any, error: ValidationError) -> Recip
         received=repr(data[key]),
         remedy=str(extra["remedy"]) if isinstance(extra, dict) else None,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """What a plan will do to each picture of a batch.
+
+    The parameters are independent of any picture's size: angles in degrees, lengths as fractions
+    of the picture's sides, factors as they are, yes and no as 1 and 0. The same row gives the
+    same change at every size.
+
+    Attributes:
+        examples: The pictures' ids, uint64, shape `(n,)`.
+        columns: The parameters' names, such as `rotation.degrees`.
+        values: float64, shape `(n, len(columns))`.
+    """
+
+    examples: Ids
+    columns: tuple[str, ...]
+    values: Table
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, rows: slice | NDArray[np.intp] | list[int]) -> "Samples":
+        """The rows asked for, as a smaller table: what one thread or one picture needs."""
+        return Samples(self.examples[rows], self.columns, self.values[rows])
+
+    def column(self, name: str) -> Table:
+        """One parameter for all pictures, shape `(n,)`."""
+        return self.values[:, self.columns.index(name)]
+
+
+def random_boxes(uniform: Table, area: Interval, ratio: Interval) -> Table:
+    """Boxes that lie wholly inside the picture, in fractions of its sides.
+
+    The area is drawn uniformly, the ratio of the sides uniformly in its logarithm, as in
+    Inception's crops (Szegedy et al., "Going deeper with convolutions", CVPR 2015). Where others
+    draw again until the box fits, the ratio is drawn from the part of its range that fits a box
+    of the area: the same address always takes the same four numbers.
+
+    Args:
+        uniform: Numbers in [0, 1), shape `(n, 4)`.
+        area: Smallest and largest area, as fractions of the picture's.
+        ratio: Smallest and largest ratio of width to height, 1 being the picture's own.
+
+    Returns:
+        left, top, width, height, shape `(n, 4)`, each from 0 to 1. A ratio that fits no box of
+        the drawn area is replaced by the nearest one that does.
+    """
+    size = spread(uniform[:, 0], *area)
+    widest = -np.log(size)
+    narrow, wide = (np.clip(np.log(end), -widest, widest) for end in ratio)
+    shape = np.exp(narrow + uniform[:, 1] * (wide - narrow))
+    width = np.minimum(np.sqrt(size * shape), 1.0)
+    height = np.minimum(np.sqrt(size / shape), 1.0)
+    left, top = uniform[:, 2] * (1 - width), uniform[:, 3] * (1 - height)
+    return np.stack([left, top, width, height], axis=1)

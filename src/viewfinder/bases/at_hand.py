@@ -5,13 +5,12 @@ from pathlib import Path
 
 from viewfinder.bases.catalogue import Network
 from viewfinder.bases.published import Published, all_published, published_weights
-from viewfinder.data.fetching.download import Patience, download
-from viewfinder.data.fetching.entry import Address, RemoteFile
-from viewfinder.data.fetching.trust import Checksums
-from viewfinder.errors import DataError
-from viewfinder.files import cache_folder, keras_home
-from viewfinder.locks import locked_in_turn
-from viewfinder.progress import Progress
+from viewfinder.core.errors import DataError
+from viewfinder.core.files import cache_folder, keras_home, locked_in_turn
+from viewfinder.core.progress import Progress
+from viewfinder.fetch.catalogue import Address, RemoteFile
+from viewfinder.fetch.download import Patience, download
+from viewfinder.fetch.trust import Checksums
 
 
 def weights_folder() -> Path:

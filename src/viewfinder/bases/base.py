@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from viewfinder.preprocessing import Color
-from viewfinder.progress import Progress
+from viewfinder.core.progress import Progress
+from viewfinder.pictures.preprocessing import Color
 
 
 @dataclass(frozen=True)

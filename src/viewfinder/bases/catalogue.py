@@ -6,7 +6,7 @@ Every number here is held against Keras itself by `tests/models/backbones/test_c
 from dataclasses import dataclass
 from typing import Literal
 
-from viewfinder.errors import UsageError, nearest
+from viewfinder.core.errors import UsageError, nearest
 
 # How pixels from 0 to 255 become what a network was trained on:
 #   signed    to [-1, 1]                                         Keras calls it "tf"

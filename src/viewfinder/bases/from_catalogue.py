@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from viewfinder.bases.at_hand import weights_at_hand, weights_file
 from viewfinder.bases.base import Base, Takes
 from viewfinder.bases.catalogue import Network
-from viewfinder.files import content_hash
-from viewfinder.progress import Progress
+from viewfinder.core.files import content_hash
+from viewfinder.core.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from viewfinder.bases.base import Base, Takes
 from viewfinder.bases.model_file import input_of, parameters_of, pictures_of
-from viewfinder.files import content_hash
-from viewfinder.progress import Progress
+from viewfinder.core.files import content_hash
+from viewfinder.core.progress import Progress
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 from viewfinder.bases.base import Base, Takes
 from viewfinder.bases.header import opened_weights
 from viewfinder.bases.model_file import pictures_of
-from viewfinder.errors import DataError, UsageError
-from viewfinder.files import content_hash
-from viewfinder.progress import Progress
+from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.files import content_hash
+from viewfinder.core.progress import Progress
 from viewfinder.runtime.backend import use_backend
 from viewfinder.runtime.loading import INSTALL_HUB
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from viewfinder.errors import DataError
+from viewfinder.core.errors import DataError
 
 # The weights inside a `.keras` file.
 KERAS_WEIGHTS = "model.weights.h5"

@@ -11,7 +11,7 @@ from typing import Any
 
 from viewfinder.bases.base import Takes
 from viewfinder.bases.header import KERAS_WEIGHTS, looks_like, opened_weights
-from viewfinder.errors import DataError
+from viewfinder.core.errors import DataError
 
 _CONFIG = "config.json"
 # InceptionResNetV2's takes 0.5 MB.

@@ -7,7 +7,7 @@ from viewfinder.bases.catalogue import network_named
 from viewfinder.bases.from_catalogue import FromCatalogue
 from viewfinder.bases.from_file import FromFile
 from viewfinder.bases.from_hub import PREFIX, FromHub
-from viewfinder.errors import UsageError
+from viewfinder.core.errors import UsageError
 
 USUAL_WEIGHTS = ("imagenet", "own")
 

@@ -7,7 +7,7 @@ test holds them against it. Keras has none for MobileNet and MobileNetV2.
 from dataclasses import dataclass
 
 from viewfinder.bases.catalogue import Network
-from viewfinder.errors import UsageError
+from viewfinder.core.errors import UsageError
 
 _KERAS = "https://storage.googleapis.com/tensorflow/keras-applications"
 _KERNELS = "weights_tf_dim_ordering_tf_kernels"

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from viewfinder.files import cache_folder, write_json
+from viewfinder.core.files import cache_folder, write_json
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from viewfinder.cli.predict import predict
 from viewfinder.cli.preview import preview
 from viewfinder.cli.recipes import recipes
 from viewfinder.cli.split import split
-from viewfinder.cli.train import train
+from viewfinder.cli.train.command import train
 
 
 def _show_version(wanted: bool) -> None:

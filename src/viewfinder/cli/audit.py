@@ -1,12 +1,12 @@
 """`viewfinder audit`: what is wrong or odd in a dataset."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import (
     Alpha,
     AsJson,
@@ -23,7 +23,7 @@ from viewfinder.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from viewfinder.data.audit import Audit
+    from viewfinder.audit import Audit
 
 _PAGE = Path("audit.html")
 _EXAMPLES = 3
@@ -69,9 +69,9 @@ def audit(
     verbose: Verbose = False,
 ) -> None:
     """Look at every picture and say what is broken, double, leaking or odd."""
-    from viewfinder.data.audit import Severity
-    from viewfinder.data.audit import audit as audit_dataset
-    from viewfinder.progress import Progress
+    from viewfinder.audit import Severity
+    from viewfinder.audit import audit as audit_dataset
+    from viewfinder.core.progress import Progress
 
     progress = Progress(verbosity(quiet, verbose))
     dataset = open_data(
@@ -94,11 +94,11 @@ def audit(
     found = audit_dataset(dataset, **given, progress=progress)
     page = None if no_html else html or (None if as_json else _PAGE)
     if page:
-        from viewfinder.results.audit_page import write_audit_page
+        from viewfinder.pages.audit import write_audit_page
 
         write_audit_page(found, page)
     if as_json:
-        print(json.dumps(found.to_json(), indent=2))
+        print_json(found.to_json())
     else:
         _show(found, page, everything=verbose)
     if fail_on and found.reaches(Severity(fail_on.value)):
@@ -106,8 +106,8 @@ def audit(
 
 
 def _show(found: "Audit", page: Path | None, *, everything: bool) -> None:
+    from viewfinder.audit.finding import listed
     from viewfinder.cli.tables import stdout, table
-    from viewfinder.data.audit.finding import listed
 
     out = stdout()
     rows = []

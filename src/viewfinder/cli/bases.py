@@ -1,10 +1,10 @@
 """`viewfinder bases`: the networks to build on."""
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import Alpha, AsJson, Quiet, verbosity
 
 if TYPE_CHECKING:
@@ -30,19 +30,19 @@ def bases(
     from viewfinder.bases.naming import base_named
     from viewfinder.bases.speeds import remembered_speeds
     from viewfinder.cli.tables import stdout, table
-    from viewfinder.progress import Progress
+    from viewfinder.core.progress import Progress
 
     shown = [base_named(one) for one in ([name] if name else BASES)]
     wanted = [base_named(one, alpha) for one in measure or ()]
     if wanted:
-        from viewfinder.models.backbones.speed import measure_speed
+        from viewfinder.bases.networks.speed import measure_speed
 
         for base in wanted:
             measure_speed(base, progress=Progress(verbosity(quiet, False)))
     speeds = remembered_speeds()
     listed = [_json(base, speeds.get(base.name)) for base in shown]
     if as_json:
-        print(json.dumps({"schema": 1, "bases": listed}, indent=2))
+        print_json({"schema": 1, "bases": listed})
         return
     rows = [_row(base.label, found) for base, found in zip(shown, listed, strict=True)]
     headings = ["base", "parameters", "alpha", "input", "at least", "pictures/s", "weights here"]

@@ -1,12 +1,12 @@
-"""Where the library's errors become messages and exit codes."""
+"""Where errors become messages and exit codes, and results become JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
 import typer
 
-from viewfinder.errors import Interrupted, ViewfinderError
+from viewfinder.core.errors import Interrupted, ViewfinderError
 
 
 def add_command(app: typer.Typer, command: Callable[..., None], *, name: str | None = None) -> None:
@@ -39,3 +39,10 @@ def show_error(error: ViewfinderError) -> None:
     console.print(Text("Error: ", "bold red") + Text(fact), soft_wrap=True)
     for detail in details:
         console.print(Text(detail), soft_wrap=True)
+
+
+def print_json(document: Mapping[str, Any]) -> None:
+    """Print a result on stdout as one JSON document; `docs/schemas.json` says what is in it."""
+    from viewfinder.core.files import json_text
+
+    print(json_text(document))

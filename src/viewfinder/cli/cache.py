@@ -1,11 +1,10 @@
 """`viewfinder cache`: the stores of decoded pictures."""
 
-import json
 from typing import Any
 
 import typer
 
-from viewfinder.cli.boundary import add_command
+from viewfinder.cli.boundary import add_command, print_json
 from viewfinder.cli.options import AsJson
 
 cache = typer.Typer(
@@ -16,9 +15,9 @@ cache = typer.Typer(
 def list_(as_json: AsJson = False) -> None:
     """List the stores of pictures and of features, and what they take."""
     from viewfinder.cli.tables import stdout, table
-    from viewfinder.data.store.cache import bytes_beside, list_stores
+    from viewfinder.core.files import cache_folder
     from viewfinder.features.store import list_features
-    from viewfinder.files import cache_folder
+    from viewfinder.store.cache import bytes_beside, list_stores
 
     stores, features = list(list_stores()), list(list_features())
     if as_json:
@@ -34,7 +33,7 @@ def list_(as_json: AsJson = False) -> None:
             for store in stores
         ]
         document = {"schema": 1, "stores": listed, "features": [one.to_json() for one in features]}
-        print(json.dumps(document, indent=2))
+        print_json(document)
         return
     out, everything = stdout(), bytes_beside()
     if not (stores or features or everything):
@@ -74,7 +73,7 @@ def list_(as_json: AsJson = False) -> None:
 def clear() -> None:
     """Remove what can be made again: stores, features, unpacked archives. Downloads stay."""
     from viewfinder.cli.tables import stdout
-    from viewfinder.data.store.cache import clear_cache
+    from viewfinder.store.cache import clear_cache
 
     freed = clear_cache()
     said = f"Freed {freed / 1e6:,.1f} MB." if freed else "There was nothing to clear."

@@ -1,11 +1,11 @@
 """`viewfinder clean`, `undo` and `log`: decisions about a dataset, and back again."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import (
     AsJson,
     Data,
@@ -19,7 +19,7 @@ from viewfinder.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from viewfinder.data.cleaning import CleaningPlan
+    from viewfinder.clean import CleaningPlan
     from viewfinder.data.saved import Entry, SavedDataset
 
 Saved = Annotated[
@@ -66,11 +66,11 @@ def clean(
     verbose: Verbose = False,
 ) -> None:
     """Leave out what an audit finds broken or double, in a journal; originals stay untouched."""
-    from viewfinder.data.audit import audit
-    from viewfinder.data.cleaning import plan_cleaning, require_place, save_plan
-    from viewfinder.data.cleaning.lists import read_labels, read_names
-    from viewfinder.errors import UsageError
-    from viewfinder.progress import Progress
+    from viewfinder.audit import audit
+    from viewfinder.clean import plan_cleaning, require_place, save_plan
+    from viewfinder.clean.plan import read_labels, read_names
+    from viewfinder.core.errors import UsageError
+    from viewfinder.core.progress import Progress
 
     if output is None and not dry_run:
         raise UsageError("Where to?", expected="--output NAME.dataset, or --dry-run")
@@ -92,7 +92,7 @@ def clean(
         saved = save_plan(plan, output, opened=opened)
     if as_json:
         written = str(saved) if saved else None
-        print(json.dumps({**plan.to_json(), "dataset": written}, indent=2))
+        print_json({**plan.to_json(), "dataset": written})
     else:
         _show_plan(plan, saved, everything=verbose)
 
@@ -110,17 +110,17 @@ def undo(
     as_json: AsJson = False,
 ) -> None:
     """Undo an entry of a saved dataset's journal; to undo an undoing brings the entry back."""
+    from viewfinder.clean import restore
     from viewfinder.cli.tables import stdout
-    from viewfinder.data.cleaning import restore
+    from viewfinder.core.errors import UsageError
     from viewfinder.data.saved import SavedDataset
-    from viewfinder.errors import UsageError
 
     if entry is not None and picture is not None:
         raise UsageError("Either an entry is undone, or one picture is brought back.")
     saved = SavedDataset.open(dataset)
     made = saved.undo(entry) if picture is None else restore(saved, picture)
     if as_json:
-        print(json.dumps({"schema": 1, "dataset": str(saved), "entry": _entry_json(made, saved)}))
+        print_json({"schema": 1, "dataset": str(saved), "entry": _entry_json(made, saved)})
         return
     out = stdout()
     what = f"brings back {picture}" if picture else made.why
@@ -151,7 +151,7 @@ def log(
             "created": saved.header.created,
             "entries": [_entry_json(one, saved) for one in entries],
         }
-        print(json.dumps(document, indent=2))
+        print_json(document)
         return
     out = stdout()
     if entries:
@@ -198,7 +198,7 @@ def _show_plan(plan: "CleaningPlan", saved: "SavedDataset | None", *, everything
 
 def _which(changes: Any, everything: bool) -> str:
     """The first of the pictures, or all of them with what is said of each."""
-    from viewfinder.data.audit.finding import listed
+    from viewfinder.audit.finding import listed
 
     if not everything:
         return listed(list(changes["locator"]), 2)
@@ -207,7 +207,7 @@ def _which(changes: Any, everything: bool) -> str:
 
 def _show_entry(saved: "SavedDataset", number: int, as_json: bool) -> None:
     from viewfinder.cli.tables import stdout
-    from viewfinder.errors import UsageError
+    from viewfinder.core.errors import UsageError
 
     entries = saved.entries
     if not 1 <= number <= len(entries):
@@ -217,7 +217,7 @@ def _show_entry(saved: "SavedDataset", number: int, as_json: bool) -> None:
     changes = saved.changes(entry)
     if as_json:
         rows = changes.to_dict("records")
-        print(json.dumps({"schema": 1, **_entry_json(entry, saved), "changes": rows}, indent=2))
+        print_json({"schema": 1, **_entry_json(entry, saved), "changes": rows})
         return
     out = stdout()
     for line in [f"Entry {number}, {entry.verb}: {entry.why}", *_lines(changes)]:

@@ -1,15 +1,15 @@
 """`viewfinder compare`: runs side by side."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from viewfinder.results.comparison import Comparison, PairedSplit
+    from viewfinder.evaluation.comparison import Comparison, PairedSplit
 
 _OUTPUT = Path("compare")
 _LONGEST = 60
@@ -28,14 +28,14 @@ def compare(
 ) -> None:
     """Show what differs between runs, and test on the same pictures whether it matters."""
     from viewfinder.cli.tables import stdout
-    from viewfinder.results.comparison import write_comparison
-    from viewfinder.run.comparing import compare as compare_runs
+    from viewfinder.evaluation.comparison.compare import compare as compare_runs
+    from viewfinder.pages.comparison.page import write_comparison
 
     compared = compare_runs(runs)
     folder = output or (None if as_json else _OUTPUT)
     page = write_comparison(compared, folder) if folder else None
     if as_json:
-        print(json.dumps(compared.to_json(), indent=2))
+        print_json(compared.to_json())
         return
     _show(compared)
     stdout().print(f"Page: {page}", markup=False, soft_wrap=True)

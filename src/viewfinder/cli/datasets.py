@@ -1,17 +1,16 @@
 """`viewfinder datasets`: the course's data."""
 
-import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from viewfinder.cli.boundary import add_command
+from viewfinder.cli.boundary import add_command, print_json
 from viewfinder.cli.options import AsJson, Quiet, Verbose, verbosity
 
 if TYPE_CHECKING:
-    from viewfinder.data.fetching.entry import Entry
+    from viewfinder.fetch.catalogue import Entry
 
 Output = Annotated[
     Path | None,
@@ -26,12 +25,12 @@ datasets = typer.Typer(help="List or fetch the course's datasets.", no_args_is_h
 def list_(output: Output = None, as_json: AsJson = False) -> None:
     """List the course's datasets: what they are, their licence, and which are here."""
     from viewfinder.cli.tables import stdout, table
-    from viewfinder.data.fetching.catalogue import CATALOGUE
-    from viewfinder.data.fetching.fetch import datasets_folder
+    from viewfinder.fetch.catalogue import CATALOGUE
+    from viewfinder.fetch.datasets import datasets_folder
 
     if as_json:
         listed = [_entry_json(entry, output) for entry in CATALOGUE.values()]
-        print(json.dumps({"schema": 1, "datasets": listed}, indent=2))
+        print_json({"schema": 1, "datasets": listed})
         return
     headings = ["name", "pictures", "classes", "download", "licence", "verified", "fetched"]
     out = stdout()
@@ -53,14 +52,14 @@ def fetch(
 ) -> None:
     """Download a dataset, verify and unpack it; a second time, nothing is done."""
     from viewfinder.cli.tables import stdout
-    from viewfinder.data.fetching.catalogue import entry_named
-    from viewfinder.data.fetching.fetch import fetch as bring
-    from viewfinder.progress import Progress
+    from viewfinder.core.progress import Progress
+    from viewfinder.fetch.catalogue import entry_named
+    from viewfinder.fetch.datasets import fetch as bring
 
     place = bring(name, output=output, progress=Progress(verbosity(quiet, verbose)))
     entry = entry_named(name)
     if as_json:
-        print(json.dumps({"schema": 1, **_entry_json(entry, output)}, indent=2))
+        print_json({"schema": 1, **_entry_json(entry, output)})
         return
     out = stdout()
     lines = [
@@ -81,7 +80,7 @@ def next_command(entry: "Entry", place: Path) -> str:
 
 
 def _row(entry: "Entry", output: Path | None) -> list[str]:
-    from viewfinder.data.fetching.fetch import is_fetched, where
+    from viewfinder.fetch.datasets import is_fetched, where
 
     size = f"{entry.bytes / 1e6:,.1f} MB" if entry.bytes else "none" if not entry.files else "?"
     return [
@@ -97,7 +96,7 @@ def _row(entry: "Entry", output: Path | None) -> list[str]:
 
 def _entry_json(entry: "Entry", output: Path | None) -> dict[str, Any]:
     """A dataset in `--json`; see docs/formats.md."""
-    from viewfinder.data.fetching.fetch import is_fetched, where
+    from viewfinder.fetch.datasets import is_fetched, where
 
     folder = where(entry, output)
     place = folder / entry.opens

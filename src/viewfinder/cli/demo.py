@@ -15,8 +15,8 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """Train on scikit-learn's 1,797 handwritten digits, written out as a folder of pictures."""
-    from viewfinder.cli.train import train
-    from viewfinder.data.digits import write_digits
+    from viewfinder.cli.train.command import train
+    from viewfinder.fetch.digits import write_digits
 
     pictures = folder / "digits"
     write_digits(pictures)

@@ -1,11 +1,11 @@
 """`viewfinder evaluate` and `viewfinder report`: make a run's results again."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import AsJson, Quiet, Verbose, verbosity
 
 RunFolder = Annotated[Path, typer.Argument(help="A run's folder.")]
@@ -16,14 +16,14 @@ def evaluate(
 ) -> None:
     """Score a run's best model again on its pictures; writes metrics.json and the report."""
     from viewfinder.cli.tables import metrics_table, stdout
-    from viewfinder.progress import Progress
+    from viewfinder.core.progress import Progress
     from viewfinder.run import Run
 
     opened = Run.open(run)
     metrics = opened.evaluate(progress=Progress(verbosity(quiet, verbose)))
     opened.report()
     if as_json:
-        print(json.dumps(metrics, indent=2))
+        print_json(metrics)
     else:
         stdout().print(metrics_table(metrics))
 

@@ -33,9 +33,9 @@ def explore(
 ) -> None:
     """Show a dataset: counts, sizes, the mean and a sample of each class."""
     from viewfinder.cli.tables import stdout, table
-    from viewfinder.data.explore import explore as explore_dataset
-    from viewfinder.progress import Progress
-    from viewfinder.results.explore_page import write_exploration
+    from viewfinder.core.progress import Progress
+    from viewfinder.pages.explore import write_exploration
+    from viewfinder.store.explore import explore as explore_dataset
 
     progress = Progress(verbosity(quiet, verbose))
     dataset = open_data(

@@ -1,12 +1,12 @@
 """`viewfinder features`: what a pretrained network says of each picture, as a file and as plots."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import (
     Alpha,
     AsJson,
@@ -67,9 +67,9 @@ def features(
 ) -> None:
     """Write the features of each picture, and draw which pictures are alike."""
     from viewfinder.cli.tables import stdout
+    from viewfinder.core.files import require_writable
+    from viewfinder.core.progress import Progress
     from viewfinder.features.table import extract
-    from viewfinder.files import require_writable
-    from viewfinder.progress import Progress
 
     progress = Progress(verbosity(quiet, verbose))
     settings = base_for_features(base, alpha, weights, cut, pooling)
@@ -81,21 +81,18 @@ def features(
     table.save(output)
     drawn: list[Path] = []
     if plots:
-        from viewfinder.results.feature_plots import write_feature_plots
+        from viewfinder.pages.feature_plots import write_feature_plots
 
         drawn = write_feature_plots(table, dataset, plots)
     if as_json:
-        print(
-            json.dumps(
-                {
-                    "schema": 1,
-                    "features": str(output),
-                    "pictures": len(table),
-                    "width": table.rows.shape[1],
-                    "plots": [str(path) for path in drawn],
-                },
-                indent=2,
-            )
+        print_json(
+            {
+                "schema": 1,
+                "features": str(output),
+                "pictures": len(table),
+                "width": table.rows.shape[1],
+                "plots": [str(path) for path in drawn],
+            }
         )
         return
     out = stdout()

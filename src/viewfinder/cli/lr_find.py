@@ -1,11 +1,11 @@
 """`viewfinder lr-find`: which learning rate to begin with."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import (
     Alpha,
     AsJson,
@@ -64,10 +64,10 @@ def lr_find(
 ) -> None:
     """Raise the learning rate from batch to batch, plot the loss, and suggest a rate."""
     from viewfinder.cli.tables import stdout
-    from viewfinder.files import require_writable, written_whole
-    from viewfinder.learning_rate import find_learning_rate
-    from viewfinder.progress import Progress
-    from viewfinder.results.rate_plot import rate_curve
+    from viewfinder.core.files import require_writable, written_whole
+    from viewfinder.core.progress import Progress
+    from viewfinder.jobs.learning_rate import find_learning_rate
+    from viewfinder.pages.rate_plot import rate_curve
     from viewfinder.training.lr_find import RULE
 
     flags = {
@@ -97,7 +97,7 @@ def lr_find(
             temporary, format="png"
         )
     if as_json:
-        print(json.dumps({"schema": 1, "plot": str(output), **found.to_json()}, indent=2))
+        print_json({"schema": 1, "plot": str(output), **found.to_json()})
         return
     out = stdout()
     out.print(f"Learning rate: {found.suggestion:g}, {RULE}.", soft_wrap=True)

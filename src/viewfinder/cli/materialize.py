@@ -1,11 +1,11 @@
 """`viewfinder materialize`: a dataset as class folders, for other tools."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import (
     AsJson,
     Data,
@@ -36,10 +36,10 @@ def materialize(
     verbose: Verbose = False,
 ) -> None:
     """Write a dataset out as class folders, for tools that know nothing else."""
+    from viewfinder.audit.finding import listed
     from viewfinder.cli.tables import stdout
-    from viewfinder.data.audit.finding import listed
-    from viewfinder.data.materialize import materialize as write_out
-    from viewfinder.progress import Progress
+    from viewfinder.core.progress import Progress
+    from viewfinder.data.saved.materialize import materialize as write_out
 
     progress = Progress(verbosity(quiet, verbose))
     dataset = open_data(
@@ -47,7 +47,7 @@ def materialize(
     )
     done = write_out(dataset, output, copy=copy, progress=progress)
     if as_json:
-        print(json.dumps({"schema": 1, **done.to_json()}, indent=2))
+        print_json({"schema": 1, **done.to_json()})
         return
     out = stdout()
     lines = [f"{done.linked:,} hard links: who writes into one writes into the original."]

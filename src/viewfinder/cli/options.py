@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from viewfinder.errors import UsageError
+from viewfinder.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from viewfinder.bases.settings import Transfer
+    from viewfinder.core.progress import Progress
     from viewfinder.data.dataset import Dataset
-    from viewfinder.progress import Progress
     from viewfinder.recipe import Recipe
+    from viewfinder.recipe.transfer import Transfer
 
 
 class HeadChoice(StrEnum):
@@ -103,7 +103,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, 
 
 
 def verbosity(quiet: bool, verbose: bool) -> int:
-    """The level that `viewfinder.progress.Progress` takes."""
+    """The level that `viewfinder.core.progress.Progress` takes."""
     return 0 if quiet else 2 if verbose else 1
 
 
@@ -150,7 +150,7 @@ def chosen_recipe(
         begun: The recipe of a run that is resumed.
     """
     from viewfinder.recipe import parse_settings, read_settings
-    from viewfinder.recipes import recipe_named
+    from viewfinder.recipe.named import recipe_named
 
     if name is None and begun:
         recipe = begun
@@ -198,7 +198,7 @@ def base_for_features(
     Raises:
         RecipeError: One of them cannot be.
     """
-    from viewfinder.recipes import recipe_named
+    from viewfinder.recipe.named import recipe_named
 
     flags = {**base_settings(base, alpha, weights, cut), "model.pooling": pooling}
     settings = recipe_named("transfer").changed(flags).on_features

@@ -2,7 +2,6 @@
 
 import csv
 import glob
-import json
 import os
 import shlex
 import sys
@@ -13,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import AsJson, Quiet, Verbose, verbosity
-from viewfinder.errors import DataError, UsageError
+from viewfinder.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from viewfinder.classifier import Prediction
@@ -38,7 +38,7 @@ def predict(
 ) -> None:
     """Say what pictures show, with the probability of each class."""
     from viewfinder.classifier import load
-    from viewfinder.progress import Progress
+    from viewfinder.core.progress import Progress
 
     if as_json and as_csv:
         raise UsageError("--json and --csv exclude each other.")
@@ -48,7 +48,7 @@ def predict(
     predictions = classifier.predict(files, progress=Progress(verbosity(quiet, verbose)))
     if as_json:
         answers = [one.to_json(top) for one in predictions]
-        print(json.dumps({"schema": 1, "run": str(run), "predictions": answers}, indent=2))
+        print_json({"schema": 1, "run": str(run), "predictions": answers})
     elif as_csv:
         _print_csv(predictions, classifier.classes)
     else:

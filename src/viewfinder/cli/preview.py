@@ -41,9 +41,9 @@ def preview(
 ) -> None:
     """Write a contact sheet of pictures as a training would see them, epoch by epoch."""
     from viewfinder.cli.tables import stdout
-    from viewfinder.files import written_whole
-    from viewfinder.progress import Progress
-    from viewfinder.results.preview import preview as contact_sheet
+    from viewfinder.core.files import written_whole
+    from viewfinder.core.progress import Progress
+    from viewfinder.pages.preview import preview as contact_sheet
 
     flags = {
         "training.augment": augment,

@@ -1,10 +1,10 @@
 """`viewfinder recipes`: what the named recipes are."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -17,12 +17,12 @@ def recipes(
 ) -> None:
     """List the named recipes, or show one as YAML (to change and pass as --config)."""
     from viewfinder.cli.tables import stdout, table
-    from viewfinder.recipes import RECIPES, recipe_named
+    from viewfinder.recipe.named import RECIPES, recipe_named
 
     shown = [recipe_named(name)] if name else list(RECIPES.values())
     if as_json:
         settings = [one.model_dump(mode="json") for one in shown]
-        print(json.dumps({"schema": 1, "recipes": settings}, indent=2))
+        print_json({"schema": 1, "recipes": settings})
     elif name:
         print(f"# viewfinder train DATA --recipe {name}")
         print(shown[0].to_yaml(), end="")

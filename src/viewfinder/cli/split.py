@@ -1,11 +1,11 @@
 """`viewfinder split`: every picture gets its side, and nothing leaks."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import (
     AsJson,
     GroupFrom,
@@ -18,8 +18,8 @@ from viewfinder.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from viewfinder.data.splitting import SplitPlan, SplitUp
-    from viewfinder.progress import Progress
+    from viewfinder.core.progress import Progress
+    from viewfinder.split import SplitPlan, SplitUp
 
 
 def split(
@@ -74,9 +74,9 @@ def split(
     verbose: Verbose = False,
 ) -> None:
     """Split a dataset so that nothing leaks: copies and groups stay on one side."""
-    from viewfinder.data.splitting import SplitPlan
-    from viewfinder.errors import UsageError
-    from viewfinder.progress import Progress
+    from viewfinder.core.errors import UsageError
+    from viewfinder.core.progress import Progress
+    from viewfinder.split import SplitPlan
 
     progress = Progress(verbosity(quiet, verbose))
     if extend is not None:
@@ -113,7 +113,7 @@ def split(
 
 def _extended(folder: Path, dry_run: bool, progress: "Progress") -> "SplitUp":
     from viewfinder.data.saved import SavedDataset
-    from viewfinder.data.splitting import extend, save_extension
+    from viewfinder.split import extend, save_extension
 
     saved = SavedDataset.open(folder)
     made = extend(saved, progress)
@@ -129,8 +129,8 @@ def _split(
     output: Path | None,
     progress: "Progress",
 ) -> "SplitUp":
-    from viewfinder.data.cleaning import require_place
-    from viewfinder.data.splitting import open_grouped, save, split_up
+    from viewfinder.clean import require_place
+    from viewfinder.split import open_grouped, save, split_up
 
     dataset = open_grouped(data, progress=progress, **opened)
     if output is not None:
@@ -145,9 +145,7 @@ def _show(made: "SplitUp", written: Path | None, as_json: bool) -> None:
     from viewfinder.cli.tables import counts_table, stdout
 
     if as_json:
-        print(
-            json.dumps({**made.to_json(), "dataset": str(written) if written else None}, indent=2)
-        )
+        print_json({**made.to_json(), "dataset": str(written) if written else None})
         return
     out = stdout()
     out.print(counts_table(made.counts()))

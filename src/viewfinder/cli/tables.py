@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from viewfinder.progress import Progress
+from viewfinder.core.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from viewfinder.prepared import Prepared
+    from viewfinder.jobs.prepare import Prepared
 
 _MOST_CLASSES = 20
 _MOST_SKIPPED = 3

@@ -1,21 +1,19 @@
 """The `Dataset`: a table with a row for each picture, and the source that holds the bytes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from viewfinder.core.errors import DataError, nearest
+from viewfinder.core.randomness import Ids, ids
 from viewfinder.data.source import Source
-from viewfinder.errors import DataError, nearest
-from viewfinder.randomness import Ids, ids
 
 if TYPE_CHECKING:
-    from viewfinder.data.groups import Groups
-    from viewfinder.data.saved import SavedDataset
+    from viewfinder.data.splits.groups import Groups
 
 SPLITS = ("train", "validation", "test")
 
@@ -125,9 +123,9 @@ class Dataset:
     ) -> "Dataset":
         """Place the pictures in train, validation and test: stratified, by seed, groups whole.
 
-        See :func:`viewfinder.data.split.split`.
+        See :func:`viewfinder.data.splits.shares.split`.
         """
-        from viewfinder.data.split import split
+        from viewfinder.data.splits.shares import split
 
         return split(self, validation=validation, test=test, seed=seed, groups=groups)
 
@@ -141,9 +139,9 @@ class Dataset:
     ) -> "Dataset":
         """Keep one split for a single evaluation at the end, and carve validation from training.
 
-        See :func:`viewfinder.data.split.hold_out`.
+        See :func:`viewfinder.data.splits.shares.hold_out`.
         """
-        from viewfinder.data.split import hold_out
+        from viewfinder.data.splits.shares import hold_out
 
         return hold_out(self, split, validation=validation, seed=seed, groups=groups)
 
@@ -156,29 +154,20 @@ class Dataset:
     ) -> "Dataset":
         """Deal the pictures into folds for cross-validation; the first one judges.
 
-        See :func:`viewfinder.data.folds.into_folds`.
+        See :func:`viewfinder.data.splits.folds.into_folds`.
         """
-        from viewfinder.data.folds import into_folds
+        from viewfinder.data.splits.folds import into_folds
 
         return into_folds(self, folds, seed=seed, groups=groups)
 
     def use_fold(self, fold: int) -> "Dataset":
         """Make this fold the validation split, and the others the training split.
 
-        See :func:`viewfinder.data.folds.use_fold`.
+        See :func:`viewfinder.data.splits.folds.use_fold`.
         """
-        from viewfinder.data.folds import use_fold
+        from viewfinder.data.splits.folds import use_fold
 
         return use_fold(self, fold)
-
-    def clean(self, output: str | Path, fixes: Iterable[str] | None = None) -> "SavedDataset":
-        """Save the dataset without what an audit finds broken or double; originals stay.
-
-        See :func:`viewfinder.data.cleaning.clean`.
-        """
-        from viewfinder.data.cleaning import DEFAULT_FIXES, clean
-
-        return clean(self, output, DEFAULT_FIXES if fixes is None else fixes)
 
     def require_split(self, split: str) -> None:
         """Raise `DataError` unless this split has pictures."""

@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.augment import Plan
-from viewfinder.batches import Pictures
+from viewfinder.batches.pictures import Pictures
+from viewfinder.core.errors import DataError
+from viewfinder.core.parallel import cores, map_ahead
+from viewfinder.core.progress import Progress
+from viewfinder.core.randomness import Randomness, ids
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.store.layout import decoder_versions
-from viewfinder.errors import DataError
 from viewfinder.features.extractor import Extractor, Runner
 from viewfinder.features.store import FeatureStore, Key
-from viewfinder.parallel import cores, map_ahead
-from viewfinder.preprocessing import Preprocessing
-from viewfinder.progress import Progress
-from viewfinder.randomness import Randomness, ids
+from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.store.layout import decoder_versions
 
 Matrix = NDArray[np.float32]
 Positions = NDArray[np.intp]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.errors import DataError, OutputError, UsageError
-from viewfinder.files import cache_folder, write_json
-from viewfinder.progress import Progress
+from viewfinder.core.errors import DataError, OutputError, UsageError
+from viewfinder.core.files import cache_folder, write_json
+from viewfinder.core.progress import Progress
 from viewfinder.runtime import onnx
 from viewfinder.runtime.accelerator import has_accelerator, may_have_accelerator
 

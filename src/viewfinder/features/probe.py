@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from viewfinder.core.errors import DataError
+from viewfinder.core.randomness import Randomness, ids
 from viewfinder.data.dataset import Dataset
-from viewfinder.errors import DataError
-from viewfinder.randomness import Randomness, ids
 
 Matrix = NDArray[np.float32]
 Labels = NDArray[np.int64]

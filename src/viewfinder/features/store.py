@@ -24,7 +24,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from viewfinder.files import cache_folder, write_json, written_whole
+from viewfinder.core.files import cache_folder, write_json, written_whole
 
 Matrix = NDArray[np.float32]
 

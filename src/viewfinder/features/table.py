@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.bases.settings import Transfer
+from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.files import written_whole
+from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.sizes import suitable_input
-from viewfinder.data.store import open_store
-from viewfinder.errors import DataError, UsageError
+from viewfinder.features.base import FrozenBase
 from viewfinder.features.compute import features_of
-from viewfinder.features.frozen import FrozenBase
 from viewfinder.features.probe import fit_probe, what_belongs_together
-from viewfinder.files import written_whole
-from viewfinder.preprocessing import Preprocessing
-from viewfinder.progress import Progress
+from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.recipe.transfer import Transfer
+from viewfinder.store import open_store
+from viewfinder.store.sizes import suitable_input
 
 Matrix = NDArray[np.float32]
 

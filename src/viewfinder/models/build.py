@@ -1,12 +1,15 @@
 """A recipe's network, of whichever kind."""
 
+import os
+from unittest import mock
+
 import keras
 
-from viewfinder.bases.settings import Transfer
+from viewfinder.core.progress import Progress
 from viewfinder.models.presets import build_preset
 from viewfinder.models.transfer import build_transfer
-from viewfinder.progress import Progress
 from viewfinder.recipe import Recipe
+from viewfinder.recipe.transfer import Transfer
 
 
 def build_model(recipe: Recipe, classes: int, *, progress: Progress | None = None) -> keras.Model:
@@ -25,3 +28,15 @@ def build_model(recipe: Recipe, classes: int, *, progress: Progress | None = Non
     if isinstance(recipe.model, Transfer):
         return build_transfer(recipe, recipe.model, classes, progress)
     return build_preset(recipe, classes)
+
+
+_WIDTH = 88
+
+
+def model_summary(model: keras.Model) -> str:
+    """What `model.summary()` prints, 88 characters wide wherever it is printed."""
+    lines: list[str] = []
+    # Keras cuts the table at the terminal's width, which it asks of this variable first.
+    with mock.patch.dict(os.environ, {"COLUMNS": str(_WIDTH)}):
+        model.summary(print_fn=lambda text, **_: lines.append(text), line_length=_WIDTH)
+    return "\n".join(lines).rstrip()

@@ -5,14 +5,11 @@ from typing import Any
 import keras
 from keras import layers
 
-from viewfinder.bases.settings import Head, Pooling
-from viewfinder.errors import RecipeError
-from viewfinder.models.seeding import seed_of
-from viewfinder.randomness import Randomness
-
-# A base may have a layer of any name, so the head's say whose they are.
-HEAD = "head_"
-LAST_LAYER = "probability"
+from viewfinder.bases.networks.backbone import HEAD, LAST_LAYER
+from viewfinder.bases.networks.seeding import seed_of
+from viewfinder.core.errors import RecipeError
+from viewfinder.core.randomness import Randomness
+from viewfinder.recipe.transfer import Head, Pooling
 
 # Keras's 0.99 needs hundreds of steps before the averages fit; small datasets have a few dozen.
 NORM_MOMENTUM = 0.9

@@ -5,9 +5,9 @@ from typing import Any
 import keras
 from keras import layers
 
+from viewfinder.bases.networks.seeding import seed_of
+from viewfinder.core.randomness import Randomness
 from viewfinder.models.head import NORM_MOMENTUM, last_layer, penalty
-from viewfinder.models.seeding import seed_of
-from viewfinder.randomness import Randomness
 
 
 class Parts:

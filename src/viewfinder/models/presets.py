@@ -10,12 +10,12 @@ from typing import Any
 import keras
 from keras import layers
 
-from viewfinder.bases.settings import Transfer
-from viewfinder.errors import RecipeError
+from viewfinder.core.errors import RecipeError
+from viewfinder.core.randomness import Randomness
 from viewfinder.models.head import model_name
 from viewfinder.models.parts import Parts
-from viewfinder.randomness import Randomness
 from viewfinder.recipe import Compact, ConvStack, Dense, Recipe, Residual
+from viewfinder.recipe.transfer import Transfer
 from viewfinder.runtime.precision import dtype_policy
 
 # Stages of the compact network end once the shorter side is below this many pixels.

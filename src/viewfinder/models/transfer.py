@@ -5,18 +5,13 @@ from pathlib import Path
 import keras
 
 from viewfinder.bases.naming import base_named
-from viewfinder.bases.settings import Head, Transfer
-from viewfinder.errors import UsageError
-from viewfinder.models.backbones import (
-    Backbone,
-    build_backbone,
-    build_from,
-    wrap_backbone,
-)
+from viewfinder.bases.networks import Backbone, build_backbone, build_from, wrap_backbone
+from viewfinder.core.errors import UsageError
+from viewfinder.core.progress import Progress
+from viewfinder.core.randomness import Randomness
 from viewfinder.models.head import add_head, model_name
-from viewfinder.progress import Progress
-from viewfinder.randomness import Randomness
 from viewfinder.recipe import Recipe
+from viewfinder.recipe.transfer import Head, Transfer
 
 
 def transfer(

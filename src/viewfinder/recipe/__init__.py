@@ -1,6 +1,6 @@
 """The recipe: one frozen record of everything a run depends on, apart from the pictures.
 
-A recipe comes from a named one (`viewfinder.recipes`), changed by a YAML file and by single
+A recipe comes from a named one (`viewfinder.recipe.named`), changed by a YAML file and by single
 settings such as `model.dropout=0.5`. Unknown keys, impossible values and impossible combinations
 are refused before any picture is read. What is left open (`null`) is settled by the pictures:
 `Recipe.settled`.

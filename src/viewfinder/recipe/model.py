@@ -4,8 +4,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from viewfinder.bases.settings import Transfer
 from viewfinder.recipe.record import Count, Fraction, Record, Units
+from viewfinder.recipe.transfer import Transfer
 
 Penalty = Annotated[float, Field(ge=0, le=1)]
 

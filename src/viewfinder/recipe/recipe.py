@@ -7,14 +7,14 @@ import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from viewfinder.bases.base import Takes
-from viewfinder.bases.settings import Transfer
-from viewfinder.errors import RecipeError
-from viewfinder.preprocessing import Color, Preprocessing, ResizePolicy, Side
+from viewfinder.core.errors import RecipeError
+from viewfinder.pictures.preprocessing import Color, Preprocessing, ResizePolicy, Side
 from viewfinder.recipe.model import Model, Residual
 from viewfinder.recipe.record import Record
 from viewfinder.recipe.settings import KIND_KEYS, fits_one_size, kind_first, place, refused
+from viewfinder.recipe.stages import Size, epoch_sizes
 from viewfinder.recipe.training import Training
-from viewfinder.stages import Size, epoch_sizes
+from viewfinder.recipe.transfer import Transfer
 
 _READ_BY_A_SOLVED_HEAD = ("augment", "fine_tune", "deterministic")
 _LEFT_TO_FOLDS = ("dropout", "l2")
@@ -55,7 +55,7 @@ class Data(Record):
 
 
 class Input(Record):
-    """What the model sees: the settings of :class:`viewfinder.preprocessing.Preprocessing`.
+    """What the model sees; see :class:`viewfinder.pictures.preprocessing.Preprocessing`.
 
     Attributes:
         size: (height, width) in pixels; None suits it to the pictures.

@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from viewfinder.bases.settings import FineTune
-from viewfinder.errors import RecipeError, nearest
+from viewfinder.core.errors import RecipeError, nearest
 from viewfinder.recipe.model import KINDS
+from viewfinder.recipe.transfer import FineTune
 
 KIND_KEYS = ("model.kind", "model")
 

@@ -5,11 +5,11 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from viewfinder.augment import Plan, policy
-from viewfinder.bases.settings import FineTune
-from viewfinder.errors import RecipeError
+from viewfinder.core.errors import RecipeError
 from viewfinder.recipe.record import Count, Fraction, Record
-from viewfinder.stages import Stage, epoch_sizes
-from viewfinder.stopping import Stopping
+from viewfinder.recipe.stages import Stage, epoch_sizes
+from viewfinder.recipe.stopping import Stopping
+from viewfinder.recipe.transfer import FineTune
 
 Epochs = Annotated[float, Field(ge=0, le=10_000)]
 

@@ -19,7 +19,7 @@ plots/, report.html  for people
 .lock                held while it is trained, so that no other training writes to it
 """
 
-from viewfinder.run.files import RunFiles, best_epoch, plain_name, skipped_table
 from viewfinder.run.run import Run
+from viewfinder.run_folder import RunFiles, best_epoch, plain_name, skipped_table
 
 __all__ = ["Run", "RunFiles", "best_epoch", "plain_name", "skipped_table"]

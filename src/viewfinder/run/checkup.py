@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from viewfinder.data.store import open_store
-from viewfinder.errors import ViewfinderError
-from viewfinder.progress import Progress
-from viewfinder.randomness import Randomness
-from viewfinder.results.doctor import Case, Setup
-from viewfinder.stopping import GOES_ON
+from viewfinder.core.errors import ViewfinderError
+from viewfinder.core.progress import Progress
+from viewfinder.core.randomness import Randomness
+from viewfinder.evaluation.doctor import Case, Setup
+from viewfinder.recipe.stopping import GOES_ON
+from viewfinder.store import open_store
 
 if TYPE_CHECKING:
+    from viewfinder.evaluation.doctor.case import LayerHealth
     from viewfinder.run.run import Run
-    from viewfinder.training.health import LayerHealth
 
 _MOST_PICTURES = 256
 DOCTOR = "doctor.json"
@@ -52,7 +52,7 @@ def known_units(run: "Run") -> "list[LayerHealth] | None":
 
 def look_at_units(run: "Run", progress: Progress) -> "list[LayerHealth] | None":
     """Pass some pictures through the best model; None, and a word of why, where that fails."""
-    from viewfinder.training.health import unit_health  # imports Keras
+    from viewfinder.run.health import unit_health  # imports Keras
 
     try:
         dataset = run.dataset

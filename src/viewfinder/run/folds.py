@@ -15,16 +15,16 @@ from typing import Any, Self
 
 import pandas as pd
 
+from viewfinder.core.errors import RunError
+from viewfinder.core.files import write_json, written_whole
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.folds import FOLD, folds_of
-from viewfinder.data.leaks import known_leaks
 from viewfinder.data.sources import from_record
-from viewfinder.errors import RunError
-from viewfinder.files import write_json, written_whole
+from viewfinder.data.splits.folds import FOLD, folds_of
+from viewfinder.evaluation.evaluate import score_split
 from viewfinder.recipe import Recipe
-from viewfinder.results.evaluate import score_split
-from viewfinder.run.files import FOLDS, RunFiles
 from viewfinder.run.run import Run
+from viewfinder.run_folder import FOLDS, RunFiles
+from viewfinder.split.leaks import known_leaks
 
 # In a fold's run, the pictures that steer nothing are the test split.
 HELD_OUT = "test"

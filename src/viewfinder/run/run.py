@@ -13,20 +13,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.classifier import Classifier, Picture, Prediction, load
+from viewfinder.core.errors import OutputError, RejectedPicture, RunError, ViewfinderError
+from viewfinder.core.files import write_json
+from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import SPLITS, Dataset
-from viewfinder.data.leaks import known_leaks
-from viewfinder.data.prepare import before_resizing
 from viewfinder.data.sources import from_record
-from viewfinder.data.store import open_store
-from viewfinder.errors import OutputError, RejectedPicture, RunError, ViewfinderError
-from viewfinder.files import write_json
-from viewfinder.progress import Progress
-from viewfinder.results.answers import answer
-from viewfinder.results.doctor import Diagnosis, diagnose
-from viewfinder.results.evaluate import score_split
-from viewfinder.results.report import ReportMaterial, write_report
+from viewfinder.evaluation.answers import answer
+from viewfinder.evaluation.doctor import Diagnosis, diagnose
+from viewfinder.evaluation.evaluate import score_split
+from viewfinder.pages.report import ReportMaterial, write_report
+from viewfinder.pictures.prepare import before_resizing
 from viewfinder.run.checkup import DOCTOR, case_of, look_at_units, model_written
-from viewfinder.run.files import RunFiles, best_epoch
+from viewfinder.run_folder import RunFiles, best_epoch
+from viewfinder.split.leaks import known_leaks
+from viewfinder.store import open_store
 
 if TYPE_CHECKING:
     import keras
@@ -78,7 +78,7 @@ class Run(RunFiles):
         Args:
             splits: Which of them.
             store_budget: The most bytes of pixels to keep on disk; see
-                :func:`viewfinder.data.store.open_store`.
+                :func:`viewfinder.store.open_store`.
             progress: Shows how far it is.
 
         Returns:
@@ -214,7 +214,7 @@ class Run(RunFiles):
         """Score answers; writes `metrics.json` and the predictions.
 
         Args:
-            predictions: A row an answer, as :func:`viewfinder.results.answers.answer` gives them.
+            predictions: A row an answer; see :func:`viewfinder.evaluation.answers.answer`.
             flipped: By split, what answers to mirrored pictures add.
 
         Returns:

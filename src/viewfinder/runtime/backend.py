@@ -9,8 +9,8 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from viewfinder.errors import BackendError, nearest
-from viewfinder.files import keras_home
+from viewfinder.core.errors import BackendError, nearest
+from viewfinder.core.files import keras_home
 
 # In the order of preference: the package that is imported for each of Keras's backends.
 _BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}

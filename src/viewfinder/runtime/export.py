@@ -20,8 +20,8 @@ from unittest import mock
 
 import numpy as np
 
-from viewfinder.errors import BackendError, DataError, UsageError
-from viewfinder.files import written_whole
+from viewfinder.core.errors import BackendError, DataError, UsageError
+from viewfinder.core.files import written_whole
 from viewfinder.runtime.backend import use_backend
 from viewfinder.runtime.onnx import INSTALL, OnnxModel
 

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from viewfinder.errors import DataError
+from viewfinder.core.errors import DataError
 from viewfinder.runtime.backend import use_backend
 
 if TYPE_CHECKING:

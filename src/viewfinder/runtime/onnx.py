@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.errors import DataError, UsageError
+from viewfinder.core.errors import DataError, UsageError
 
 INSTALL = "pip install 'viewfinder[onnx]'"
 WHY_INSTALL = f"ONNX Runtime, several times faster on a CPU, is not installed ({INSTALL})"

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.batches import Batch, Batches
-from viewfinder.features.batches import FeatureBatches
+from viewfinder.batches.features import FeatureBatches
+from viewfinder.batches.pictures import Batch, Batches
 
 Feed = Batches | FeatureBatches
 

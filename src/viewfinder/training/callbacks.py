@@ -10,10 +10,8 @@ from typing import Any
 import keras
 import pandas as pd
 
-from viewfinder.files import written_whole
-from viewfinder.progress import Progress
-from viewfinder.training.live_curves import LiveCurves
-from viewfinder.training.precision import in_float32
+from viewfinder.core.files import written_whole
+from viewfinder.training.step import in_float32
 
 Logs = dict[str, float]
 
@@ -156,75 +154,6 @@ class BestModel(keras.callbacks.Callback):
         # By Laplace's rule, one right and one wrong more: where all are right, it is not zero.
         share = (self._best[0] * self._pictures + 1) / (self._pictures + 2)
         return self._best[0] - math.sqrt(share * (1 - share) / (self._pictures + 3))
-
-
-class TrainingProgress(keras.callbacks.Callback):
-    """A bar with ETA, live metrics and both curves on a terminal; a line an epoch everywhere."""
-
-    def __init__(self, progress: Progress, epochs: int, steps: int, *, done: int = 0) -> None:
-        super().__init__()
-        self._progress = progress
-        self._done = done
-        self._epochs = epochs
-        self._steps = steps
-        self._began = 0.0
-        self._bar: Any = None
-        self._task: Any = None
-        self._live: Any = None
-        self._curves = LiveCurves()
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Draw the bar."""
-        if not self._progress.is_live:
-            return
-        from rich.console import Group
-        from rich.live import Live
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("{task.fields[metrics]}"),
-            console=self._progress.console,
-        )
-        self._task = self._bar.add_task(
-            "Training", total=self._epochs * self._steps, completed=self._done, metrics=""
-        )
-        self._live = Live(
-            Group(self._bar, self._curves), console=self._progress.console, transient=True
-        )
-        self._live.start()
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Name the epoch."""
-        self._began = time.perf_counter()
-        if self._bar:
-            self._bar.update(self._task, description=f"Epoch {epoch + 1}/{self._epochs}")
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Move the bar on."""
-        if self._bar:
-            metrics = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items())
-            self._bar.update(self._task, advance=1, metrics=metrics)
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Leave a line that stays."""
-        seconds = time.perf_counter() - self._began
-        width = len(str(self._epochs))
-        metrics = "  ".join(
-            f"{name} {value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate"
-        )
-        self._curves.add(logs or {})
-        self._progress.say(
-            f"Epoch {epoch + 1:>{width}}/{self._epochs}  {seconds:5.1f} s  {metrics}"
-        )
-
-    def close(self) -> None:
-        """Take the bar away, however the training has ended."""
-        if self._live:
-            self._live.stop()
 
 
 def save_model(model: keras.Model, path: Path) -> None:

@@ -18,8 +18,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.errors import RunError
-from viewfinder.files import written_whole
+from viewfinder.core.errors import RunError
+from viewfinder.core.files import written_whole
 
 FOLDER = "checkpoint"
 

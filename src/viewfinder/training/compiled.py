@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from viewfinder.errors import RecipeError
-from viewfinder.models.head import LAST_LAYER
+from viewfinder.bases.networks.backbone import LAST_LAYER
+from viewfinder.core.errors import RecipeError
 from viewfinder.recipe import Recipe, Training
 from viewfinder.training.losses import has_shares, loss_for
 from viewfinder.training.muon import Muon

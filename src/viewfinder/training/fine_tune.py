@@ -13,19 +13,19 @@ from typing import Any
 import keras
 import pandas as pd
 
-from viewfinder.bases.settings import FineTune
-from viewfinder.batches import Batches
-from viewfinder.errors import UsageError, nearest
-from viewfinder.files import write_json, written_whole
-from viewfinder.models.backbones.blocks import base_layers, blocks_of
-from viewfinder.models.backbones.freezing import can_train, unfreeze
-from viewfinder.progress import Progress
+from viewfinder.bases.networks.blocks import base_layers, blocks_of
+from viewfinder.bases.networks.layers import can_train, unfreeze
+from viewfinder.batches.pictures import Batches
+from viewfinder.core.errors import UsageError, nearest
+from viewfinder.core.files import write_json, written_whole
+from viewfinder.core.progress import Progress
 from viewfinder.recipe import Recipe
+from viewfinder.recipe.transfer import FineTune
 from viewfinder.training.adapters import BatchDataset
 from viewfinder.training.compiled import compile_model
 from viewfinder.training.fit import BEST, HISTORY, Fitted, fit
-from viewfinder.training.layer_rates import set_rates
 from viewfinder.training.phases import Phases
+from viewfinder.training.schedules import set_rates
 
 RECORD = "fine_tuning.json"
 HEAD_PHASE, TUNED_PHASE, REFUSED_PHASE = "head", "fine-tuning", "fine-tuning, not kept"
@@ -38,7 +38,7 @@ class Feeds:
     Attributes:
         train: What trains.
         validation: What chooses an epoch within a phase.
-        carved: What decides between the phases; see :func:`viewfinder.training.carving.carve`.
+        carved: What decides between the phases; see :func:`viewfinder.training.phases.carve`.
     """
 
     train: Batches

@@ -8,22 +8,21 @@ from pathlib import Path
 import keras
 import pandas as pd
 
-from viewfinder.batches import Batches
-from viewfinder.progress import Progress
+from viewfinder.batches.pictures import Batches
+from viewfinder.core.progress import Progress
 from viewfinder.recipe import Recipe
-from viewfinder.stages import Size
-from viewfinder.stopping import Stopping, parse_target
+from viewfinder.recipe.stages import Size
+from viewfinder.recipe.stopping import Stopping, parse_target
 from viewfinder.training import checkpoint
 from viewfinder.training.adapters import BatchDataset, Feed
-from viewfinder.training.callbacks import BestModel, HistoryFile, TrainingProgress, save_model
+from viewfinder.training.averaging import companions_of
+from viewfinder.training.callbacks import BestModel, HistoryFile, save_model
 from viewfinder.training.checkpoint import Checkpoint, Checkpoints
-from viewfinder.training.companions import companions_of
 from viewfinder.training.course import Course, HaltedError, Keeper
-from viewfinder.training.elastic import build_all, elastic
-from viewfinder.training.fused_norms import fused_norms
+from viewfinder.training.display import TrainingProgress
 from viewfinder.training.interruption import Interruption
 from viewfinder.training.memory import is_out_of_memory, out_of_memory
-from viewfinder.training.precision import JudgedInFloat32
+from viewfinder.training.step import JudgedInFloat32, build_all, elastic, fused_norms
 from viewfinder.training.stopping import StopAfter, StopAtTarget, Stopper, StopWithoutProgress
 
 BEST = "best.keras"

@@ -10,15 +10,16 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.bases.settings import Head
-from viewfinder.features.batches import FeatureBatches
+from viewfinder.bases.networks import Backbone
+from viewfinder.bases.networks.backbone import LAST_LAYER
+from viewfinder.batches.features import FeatureBatches
+from viewfinder.core.progress import Progress
+from viewfinder.core.randomness import Randomness
 from viewfinder.features.probe import Linear, deviations
-from viewfinder.models.backbones import Backbone
-from viewfinder.models.head import LAST_LAYER, add_head
+from viewfinder.models.head import add_head
 from viewfinder.models.transfer import with_head
-from viewfinder.progress import Progress
-from viewfinder.randomness import Randomness
 from viewfinder.recipe import Recipe
+from viewfinder.recipe.transfer import Head
 from viewfinder.training.compiled import compile_model
 from viewfinder.training.fit import BEST, Fitted, fit
 

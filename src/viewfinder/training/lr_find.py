@@ -13,12 +13,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.batches import Batch
-from viewfinder.errors import DataError, UsageError
-from viewfinder.progress import Progress
+from viewfinder.batches.pictures import Batch
+from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.progress import Progress
 from viewfinder.training.adapters import Feed
-from viewfinder.training.fused_norms import fused_norms
 from viewfinder.training.memory import is_out_of_memory, out_of_memory
+from viewfinder.training.step import fused_norms
 
 # The share of the smoothed loss that each step keeps, and how far above its lowest it may go.
 _SMOOTHING = 0.9

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import keras
 
-from viewfinder.batches import Batches
-from viewfinder.errors import OutOfMemory
+from viewfinder.batches.pictures import Batches
+from viewfinder.core.errors import OutOfMemory
 from viewfinder.training.adapters import Feed
 
 _SIGNS = ("RESOURCE_EXHAUSTED", "MemoryError", "OOM when allocating", "out of memory")

@@ -12,8 +12,8 @@ from typing import Any
 
 import keras
 
-from viewfinder.errors import UsageError
-from viewfinder.stopping import Direction, direction_of, known_metric
+from viewfinder.core.errors import UsageError
+from viewfinder.recipe.stopping import Direction, direction_of, known_metric
 
 Logs = dict[str, float]
 State = dict[str, Any]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from viewfinder.errors import UsageError
+from viewfinder.core.errors import UsageError
 
 FOLDER = "tensorboard"
 

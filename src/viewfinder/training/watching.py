@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from viewfinder import curves
-from viewfinder.progress import Progress
+from viewfinder.core import curves
+from viewfinder.core.progress import Progress
 
 Logs = dict[str, float]
 

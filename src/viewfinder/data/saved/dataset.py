@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import pandas as pd
 
+from viewfinder.core.errors import DataError, OutputError, UsageError
+from viewfinder.core.files import locked
 from viewfinder.data.dataset import Dataset, PassedOver, sorted_classes
 from viewfinder.data.saved import header as headers
 from viewfinder.data.saved.journal import (
@@ -24,8 +26,6 @@ from viewfinder.data.saved.journal import (
 from viewfinder.data.saved.replay import QUARANTINE, before, check_changes, replay, standing
 from viewfinder.data.source import Source
 from viewfinder.data.sources.saved import SavedSource
-from viewfinder.errors import DataError, OutputError, UsageError
-from viewfinder.locks import locked
 
 _LOCK, _LOCK_WAIT_S = ".lock", 60
 

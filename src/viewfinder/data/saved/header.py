@@ -10,15 +10,14 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
+from viewfinder.core.errors import DataError
+from viewfinder.core.files import content_hash, write_json, written_whole
 from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset, PassedOver
-from viewfinder.data.saved.checked import checked_table
-from viewfinder.data.source import Source
+from viewfinder.data.saved.journal import checked_table
+from viewfinder.data.source import Source, moved, places
 from viewfinder.data.sources.layout import leads_out
-from viewfinder.data.sources.moving import moved, places
 from viewfinder.data.sources.records import from_record
 from viewfinder.data.sources.saved import HEADER, TABLE
-from viewfinder.errors import DataError
-from viewfinder.files import content_hash, write_json, written_whole
 
 _LARGEST_HEADER = 256 << 20
 _NEEDED = ("locator", "label", "split", "bytes")

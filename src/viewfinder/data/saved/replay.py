@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype
 
+from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.saved.journal import COLUMNS, NOTE, Entry
-from viewfinder.errors import DataError, UsageError
 
 # The column that takes a picture out of the dataset without forgetting it: why.
 QUARANTINE = "quarantine"

@@ -15,6 +15,7 @@ hints, assemble              what all of them share
 from collections.abc import Sequence
 from pathlib import Path
 
+from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
 from viewfinder.data.sources.arrays import open_arrays
@@ -23,7 +24,6 @@ from viewfinder.data.sources.hints import Columns, Hints
 from viewfinder.data.sources.opening import open_path
 from viewfinder.data.sources.records import from_record
 from viewfinder.data.sources.table import open_table
-from viewfinder.progress import Progress
 
 __all__ = ["Columns", "Source", "from_record", "open_arrays", "open_dataset", "open_table"]
 

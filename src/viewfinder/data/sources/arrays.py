@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.files import cache_folder, written_whole
 from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.data.sources.layout import split_named
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
 from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels, label_column
-from viewfinder.errors import DataError, UsageError
-from viewfinder.files import cache_folder, written_whole
 
 _PLACE = "arrays"
 
@@ -31,7 +31,8 @@ class ArraySource(PixelSource):
     def load(self) -> dict[str, Pixels]:
         """Map the kept arrays into memory."""
         try:
-            return {split: np.load(file, mmap_mode="r") for split, file in self.files.items()}
+            open_npy = np.lib.format.open_memmap
+            return {split: open_npy(file, mode="r") for split, file in self.files.items()}
         except (OSError, ValueError, EOFError) as error:
             raise DataError(f"The kept arrays cannot be read: {error}.") from error
 

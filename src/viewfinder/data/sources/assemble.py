@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
 
+from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.dataset import (
     SPLITS,
     UNLABELLED,
@@ -13,7 +14,6 @@ from viewfinder.data.dataset import (
     sorted_classes,
 )
 from viewfinder.data.source import Source
-from viewfinder.errors import DataError, UsageError
 
 # How many examples a message shows.
 _EXAMPLES = 5
@@ -96,7 +96,8 @@ def _named(labels: pd.Series, classes: tuple[str, ...]) -> pd.Series:
 
 
 def _missing_classes(dataset: Dataset) -> Iterator[str]:
-    counts = dataset.counts()
+    labels, splits = dataset.table["label"], dataset.table["split"]
     for split in SPLITS:
-        if split in counts and (missing := list(counts.index[counts[split] == 0])):
+        found = set(labels[splits == split].unique())
+        if found and (missing := [name for name in dataset.classes if name not in found]):
             yield f"The {split} split has no pictures of: {', '.join(missing)}."

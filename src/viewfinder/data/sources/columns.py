@@ -4,11 +4,11 @@ import re
 
 import pandas as pd
 
+from viewfinder.core.errors import DataError, UsageError, nearest
 from viewfinder.data.dataset import UNSPLIT
 from viewfinder.data.sources.delimited import names_a_picture
 from viewfinder.data.sources.hints import Columns
 from viewfinder.data.sources.layout import split_named
-from viewfinder.errors import DataError, UsageError, nearest
 
 # Names as people write them, the surest first; letters and digits only.
 PATHS = (

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from viewfinder.core.errors import DataError, Reason, RejectedPicture
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
@@ -29,7 +30,6 @@ from viewfinder.data.sources.layout import (
     label_files,
     leads_out,
 )
-from viewfinder.errors import DataError, Reason, RejectedPicture
 
 ONE_CLASS = "add pictures of something else; or, where file names tell it, --label-from"
 
@@ -42,22 +42,11 @@ class FolderSource(Source):
 
     def read(self, locator: str) -> bytes:
         """The file's bytes."""
-        try:
-            return self.file_of(locator).read_bytes()
-        except OSError as error:
-            raise unreadable(error) from error
-        except ValueError as error:
-            raise no_path(error) from error
+        return bytes_of(self.file_of(locator))
 
     def stamp(self, locator: str) -> Stamp:
         """The file's size and time of change."""
-        try:
-            status = self.file_of(locator).stat()
-        except OSError as error:
-            raise unreadable(error) from error
-        except ValueError as error:
-            raise no_path(error) from error
-        return Stamp(status.st_size, status.st_mtime_ns)
+        return stamp_of(self.file_of(locator))
 
     def file_of(self, locator: str) -> Path:
         """The file."""
@@ -168,13 +157,35 @@ def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
         return None
 
 
-def unreadable(error: OSError) -> RejectedPicture:
-    """The rejection of a file that cannot be read."""
+def bytes_of(file: Path) -> bytes:
+    """A file's content.
+
+    Raises:
+        RejectedPicture: The file is missing or cannot be read.
+    """
+    try:
+        return file.read_bytes()
+    except (OSError, ValueError) as error:
+        raise unreadable(error) from error
+
+
+def stamp_of(file: Path) -> Stamp:
+    """A file's size and time of change.
+
+    Raises:
+        RejectedPicture: The file is missing.
+    """
+    try:
+        status = file.stat()
+    except (OSError, ValueError) as error:
+        raise unreadable(error) from error
+    return Stamp(status.st_size, status.st_mtime_ns)
+
+
+def unreadable(error: OSError | ValueError) -> RejectedPicture:
+    """The rejection of a file that cannot be read, or of a path that no file can have."""
     if isinstance(error, FileNotFoundError):
         return RejectedPicture(Reason.MISSING, "the file is not there any more")
-    return RejectedPicture(Reason.MISSING, f"the file cannot be read ({error.strerror})")
-
-
-def no_path(error: ValueError) -> RejectedPicture:
-    """The rejection of a locator that no file can have as its path."""
+    if isinstance(error, OSError):
+        return RejectedPicture(Reason.MISSING, f"the file cannot be read ({error.strerror})")
     return RejectedPicture(Reason.MISSING, f"no file can have this path ({error})")

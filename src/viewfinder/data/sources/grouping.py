@@ -4,10 +4,10 @@ import re
 
 import pandas as pd
 
+from viewfinder.core.errors import UsageError
 from viewfinder.data.dataset import UNSPLIT, Dataset
-from viewfinder.data.groups import GROUP
 from viewfinder.data.sources.layout import read_pattern, search
-from viewfinder.errors import UsageError
+from viewfinder.data.splits.groups import GROUP
 
 _OPTION = "--group-from"
 _EXPECTED = r"a group around what stays on one side, such as '^([a-z]+\d+)-'"

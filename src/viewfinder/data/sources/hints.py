@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from viewfinder.errors import UsageError
+from viewfinder.core.errors import UsageError
 
 
 @dataclass(frozen=True)

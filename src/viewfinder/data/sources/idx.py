@@ -18,12 +18,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from viewfinder.core.errors import DataError
 from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.layout import split_in_name
 from viewfinder.data.sources.levels import Pixels, as_pictures
 from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels
-from viewfinder.errors import DataError
 
 _UNSIGNED_BYTE = 0x08
 _MOST_DIMENSIONS = 4

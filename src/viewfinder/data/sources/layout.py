@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.dataset import UNLABELLED, UNSPLIT, PassedOver
-from viewfinder.errors import DataError, UsageError
 
 _SYSTEM_NAMES = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"})
 

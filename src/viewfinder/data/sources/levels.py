@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.errors import DataError
+from viewfinder.core.errors import DataError
 
 Pixels = NDArray[np.uint8]
 
@@ -89,7 +89,7 @@ def flat_shape(count: int, size: tuple[int, int] | None, place: str) -> tuple[in
         DataError: It is neither, or does not fit the size.
     """
     if size is not None:
-        channels, rest = divmod(count, size[0] * size[1])
+        channels, rest = divmod(count, size[0] * size[1]) if min(size) > 0 else (0, 0)
         if rest or channels not in _CHANNELS:
             raise DataError(
                 f"The pictures of {place} are not {size[0]} × {size[1]}.",

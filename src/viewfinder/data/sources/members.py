@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from viewfinder.data.archives.limits import MOST_RATIO, most_unpacked
-from viewfinder.data.archives.members import member_parts
+from viewfinder.core.errors import DataError
 from viewfinder.data.sources.layout import (
     HIDDEN,
     NOT_UNICODE,
@@ -13,7 +12,7 @@ from viewfinder.data.sources.layout import (
     is_unicode,
     shown,
 )
-from viewfinder.errors import DataError
+from viewfinder.fetch.archives.members import MOST_RATIO, member_parts, most_unpacked
 
 
 def refuse_bomb(unpacked: int, packed: int, place: str) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from viewfinder.core.errors import DataError
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources.cells import header_of, read_cells
 from viewfinder.data.sources.columns import LABELS, column_named
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.layout import split_named
 from viewfinder.data.sources.table import TableSource, dataset_of_cells
-from viewfinder.errors import DataError
 
 _NAMES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 _FILE_NAME = "file_name"
@@ -60,7 +60,7 @@ def open_metadata(folder: Path, tables: Sequence[Path], hints: Hints) -> Dataset
         is_below = cells["path"].str.contains("/", regex=False)
         names = {top: split_named(top) or "" for top in tops.unique()}
         cells["split"] = tops.map(names).where(is_below, "")
-    return dataset_of_cells(TableSource(folder, tables[0]), cells.fillna(""), hints)
+    return dataset_of_cells(TableSource(folder, folder), cells.fillna(""), hints)
 
 
 def _describes_pictures(path: Path) -> bool:

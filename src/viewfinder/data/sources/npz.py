@@ -11,14 +11,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from viewfinder.core.errors import DataError
 from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.layout import split_named
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
 from viewfinder.data.sources.members import refuse_bomb
-from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels, label_column
+from viewfinder.data.sources.pixels import (
+    PixelSource,
+    dataset_of_pixels,
+    label_column,
+    recorded_size,
+)
 from viewfinder.data.sources.zipped import DAMAGED_ZIP
-from viewfinder.errors import DataError
 
 _IMAGES = frozenset({"x", "images", "image", "imgs", "data", "pictures", "features"})
 _LABELS = frozenset({"y", "labels", "label", "targets", "target", "classes", "class"})
@@ -47,8 +52,8 @@ class NpzSource(PixelSource):
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "NpzSource":
         """The source that gave this record."""
-        files = dict.fromkeys(record["splits"], Path(record["path"]))
-        return cls(files, size=tuple(record["size"]) if record["size"] else None)
+        files = dict.fromkeys(map(str, record["splits"]), Path(record["path"]))
+        return cls(files, size=recorded_size(record))
 
 
 def open_npz(file: Path, hints: Hints = Hints()) -> Dataset:  # noqa: B008  (frozen)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
+from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.sources.columns import LABELS, column_named, given_column
 from viewfinder.data.sources.delimited import (
@@ -25,8 +26,7 @@ from viewfinder.data.sources.delimited import (
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.layout import split_in_name
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
-from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels
-from viewfinder.errors import DataError
+from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels, recorded_size
 
 # A row has to fit into a block of the reader's.
 _BLOCK_BYTES = 4 << 20
@@ -48,7 +48,10 @@ class PixelCsvSource(PixelSource):
 
     def load(self) -> dict[str, Pixels]:
         """Read the files again; labels are not kept."""
-        return _read(self)[0]
+        try:
+            return _read(self)[0]
+        except UsageError as error:  # the column that was given is gone
+            raise DataError(error.fact, remedy=error.remedy) from error
 
     def record(self) -> dict[str, Any]:
         """Kind, absolute paths, and what was said of the columns."""
@@ -66,8 +69,10 @@ class PixelCsvSource(PixelSource):
     def from_record(cls, record: dict[str, Any]) -> "PixelCsvSource":
         """The source that gave this record."""
         files = {split: Path(file) for split, file in record["files"].items()}
-        size = tuple(record["size"]) if record["size"] else None
-        return cls(files, label=record["label"], size=size)
+        label = record["label"]
+        if not isinstance(label, str | None):
+            raise TypeError(f"its label is {label!r}")
+        return cls(files, label=label, size=recorded_size(record))
 
 
 def open_pixel_csv(files: Path | Mapping[str, Path], hints: Hints = Hints()) -> Dataset:  # noqa: B008
@@ -150,6 +155,8 @@ def _read(
 def _columns(sniffed: Delimited, given: str | None) -> tuple[int, frozenset[int]]:
     """The position of the label, and the positions that are no pixels."""
     width = len(sniffed.first)
+    if not width:
+        raise DataError(f"{sniffed.path} has no rows.", expected="a row for each picture")
     # pandas writes the row's number into a first column without a name.
     is_index = (
         bool(sniffed.header)

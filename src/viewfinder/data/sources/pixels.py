@@ -5,18 +5,19 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from viewfinder.core.errors import DataError, Reason, RejectedPicture
 from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
 from viewfinder.data.sources.columns import as_text
-from viewfinder.data.sources.folder import unreadable
+from viewfinder.data.sources.folder import stamp_of
 from viewfinder.data.sources.levels import Pixels
-from viewfinder.errors import DataError, Reason, RejectedPicture
 
 
 @dataclass
@@ -80,7 +81,7 @@ class PixelSource(Source):
         split = locator.rpartition("#")[0]
         if split not in self.files:
             raise RejectedPicture(Reason.MISSING, "there is no file for this row any more")
-        return _file_stamp(self.files[split])
+        return stamp_of(self.files[split])
 
     @property
     def names_files(self) -> bool:
@@ -92,7 +93,7 @@ class PixelSource(Source):
         return str(files.pop() if len(files) == 1 else next(iter(self.files.values())).parent)
 
     def _arrays(self) -> dict[str, Pixels]:
-        stamps = tuple(_file_stamp(file) for file in self.files.values())
+        stamps = tuple(stamp_of(file) for file in self.files.values())
         arrays = self.loaded.get(stamps, self.load)
         if isinstance(arrays, DataError):
             raise RejectedPicture(Reason.CORRUPT, arrays.fact) from arrays
@@ -100,7 +101,7 @@ class PixelSource(Source):
 
     def remember(self, arrays: dict[str, Pixels]) -> None:
         """Keep arrays that were read while the dataset was opened."""
-        stamps = tuple(_file_stamp(file) for file in self.files.values())
+        stamps = tuple(stamp_of(file) for file in self.files.values())
         self.loaded.get(stamps, lambda: arrays)
 
 
@@ -146,6 +147,18 @@ def dataset_of_pixels(
     )
 
 
+def recorded_size(record: dict[str, Any]) -> tuple[int, int] | None:
+    """Height and width as a record has them; None where pictures are square.
+
+    Raises:
+        KeyError, TypeError, ValueError: The record has no such pair.
+    """
+    if record["size"] is None:
+        return None
+    height, width = record["size"]
+    return int(height), int(width)
+
+
 def label_column(labels: NDArray[np.generic], place: str) -> pd.Series:
     """Labels as one column: from shape `(n,)`, `(n, 1)`, or one-hot `(n, classes)`.
 
@@ -178,11 +191,3 @@ def label_column(labels: NDArray[np.generic], place: str) -> pd.Series:
     if labels.dtype.kind == "f" and not (np.rint(labels) == labels).all():
         raise DataError(f"The labels of {place} are fractions.", expected="whole numbers or words")
     return pd.Series(labels)
-
-
-def _file_stamp(file: Path) -> Stamp:
-    try:
-        status = file.stat()
-    except OSError as error:
-        raise unreadable(error) from error
-    return Stamp(status.st_size, status.st_mtime_ns)

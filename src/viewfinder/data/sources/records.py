@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from viewfinder.core.errors import DataError
 from viewfinder.data.source import Source
 from viewfinder.data.sources.arrays import ArraySource
 from viewfinder.data.sources.folder import FolderSource
@@ -14,7 +15,6 @@ from viewfinder.data.sources.table import TableSource
 from viewfinder.data.sources.tarred import TarSource
 from viewfinder.data.sources.unpacked import UnpackedSource
 from viewfinder.data.sources.zipped import ZipSource
-from viewfinder.errors import DataError
 
 Record = dict[str, Any]
 

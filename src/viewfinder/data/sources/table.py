@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from viewfinder.core.errors import DataError
 from viewfinder.data.dataset import UNSPLIT, Dataset, PassedOver
 from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
 from viewfinder.data.sources.cells import chosen_cells, read_cells
 from viewfinder.data.sources.columns import as_splits, find_columns
-from viewfinder.data.sources.folder import no_path, unreadable
+from viewfinder.data.sources.folder import bytes_of, stamp_of
 from viewfinder.data.sources.hints import Columns, Hints
-from viewfinder.errors import DataError
 
 # The size of a file that is not there.
 NO_FILE = -1
@@ -28,7 +28,8 @@ class TableSource(Source):
 
     Attributes:
         root: What relative paths start at. Absolute ones, and those with `..`, lead anywhere.
-        file: The table; None where it is in memory.
+        file: The table, or the folder whose metadata name the pictures; None where the table is in
+            memory.
     """
 
     root: Path
@@ -36,29 +37,18 @@ class TableSource(Source):
 
     def read(self, locator: str) -> bytes:
         """The file's bytes."""
-        try:
-            return self.file_of(locator).read_bytes()
-        except OSError as error:
-            raise unreadable(error) from error
-        except ValueError as error:
-            raise no_path(error) from error
+        return bytes_of(self.file_of(locator))
 
     def stamp(self, locator: str) -> Stamp:
         """The file's size and time of change."""
-        try:
-            status = self.file_of(locator).stat()
-        except OSError as error:
-            raise unreadable(error) from error
-        except ValueError as error:
-            raise no_path(error) from error
-        return Stamp(status.st_size, status.st_mtime_ns)
+        return stamp_of(self.file_of(locator))
 
     def file_of(self, locator: str) -> Path:
         """The file."""
         return self.root / locator
 
     def record(self) -> dict[str, Any]:
-        """Kind, absolute path of the table (or of the root where it is in memory), root."""
+        """Kind, absolute path of the table (of the root where the table is in memory), root."""
         file = str(self.file.resolve()) if self.file else None
         root = str(self.root.resolve())
         return {"kind": "table", "path": file or root, "root": root, "file": file}

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from viewfinder.data.archives.bounded import decompressed
+from viewfinder.core.errors import DataError, Reason, RejectedPicture
 from viewfinder.data.source import Source, Stamp
-from viewfinder.data.sources.folder import unreadable
+from viewfinder.data.sources.folder import stamp_of, unreadable
 from viewfinder.data.sources.layout import Listing
 from viewfinder.data.sources.members import Members, refused
-from viewfinder.errors import DataError, Reason, RejectedPicture
+from viewfinder.fetch.archives.bounded import decompressed
 
 _BLOCK_BYTES = 512
 
@@ -71,7 +71,7 @@ class TarSource(Source):
     def stamp(self, locator: str) -> Stamp:
         """The member's size, and the archive's time of change."""
         span = self._span(locator)
-        return Stamp(span.size, self._stamp().modified_ns)
+        return Stamp(span.size, stamp_of(self.path).modified_ns)
 
     def record(self) -> dict[str, Any]:
         """Kind and absolute path."""
@@ -92,18 +92,11 @@ class TarSource(Source):
             DataError: It is damaged or not safe.
             RejectedPicture: It is not there.
         """
-        stamp = self._stamp()
+        stamp = stamp_of(self.path)
         with self.opened.lock:
             if self.opened.index is None or self.opened.index.stamp != stamp:
                 self.opened.index = TarIndex(stamp, *_collect(self.path))
             return self.opened.index
-
-    def _stamp(self) -> Stamp:
-        try:
-            status = self.path.stat()
-        except OSError as error:
-            raise unreadable(error) from error
-        return Stamp(status.st_size, status.st_mtime_ns)
 
     def _span(self, locator: str) -> Span:
         try:

@@ -1,6 +1,6 @@
 """Archives that cannot be read in place: compressed tars; tables and arrays in any archive.
 
-They are unpacked once into the user's cache, safely: see `viewfinder.data.archives.unpack`.
+They are unpacked once into the user's cache, safely: see `viewfinder.fetch.archives.unpack`.
 """
 
 import hashlib
@@ -8,19 +8,19 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.data.archives.unpack import unpack
-from viewfinder.data.source import Source, Stamp
-from viewfinder.data.sources.folder import unreadable
-from viewfinder.data.sources.moving import moved
-from viewfinder.errors import DataError, OutputError
-from viewfinder.files import cache_folder
-from viewfinder.progress import Progress
+from viewfinder.core.errors import DataError, OutputError, Reason, RejectedPicture
+from viewfinder.core.files import cache_folder
+from viewfinder.core.progress import Progress
+from viewfinder.data.source import Source, Stamp, moved
+from viewfinder.data.sources.folder import stamp_of
+from viewfinder.fetch.archives.unpack import unpack
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,11 @@ class UnpackedSource(Source):
 
     def stamp(self, locator: str) -> Stamp:
         """The size in the copy, and the archive's time of change: the copy may be made again."""
-        return Stamp(self.inner.stamp(locator).size, _status(self.archive).st_mtime_ns)
+        stamp = stamp_of(self.archive)
+        # Else pictures of the old archive would be remembered as those of the new one.
+        if self.folder.name != _copy_name(self.archive, self._address, stamp):
+            raise RejectedPicture(Reason.MISSING, "the archive has changed since it was unpacked")
+        return Stamp(self.inner.stamp(locator).size, stamp.modified_ns)
 
     def record(self) -> dict[str, Any]:
         """Kind, absolute path, and the copy's own record, with paths relative to the copy."""
@@ -73,6 +77,10 @@ class UnpackedSource(Source):
         """Whether the copy's locators are paths of files."""
         return self.inner.names_files
 
+    @cached_property
+    def _address(self) -> str:
+        return str(self.archive.resolve())
+
     def __str__(self) -> str:
         return str(self.archive)
 
@@ -84,10 +92,8 @@ def unpacked_folder(archive: Path, progress: Progress | None = None) -> Path:
         DataError: The archive is damaged, not safe, or a decompression bomb; nothing is left.
         OutputError: The cache cannot be written.
     """
-    status = _status(archive)
-    address = f"{archive.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
-    key = hashlib.blake2b(address.encode(errors="surrogateescape"), digest_size=8).hexdigest()
-    folder = cache_folder() / "unpacked" / f"{archive.name[:40]}-{key}"
+    name = _copy_name(archive, str(archive.resolve()), stamp_of(archive))
+    folder = cache_folder() / "unpacked" / name
     if folder.is_dir():
         return folder
     if progress:
@@ -100,8 +106,8 @@ def unpacked_folder(archive: Path, progress: Progress | None = None) -> Path:
     return folder
 
 
-def _status(archive: Path) -> os.stat_result:
-    try:
-        return archive.stat()
-    except OSError as error:
-        raise unreadable(error) from error
+def _copy_name(archive: Path, address: str, stamp: Stamp) -> str:
+    """The name of the folder that holds the archive's content as it is now."""
+    identity = f"{address}\n{stamp.size}\n{stamp.modified_ns}"
+    key = hashlib.blake2b(identity.encode(errors="surrogateescape"), digest_size=8).hexdigest()
+    return f"{archive.name[:40]}-{key}"

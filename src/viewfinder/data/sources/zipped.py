@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from viewfinder.core.errors import DataError, Reason, RejectedPicture
 from viewfinder.data.source import Source, Stamp
-from viewfinder.data.sources.folder import unreadable
+from viewfinder.data.sources.folder import stamp_of, unreadable
 from viewfinder.data.sources.layout import Listing
 from viewfinder.data.sources.members import Members, refuse_bomb, refused
-from viewfinder.errors import DataError, Reason, RejectedPicture
 
 # What Python raises for a damaged archive; a RuntimeError is also how a method of packing, or a
 # version, that it does not know is said.
@@ -29,7 +29,7 @@ DAMAGED_ZIP = (
     OverflowError,
 )
 _ENCRYPTED = 0x1
-# No picture that may be decoded is larger; see `viewfinder.data.decode.Limits`.
+# No picture that may be decoded is larger; see `viewfinder.pictures.decode.Limits`.
 _LARGEST_MEMBER = 256 << 20
 
 
@@ -104,11 +104,7 @@ class ZipSource(Source):
             DataError: It is damaged or not safe.
             RejectedPicture: It is not there.
         """
-        try:
-            status = self.path.stat()
-        except OSError as error:
-            raise unreadable(error) from error
-        stamp = Stamp(status.st_size, status.st_mtime_ns)
+        stamp = stamp_of(self.path)
         with self.opened.lock:
             if self.opened.index is None or self.opened.index.stamp != stamp:
                 self.opened.index = _open_zip(self.path, stamp)

@@ -1,0 +1,212 @@
+"""What commands print with `--json`: the keys of each document and their types, in `DOCUMENTS`.
+
+python docs/schemas.py COMMAND    its JSON Schema; such as: python docs/schemas.py train --folds
+
+Every key is present unless it is `NotRequired`. None is JSON's null; NaN never appears. Readers
+should ignore keys that they do not know, for a later version may add some. A change that breaks
+readers raises `schema`.
+"""
+
+# ruff: noqa: UP013 (a table of keys is shorter than a class for each)
+# fmt: off
+import json
+import sys
+from typing import Annotated, Any, Literal, NotRequired
+
+from annotated_types import Ge, Gt, Interval
+from pydantic import AwareDatetime, Field, TypeAdapter
+from typing_extensions import TypedDict
+
+Count = Annotated[int, Ge(0)]
+Counts = dict[str, Count]
+Share = Annotated[float, Interval(ge=0, le=1)]
+Range = tuple[float, float]  # a 95 % interval: low, high
+Loss = Annotated[float, Ge(0)]  # mean cross-entropy, in nats
+Texts = list[str]
+Recipe = dict[str, Any]  # all settings, as in recipe.yaml
+Split = Literal["train", "validation", "test"]
+Severity = Literal["error", "warning", "info"]
+Ended = Literal["finished", "target", "patience", "time", "interrupted", "diverged", "behind",
+                "callback"]
+
+# Runs ---------------------------------------------------------------------------------------------
+
+# Precision, recall and F1 are None where there is nothing to divide by.
+ClassScores = TypedDict("ClassScores", {
+    "name": str, "precision": Share | None, "recall": Share | None, "f1": Share | None,
+    "support": Count})
+# The interval is Wilson's.
+FIGURES = {"count": Count, "accuracy": Share, "accuracy_interval": Range, "loss": Loss}
+Figures = TypedDict("Figures", FIGURES)
+# A row of the confusion matrix is a true class, a column a predicted one.
+SCORES = FIGURES | {
+    "macro_f1": Share, "per_class": list[ClassScores], "confusion": list[list[Count]]}
+ScoresWithoutLeaks = TypedDict("ScoresWithoutLeaks", SCORES)
+# How many pictures training has as well: the same ones, or nearly.
+Leaks = TypedDict("Leaks", {"exact": Count, "near": Count})
+Scores = TypedDict("Scores", SCORES | {
+    "leaks": NotRequired[Leaks], "without_leaks": NotRequired[ScoresWithoutLeaks | None]})
+# A split that does not exist, or was not evaluated, is absent. `flipped` is of the mean prediction
+# for a picture and its mirror image. No epoch is the best where the head was solved for.
+METRICS = {
+    "best_epoch": Count | None, "train": NotRequired[Scores], "validation": NotRequired[Scores],
+    "test": NotRequired[Scores], "flipped": NotRequired[dict[Split, Figures]]}
+Metrics = TypedDict("Metrics", {"schema": Literal[1]} | METRICS)
+# A flag is one of the next `viewfinder train`, or a whole command.
+Advice = TypedDict("Advice", {"flag": str, "why": str})
+# Codes are in doctor.md; the keys of `evidence` depend on the code.
+Verdict = TypedDict("Verdict", {
+    "code": str, "severity": Severity | Literal["good"], "sentence": str, "because": str,
+    "evidence": dict[str, Any], "try": list[Advice]})
+Verdicts = Annotated[list[Verdict], Field(min_length=1)]  # the worst first
+# `only_it` and `only_before`: right where the best candidate before it is wrong, and the reverse.
+Trial = TypedDict("Trial", {
+    "name": str, "recipe": str, "count": Count, "right": Count, "accuracy": Share,
+    "only_it": Count, "only_before": Count, "is_better": bool, "folds": Share | None,
+    "seconds": Annotated[float, Ge(0)], "ended": Ended | Literal["not kept"]})
+Trials = TypedDict("Trials", {
+    "schema": Literal[1], "chosen": str | None, "finished": bool, "why": str,
+    "trials": list[Trial]})
+Skipped = TypedDict("Skipped", {"path": str, "reason": str, "detail": str})
+# By split and class.
+DRY_RUN = {"pictures": dict[Split, Counts], "skipped": list[Skipped]}
+Candidate = TypedDict("Candidate", {"name": str, "recipe": Recipe})
+# `run` is a folder in that of the folds.
+Fold = TypedDict("Fold", FIGURES | {
+    "fold": Count, "run": str, "ended": Ended, "best_epoch": Count | None, "macro_f1": Share})
+FoldsData = TypedDict("FoldsData", {"source": dict[str, Any], "notes": Texts})
+RunName = TypedDict("RunName", {"name": str, "folder": str})
+# Values are in the order of the runs.
+Difference = TypedDict("Difference", {"key": str, "values": Texts})
+# Optimistic: these pictures also chose the best epoch.
+RunScores = TypedDict("RunScores", FIGURES | {"run": str, "split": Split, "is_optimistic": bool})
+# Differences are the second run's figure less the first's. `p` is McNemar's exact test, `p_holm`
+# is corrected for the number of pairs, `told_apart` is p_holm < 0.05.
+Pair = TypedDict("Pair", {
+    "first": str, "second": str, "both_right": Count, "only_first": Count, "only_second": Count,
+    "both_wrong": Count, "accuracy_difference": Annotated[float, Interval(ge=-1, le=1)],
+    "accuracy_interval": Range, "loss_difference": float, "loss_interval": Range, "p": Share,
+    "p_holm": Share, "told_apart": bool})
+# Of the pictures that all runs have in common, by content.
+PairedSplit = TypedDict("PairedSplit", {
+    "split": Split, "count": Count, "notes": Texts, "pairs": list[Pair]})
+# The most probable classes first.
+Prediction = TypedDict("Prediction", {
+    "picture": str, "label": str | None, "confidence": Share, "probabilities": dict[str, Share],
+    "rejection": str | None})
+
+# Data ---------------------------------------------------------------------------------------------
+
+FoundPicture = TypedDict("FoundPicture", {"path": str, "note": str, "suggested": NotRequired[str]})
+# `count` counts pictures, or classes where the finding is about these.
+Finding = TypedDict("Finding", {
+    "check": str, "severity": Severity, "count": Count, "sentence": str, "remedy": str,
+    "pictures": list[FoundPicture], "groups": list[Texts], "classes": Texts})
+CHANGE = {"locator": str, "before": str, "after": str, "note": NotRequired[str]}
+Change = TypedDict("Change", CHANGE)
+ColumnChange = TypedDict("ColumnChange", CHANGE | {"column": str})
+Decision = TypedDict("Decision", {"verb": str, "why": str, "pictures": list[Change]})
+Groups = TypedDict("Groups", {"count": Count, "pictures": Count, "largest": Count})
+# `carved`: the shares of the splits that were made; `group_from`: a regular expression.
+SplitPlan = TypedDict("SplitPlan", {
+    "validation": Share, "test": Share, "folds": Count, "seed": Count,
+    "copies": Literal["near", "exact", "ignore"] | None, "group_from": str | None, "anew": bool,
+    "carved": dict[Split, Share]})
+# `undoes` is another entry's number; `stands`: it is in effect.
+ENTRY = {
+    "number": Count, "time": AwareDatetime, "verb": str, "why": str, "pictures": Count,
+    "options": dict[str, Any], "undoes": Count | None, "stands": bool}
+Entry = TypedDict("Entry", ENTRY)
+# `by` names who published size and checksum.
+Address = TypedDict("Address", {
+    "url": str, "bytes": Count | None, "sha256": str | None, "by": str | None})
+File = TypedDict("File", {"name": str, "addresses": list[Address]})
+# `bytes` to download, None where not all of it is known; `verified`: a download is known to work;
+# `account`: the page that requires one; `path`: what `viewfinder train` takes, None until it is
+# fetched; `next`: the command that trains on it, quoted for a shell.
+DATASET = {
+    "name": str, "title": str, "pictures": Count, "classes": Count, "bytes": Count | None,
+    "licence": str, "citation": str, "course": str, "recipe": str, "verified": bool,
+    "account": str | None, "files": list[File], "path": str | None, "next": str}
+Dataset = TypedDict("Dataset", DATASET)
+
+# Networks and the cache ---------------------------------------------------------------------------
+
+Speed = TypedDict("Speed", {
+    "pictures_per_s": float, "alpha": float, "size": Count, "backend": str, "cores": Count})
+Weights = TypedDict("Weights", {"alpha": float, "file": str})
+# `parameters` by alpha; `input_size` a side, or height and width, or None where any will do.
+Base = TypedDict("Base", {
+    "name": str, "parameters": Counts, "input_size": Count | tuple[Count, Count] | None,
+    "least_size": Count | None, "preprocessing": str, "speed": Speed | None,
+    "weights": list[Weights]})
+# `source` and `base` are empty where the folder is damaged.
+PictureStore = TypedDict("PictureStore", {
+    "folder": str, "source": str, "size": str, "pictures": Count, "bytes": Count, "written": AwareDatetime})
+FeatureStore = TypedDict("FeatureStore", {
+    "folder": str, "base": str, "rows": Count, "bytes": Count})
+
+# Each also has "schema": 1. Texts that name a file or folder are paths as they were given.
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    "audit": {
+        "source": str, "classes": Texts, "pictures": Count, "readable": Count,
+        "counts": dict[Severity, Count], "findings": list[Finding]},
+    "bases": {"bases": list[Base]},
+    "cache list": {"stores": list[PictureStore], "features": list[FeatureStore]},
+    # `leaves`: pictures that stay; `dataset`: the folder that was written.
+    "clean": {
+        "source": str, "pictures": Count, "leaves": Count, "warnings": Texts,
+        "decisions": list[Decision], "dataset": str | None},
+    # `splits` are those on which every run was evaluated.
+    "compare": {
+        "runs": list[RunName], "differences": list[Difference], "scores": list[RunScores],
+        "splits": list[PairedSplit]},
+    "datasets fetch": DATASET,
+    "datasets list": {"datasets": list[Dataset]},
+    # `unseen`: what could not be examined.
+    "doctor": {"verdicts": Verdicts, "unseen": Texts},
+    "evaluate": METRICS,
+    # `features` is the file, `width` counts the features of a picture.
+    "features": {"features": str, "pictures": Count, "width": Count, "plots": Texts},
+    "log": {"dataset": str, "created": AwareDatetime, "entries": list[Entry]},
+    "log ENTRY": ENTRY | {"changes": list[ColumnChange]},
+    # A number for each step; None where the loss is not finite.
+    "lr-find": {
+        "plot": str, "suggestion": Annotated[float, Gt(0)], "rule": str, "diverged": bool,
+        "rates": list[float], "losses": list[float | None], "smoothed": list[float | None]},
+    # `copied` by reason, `missing` locators, `renamed` folders by the class's name.
+    "materialize": {
+        "folder": str, "pictures": Count, "linked": Count, "copied": Counts, "missing": Texts,
+        "renamed": dict[str, str]},
+    "predict": {"run": str, "predictions": list[Prediction]},
+    "recipes": {"recipes": list[Recipe]},
+    # Counts by split and class, by fold and class; `placed` pictures changed their split.
+    "split": {
+        "source": str, "dataset": str | None, "pictures": dict[Split, Counts],
+        "folds": dict[str, Counts], "placed": Count, "groups": Groups, "plan": SplitPlan,
+        "notes": Texts},
+    # `trials` is None where a recipe was given.
+    "train": {
+        "run": str, "report": str, "interrupted": bool, "ended": Ended, "metrics": Metrics,
+        "trials": Trials | None, "verdicts": Verdicts},
+    # `parameters` counts the model's weights.
+    "train --dry-run": DRY_RUN | {"recipe": Recipe, "parameters": Count},
+    "train --dry-run --recipe auto": DRY_RUN | {"ways": list[Candidate]},
+    # The content of folds.json. The three figures of all folds are None while one is missing;
+    # the deviation is that of a sample: divided by n - 1.
+    "train --folds": {
+        "folder": str, "interrupted": bool, "folds": list[Fold], "missing": list[Count],
+        "accuracy_mean": Share | None, "accuracy_deviation": Annotated[float, Ge(0)] | None,
+        "all": Scores | None, "recipe": Recipe, "data": FoldsData, "classes": Texts},
+    # `entry` is the one that was added.
+    "undo": {"dataset": str, "entry": Entry},
+}
+
+
+def schema(command: str) -> TypeAdapter[Any]:
+    """The validator of a command's document."""
+    return TypeAdapter(TypedDict(command, {"schema": Literal[1], **DOCUMENTS[command]}))
+
+
+if __name__ == "__main__":
+    print(json.dumps(schema(" ".join(sys.argv[1:])).json_schema(), indent=2))

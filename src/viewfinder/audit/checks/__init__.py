@@ -1,0 +1,1 @@
+"""The checks: each a function from the table of measurements to findings."""

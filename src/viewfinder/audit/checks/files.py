@@ -1,0 +1,153 @@
+"""Checks of how pictures read: what is broken, misnamed, turned, or of an odd kind.
+
+Each check is a function from the audit's table (a row a picture: the dataset's columns and those
+of `Measurement`) to findings.
+"""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+import numpy as np
+import pandas as pd
+
+from viewfinder.audit.finding import Finding, Severity, about, pictures
+from viewfinder.audit.measure import OK
+from viewfinder.core.errors import Reason
+
+_ENDINGS = {
+    "jpeg": ("jpg", "jpeg", "jpe", "jfif", "jif"),
+    "png": ("png", "apng"),
+    "gif": ("gif",),
+    "bmp": ("bmp", "dib"),
+    "webp": ("webp",),
+    "tiff": ("tif", "tiff"),
+    "heif": ("heic", "heif", "hif"),
+    "avif": ("avif",),
+}
+_REMEDIES = {
+    Reason.EMPTY: "get the files again, or remove them; training leaves them out",
+    Reason.MISSING: "the files were listed and cannot be read: look at their permissions",
+    Reason.NOT_A_PICTURE: "remove them from the class folders; training leaves them out",
+    Reason.UNSUPPORTED: "save them as JPEG or PNG; training leaves them out",
+    Reason.TRUNCATED: "get the files again; training leaves them out",
+    Reason.CORRUPT: "get the files again; training leaves them out",
+    Reason.TOO_LARGE: "shrink them; training leaves them out",
+}
+_TRAITS = {
+    "CMYK": (
+        "made for printing",
+        "colours were converted without a profile; save as RGB if they look wrong",
+    ),
+    "16-bit": ("16 bits deep", "nothing: they are brought to 8 bits"),
+    "transparent": (
+        "partly transparent",
+        "look whether white is the right background for them",
+    ),
+    "opaque alpha": (
+        "stored with an alpha channel that hides nothing",
+        "nothing: it is ignored",
+    ),
+    "several frames": (
+        "animated or of several pages",
+        "only the first frame is used; save others as pictures of their own if they matter",
+    ),
+}
+# Said by findings of their own.
+_NO_FAULTS = ("CMYK converted", "first frame of")
+
+
+def unreadable(table: pd.DataFrame) -> list[Finding]:
+    """What has no pixels, by reason."""
+    findings: list[Finding] = []
+    for reason in Reason:
+        rows = table[table["status"] == reason.value]
+        findings += about(
+            f"unreadable: {reason.value}",
+            Severity.WARNING,
+            rows,
+            rows["detail"],
+            f"{pictures(len(rows), 'is')} left out: {reason.value}.",
+            _REMEDIES[reason],
+        )
+    return findings
+
+
+def damaged(table: pd.DataFrame) -> list[Finding]:
+    """What reads in full although something is wrong with the file."""
+    notes = table["detail"].where(table["status"] == OK, "").map(_faults)
+    rows = table[notes != ""]
+    return about(
+        "damaged but readable",
+        Severity.INFO,
+        rows,
+        notes[rows.index],
+        f"{pictures(len(rows), 'has')} all pixels but a damaged file.",
+        "nothing for Viewfinder; other programs may refuse them or print warnings",
+    )
+
+
+def _faults(detail: str) -> str:
+    return "; ".join(part for part in detail.split("; ") if not part.startswith(_NO_FAULTS))
+
+
+def wrong_ending(table: pd.DataFrame) -> list[Finding]:
+    """Names that say another format than the content."""
+    known = table[table["format"].isin(list(_ENDINGS))]
+    wrong = [
+        _ending(locator) not in _ENDINGS[format]
+        for locator, format in zip(known["locator"], known["format"], strict=True)
+    ]
+    # Told that it holds truths, for an empty list would stand for columns.
+    rows = known[np.array(wrong, np.bool_)]
+    notes = [
+        f"{format.upper()} inside, named {_ending(locator) or 'without an ending'}"
+        for locator, format in zip(rows["locator"], rows["format"], strict=True)
+    ]
+    return about(
+        "wrong ending",
+        Severity.INFO,
+        rows,
+        notes,
+        f"{pictures(len(rows), 'has')} a name that does not fit the content.",
+        "nothing for Viewfinder, which reads by content; rename them for other programs",
+    )
+
+
+def _ending(locator: str) -> str:
+    return PurePosixPath(locator).suffix[1:].lower()
+
+
+def turned(table: pd.DataFrame) -> list[Finding]:
+    """Pictures that EXIF turns."""
+    rows = table[(table["status"] == OK) & (table["orientation"] > 1)]
+    return about(
+        "rotated by EXIF",
+        Severity.INFO,
+        rows,
+        (f"orientation {value}" for value in rows["orientation"]),
+        f"{pictures(len(rows), 'is')} stored turned or mirrored, and upright by EXIF.",
+        "nothing for Viewfinder; programs that ignore EXIF see them lying on their side",
+    )
+
+
+def odd_modes(table: pd.DataFrame) -> list[Finding]:
+    """CMYK, 16 bits, alpha, several frames."""
+    findings: list[Finding] = []
+    traits = table["traits"].str.split("; ")
+    for trait, (words, remedy) in _TRAITS.items():
+        rows = table[np.array([trait in found for found in traits], np.bool_)]
+        findings += about(
+            f"mode: {trait}",
+            Severity.INFO,
+            rows,
+            rows["format"].str.upper(),
+            f"{pictures(len(rows), 'is')} {words}.",
+            remedy,
+        )
+    return findings
+
+
+def reading(table: pd.DataFrame) -> Iterator[Finding]:
+    """All checks of this family."""
+    for check in (unreadable, damaged, wrong_ending, turned, odd_modes):
+        yield from check(table)

@@ -1,0 +1,67 @@
+"""Any base as a backbone: where the kinds of bases part ways, and the only place."""
+
+from pathlib import Path
+
+from viewfinder.bases.base import Base
+from viewfinder.bases.from_catalogue import FromCatalogue
+from viewfinder.bases.from_file import FromFile
+from viewfinder.bases.from_hub import FromHub
+from viewfinder.bases.naming import base_named
+from viewfinder.bases.networks.backbone import Backbone
+from viewfinder.bases.networks.hub import build_preset
+from viewfinder.bases.networks.network import build_network
+from viewfinder.bases.networks.own import build_own
+from viewfinder.core.progress import Progress
+
+
+def build_backbone(
+    name: str,
+    *,
+    input_shape: tuple[int, int, int],
+    alpha: float | None = None,
+    weights: str | Path | None = None,
+    cut: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Backbone:
+    """A base by its name, with its weights and its own scaling.
+
+    Args:
+        name: As Keras calls it: "InceptionV3", "MobileNetV2" …; a `.keras` file of a model that
+            takes pixels from 0 to 255; or "hub:" and a preset of KerasHub, by name or folder.
+        input_shape: (height, width, channels) in pixels.
+        alpha: The factor on the width of its layers, for the networks that have one.
+        weights: For a network of `keras.applications` "imagenet" (from the caches, or downloaded;
+            the default), "none" (drawn from `seed`), or a file (`*_no_top.h5`, `.weights.h5`,
+            `.keras`). The others have theirs.
+        cut: Ends the network at this layer.
+        seed: Decides the weights where there are none to load.
+        progress: Says where weights come from, and how far a download is.
+
+    Raises:
+        UsageError: There is no such base, width or layer, or it takes other pictures.
+        DataError: The base or its weights are not at hand, damaged, or another network's.
+    """
+    base = base_named(name, alpha, None if weights is None else str(weights))
+    source = base.obtain(min(input_shape[:2]), progress)
+    return build_from(base, source, input_shape=input_shape, cut=cut, seed=seed, progress=progress)
+
+
+def build_from(
+    base: Base,
+    source: Path | None,
+    *,
+    input_shape: tuple[int, int, int],
+    cut: str | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Backbone:
+    """The same from what :meth:`Base.obtain` has given; raises the same."""
+    match base:
+        case FromCatalogue():
+            return build_network(base, source, input_shape=input_shape, cut=cut, seed=seed)
+        case FromFile():
+            return build_own(base, input_shape=input_shape, cut=cut, progress=progress)
+        case FromHub() if source:
+            return build_preset(base, source, input_shape=input_shape, cut=cut)
+    raise NotImplementedError(type(base))

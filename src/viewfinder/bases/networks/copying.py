@@ -1,0 +1,101 @@
+"""A model of somebody else's, copied onto pixels of ours."""
+
+from typing import Any
+
+import keras
+
+from viewfinder.bases.networks.backbone import HEAD, LAST_LAYER
+from viewfinder.bases.networks.layers import every_layer
+from viewfinder.core.errors import UsageError
+
+Shape = tuple[int, int, int]
+
+
+def is_graph(model: keras.Model) -> bool:
+    """Whether a model is a graph of layers, which can be cut and copied."""
+    return hasattr(model, "operations") or isinstance(model, keras.Sequential)
+
+
+def copied(
+    model: keras.Model, input_shape: Shape | None, scaling: keras.Layer | None = None
+) -> keras.Model:
+    """The same layers with the same weights, for pictures of this shape, flat.
+
+    Args:
+        model: A graph of layers, with one input and one output.
+        input_shape: (height, width, channels) in pixels; None where the model fixes it.
+        scaling: Goes between the pixels and the copy.
+
+    Raises:
+        UsageError: It takes other pictures, or has several inputs or outputs.
+        Exception: Whatever a layer raises whose configuration does not make another of its kind.
+    """
+    pixels = keras.Input(fitting_shape(model, input_shape), name="pixels")
+    scaled = pixels if scaling is None else scaling(pixels)
+
+    def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
+        # Keras copies a graph onto inputs only, so what looks at the pixels is led past the scale.
+        args, kwargs = keras.tree.map_structure(
+            lambda one: scaled if one is pixels else one, (args, kwargs)
+        )
+        return operation(*args, **kwargs)
+
+    graph = keras.Model(model.inputs[0], model.outputs[0]) if _is_sequential(model) else model
+    inputs = keras.tree.map_structure(lambda _: pixels, graph.input)
+    copy = keras.models.clone_model(
+        graph, input_tensors=inputs, clone_function=_another, call_function=call
+    )
+    copy.set_weights(graph.get_weights())
+    for layer in every_layer(copy):
+        if isinstance(layer, keras.layers.Normalization):  # it computes with its own copy
+            layer.finalize_state()
+    return keras.Model(pixels, copy.outputs[0], name=model.name)
+
+
+def as_one_layer(
+    model: keras.Model, input_shape: Shape, scaling: keras.Layer | None = None
+) -> keras.Model:
+    """The model itself as a single layer over pixels of this shape."""
+    pixels = keras.Input(input_shape, name="pixels")
+    scaled = pixels if scaling is None else scaling(pixels)
+    if is_graph(model):
+        scaled = keras.tree.map_structure(lambda _: scaled, model.input)
+    return keras.Model(pixels, model(scaled), name=f"over_{model.name}")
+
+
+def fitting_shape(model: keras.Model, input_shape: Shape | None) -> Shape:
+    """The shape of pictures that is asked for, if the model takes it.
+
+    Raises:
+        UsageError: It takes others, or has several inputs or outputs.
+    """
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise UsageError(
+            f"{model.name} cannot be a base.",
+            expected="a model with one input and one output",
+            received=f"{len(model.inputs)} inputs and {len(model.outputs)} outputs",
+        )
+    taken = tuple(model.inputs[0].shape[1:])
+    shape = input_shape or taken
+    fits = len(taken) == len(shape) and all(
+        side in (None, given) for side, given in zip(taken, shape, strict=True)
+    )
+    if not fits or None in shape:
+        raise UsageError(
+            f"{model.name} takes other pictures.",
+            expected=f"input_shape (height, width, channels) that fits {taken}",
+            received=str(input_shape),
+        )
+    return shape
+
+
+def _another(operation: Any) -> Any:
+    """Another of its kind; a name that our own head would take again goes to the head."""
+    config = operation.get_config()
+    if operation.name.startswith(HEAD) or operation.name == LAST_LAYER:
+        config["name"] = f"own_{operation.name}"
+    return type(operation).from_config(config)
+
+
+def _is_sequential(model: keras.Model) -> bool:
+    return isinstance(model, keras.Sequential)

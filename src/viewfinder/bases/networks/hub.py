@@ -1,0 +1,107 @@
+"""A preset of KerasHub as a backbone: its network, and its own scaling of pixels in front."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from viewfinder.bases.from_hub import WEIGHTS, FromHub
+from viewfinder.bases.networks.backbone import Backbone
+from viewfinder.bases.networks.copying import as_one_layer, copied, fitting_shape
+from viewfinder.bases.networks.layers import cut_at, freeze
+from viewfinder.bases.networks.loading import load_weights
+from viewfinder.core.errors import DataError, UsageError
+
+# How far our scaling may be from KerasHub's own, relative to the largest number.
+_TOLERANCE = 1e-5
+
+
+def build_preset(
+    base: FromHub, folder: Path, *, input_shape: tuple[int, int, int], cut: str | None = None
+) -> Backbone:
+    """The backbone of a preset.
+
+    It is flat where its layers can be copied one by one. Where they cannot, as in the vision
+    transformers of KerasHub 0.32, it is a single layer, which cannot be cut.
+
+    Args:
+        base: Which.
+        folder: Where it is on this computer.
+        input_shape: (height, width, channels) in pixels.
+        cut: Ends it at this layer.
+
+    Raises:
+        UsageError: It takes other pictures, or has no such layer.
+        DataError: It is damaged, or does more with pictures than to scale them.
+    """
+    from keras_hub.layers import ImageConverter
+    from keras_hub.models import Backbone as HubBackbone
+
+    try:
+        network: Any = HubBackbone.from_preset(str(folder), load_weights=False, dtype="float32")
+        converter = ImageConverter.from_preset(str(folder))
+    except Exception as error:  # a configuration from elsewhere may make it raise anything
+        raise DataError(
+            f"KerasHub cannot build the preset in {folder}.",
+            received=str(error).strip().partition("\n")[0][:300] or repr(error),
+            remedy="save the preset again, with the KerasHub that is installed here",
+        ) from error
+    load_weights(network, folder / WEIGHTS, name=base.label)
+    shape = fitting_shape(network, input_shape)
+    scaling = _scaling_of(converter, shape, base)
+    return Backbone(
+        name=base.label,
+        model=freeze(_over_pixels(network, shape, scaling, cut, base.label)),
+        preprocessing_words=base.scaling_in_words,
+        weights=str(folder),
+        cut=cut,
+    )
+
+
+def _over_pixels(
+    network: keras.Model,
+    shape: tuple[int, int, int],
+    scaling: keras.Layer,
+    cut: str | None,
+    name: str,
+) -> keras.Model:
+    whole = keras.Model(network.input, network.outputs[0], name=network.name)
+    ended = cut_at(whole, cut, name)
+    try:
+        return copied(ended, shape, scaling)
+    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+        if cut is not None:
+            raise UsageError(
+                f"{name} cannot be cut: KerasHub's layers in it cannot be copied.",
+                expected="no --cut",
+                received=cut,
+            ) from error
+    return as_one_layer(network, shape, type(scaling).from_config(scaling.get_config()))
+
+
+def _scaling_of(converter: Any, shape: tuple[int, int, int], base: FromHub) -> keras.Layer:
+    """A layer that does what a preset's image converter does with pictures of the right size.
+
+    The resizing is left to the preparation of pictures. What else a converter may do is not
+    known beforehand, so both are asked for the same picture of noise.
+    """
+    channels = shape[2]
+    scale = np.broadcast_to(1.0 if converter.scale is None else converter.scale, channels)
+    offset = np.broadcast_to(0.0 if converter.offset is None else converter.offset, channels)
+    scaling = keras.layers.Rescaling(scale.tolist(), offset=offset.tolist(), name="scale")
+    noise = np.random.default_rng(0).integers(0, 256, (1, *shape)).astype(np.float32)
+    converter.image_size = None
+    theirs, ours = (
+        np.asarray(keras.ops.convert_to_numpy(one(noise))) for one in (converter, scaling)
+    )
+    largest = max(1.0, float(np.abs(theirs).max()))
+    if theirs.shape != ours.shape or np.abs(theirs - ours).max() > _TOLERANCE * largest:
+        raise DataError(
+            f"The preset {base.label} does more with a picture than to scale its pixels.",
+            expected="an image converter that multiplies and adds, channel by channel",
+            received=type(converter).__name__,
+            remedy="wrap the preset in a keras.Model that takes pixels from 0 to 255, save it as "
+            ".keras, and give that as --base",
+        )
+    return scaling

@@ -1,0 +1,137 @@
+"""Weights from a file into a network: compared shape by shape first, then copied.
+
+The comparison needs the file's header only, so a file for another network is refused before its
+weights take any memory, with what is different and which network it seems to be for.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from viewfinder.bases.catalogue import BASES, bases_with
+from viewfinder.bases.header import Array, Header, opened_weights
+from viewfinder.core.errors import DataError
+
+_MOST_DIFFERENCES = 3
+
+Shapes = tuple[tuple[int, ...], ...]
+
+
+def load_weights(network: keras.Model, path: Path, *, name: str) -> None:
+    """Load all weights of a network, or none.
+
+    Args:
+        network: Functional, all its layers trainable, and without its top.
+        path: Keras's old HDF5 (`*_no_top.h5`, `*_notop.h5`), a `.weights.h5`, or a `.keras` file.
+        name: What messages call the network.
+
+    Raises:
+        DataError: The file is no weights file, damaged, or for another network.
+    """
+    most_bytes = sum(int(np.prod(one.shape)) * 8 for one in network.weights)
+    with opened_weights(path, most_bytes) as (file, header):
+        _require_fit(network, header, path, name)
+        try:
+            if header.layout == "legacy":
+                _assign_in_order(network, file, header)
+            else:
+                network.load_weights(file.file.filename)
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(
+                f"The weights in {path} cannot be read.",
+                received=str(error).splitlines()[0],
+                remedy="fetch or save the file again",
+            ) from error
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Normalization):  # it computes with its own copy
+            layer.finalize_state()
+
+
+def _assign_in_order(network: keras.Model, file: Any, header: Header) -> None:
+    """The old format: layers in the network's order, in each the trainable weights first."""
+    arrays = iter(header.arrays)
+    for layer in network.layers:
+        for variable in layer.trainable_weights + layer.non_trainable_weights:
+            variable.assign(np.asarray(file.file[next(arrays).place], variable.dtype))
+
+
+def _require_fit(network: keras.Model, header: Header, path: Path, name: str) -> None:
+    ours = [(layer.name, _shapes_of(layer)) for layer in network.layers if layer.weights]
+    theirs = [(layer, _shapes(arrays)) for layer, arrays in header.layers.items()]
+    if header.layout == "legacy":
+        fits = [shapes for _, shapes in ours] == [shapes for _, shapes in theirs]
+    else:
+        # Its layers are in another order, under other names; Keras itself finds them.
+        fits = Counter(_flat(ours)) == Counter(_flat(theirs))
+    if not fits:
+        raise DataError(
+            f"{path} holds the weights of another network than {name}.",
+            expected=f"{_count(ours)} ({network.count_params():,} numbers)",
+            received=f"{_count(theirs)} ({header.parameters:,} numbers){_first(ours, theirs)}",
+            remedy=_remedy(ours, header),
+        )
+
+
+def _shapes_of(layer: keras.Layer) -> Shapes:
+    weights = layer.trainable_weights + layer.non_trainable_weights
+    return tuple(tuple(variable.shape) for variable in weights)
+
+
+def _shapes(arrays: tuple[Array, ...]) -> Shapes:
+    return tuple(array.shape for array in arrays)
+
+
+def _flat(layers: list[tuple[str, Shapes]]) -> list[tuple[int, ...]]:
+    return [shape for _, shapes in layers for shape in shapes]
+
+
+def _count(layers: list[tuple[str, Shapes]]) -> str:
+    return f"{len(layers)} layers with weights"
+
+
+def _first(ours: list[tuple[str, Shapes]], theirs: list[tuple[str, Shapes]]) -> str:
+    """What is different, the first of it: missing layers, or shapes that do not fit."""
+    there = {name for name, _ in theirs}
+    missing = [name for name, _ in ours if name not in there]
+    # Old files may have layers under other names; then their order says which is which.
+    if 0 < len(missing) < len(ours) / 2:
+        return f"; without {_some(missing)}"
+    unlike = [
+        f"{name}: {_in_words(their)} for {_in_words(our)}"
+        for (name, our), (_, their) in zip(ours, theirs, strict=False)
+        if our != their
+    ]
+    return f"; {_some(unlike, '; ')}" if unlike else ""
+
+
+def _some(words: list[str], between: str = ", ") -> str:
+    more = len(words) - _MOST_DIFFERENCES
+    return between.join(words[:_MOST_DIFFERENCES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _in_words(shapes: Shapes) -> str:
+    return " + ".join("×".join(map(str, shape)) or "1" for shape in shapes)
+
+
+def _remedy(ours: list[tuple[str, Shapes]], header: Header) -> str:
+    """Which network the file is for, told from how many numbers it holds."""
+    right = bases_with(header.parameters)
+    if right:
+        return f"it fits {_named(*right[0])}"
+    top = list(header.layers.values())[-1:] if header.layout == "legacy" else []
+    below = header.parameters - sum(array.size for arrays in top for array in arrays)
+    if len(header.layers) > len(ours) or bases_with(below):
+        whose = f" of {_named(*bases_with(below)[0])}" if bases_with(below) else ""
+        return f"it has the top{whose} as well: take the file without it (no_top, notop)"
+    nearest = min(
+        ((base.name, alpha) for base in BASES.values() for alpha in base.widths),
+        key=lambda one: abs(BASES[one[0]].widths[one[1]] - header.parameters),
+    )
+    return f"no base has as many numbers; the nearest in size is {_named(*nearest)}"
+
+
+def _named(name: str, alpha: float) -> str:
+    return f"--base {name}" + (f" --alpha {alpha:g}" if BASES[name].has_alpha else "")

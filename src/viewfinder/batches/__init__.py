@@ -1,0 +1,1 @@
+"""Index-addressed NumPy batches, of pictures and of stored features."""

@@ -1,0 +1,58 @@
+"""Stored features as index-addressed batches, in the form of `batches.pictures.Batches`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from viewfinder.batches.pictures import Batch
+from viewfinder.core.randomness import Ids, Randomness
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureBatches:
+    """Batches of features; their `images` are rows of features.
+
+    Attributes:
+        features: float32, shape (n, views, d); epoch by epoch the next view is given.
+        labels: Class indices, int64, shape `(n,)`.
+        ids: The pictures' addresses for randomness, uint64, shape `(n,)`.
+        batch_size: Pictures in a batch; the last one may have fewer.
+        seed: Decides the order.
+        shuffle: Whether each epoch has an order of its own.
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    ids: Ids
+    batch_size: int = 32
+    seed: int = 0
+    shuffle: bool = False
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return -(-len(self.labels) // self.batch_size)
+
+    def scaled(self, mean: NDArray[np.float32], deviation: NDArray[np.float32]) -> "FeatureBatches":
+        """The same with features brought to mean 0 and deviation 1 by these figures, shape (d,)."""
+        return replace(self, features=(self.features - mean) / deviation)
+
+    def batch(self, index: int, epoch: int = 0) -> Batch:
+        """The batch at this address."""
+        return self._make(index, epoch, self._order(epoch))
+
+    def epoch(self, epoch: int = 0, *, first: int = 0) -> Iterator[Batch]:
+        """An epoch's batches from the batch `first` on."""
+        order = self._order(epoch)
+        return (self._make(index, epoch, order) for index in range(first, len(self)))
+
+    def _order(self, epoch: int) -> NDArray[np.intp]:
+        if not self.shuffle:
+            return np.arange(len(self.labels))
+        return Randomness(self.seed).order("order", epoch=epoch, examples=self.ids)
+
+    def _make(self, index: int, epoch: int, order: NDArray[np.intp]) -> Batch:
+        positions = order[index * self.batch_size : (index + 1) * self.batch_size]
+        rows = self.features[positions, epoch % self.features.shape[1]]
+        return Batch(rows, self.labels[positions], positions)

@@ -1,0 +1,1 @@
+"""`viewfinder train`, and what only it needs."""

@@ -1,0 +1,169 @@
+"""What a person sees while work is going on: always on stderr, never among the results."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Item = TypeVar("Item")
+
+# Work that is over sooner is not worth a line.
+_WORTH_SAYING_S = 1.0
+
+
+class Progress:
+    """Words and bars for what takes a while.
+
+    On a terminal or in a notebook there are bars with an ETA; elsewhere, plain lines.
+
+    Args:
+        verbosity: 0 shows nothing, 1 what a user wants to know, 2 more.
+    """
+
+    def __init__(self, verbosity: int = 1) -> None:
+        self.verbosity = verbosity
+        self._console: Console | None = None
+        self._said: set[str] = set()
+
+    @property
+    def console(self) -> "Console":
+        """Rich's console on stderr."""
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(
+                stderr=True, highlight=False, emoji=False, quiet=self.verbosity == 0
+            )
+        return self._console
+
+    @property
+    def is_live(self) -> bool:
+        """Whether bars can be drawn."""
+        return self.verbosity > 0 and (self.console.is_terminal or self.console.is_jupyter)
+
+    def say(self, text: str, *, style: str | None = None) -> None:
+        """A line for the user; `text` is shown as it is, without markup."""
+        if self.verbosity > 0:
+            self.console.print(text, style=style, markup=False, soft_wrap=True)
+
+    def say_once(self, text: str, *, style: str | None = None) -> None:
+        """The same, but a line that has been said is not said again."""
+        if text not in self._said:
+            self._said.add(text)
+            self.say(text, style=style)
+
+    def detail(self, text: str) -> None:
+        """A line for the user who asked for more."""
+        if self.verbosity > 1:
+            self.say(text, style="dim")
+
+    def track(self, items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
+        """Pass the items on, showing how far they are and how long the rest will take."""
+        if self.is_live:
+            yield from self._bar(items, description, total)
+            return
+        started = time.perf_counter()
+        yield from items
+        seconds = time.perf_counter() - started
+        if seconds > _WORTH_SAYING_S:
+            self.say(f"{description}: {total:,} in {seconds:.1f} s")
+
+    def _bar(self, items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True) as bars:
+            yield from bars.track(items, total=total, description=description)
+
+
+_BETWEEN_LINES_S = 15.0
+_WORTH_SAYING_S = 1.0
+
+
+class Transfer:
+    """Shows the bytes of one file coming in.
+
+    Args:
+        progress: Where it is shown.
+        name: The file's.
+        total: Its length, if known.
+        done: What of it is there already.
+    """
+
+    def __init__(self, progress: Progress, name: str, total: int | None, done: int = 0) -> None:
+        self.progress = progress
+        self.name = name
+        self.total = total
+        self.done = done
+        self._stack = ExitStack()
+        self._started = self._said = time.perf_counter()
+        self._before = done
+
+    def __enter__(self) -> "Transfer":
+        if self.progress.is_live:
+            from rich.progress import (
+                BarColumn,
+                DownloadColumn,
+                TextColumn,
+                TimeRemainingColumn,
+                TransferSpeedColumn,
+            )
+            from rich.progress import Progress as Bars
+
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                TimeRemainingColumn(),
+            )
+            self._bars = Bars(*columns, console=self.progress.console, transient=True)
+            self._task = self._bars.add_task(self.name, total=self.total, completed=self.done)
+            self._stack.enter_context(self._bars)
+        return self
+
+    def advance(self, count: int) -> None:
+        """Note that so many more bytes are there."""
+        self.done += count
+        if self.progress.is_live:
+            self._bars.update(self._task, completed=self.done)
+        elif self.done != self.total and time.perf_counter() - self._said > _BETWEEN_LINES_S:
+            self._said = time.perf_counter()
+            self.progress.say(f"{self.name}: {self._so_far()}{self._eta()}")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+        seconds = time.perf_counter() - self._started
+        if kind is None and seconds > _WORTH_SAYING_S:
+            self.progress.say(f"{self.name}: {self._so_far()} in {seconds:.0f} s")
+
+    def _so_far(self) -> str:
+        of = f" of {self.total / 1e6:,.1f}" if self.total and self.done < self.total else ""
+        return f"{self.done / 1e6:,.1f}{of} MB"
+
+    def _eta(self) -> str:
+        came = self.done - self._before
+        if not self.total or not came:
+            return ""
+        left_s = (self.total - self.done) * (time.perf_counter() - self._started) / came
+        return f", about {left_s:.0f} s more"

@@ -1,0 +1,1 @@
+"""How good a model is: answers, metrics, significance, comparison, and the doctor."""

@@ -1,0 +1,73 @@
+"""A classifier's answers to the pictures of a dataset, as a table."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from viewfinder.batches.pictures import Batches, Pictures
+from viewfinder.classifier import Classifier
+from viewfinder.core.progress import Progress
+from viewfinder.data.dataset import Dataset
+
+_BATCH = 64
+
+
+def answer(
+    classifier: Classifier,
+    part: Dataset,
+    pictures: Pictures,
+    progress: Progress,
+    *,
+    flips: bool = False,
+) -> pd.DataFrame:
+    """Ask a classifier for all pictures of one split.
+
+    Args:
+        classifier: Answers.
+        part: The pictures of one split.
+        pictures: Their pixels, prepared as the classifier takes them.
+        progress: Shows how far it is.
+        flips: Whether each answer is the mean of those to the picture and to its mirror image.
+
+    Returns:
+        A row an answer: `locator`, `split`, `label`, `predicted` (names), `confidence` and
+        `probabilities` (a list in the order of the classes). A picture that has turned bad since
+        it was listed has none.
+    """
+    batches = Batches(pictures, part.labels, part.ids, batch_size=_BATCH)
+    twice = ", flipped" if flips else ""
+    description = f"Evaluating {part.table['split'].iloc[0]}{twice} (batches)"
+    positions, shares = [], []
+    for batch in progress.track(batches.epoch(), description, len(batches)):
+        positions.append(batch.positions)
+        answers = classifier.probabilities(batch.images)
+        if flips:
+            answers = (answers + classifier.probabilities(batch.images[:, :, ::-1])) / 2
+        shares.append(answers)
+    rows = part.table.iloc[np.concatenate(positions)]
+    return answer_table(rows, part.classes, np.concatenate(shares))
+
+
+def answer_table(
+    rows: pd.DataFrame, classes: Sequence[str], probabilities: NDArray[np.float64]
+) -> pd.DataFrame:
+    """Answers as the table that :func:`answer` gives.
+
+    Args:
+        rows: The pictures' rows of the dataset's table.
+        classes: The names.
+        probabilities: Shape (n, classes), a row for each picture.
+    """
+    best = probabilities.argmax(axis=1)
+    return pd.DataFrame(
+        {
+            "locator": rows["locator"].array,
+            "split": rows["split"].array,
+            "label": rows["label"].array,
+            "predicted": np.asarray(classes, object)[best],
+            "confidence": probabilities[np.arange(len(best)), best],
+            "probabilities": list(probabilities),
+        }
+    )

@@ -1,0 +1,110 @@
+"""A recipe's frozen base as the way to features, and as the network that the head goes on."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from viewfinder.bases.base import Base
+from viewfinder.core.progress import Progress
+from viewfinder.features.extractor import Extractor
+from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.recipe import Recipe
+from viewfinder.recipe.transfer import Transfer
+from viewfinder.runtime.backend import versions
+
+if TYPE_CHECKING:
+    import keras
+
+    from viewfinder.bases.networks import Backbone
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenBase:
+    """A base by its settings; Keras builds it when it is first needed, and once.
+
+    Attributes:
+        settings: Base, width, weights, cut and pooling.
+        preprocessing: What it takes.
+        seed: Decides its weights where none are loaded.
+        source: What it is built from, a file or a folder; None where its weights are drawn.
+        progress: Is told what is odd about it.
+    """
+
+    settings: Transfer
+    preprocessing: Preprocessing
+    seed: int
+    source: Path | None
+    progress: Progress | None = None
+
+    @classmethod
+    def of(cls, recipe: Recipe, settings: Transfer, progress: Progress) -> "FrozenBase":
+        """The base of a settled recipe.
+
+        Raises:
+            UsageError: There are no ImageNet weights for this width, or KerasHub is missing.
+            DataError: The base or its weights are not at hand.
+        """
+        return cls.at(settings, recipe.preprocessing, seed=recipe.seed, progress=progress)
+
+    @classmethod
+    def at(
+        cls,
+        settings: Transfer,
+        preprocessing: Preprocessing,
+        *,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> "FrozenBase":
+        """The same without a recipe; raises the same."""
+        side = min(preprocessing.height, preprocessing.width)
+        source = settings.built_on.obtain(side, progress)
+        return cls(settings, preprocessing, seed, source, progress)
+
+    @property
+    def base(self) -> Base:
+        """What it is."""
+        return self.settings.built_on
+
+    @cached_property
+    def backbone(self) -> "Backbone":
+        """The network.
+
+        Raises:
+            UsageError: It has no such layer, or the pictures are too small for it.
+            DataError: It or its weights are damaged, or another network's.
+        """
+        from viewfinder.bases.networks import build_from
+
+        return build_from(
+            self.base,
+            self.source,
+            input_shape=self.preprocessing.shape,
+            cut=self.settings.cut,
+            seed=self.seed,
+            progress=self.progress,
+        )
+
+    @cached_property
+    def extractor(self) -> Extractor:
+        """The way to its features."""
+        return Extractor(self.base.label, self._identity(), self._network)
+
+    def _identity(self) -> dict[str, Any]:
+        return {
+            **self.base.identity(self.source, self.seed),
+            "input": list(self.preprocessing.shape),
+            "cut": self.settings.cut,
+            "pooling": self.settings.pooling,
+            "keras": versions()["keras"],  # another one may build another network
+        }
+
+    def _network(self) -> "keras.Model":
+        model = self.backbone.model  # imports Keras, on the right backend
+
+        import keras
+
+        from viewfinder.models.head import model_name, pooled
+
+        rows = pooled(model.outputs[0], self.settings.pooling)
+        return keras.Model(model.inputs[0], rows, name=f"{model_name(self.base.label)}_features")

@@ -1,0 +1,289 @@
+"""One file from one address: resumed where it broke off, and taken only if it is the right one.
+
+The bytes go to `FILE.part`; `FILE.part.json` says of which state of which address they are. Only
+what is complete and has the right length and checksum becomes `FILE`.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+from viewfinder.core.errors import DataError, OutputError
+from viewfinder.core.files import write_json
+from viewfinder.core.progress import Progress, Transfer
+from viewfinder.fetch.catalogue import Address
+from viewfinder.fetch.web import Broken, Gone, opened
+
+_CHUNK_BYTES = 256 << 10
+# No file of the course is near it; it is for addresses of which no size is known.
+_MOST_BYTES = 8 << 30
+_LEFT_FREE_BYTES = 64 << 20
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a download is tried.
+
+    Attributes:
+        attempts: How often, in all.
+        wait_s: Seconds before the second attempt; each further wait is twice as long.
+        timeout_s: Seconds of silence after which a connection counts as broken.
+    """
+
+    attempts: int = 6
+    wait_s: float = 1.0
+    timeout_s: float = 30.0
+
+
+def download(
+    address: Address,
+    target: Path,
+    *,
+    most_bytes: int = _MOST_BYTES,
+    patience: Patience | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Download a file; what an earlier attempt or run has left in `target.part` is gone on from.
+
+    Args:
+        address: Where it is, and its length and checksum where they are known.
+        target: What it becomes, once it is complete and right.
+        most_bytes: The most that is taken, where the length is not known.
+        patience: How long it is tried.
+        progress: Shows how far it is.
+
+    Raises:
+        DataError: The address cannot be reached, has no such file, breaks off again and again, or
+            has another file than expected. After a break, `target.part` is kept for the next run.
+        OutputError: `target` cannot be written, or the disk is full. Nothing is left.
+    """
+    task = _Download(address, target, most_bytes, patience or Patience(), progress or Progress(0))
+    with task.writing():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        task.run()
+
+
+def sha256_of(path: Path) -> str:
+    """A file's SHA-256 in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class _State:
+    """Of what the bytes in `FILE.part` are: two parts belong together if these are the same."""
+
+    url: str
+    etag: str | None
+    modified: str | None
+    total: int | None
+
+    @property
+    def validator(self) -> str | None:
+        """What `If-Range` may hold: a weak tag does not promise the same bytes."""
+        return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
+
+
+class _Download:
+    def __init__(
+        self,
+        address: Address,
+        target: Path,
+        most_bytes: int,
+        patience: Patience,
+        progress: Progress,
+    ) -> None:
+        self.address = address
+        self.target = target
+        self.part = target.with_name(f"{target.name}.part")
+        self.note = target.with_name(f"{target.name}.part.json")
+        self.most_bytes = address.bytes or most_bytes
+        self.patience = patience
+        self.progress = progress
+        # Whether what is held came over more than one connection.
+        self._is_joined = False
+
+    def run(self) -> None:
+        """Attempt after attempt, until the file is there or there is no hope."""
+        wait_s = self.patience.wait_s
+        for attempt in range(1, self.patience.attempts + 1):
+            try:
+                self._receive()
+                self._accept()
+                return
+            except Broken as broken:
+                if attempt == self.patience.attempts:
+                    raise self._error(
+                        f"The download of {self.address.url} failed {attempt} times: {broken}.",
+                        again="run the same command again to go on from there",
+                    ) from broken
+                pause_s = wait_s if broken.wait_s is None else broken.wait_s
+                self.progress.say(f"{self.target.name}: {broken}; again in {pause_s:.0f} s.")
+                time.sleep(pause_s)
+                wait_s *= 2
+            except Gone as gone:
+                raise self._error(f"Cannot fetch {self.address.url}: {gone}.") from gone
+
+    def _receive(self) -> None:
+        """Bring `FILE.part` to its full length."""
+        known = self._resumable()
+        offset = self._held() if known else 0
+        self._is_joined = offset > 0
+        if known and offset == known.total:
+            return
+        headers = {}
+        if known and offset:
+            headers["Range"] = f"bytes={offset}-"
+            if known.validator:
+                headers["If-Range"] = known.validator
+        try:
+            with opened(self.address.url, headers, self.patience.timeout_s) as response:
+                self._take(response, known, offset)
+        except Broken as broken:
+            if broken.status == 416:  # more is here than there: theirs has changed
+                self._discard()
+            raise
+
+    def _take(self, response: HTTPResponse, known: _State | None, offset: int) -> None:
+        is_continued = response.status == 206
+        total = _total(response)
+        state = _State(
+            self.address.url, response.headers["ETag"], response.headers["Last-Modified"], total
+        )
+        if not is_continued:
+            # The server starts anew: it ignores ranges, or its file has changed.
+            offset, self._is_joined = 0, False
+        elif state != known or _start(response) != offset:
+            self._discard()
+            raise Broken("the file there has changed meanwhile", wait_s=0)
+        self._require_plausible(total, offset)
+        write_json(self.note, vars(state))
+        with (
+            self.part.open("ab" if is_continued else "wb") as file,
+            Transfer(self.progress, self.target.name, total, offset) as transfer,
+        ):
+            for chunk in _chunks(response):
+                offset += len(chunk)
+                if offset > self.most_bytes:
+                    raise self._wrong_length("more")
+                file.write(chunk)
+                transfer.advance(len(chunk))
+            file.flush()
+            os.fsync(file.fileno())
+        if total is not None and offset < total:
+            raise Broken(f"the connection broke off at {offset:,} of {total:,} bytes")
+
+    def _accept(self) -> None:
+        """Give the complete file its name, if it is the right one."""
+        size = self._held()
+        if self.address.bytes is not None and size != self.address.bytes:
+            raise self._wrong_length(f"{size:,} bytes")
+        if self.address.sha256 is not None:
+            found = sha256_of(self.part)
+            if found != self.address.sha256:
+                if self._is_joined:
+                    self._discard()
+                    raise Broken("its two parts do not belong together", wait_s=0)
+                raise self._wrong("checksum", self.address.sha256, found)
+        self.part.replace(self.target)
+        self.note.unlink(missing_ok=True)
+
+    def _resumable(self) -> _State | None:
+        """Of what the bytes in `FILE.part` are, if they can be gone on from."""
+        try:
+            state = _State(**json.loads(self.note.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        # Where the server tells two files not apart, only a checksum can.
+        is_safe = state.validator or self.address.sha256
+        return state if is_safe and state.url == self.address.url and self._held() else None
+
+    def _held(self) -> int:
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def _require_plausible(self, total: int | None, offset: int) -> None:
+        """Say no before the first byte, where the server's own words are reason enough."""
+        if total is None:
+            return
+        if total > self.most_bytes or self.address.bytes not in (None, total):
+            raise self._wrong_length(f"{total:,} bytes, says the server")
+        free = shutil.disk_usage(self.part.parent).free
+        if free < total - offset + _LEFT_FREE_BYTES:
+            raise OSError(errno.ENOSPC, f"it needs {total / 1e6:,.0f} MB, {free / 1e6:,.0f} free")
+
+    def _wrong_length(self, received: str) -> DataError:
+        at_most = "" if self.address.bytes is not None else "at most "
+        return self._wrong("length", f"{at_most}{self.most_bytes:,} bytes", received)
+
+    def _wrong(self, what: str, expected: str, received: str) -> DataError:
+        self._discard()
+        by = f" ({self.address.stated_by})" if self.address.stated_by else ""
+        return DataError(
+            f"{self.address.url} is not the file that it should be: its {what} differs.",
+            expected=f"{expected}{by}",
+            received=received,
+            remedy="a portal may have answered instead of the server, or the file there is a new "
+            f"one; nothing was kept. A right file can be put at {self.target}",
+        )
+
+    def _error(
+        self, fact: str, *, again: str = "fetch it again when it can be reached"
+    ) -> DataError:
+        return DataError(
+            fact,
+            expected=f"{self.target.name} from {self.address.url}",
+            remedy=f"{again}; or get the file in another way, put it at {self.target}, "
+            "and run the same command: it will be checked and used",
+        )
+
+    def _discard(self) -> None:
+        self.part.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """What the disk says becomes an `OutputError`, and a full disk is not left full."""
+        try:
+            yield
+        except (OSError, OutputError) as error:
+            with suppress(OSError):
+                self._discard()
+            why = error.strerror if isinstance(error, OSError) else error.fact
+            raise OutputError(
+                f"Cannot write {self.target}: {why or error}.",
+                remedy="free some space, or choose another place with --output",
+            ) from error
+
+
+def _chunks(response: HTTPResponse) -> Iterator[bytes]:
+    try:
+        # `read` would lose what it has of a chunk when the connection goes silent.
+        while chunk := response.read1(_CHUNK_BYTES):
+            yield chunk
+    except (OSError, HTTPException) as error:
+        raise Broken(f"the connection broke: {error or type(error).__name__}") from error
+
+
+def _total(response: HTTPResponse) -> int | None:
+    """The length of the whole file, if the server tells it."""
+    if response.status == 206:
+        match = _CONTENT_RANGE.fullmatch(response.headers["Content-Range"] or "")
+        return int(match[2]) if match and match[2] != "*" else None
+    length: Any = response.headers["Content-Length"]
+    return int(length) if length and length.isdecimal() else None
+
+
+def _start(response: HTTPResponse) -> int | None:
+    match = _CONTENT_RANGE.fullmatch(response.headers["Content-Range"] or "")
+    return int(match[1]) if match else None

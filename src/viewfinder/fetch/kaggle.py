@@ -1,0 +1,60 @@
+"""What Kaggle gives only to those with an account: by its own client, or by hand."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from uuid import uuid4
+
+from viewfinder.core.errors import DataError
+from viewfinder.core.progress import Progress
+from viewfinder.fetch.catalogue import Kaggle
+
+
+def download_from_kaggle(kaggle: Kaggle, target: Path, progress: Progress) -> None:
+    """Download a dataset's or a competition's zip with the `kaggle` client of the user.
+
+    Raises:
+        DataError: The client is not installed or is refused; the remedy has the steps.
+    """
+    client = shutil.which("kaggle")
+    if client is None:
+        raise DataError(f"{target.name} needs an account at Kaggle.", remedy=_steps(kaggle, target))
+    progress.say(f"Kaggle's client fetches {kaggle.name} …")
+    # A folder of its own, so that what a killed client leaves is not taken for the file.
+    folder = target.with_name(f".kaggle-{uuid4().hex}")
+    folder.mkdir(parents=True)
+    try:
+        flag = "-d" if kaggle.kind == "dataset" else "-c"
+        command = [client, f"{kaggle.kind}s", "download", flag, kaggle.name, "-p", str(folder)]
+        answer = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        fetched = folder / target.name
+        if answer.returncode or not fetched.is_file():
+            raise DataError(
+                f"Kaggle's client did not fetch {kaggle.name}.",
+                received=answer.stdout.strip()[-500:] or f"exit code {answer.returncode}",
+                remedy=_steps(kaggle, target),
+            )
+        fetched.replace(target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _steps(kaggle: Kaggle, target: Path) -> str:
+    rules = ""
+    if kaggle.kind == "competition":
+        rules = f"\n    accept the competition's rules: {kaggle.page}/rules"
+    return (
+        "sign in at https://www.kaggle.com, then"
+        f"{rules}\n    either download it in the browser: {kaggle.page}"
+        f"\n      put the file at {target}"
+        "\n    or set up Kaggle's client: pip install kaggle, and a token from"
+        "\n      https://www.kaggle.com/settings (API, Create New Token)"
+        "\n    and run the same command again"
+    )

@@ -1,0 +1,217 @@
+"""Pictures made ready for training: split, read, judged fit, and handed out in batches."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from viewfinder.augment import policy
+from viewfinder.batches.pictures import Batches, Pictures, balanced_weights
+from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.progress import Progress
+from viewfinder.data.dataset import Dataset
+from viewfinder.data.splits.groups import known_groups
+from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.recipe import Recipe
+from viewfinder.split.leaks import marked
+from viewfinder.store import open_store
+from viewfinder.store.sizes import suitable_input
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Pictures that are ready for training.
+
+    Attributes:
+        recipe: The recipe with all that the pictures decide.
+        dataset: The readable pictures, every one in a split.
+        rejected: The pictures that cannot be used, each with its reason.
+        pictures: The prepared pixels of each split's pictures.
+        store_budget: The most bytes of pixels to keep on disk, as it was asked for.
+    """
+
+    recipe: Recipe
+    dataset: Dataset
+    rejected: Dataset
+    pictures: dict[str, Pictures]
+    store_budget: int | None = None
+
+    @property
+    def everything(self) -> Dataset:
+        """Readable and rejected pictures, by locator."""
+        table = pd.concat([self.dataset.table, self.rejected.table])
+        return replace(self.dataset, table=table.sort_values("locator", ignore_index=True))
+
+
+def prepare(
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    store_budget: int | None = None,
+    progress: Progress | None = None,
+) -> Prepared:
+    """Split the dataset, read its pictures, and leave out those that cannot be read.
+
+    Raises:
+        RecipeError: A setting was given that this recipe never reads.
+        UsageError: A test split is asked for, and the data has one.
+        DataError: What is left cannot be trained on.
+    """
+    progress = progress or Progress(0)
+    recipe.require_no_idle_settings()
+    dataset = _judged(dataset, recipe)
+    recipe = settled(recipe, dataset)
+    readable, rejected = dataset, dataset.where(np.zeros(len(dataset), bool))
+    while True:
+        # Splitting comes first, because training pictures may be stored larger than the others;
+        # where pictures turn out to be unreadable, or copies of each other on two sides of a split
+        # that was made here, the readable ones are split again.
+        split = _split(readable, recipe)
+        seen, pictures = read_pictures(split, recipe, store_budget, progress)
+        good = (seen.table["status"] == "ok").to_numpy()
+        rejected = replace(rejected, table=pd.concat([rejected.table, seen.table[~good]]))
+        readable = _with_contents(readable, seen)
+        if good.all() and _same_sides(_split(readable, recipe), seen):
+            break
+        if not good.any():
+            raise DataError(
+                f"None of the {len(dataset)} files in {dataset.source} is a readable picture.",
+                expected="JPEG, PNG, GIF, BMP, WebP or TIFF files",
+                received=_reasons(rejected.table),
+            )
+        readable = readable.where(readable.table["locator"].isin(seen.table["locator"][good]))
+    require_every_class(seen, rejected)
+    seen = marked(seen, allowed=recipe.data.allow_leaks, progress=progress)
+    return Prepared(recipe, seen, rejected, pictures, store_budget)
+
+
+def settled(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """The recipe with its input's size and colour: its own, its base's, or what suits these."""
+    recipe = recipe.settled_by_base()
+    if recipe.input.size is None or recipe.input.color is None:
+        recipe = recipe.settled(*suitable_input(dataset))
+    return recipe
+
+
+def placed(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """The dataset with every picture in the split that it has under this recipe.
+
+    Raises:
+        UsageError: The dataset has no such fold, or has a test split beside the one asked for.
+        DataError: It has not the split to be held out, or too few pictures of a class.
+    """
+    return _split(_judged(dataset, recipe), recipe)
+
+
+def read_pictures(
+    dataset: Dataset, recipe: Recipe, budget: int | None, progress: Progress
+) -> tuple[Dataset, dict[str, Pictures]]:
+    """What reading the pictures has shown, and the pixels of each split's readable pictures."""
+    needed: dict[Preprocessing, list[str]] = {}
+    for split in dataset.split_sizes():
+        is_train = split == "train"
+        form = recipe.training_preprocessing if is_train else recipe.preprocessing
+        needed.setdefault(form, []).append(split)
+    parts: list[pd.DataFrame] = []
+    pictures: dict[str, Pictures] = {}
+    for preprocessing, splits in needed.items():
+        part = dataset.where(dataset.table["split"].isin(splits))
+        store = open_store(part, preprocessing, budget=budget, progress=progress)
+        part = store.describe(part)
+        parts.append(part.table)
+        readable = part.where(part.table["status"] == "ok")
+        pictures |= {split: store.pictures(readable.only(split)) for split in splits}
+    table = pd.concat(parts).sort_values("locator", ignore_index=True)
+    return replace(dataset, table=table), pictures
+
+
+def batches_of(prepared: Prepared, split: str) -> Batches:
+    """The batches of a split as they are fed: training pictures shuffled and varied."""
+    recipe, part = prepared.recipe, prepared.dataset.only(split)
+    is_train = split == "train"
+    height, width, _ = recipe.preprocessing.shape
+    is_sampled = is_train and recipe.training.balance == "sampling"
+    return Batches(
+        prepared.pictures[split],
+        part.labels,
+        part.ids,
+        batch_size=recipe.training.batch_size,
+        plan=recipe.training.plan if is_train else policy("none"),
+        size=(height, width),
+        mixup=recipe.training.mixup if is_train else 0.0,
+        seed=recipe.seed,
+        shuffle=is_train,
+        weights=balanced_weights(part.labels) if is_sampled else None,
+    )
+
+
+def without_dropped(prepared: Prepared, progress: Progress) -> Dataset:
+    """All pictures, those marked as rejected that have turned bad while the training ran."""
+    everything = prepared.everything
+    table = everything.table.set_index("locator", drop=False)
+    for pictures in prepared.pictures.values():
+        for locator, rejection in pictures.dropped.items():
+            table.loc[locator, ["status", "detail"]] = [rejection.reason.value, rejection.detail]
+            progress.say(f"Dropped while training, {rejection.reason}: {locator}", style="yellow")
+    return replace(everything, table=table.reset_index(drop=True))
+
+
+def require_every_class(dataset: Dataset, rejected: Dataset) -> None:
+    """Raise `DataError` unless the training split has a readable picture of each class."""
+    trained_on = set(dataset.only("train").table["label"])
+    missing = [name for name in dataset.classes if name not in trained_on]
+    if not missing:
+        return
+    raise DataError(
+        f"There is nothing to train on for: {', '.join(missing)}.",
+        expected="at least one readable picture of each class in the training split",
+        received=_reasons(rejected.table[rejected.table["label"].isin(missing)]) or "none",
+        remedy="add pictures of the class, or take its folder away from the other splits too",
+    )
+
+
+def _judged(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """The dataset with the fold that the recipe asks for as validation split."""
+    if recipe.data.fold is not None:
+        dataset = dataset.use_fold(recipe.data.fold)
+    if recipe.data.holdout:
+        dataset.require_split(recipe.data.holdout)
+    if recipe.data.test and "test" in dataset.split_sizes():
+        raise UsageError(
+            "The data has a test split already.",
+            expected="no --test, or data without a test split",
+            received=f"--test {recipe.data.test:g}, "
+            f"and a test split of {dataset.split_sizes()['test']:,} pictures",
+            remedy="train without --test: that split is judged at the end, and steers nothing",
+        )
+    return dataset
+
+
+def _split(dataset: Dataset, recipe: Recipe) -> Dataset:
+    share, held, test = recipe.data.validation, recipe.data.holdout, recipe.data.test
+    groups = known_groups(dataset)
+    if recipe.chooses_on_folds and (held or test):
+        share = 0.0  # nothing would ask them
+    if held:
+        return dataset.hold_out(held, validation=share, seed=recipe.seed, groups=groups)
+    if test or not dataset.is_split or "validation" not in dataset.split_sizes():
+        return dataset.split(validation=share, test=test, seed=recipe.seed, groups=groups)
+    return dataset
+
+
+def _with_contents(dataset: Dataset, seen: Dataset) -> Dataset:
+    """The dataset with the hashes of the pictures' bytes, as far as they have been read."""
+    contents = dict(zip(seen.table["locator"], seen.table["content"], strict=True))
+    found = dataset.table["locator"].map(contents).fillna("")
+    return dataset.with_columns({"content": found.array})
+
+
+def _same_sides(split: Dataset, seen: Dataset) -> bool:
+    """Whether two splits of the same pictures are the same."""
+    sides = dict(zip(split.table["locator"], split.table["split"], strict=True))
+    return sides == dict(zip(seen.table["locator"], seen.table["split"], strict=True))
+
+
+def _reasons(rejected: pd.DataFrame) -> str:
+    counts = rejected["status"].value_counts()
+    return ", ".join(f"{count} {reason}" for reason, count in counts.items())

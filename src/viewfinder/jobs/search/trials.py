@@ -1,0 +1,137 @@
+"""What was tried, on which pictures it was judged, and which of two ways is better."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from viewfinder.evaluation.significance import mcnemar_p
+
+# What is no way of its own in the end, and takes nobody's place.
+_NO_WAY = {
+    "behind": "given up: too far behind",
+    "not kept": "fine-tuning did not help on pictures carved from training, and is not kept",
+}
+# Of both sides together: either of two equal ways leads so clearly in one of three cases.
+_BY_CHANCE = 1 / 3
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One way of training, judged on the pictures that judge all of them.
+
+    Attributes:
+        name: Its folder.
+        recipe: The recipe's name.
+        count: How many pictures judged it.
+        right: How many of them it answers rightly.
+        only_it: How many of them it answers rightly and the best way before it does not.
+        only_before: The other way round.
+        is_better: Whether it took the best one's place.
+        folds: Its accuracy on folds of the training pictures, where it has one.
+        seconds: How long it took, its report included.
+        ended: Why its training ended, as in `timing.json`; or "not kept" where fine-tuning did
+            not help, so that it is the head that it began with.
+    """
+
+    name: str
+    recipe: str
+    count: int
+    right: int
+    only_it: int
+    only_before: int
+    is_better: bool
+    folds: float | None
+    seconds: float
+    ended: str
+
+    @property
+    def accuracy(self) -> float:
+        """From 0 to 1."""
+        return self.right / self.count
+
+    def in_words(self, before: str | None) -> str:
+        """The trial as a line; `before` is the best way before it."""
+        line = f"{self.name}: {self.right:,} of {self.count:,} right ({self.accuracy:.1%})"
+        if self.folds is not None:
+            line += f", {self.folds:.1%} on folds of the training pictures"
+        if before is None:
+            return f"{line}."
+        if self.ended in _NO_WAY:
+            return f"{line}; {_NO_WAY[self.ended]}."
+        verdict = "better" if self.is_better else "not better by more than chance"
+        return (
+            f"{line}; right on {self.only_it} that {before} misses, wrong on {self.only_before} "
+            f"that it knows: {verdict}."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """What `auto.json` says of it; see docs/formats.md."""
+        return {**asdict(self), "accuracy": self.accuracy}
+
+
+def beats(only_it: int, only_before: int) -> bool:
+    """Whether a way is better than the one before it by more than chance.
+
+    Of the pictures on which just one of two is right, each would have half if they were equally
+    good. That one has so many more would then happen in fewer than one of six cases: about one
+    standard error, by the exact sign test (McNemar 1947).
+    """
+    return only_it > only_before and mcnemar_p(only_before, only_it) < _BY_CHANCE
+
+
+def could_be_beaten(wrong: int) -> bool:
+    """Whether a way that is wrong on so few pictures leaves room for a better one to show."""
+    return beats(wrong, 0)
+
+
+def right_by_picture(predictions: pd.DataFrame, split: str) -> pd.Series:
+    """Whether each picture of a split was answered rightly, by locator."""
+    rows = predictions[predictions["split"] == split].set_index("locator")
+    return rows["predicted"] == rows["label"]
+
+
+def judged(right: pd.Series, before: pd.Series | None, **facts: Any) -> Trial:
+    """A trial from its answers.
+
+    Args:
+        right: Whether it answers each picture rightly, by locator.
+        before: The same of the best way so far, on some or all of these pictures; None for the
+            first way.
+        facts: The other attributes of the trial.
+    """
+    if before is None:
+        return Trial(
+            count=len(right),
+            right=int(right.sum()),
+            only_it=0,
+            only_before=0,
+            is_better=True,
+            **facts,
+        )
+    both = right.reindex(before.index).fillna(False).astype(bool)
+    only_it, only_before = int((both & ~before).sum()), int((before & ~both).sum())
+    better = facts["ended"] not in _NO_WAY and beats(only_it, only_before)
+    return Trial(
+        count=len(both),
+        right=int(both.sum()),
+        only_it=only_it,
+        only_before=only_before,
+        is_better=better,
+        **facts,
+    )
+
+
+def reason(trials: Sequence[Trial], chosen: str, left_out: Sequence[str] = ()) -> str:
+    """Why this one was chosen, and what the memory was too small for, in words."""
+    best = next(trial for trial in trials if trial.name == chosen)
+    others = [f"{trial.name} {trial.right:,}" for trial in trials if trial is not best]
+    sentence = f"{chosen} answers {best.right:,} of {best.count:,} pictures rightly"
+    if not could_be_beaten(best.count - best.right):
+        return f"{sentence}: nothing better could be shown on them."
+    if others:
+        sentence += f" ({', '.join(others)})"
+    if left_out:
+        sentence += f"; the memory is too small for {' and '.join(left_out)}"
+    return f"{sentence}."

@@ -1,0 +1,171 @@
+"""The report's tables, as rows of what shall be read."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from viewfinder.pages.parts.words import counted, duration, number, percent
+from viewfinder.pages.report.material import ReportMaterial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_PAIRS = 6
+_MOST_SKIPPED = 200
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCount:
+    """How many usable pictures of a class each split has, in the order of `SPLITS`."""
+
+    name: str
+    counts: tuple[int, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """A pair of classes that were mixed up: `count` of the `of` pictures of `true`."""
+
+    true: str
+    said: str
+    count: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What was left out: how many for which reason, the pictures, and how many are not listed."""
+
+    reasons: tuple[tuple[str, int], ...]
+    rows: tuple[tuple[str, str, str], ...]
+    unlisted: int
+
+
+def weakest_first(material: ReportMaterial) -> list[Mapping[str, Any]]:
+    """The classes' scores by F1, rising; classes without pictures come last."""
+    rows = material.headline["per_class"] if material.headline else []
+    return sorted(rows, key=lambda row: (row["recall"] is None, row["f1"] or 0.0))
+
+
+def confused_pairs(material: ReportMaterial) -> list[Confusion]:
+    """The pairs (true class, answer) with the most mistakes, most first."""
+    if material.headline is None:
+        return []
+    counts = np.asarray(material.headline["confusion"])
+    sums = counts.sum(axis=1)
+    wrong = counts - np.diag(np.diag(counts))
+    names = [one["name"] for one in material.headline["per_class"]]
+    order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_PAIRS]
+    pairs = [divmod(int(place), len(names)) for place in order]
+    return [
+        Confusion(names[true], names[said], int(wrong[true, said]), int(sums[true]))
+        for true, said in pairs
+        if wrong[true, said]
+    ]
+
+
+def class_counts(material: ReportMaterial) -> list[ClassCount]:
+    """A row a class, in class order."""
+    usable = material.usable
+    counts = usable.groupby(["label", "split"], observed=True).size().to_dict()
+    rows = []
+    for name in material.classes:
+        row = tuple(int(counts.get((name, split), 0)) for split in SPLITS)
+        rows.append(ClassCount(name, row, sum(row)))
+    return rows
+
+
+def split_totals(rows: list[ClassCount]) -> ClassCount:
+    """The sums of the columns."""
+    sums = tuple(sum(row.counts[place] for row in rows) for place in range(len(SPLITS)))
+    return ClassCount("all", sums, sum(sums))
+
+
+def size_sentence(material: ReportMaterial) -> str:
+    """How large the usable pictures are, in one sentence, or "" when it is not known."""
+    sizes = material.usable[["width", "height"]].dropna().astype(int)
+    if sizes.empty:
+        return ""
+    kinds = sizes.value_counts()
+    width, height = kinds.index[0]
+    if len(kinds) == 1:
+        return f"Every picture is {_size(width, height)}."
+    areas = (sizes["width"] * sizes["height"]).sort_values(kind="stable")
+    small, middle, large = (_size(*sizes.loc[areas.index[at]]) for at in (0, len(areas) // 2, -1))
+    return (
+        f"Pictures go from {small} to {large}; the middle one is {middle}. The commonest size is "
+        f"{_size(width, height)} ({percent(kinds.iloc[0] / len(sizes))})."
+    )
+
+
+def _size(width: int, height: int) -> str:
+    return f"{number(int(width))}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{number(int(height))}"
+
+
+def skipped(material: ReportMaterial) -> Skipped:
+    """The files that were left out, and why: rejected pictures, then what is no picture at all."""
+    rejected = material.data[material.data["status"] != "ok"]
+    ordered = rejected.sort_values(["status", "locator"], kind="stable")
+    rows = [_skipped_row(row) for row in ordered.to_dict("records")]
+    rows += [(path, why, "") for path, why in material.passed_over]
+    reasons = Counter(why for _, why, _ in rows)
+    return Skipped(
+        reasons=tuple(reasons.most_common()),
+        rows=tuple(rows[:_MOST_SKIPPED]),
+        unlisted=max(0, len(rows) - _MOST_SKIPPED),
+    )
+
+
+def _skipped_row(row: Mapping[Any, Any]) -> tuple[str, str, str]:
+    detail = row["detail"]
+    return str(row["locator"]), str(row["status"]), detail if isinstance(detail, str) else ""
+
+
+def epoch_seconds(material: ReportMaterial) -> list[float]:
+    """The seconds that each epoch took, as far as they were measured."""
+    return [float(value) for value in material.timing.get("epochs_s") or [] if _is_time(value)]
+
+
+def timing_rows(material: ReportMaterial) -> list[tuple[str, str]]:
+    """What took how long, and why the training ended."""
+    rows = []
+    if ended := material.timing.get("ended"):
+        rows.append(("the training's end", material.timing.get("why") or ended))
+    epochs = epoch_seconds(material)
+    if epochs:
+        # The first epoch also compiles, so it says little about the others.
+        typical = float(np.median(epochs[1:] or epochs))
+        rows.append((counted(len(epochs), "epoch"), duration(sum(epochs))))
+        rows.append(("a typical epoch", duration(typical)))
+    for key, value in material.timing.items():
+        if key.endswith("_s") and _is_time(value):
+            rows.append((key.removesuffix("_s").replace("_", " "), duration(float(value))))
+    return rows
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def history_rows(history: "pd.DataFrame") -> list[dict[str, Any]]:
+    """The history as rows, numbers rounded for reading."""
+    return [
+        {str(key): _history_value(key, value) for key, value in row.items()}
+        for row in history.to_dict("records")
+    ]
+
+
+def _history_value(key: Any, value: Any) -> str:
+    if key == "epoch":
+        return f"{int(value)}"
+    if isinstance(value, str):  # the size of the pictures
+        return value
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.2e}" if key == "learning_rate" else f"{value:.4f}"

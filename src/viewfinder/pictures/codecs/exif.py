@@ -1,0 +1,88 @@
+"""Which way is up: the EXIF orientation, read and applied as `PIL.ImageOps.exif_transpose` does."""
+
+import re
+import struct
+from typing import cast
+
+import numpy as np
+from PIL import Image
+
+from viewfinder.pictures.codecs.quiet import quiet_pillow
+from viewfinder.pictures.codecs.types import Pixels
+
+_ORIENTATION = 0x0112
+_SHORT = 3
+# Bytes per value of the TIFF types.
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+_XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
+
+
+def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
+    """The orientation, 1 to 8, of a picture with these metadata; 1 where they are damaged.
+
+    Args:
+        exif: The EXIF block, with or without its "Exif" prefix; empty if there is none.
+        xmp: The XMP packet, which counts where EXIF names no orientation.
+    """
+    value = _from_exif(exif) if exif else None
+    if value is None and xmp and (match := _XMP_ORIENTATION.search(xmp)):
+        value = int(match[1])
+    return valid(value)
+
+
+def valid(value: object) -> int:
+    """`value` if it is an orientation, else 1."""
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Turn and mirror pixels so that they stand upright; contiguous."""
+    if orientation == 1:
+        return pixels
+    if orientation >= 5:
+        pixels = pixels.transpose(1, 0, 2)
+    rows = -1 if orientation in (3, 4, 7, 8) else 1
+    columns = -1 if orientation in (2, 3, 6, 7) else 1
+    return np.ascontiguousarray(pixels[::rows, ::columns])
+
+
+def _from_exif(exif: bytes) -> object:
+    """The orientation entry's value; None where there is none."""
+    exif = exif.removeprefix(b"Exif\0\0")
+    if b"\x01\x12" not in exif and b"\x12\x01" not in exif:
+        return None
+    try:
+        return _from_first_directory(exif)
+    except (struct.error, ValueError, KeyError):
+        return _from_pillow(exif)
+
+
+def _from_first_directory(exif: bytes) -> int | None:
+    """The plain case, which nearly every camera writes; anything odd raises."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None:
+        raise ValueError("not a TIFF header")
+    (start,) = struct.unpack_from(f"{order}I", exif, 4)
+    (count,) = struct.unpack_from(f"{order}H", exif, start)
+    found = None
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        tag, kind, length, offset = struct.unpack_from(f"{order}HHII", exif, entry)
+        size = _SIZES[kind] * length
+        if size > 4 and offset + size > len(exif):
+            raise ValueError("a value beyond the end, at which Pillow stops reading")
+        if tag == _ORIENTATION:
+            if kind != _SHORT or length != 1:
+                raise ValueError("an odd orientation entry")
+            (found,) = struct.unpack_from(f"{order}H", exif, entry + 8)
+    return found
+
+
+def _from_pillow(exif: bytes) -> object:
+    """Whatever Pillow makes of a damaged block."""
+    parsed = Image.Exif()
+    try:
+        with quiet_pillow():
+            parsed.load(exif)
+            return cast(object, parsed.get(_ORIENTATION))
+    except Exception:  # damaged metadata never cost a picture
+        return None

@@ -1,0 +1,161 @@
+"""JPEG through libjpeg-turbo (`simplejpeg`): fast for a sound picture, careful for a suspect.
+
+libjpeg fills what is missing with gray and only warns. In strict mode `simplejpeg` turns the first
+warning into an error, so a picture that decodes strictly is whole and costs nothing more; any
+other is a suspect, and `scans` finds out how much of it is there.
+
+`simplejpeg` was chosen by measurement (`benchmarks/decode.py`): with scales of 1/2, 1/4 and 1/8 it
+is as fast as OpenCV's reduced decoding, releases the GIL, and prints nothing to stderr, which
+OpenCV does for a damaged picture.
+"""
+
+import re
+import struct
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from viewfinder.core.errors import Reason, RejectedPicture
+from viewfinder.pictures.codecs import libjpeg, scans
+from viewfinder.pictures.codecs.exif import orientation_of, upright
+from viewfinder.pictures.codecs.magic import unsupported
+from viewfinder.pictures.codecs.types import Decoded, Pixels, Size, Wanted, truncated
+
+_BEYOND_LIBJPEG = re.compile(r"[Uu]nsupported|not supported|not implemented|precision")
+
+_FRAME = struct.Struct(">BHHB")
+_EXIF = b"Exif\0\0"
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+
+
+class _Header(NamedTuple):
+    """What stands before the first scan."""
+
+    height: int
+    width: int
+    components: int
+    progressive: bool
+    orientation: int
+
+    @property
+    def turned(self) -> bool:
+        """Whether upright width and height are the file's height and width."""
+        return self.orientation >= 5
+
+    @property
+    def upright_size(self) -> Size:
+        """The (height, width) of the picture once it is turned."""
+        return (self.width, self.height) if self.turned else (self.height, self.width)
+
+
+def decode_jpeg(data: bytes, wanted: Wanted) -> Decoded:
+    """Decode one JPEG.
+
+    Raises:
+        RejectedPicture: TRUNCATED, CORRUPT, UNSUPPORTED or TOO_LARGE.
+    """
+    header = _read_header(data)
+    wanted.limits.check_size(header.height, header.width)
+    size = _decoded_size(header, wanted.at_least)
+    wanted.limits.check_memory(_memory(header, size))
+    if header.progressive:
+        scans.check_count(data, header.height * header.width)
+    colorspace = "CMYK" if header.components == 4 else "GRAY" if wanted.color == "gray" else "RGB"
+    read = partial(libjpeg.read, data, colorspace, size)
+    notes: tuple[str, ...]
+    try:
+        pixels = read(strict=True)
+        notes = () if data.endswith(b"\xff\xd9") else scans.notes_on_tail(data)
+    except ValueError as fault:
+        pixels, notes = _read_suspect(data, read, str(fault), wanted)
+    if header.components == 4:
+        pixels = _from_inverted_cmyk(pixels, wanted)
+        notes += ("CMYK converted to RGB",)
+    pixels = upright(pixels, header.orientation)
+    height, width = header.upright_size
+    traits = ("CMYK",) if header.components == 4 else ()
+    return Decoded(pixels, "jpeg", width, height, header.orientation, notes, traits)
+
+
+def _read_suspect(
+    data: bytes, read: Callable[..., Pixels], fault: str, wanted: Wanted
+) -> tuple[Pixels, tuple[str, ...]]:
+    """Decode a JPEG that libjpeg warns of, or reject it."""
+    try:
+        pixels = read(strict=False)
+    except ValueError as error:
+        if _BEYOND_LIBJPEG.search(str(error)):
+            raise unsupported(f"a kind of JPEG that is not read ({error})") from None
+        raise _broken(data, str(error)) from None
+    notes, missing = scans.judge(data, fault)
+    if missing is None:
+        return pixels, notes
+    if not wanted.allow_truncated:
+        raise missing
+    return pixels, (*notes, f"truncated: {missing.detail}")
+
+
+def _broken(data: bytes, detail: str) -> RejectedPicture:
+    """The rejection of a JPEG without one row: cut off early, or damaged?"""
+    if scans.ends_before_first_row(data):
+        return truncated(0, how=": it stops before the first")
+    return RejectedPicture(Reason.CORRUPT, detail)
+
+
+def _read_header(data: bytes) -> _Header:
+    exif, xmp, frame = b"", b"", None
+    for marker, start, end in scans.segments(data):
+        if marker == 0xE1:
+            payload = data[start:end]
+            if payload.startswith(_EXIF):
+                exif += payload[len(_EXIF) :]
+            elif payload.startswith(_XMP):
+                xmp = payload[len(_XMP) :]
+        elif marker in scans.FRAMES and frame is None:
+            frame = marker, start, end
+    if frame is None:
+        raise _broken(data, "no frame header")
+    marker, start, end = frame
+    if end - start < _FRAME.size:
+        raise _broken(data, "a damaged frame header")
+    precision, height, width, components = _FRAME.unpack_from(data, start)
+    if precision != 8 or components not in (1, 3, 4):
+        raise unsupported(f"a JPEG of {components} components of {precision} bits is not read")
+    if height == 0 or width == 0:
+        raise RejectedPicture(Reason.CORRUPT, f"its header says {width} × {height} pixels")
+    orientation = orientation_of(exif, xmp) if exif or xmp else 1
+    return _Header(height, width, components, marker in scans.PROGRESSIVE, orientation)
+
+
+def _decoded_size(header: _Header, at_least: Size | None) -> Size:
+    """The smallest size, among 1, 1/2, 1/4 and 1/8, that is not below `at_least`.
+
+    libjpeg knows every eighth, but only halving has SIMD code; other scales take longer than they
+    save.
+    """
+    if at_least:
+        height, width = reversed(at_least) if header.turned else at_least
+        for divisor in (8, 4, 2):
+            scaled = -(-header.height // divisor), -(-header.width // divisor)
+            if scaled[0] >= height and scaled[1] >= width:
+                return scaled
+    return header.height, header.width
+
+
+def _memory(header: _Header, size: Size) -> int:
+    """Bytes at the peak: the output (twice if it is turned), and a progressive's coefficients."""
+    channels = 8 if header.components == 4 else 3
+    copies = 2 if header.orientation > 1 else 1
+    coefficients = 2 * header.components if header.progressive else 0
+    return size[0] * size[1] * channels * copies + header.height * header.width * coefficients
+
+
+def _from_inverted_cmyk(pixels: Pixels, wanted: Wanted) -> Pixels:
+    """RGB or gray from CMYK; the values are inverted, as Adobe writes them and Pillow assumes."""
+    image = Image.frombuffer("CMYK", pixels.shape[1::-1], (255 - pixels).tobytes())
+    image = image.convert("RGB")
+    converted: Pixels = np.asarray(image if wanted.color == "rgb" else image.convert("L"))
+    return converted.reshape(*converted.shape[:2], -1)

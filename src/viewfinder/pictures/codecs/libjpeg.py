@@ -1,0 +1,56 @@
+"""libjpeg-turbo as `simplejpeg` gives it, and Pillow's for the few JPEGs that it refuses."""
+
+import io
+
+import numpy as np
+import simplejpeg
+from PIL import Image
+
+from viewfinder.pictures.codecs.quiet import quiet_pillow
+from viewfinder.pictures.codecs.types import Pixels, Size
+
+# TurboJPEG knows seven ways to subsample chroma; libjpeg itself reads any.
+ODD_SAMPLING = "Could not determine subsampling"
+
+
+def read(data: bytes, colorspace: str, size: Size, *, strict: bool = False) -> Pixels:
+    """Decode a JPEG whose header is known to be sound in size.
+
+    Args:
+        data: The JPEG.
+        colorspace: "RGB", "GRAY" or, for a JPEG of four components, "CMYK".
+        size: The (height, width) to decode to: that in the file over 1, 2, 4 or 8, rounded up.
+        strict: Raise libjpeg's first warning as an error.
+
+    Returns:
+        Pixels of that size; those of a JPEG with odd chroma sampling are of the full size.
+
+    Raises:
+        ValueError: What libjpeg says; in strict mode, always for odd chroma sampling.
+    """
+    try:
+        pixels: Pixels = simplejpeg.decode_jpeg(
+            data,
+            colorspace,
+            min_height=size[0],
+            min_width=size[1],
+            strict=strict,
+        )
+    except ValueError as error:
+        if strict or ODD_SAMPLING not in str(error):
+            raise
+        return _read_with_pillow(data, colorspace)
+    return pixels
+
+
+def _read_with_pillow(data: bytes, colorspace: str) -> Pixels:
+    """Decode to the full size; an end marker is added, as Pillow insists on one."""
+    try:
+        with quiet_pillow():
+            image = Image.open(io.BytesIO(data + b"\xff\xd9"), formats=["JPEG"])
+            pixels: Pixels = np.array(image.convert({"GRAY": "L"}.get(colorspace, colorspace)))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ValueError(f"odd chroma sampling, and {type(error).__name__} with it") from error
+    if colorspace == "CMYK":  # Pillow has turned Adobe's inverted values round; libjpeg does not
+        pixels = 255 - pixels
+    return pixels.reshape(*pixels.shape[:2], -1)

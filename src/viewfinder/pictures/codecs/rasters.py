@@ -1,0 +1,283 @@
+"""PNG, GIF, BMP, WebP, TIFF (and HEIF and AVIF with the extra `heif`) through Pillow."""
+
+import importlib
+import io
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any, cast
+
+import numpy as np
+from PIL import Image, features
+
+from viewfinder.core.errors import Reason, RejectedPicture
+from viewfinder.pictures.codecs import containers
+from viewfinder.pictures.codecs.exif import orientation_of, upright, valid
+from viewfinder.pictures.codecs.magic import unsupported
+from viewfinder.pictures.codecs.quiet import quiet_libtiff, quiet_pillow
+from viewfinder.pictures.codecs.types import Background, Color, Decoded, Pixels, Wanted, truncated
+
+_BITS_PER_SAMPLE = 258
+# Where a PNG's header names its bits per sample.
+_PNG_DEPTH = 24
+
+
+def traits_of(opened: Any, loaded: Image.Image, data: bytes) -> tuple[str, ...]:
+    """What is odd about these pixels.
+
+    Args:
+        opened: The file as Pillow opened it, with what it says of itself.
+        loaded: The same with its pixels.
+        data: The file's bytes.
+
+    Returns:
+        Some of "CMYK", "16-bit", "transparent" or "opaque alpha", "several frames".
+    """
+    found = {
+        "CMYK": loaded.mode == "CMYK",
+        "16-bit": _is_deep(opened, data),
+        "transparent": False,
+        "opaque alpha": False,
+        "several frames": _has_several_frames(opened),
+    }
+    if loaded.has_transparency_data:
+        found["transparent" if _shows_through(loaded) else "opaque alpha"] = True
+    return tuple(trait for trait, is_there in found.items() if is_there)
+
+
+def _is_deep(opened: Any, data: bytes) -> bool:
+    """Pillow reads 16-bit colour as 8-bit, so its mode does not tell."""
+    if opened.format == "PNG":
+        return data[_PNG_DEPTH : _PNG_DEPTH + 1] == b"\x10"
+    bits = (getattr(opened, "tag_v2", None) or {}).get(_BITS_PER_SAMPLE, ())
+    return opened.mode.startswith("I;16") or (isinstance(bits, tuple) and 16 in bits)
+
+
+def _shows_through(loaded: Image.Image) -> bool:
+    """Whether any pixel is not opaque; without a copy, for the picture may be large."""
+    if "transparency" in loaded.info:  # a colour or palette entry; who declares it, uses it
+        return True
+    extrema = cast(tuple[tuple[int, int], ...], loaded.getextrema())
+    return extrema[-1][0] < 255
+
+
+def _has_several_frames(opened: Any) -> bool:
+    try:
+        return bool(opened.is_animated)
+    except Exception:  # a broken later frame is no fault of the first
+        return False
+
+
+# Pillow's own bytes per pixel; 4 in every mode that is not listed.
+_BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
+_DEEP_GRAY = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+_UNSCALED = frozenset({"I", "F"})
+_BEYOND_PILLOW = re.compile(r"unknown pixel mode|[Uu]nsupported|not supported|unknown data org")
+_ORIENTATION = 0x0112
+_STRIP_PIXELS = 1 << 22
+# The decoder keeps two RGBA canvases, and its output is copied once.
+_WEBP_BYTES_PER_PIXEL = 12
+
+
+def decode_raster(data: bytes, format: str, wanted: Wanted) -> Decoded:
+    """Decode one picture that is no JPEG: the first frame or page of several.
+
+    Raises:
+        RejectedPicture: TRUNCATED, CORRUPT, UNSUPPORTED or TOO_LARGE.
+    """
+    if format in ("heif", "avif"):
+        _use_heif_reader(format)
+    containers.check_before_opening(data, format, wanted.limits)
+    try:
+        with quiet_pillow():
+            return _decode(data, format, wanted)
+    except (RejectedPicture, MemoryError):
+        raise
+    except Image.DecompressionBombError as error:
+        raise RejectedPicture(Reason.TOO_LARGE, _one_line(error)) from error
+    except Exception as error:  # Pillow's decoders raise nearly anything on damaged data
+        raise RejectedPicture(Reason.CORRUPT, _one_line(error)) from error
+
+
+def _decode(data: bytes, format: str, wanted: Wanted) -> Decoded:
+    whole, notes = containers.mended(data, format)
+    image = _open(whole, format)
+    wanted.limits.check_size(image.height, image.width)
+    wanted.limits.check_memory(_memory(image, format))
+    height, width = image.height, image.width
+    orientation = _tiff_orientation(image)
+    loaded, missing = _load(image, whole, format)
+    if missing and not wanted.allow_truncated:
+        raise missing
+    if missing:
+        notes += (f"truncated: {missing.detail}",)
+    if orientation is None:
+        orientation = 1 if format == "heif" else _orientation(image)
+        if orientation >= 5:
+            height, width = width, height
+        pixels = upright(_to_pixels(loaded, wanted.color, wanted.background), orientation)
+    else:
+        pixels = _to_pixels(loaded, wanted.color, wanted.background)
+        if missing:  # Pillow turns a TIFF itself, but only one that is whole
+            pixels = upright(pixels, orientation)
+    notes += _notes(image)
+    traits = traits_of(image, loaded, data)
+    return Decoded(pixels, format, width, height, orientation, notes, traits)
+
+
+def array_to_pixels(array: Pixels, color: Color, background: Background) -> Pixels:
+    """The colour handling of a decoded picture for an array.
+
+    Args:
+        array: uint8, shape `(height, width, channels)`; 1 is gray, 3 RGB, 4 RGBA.
+        color: "rgb" or "gray".
+        background: What shows through transparency.
+    """
+    if array.shape[2] == (3 if color == "rgb" else 1):
+        return array
+    image = Image.fromarray(array.squeeze(2) if array.shape[2] == 1 else array)
+    return _to_pixels(image, color, background)
+
+
+def _open(data: bytes, format: str) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=[format.upper()])
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        if short := containers.cut_short(data, format):
+            raise short from error
+        why = _why_unidentified(data, format)
+        if _BEYOND_PILLOW.search(why):
+            raise unsupported(f"a kind of {format.upper()} that is not read ({why})") from error
+        raise RejectedPicture(Reason.CORRUPT, f"a damaged header ({why})") from error
+
+
+def _why_unidentified(data: bytes, format: str) -> str:
+    """What the format's reader says; `Image.open` keeps it to itself."""
+    try:
+        Image.OPEN[format.upper()][0](io.BytesIO(data), "")
+    except Exception as error:  # whatever it is, it is only quoted
+        return _one_line(error)
+    return "no reason given"
+
+
+def _load(
+    image: Image.Image, data: bytes, format: str
+) -> tuple[Image.Image, RejectedPicture | None]:
+    """The loaded image, and the rejection if not every row is there."""
+    try:
+        with quiet_libtiff() if format == "tiff" else nullcontext():
+            image.load()
+        return image, None
+    except (OSError, ValueError, SyntaxError, IndexError, EOFError) as error:
+        partial = _partial(image)
+        if partial is None or not containers.is_cut_off(error):
+            raise
+        return partial, truncated(containers.percent_of_rows(partial, data, format))
+
+
+def _partial(image: Any) -> Image.Image | None:
+    """What Pillow had decoded when it gave up; the missing rows are as it leaves them."""
+    core = image._im
+    return image._new(core) if core is not None else None
+
+
+def _to_pixels(image: Image.Image, color: Color, background: Background) -> Pixels:
+    """RGB or gray pixels; strip by strip, so that a large picture has no second copy."""
+    if image.mode in _UNSCALED:
+        raise unsupported("samples of 32 bits have no range that says what is white")
+    if _DEEP_GRAY.issuperset([image.mode]):
+        image = _shallow(image)
+    channels = 3 if color == "rgb" else 1
+    pixels = np.empty((image.height, image.width, channels), np.uint8)
+    for top, bottom in _strips(image):
+        strip = image
+        if (top, bottom) != (0, image.height):
+            strip = image.crop((0, top, image.width, bottom))
+        converted = np.asarray(_to_color(strip, color, background))
+        pixels[top:bottom] = converted.reshape(bottom - top, image.width, channels)
+    return pixels
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, int]]:
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        yield top, min(top + rows, image.height)
+
+
+def _to_color(image: Image.Image, color: Color, background: Background) -> Image.Image:
+    """An image in mode RGB or L, composited on the background where it is transparent."""
+    if image.has_transparency_data:
+        canvas = Image.new("RGBA", image.size, (*background, 255))
+        canvas.alpha_composite(image.convert("RGBA"))
+        image = canvas
+    if image.mode == "P" and color == "gray":
+        image = image.convert("RGB")
+    return image.convert("RGB" if color == "rgb" else "L")
+
+
+def _shallow(image: Image.Image) -> Image.Image:
+    """Gray of 16 bits brought to 8: 65535 is 255 times 257. (Pillow would clip at 255.)"""
+    levels = np.asarray(image)
+    gray = Image.fromarray(((levels.astype(np.uint32) + 128) // 257).astype(np.uint8))
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        gray.putalpha(Image.fromarray(np.where(levels == transparent, 0, 255).astype(np.uint8)))
+    return gray
+
+
+def _memory(image: Image.Image, format: str) -> int:
+    """Bytes at the peak: Pillow's pixels and ours, and ours once more if they are turned."""
+    per_pixel = _BYTES_PER_PIXEL.get(image.mode, 4) + 3
+    if image.mode in _DEEP_GRAY:
+        per_pixel += 8
+    if "exif" in image.info or format == "tiff":
+        per_pixel += 3
+    if format == "webp":
+        per_pixel += _WEBP_BYTES_PER_PIXEL
+    return image.height * image.width * per_pixel
+
+
+def _tiff_orientation(image: Any) -> int | None:
+    """A TIFF's orientation; None for the formats that Pillow does not turn by itself."""
+    tags = getattr(image, "tag_v2", None)
+    return None if tags is None else valid(tags.get(_ORIENTATION))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return valid(image.getexif().get(_ORIENTATION))
+    except Exception:  # damaged metadata never cost a picture
+        return orientation_of(b"")
+
+
+def _notes(image: Any) -> tuple[str, ...]:
+    """What is said of a picture that was read; a broken later frame is no fault of the first."""
+    notes = ("CMYK converted to RGB",) if image.mode == "CMYK" else ()
+    try:
+        several = image.is_animated
+    except Exception:
+        several = False
+    if not several:
+        return notes
+    # Pillow counts the frames of GIF and TIFF by walking through all of them.
+    count = f"{image.n_frames}" if image.format in ("PNG", "WEBP") else "several"
+    return (*notes, f"first frame of {count}")
+
+
+def _use_heif_reader(format: str) -> None:
+    try:
+        pillow_heif = importlib.import_module("pillow_heif")
+    except ImportError:
+        raise unsupported(
+            "HEIC, HEIF and AVIF pictures need a reader that is not installed",
+            remedy='pip install "viewfinder[heif]" (or: pip install pillow-heif)',
+        ) from None
+    pillow_heif.register_heif_opener()
+    # pillow-heif has left AVIF to Pillow, which reads it unless it was built without.
+    if format == "avif" and not features.check("avif"):
+        raise unsupported("this build of Pillow does not read AVIF pictures")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

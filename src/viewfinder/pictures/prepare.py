@@ -1,0 +1,105 @@
+"""The one path from a picture to a model's input, for store, training, prediction and evaluation.
+
+The same picture and the same `Preprocessing` give the same pixels in each of them.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from viewfinder.core.errors import UsageError
+from viewfinder.pictures.codecs.rasters import array_to_pixels
+from viewfinder.pictures.codecs.types import Size
+from viewfinder.pictures.decode import Decoded, Limits, decode
+from viewfinder.pictures.isolate import isolate
+from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.pictures.resize import resize
+
+
+def prepare(
+    source: bytes | NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    *,
+    limits: Limits = Limits(),  # noqa: B008  (frozen)
+    allow_truncated: bool = False,
+) -> Decoded:
+    """Bring a picture to the pixels that a model takes.
+
+    Args:
+        source: The bytes of a picture, or its upright pixels: uint8, shape `(height, width)`,
+            `(height, width, 1)`, `(height, width, 3)` RGB or `(height, width, 4)` RGBA.
+        preprocessing: The size, colour, background and resize policy.
+        limits: What the picture may cost.
+        allow_truncated: Take what is there of a truncated picture.
+
+    Returns:
+        The picture with `pixels` of shape `preprocessing.shape`; `width` and `height` are those
+        of the source.
+
+    Raises:
+        RejectedPicture: The bytes have no usable pixels; see `decode`.
+        UsageError: The array is not of the shapes and type above.
+    """
+    picture = before_resizing(
+        source,
+        preprocessing,
+        # Enough for each policy: none enlarges what has both sides at least of this size.
+        at_least=(preprocessing.height, preprocessing.width),
+        limits=limits,
+        allow_truncated=allow_truncated,
+    )
+    return picture._replace(pixels=resize(picture.pixels, preprocessing))
+
+
+def before_resizing(
+    source: bytes | NDArray[np.uint8],
+    preprocessing: Preprocessing,
+    *,
+    at_least: Size,
+    limits: Limits = Limits(),  # noqa: B008  (frozen)
+    allow_truncated: bool = False,
+) -> Decoded:
+    """A picture as a model sees it, but in its own shape: to be resized, or looked at.
+
+    Args:
+        source: As for `prepare`.
+        preprocessing: Its height, width and resize policy have no say.
+        at_least: The (height, width) that is enough; see `decode`.
+        limits: As for `prepare`.
+        allow_truncated: As for `prepare`.
+
+    Raises:
+        RejectedPicture: As `prepare` does.
+        UsageError: As `prepare` does.
+    """
+    if isinstance(source, np.ndarray):
+        picture = _from_array(source, preprocessing)
+    else:
+        picture = decode(
+            source,
+            color=preprocessing.color,
+            background=preprocessing.background,
+            at_least=at_least,
+            allow_truncated=allow_truncated,
+            limits=limits,
+        )
+    if not preprocessing.isolate:
+        return picture
+    return picture._replace(pixels=isolate(picture.pixels, preprocessing.background))
+
+
+def _from_array(array: NDArray[np.uint8], preprocessing: Preprocessing) -> Decoded:
+    shaped = array[:, :, None] if array.ndim == 2 else array
+    if shaped.ndim != 3 or shaped.shape[2] not in (1, 3, 4) or shaped.dtype != np.uint8:
+        raise _wrong_array(array)
+    if 0 in shaped.shape:
+        raise _wrong_array(array)
+    pixels = array_to_pixels(shaped, preprocessing.color, preprocessing.background)
+    return Decoded(pixels, "array", width=shaped.shape[1], height=shaped.shape[0])
+
+
+def _wrong_array(array: NDArray[np.uint8]) -> UsageError:
+    return UsageError(
+        "This array is not a picture.",
+        expected="uint8 of shape (height, width) or (height, width, 1, 3 or 4), not empty",
+        received=f"{array.dtype} of shape {array.shape}",
+    )

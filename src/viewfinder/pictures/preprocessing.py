@@ -1,0 +1,49 @@
+"""How any picture becomes a model's input: decided once, stored with the model.
+
+The record is used by the store, training, evaluation and prediction alike, so that a picture has
+the same pixels in each of them. Turning pixels into floats is not part of it: that happens inside
+the model, which takes values from 0 to 255.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Side = Annotated[int, Field(ge=1, le=4096)]
+Level = Annotated[int, Field(ge=0, le=255)]
+Color = Literal["rgb", "gray"]
+ResizePolicy = Literal["stretch", "crop", "pad"]
+
+# Raised whenever `data/decode.py`, `isolate.py` or `resize.py` changes the pixels it gives.
+PIXELS_VERSION = 2
+
+
+class Preprocessing(BaseModel):
+    """The way from a picture's bytes to a model's input.
+
+    A picture is decoded, turned upright (EXIF), composited on `background` where it is
+    transparent, brought to `color`, with `isolate` cut out of its scene, for which `background` is
+    put (:func:`viewfinder.pictures.isolate.isolate`), and resized to `height` × `width` by
+    `resize`:
+
+    - `stretch` fits both sides and ignores the aspect ratio (Keras's `target_size`);
+    - `crop` fits the shorter side and keeps the centre;
+    - `pad` fits the longer side and fills the rest with `background`.
+
+    Shrinking averages over the area that a pixel covers; enlarging is bilinear.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    height: Side
+    width: Side
+    color: Color = "rgb"
+    resize: ResizePolicy = "stretch"
+    background: tuple[Level, Level, Level] = (255, 255, 255)
+    isolate: bool = False
+    pixels_version: int = PIXELS_VERSION
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of a prepared picture: (height, width, channels)."""
+        return self.height, self.width, 3 if self.color == "rgb" else 1

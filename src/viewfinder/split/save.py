@@ -1,0 +1,77 @@
+"""A split as an entry of a saved dataset's journal: to undo it is one command."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from viewfinder.data.saved import Decision, SavedDataset, changes, create
+from viewfinder.data.saved.place import is_in_place, require_place
+from viewfinder.data.sources.saved import SavedSource
+from viewfinder.data.splits.folds import FOLD
+from viewfinder.data.splits.groups import GROUP
+from viewfinder.split.plan import SplitUp
+
+_COLUMNS = ("split", FOLD, GROUP)
+
+
+def save(made: SplitUp, output: Path, settings: Mapping[str, Any]) -> SavedDataset:
+    """Write a split down: as a new saved dataset, or into the one that was opened.
+
+    Args:
+        made: The split.
+        output: The new folder; or the saved dataset that was split, whose journal gets an entry.
+        settings: How the data was opened; `extend` opens it so again.
+
+    Raises:
+        OutputError: The folder is another dataset, is inside of the pictures' own, or cannot be
+            written.
+        DataError: Another process has changed the same pictures meanwhile.
+    """
+    require_place(made.opened, output)
+    if is_in_place(made.opened, output):
+        saved = SavedDataset.open(output)
+        _append(saved, _decision(made, saved.state, "split"))
+        return saved
+    source = made.opened.source
+    if isinstance(source, SavedSource):
+        settings = SavedDataset.open(source.folder).settings_of_copies
+    else:
+        settings = {"opened": dict(settings)}
+    decision = _decision(made, made.opened.table, "split")
+    decisions = [decision] if len(decision.changes) else []
+    return create(output, made.opened, settings=settings, decisions=decisions)
+
+
+def save_extension(saved: SavedDataset, made: SplitUp) -> None:
+    """Write down what `extend` has placed; nothing where nothing is new.
+
+    Raises:
+        DataError: Another process has changed the same pictures meanwhile.
+        OutputError: The folder cannot be written.
+    """
+    _append(saved, _decision(made, saved.state, "extend"))
+
+
+def _append(saved: SavedDataset, one: Decision) -> None:
+    if len(one.changes):
+        saved.append(one.verb, one.why, one.changes, one.options)
+
+
+def _decision(made: SplitUp, known: pd.DataFrame, verb: str) -> Decision:
+    """The entry that makes the dataset what it is now, out of what is known of it."""
+    table = made.dataset.table
+    columns = [name for name in _COLUMNS if name in table]
+    frames = [changes(known, table["locator"], name, table[name].astype(str)) for name in columns]
+    added = table[~np.asarray(table["locator"].isin(known["locator"]))]
+    if len(added):
+        frames += [
+            changes(known, added["locator"], name, added[name].astype(str))
+            for name in ("label", "bytes")
+        ]
+    sizes = ", ".join(f"{count:,} {name}" for name, count in made.dataset.split_sizes().items())
+    why = f"{made.placed:,} pictures placed: now {sizes}"
+    options = made.plan.model_dump(mode="json")
+    return Decision(verb, why, pd.concat(frames, ignore_index=True), options)

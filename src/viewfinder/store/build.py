@@ -1,0 +1,265 @@
+"""Making a store, and bringing it up to date: only what is new or has changed is decoded."""
+
+import hashlib
+import json
+import math
+import shutil
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+
+from viewfinder.core.errors import OutputError, Reason, RejectedPicture
+from viewfinder.core.files import locked_in_turn, write_json
+from viewfinder.core.parallel import cores, map_ahead
+from viewfinder.core.progress import Progress
+from viewfinder.data.dataset import Dataset
+from viewfinder.data.source import Source, Stamp
+from viewfinder.pictures.prepare import prepare
+from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.store.layout import (
+    NO_PIXELS,
+    OK,
+    Entry,
+    Identity,
+    Pixels,
+    Store,
+    checksum,
+    file_checksum,
+    load,
+    stores_folder,
+)
+
+_MISSING = Stamp(-1, -1)
+_WAITING = "Another process is reading the same pictures: waiting for it."
+_LEFT_FREE_BYTES = 64 << 20
+
+
+def open_store(
+    dataset: Dataset,
+    preprocessing: Preprocessing,
+    *,
+    budget: int | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> Store:
+    """The store that holds these pictures, after reading those that it does not hold yet.
+
+    Pictures whose stamp (size, time of change) is known are not opened again. Several processes
+    may ask at once: one builds, the others wait and read what it has built.
+
+    Args:
+        dataset: The pictures. Rejected ones get an entry, and no pixels.
+        preprocessing: What the pixels in the store are.
+        budget: The most bytes of pixels to keep; by default half of what the disk has free. A
+            store that would be larger keeps what is known of the pictures only, and they are
+            decoded anew whenever they are asked for.
+        workers: Threads that decode; by default one a core.
+        progress: Shows how far the reading is.
+
+    Raises:
+        OutputError: The cache folder cannot be written, or its disk is full.
+    """
+    progress = progress or Progress(0)
+    try:
+        stores_folder().mkdir(parents=True, exist_ok=True)
+        keeps_pixels = _is_within(budget, dataset, preprocessing, progress)
+        wanted = Identity(dataset.source, preprocessing, keeps_pixels)
+        folder = wanted.folder()
+        folder.mkdir(exist_ok=True)
+        progress.detail(f"Store: {folder}")
+        with locked_in_turn(folder / "lock", progress, _WAITING):
+            known = load(folder, wanted)
+            current, pending = _sort_out(dataset, known)
+            if known is not None and not pending:
+                return replace(known, entries=current)
+            build = _Build(folder, wanted, known)
+            workers = cores() if workers is None else workers
+            return build.run(current, pending, workers, progress)
+    except (OSError, OutputError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise OutputError(
+            f"Cannot write the picture store in {stores_folder()}: {reason}.",
+            remedy="free some space, or set VIEWFINDER_CACHE to a folder on another disk",
+        ) from error
+
+
+def _is_within(
+    budget: int | None, dataset: Dataset, preprocessing: Preprocessing, progress: Progress
+) -> bool:
+    needed = len(dataset) * math.prod(preprocessing.shape)
+    if budget is None:
+        folder = Identity(dataset.source, preprocessing).folder()
+        if (folder / "store.json").exists():  # what it takes is taken already
+            return True
+        budget = shutil.disk_usage(stores_folder()).free // 2
+    if needed > budget:
+        progress.say(
+            f"A store of the pictures would take {needed / 1e9:.1f} GB, and {budget / 1e9:.1f} GB "
+            "are allowed: they are decoded anew in each epoch."
+        )
+    return needed <= budget
+
+
+def _sort_out(
+    dataset: Dataset, known: Store | None
+) -> tuple[dict[str, Entry], list[tuple[str, Stamp]]]:
+    """What the known store says of the source today, and which pictures have to be read."""
+    entries = known.entries if known else {}
+    wanted = dict.fromkeys(dataset.table["locator"])
+    stamps = {locator: _stamp(dataset.source, locator) for locator in {**wanted, **entries}}
+    current = {
+        locator: entry
+        for locator, entry in entries.items()
+        if (entry.size, entry.modified_ns) == stamps[locator]
+    }
+    return current, [(locator, stamps[locator]) for locator in wanted if locator not in current]
+
+
+def _stamp(source: Source, locator: str) -> Stamp:
+    try:
+        return source.stamp(locator)
+    except RejectedPicture:
+        return _MISSING
+
+
+@dataclass(frozen=True)
+class _Build:
+    """One writing of a store: the pixels and the index under new names, then the switch to them."""
+
+    folder: Path
+    wanted: Identity
+    known: Store | None
+
+    def run(
+        self,
+        current: dict[str, Entry],
+        pending: list[tuple[str, Stamp]],
+        workers: int,
+        progress: Progress,
+    ) -> Store:
+        """Copy what is still current, read what is pending, publish both."""
+        _remove_leftovers(self.folder)
+        pixels_path = self.folder / f"pixels-{uuid4().hex}.u8"
+        try:
+            with pixels_path.open("xb") as file:
+                rows = _PixelRows(file, self.wanted.preprocessing.shape)
+                if self.wanted.keeps_pixels:
+                    rows.require_space(len(current) + len(pending))
+                copied = [self._copy(entry, rows) for entry in current.values()]
+                fresh = self._read_all(pending, rows, workers, progress)
+            self._publish(pixels_path, rows.written, [*copied, *fresh])
+        finally:  # of this build, if it has failed; of the store before, if not
+            _remove_leftovers(self.folder)
+        store = load(self.folder, self.wanted)
+        if store is None:
+            raise OSError("what was written cannot be read back")
+        return store
+
+    def _read_all(
+        self,
+        pending: list[tuple[str, Stamp]],
+        rows: "_PixelRows",
+        workers: int,
+        progress: Progress,
+    ) -> list[Entry]:
+        entries = self.known.entries.values() if self.known else ()
+        by_content = {entry.content: entry for entry in entries if entry.status == OK}
+
+        def read(item: tuple[str, Stamp]) -> Entry:
+            return self._read(*item, rows, by_content)
+
+        ahead = map_ahead(read, pending, workers=workers, ahead=8 * workers)
+        return list(progress.track(ahead, f"Reading {self.wanted.source}", len(pending)))
+
+    def _read(
+        self, locator: str, stamp: Stamp, rows: "_PixelRows", by_content: dict[str, Entry]
+    ) -> Entry:
+        """Read one picture; runs in several threads at once."""
+        content = ""
+        try:
+            source = self.wanted.source.read(locator)
+            content = _content(source)
+            if content in by_content:  # the file was moved or touched; its bytes are known
+                same = by_content[content]
+                moved = same._replace(
+                    locator=locator, size=stamp.size, modified_ns=stamp.modified_ns
+                )
+                return self._copy(moved, rows)
+            decoded = prepare(source, self.wanted.preprocessing)
+        except RejectedPicture as rejection:
+            fault = (rejection.reason.value, rejection.detail)
+            if rejection.reason is Reason.MISSING:  # it may come back just as it was
+                stamp = _MISSING
+            return Entry(locator, *stamp, content, NO_PIXELS, 0, *fault, 0, 0)
+        row, code = NO_PIXELS, 0
+        if self.wanted.keeps_pixels:
+            row, code = rows.write(decoded.pixels), checksum(decoded.pixels)
+        notes = "; ".join(decoded.notes)
+        return Entry(locator, *stamp, content, row, code, OK, notes, decoded.width, decoded.height)
+
+    def _copy(self, entry: Entry, rows: "_PixelRows") -> Entry:
+        if entry.row == NO_PIXELS or self.known is None or self.known.pixels is None:
+            return entry
+        return entry._replace(row=rows.write(self.known.pixels[entry.row]))
+
+    def _publish(self, pixels_path: Path, count: int, entries: list[Entry]) -> None:
+        index_path = self.folder / f"index-{uuid4().hex}.parquet"
+        index = pd.DataFrame(sorted(entries), columns=list(Entry._fields))
+        data = index.astype({"checksum": "uint64"}).to_parquet(index=False)
+        index_path.write_bytes(data)
+        header = {
+            "identity": self.wanted.record(),
+            "pixels": pixels_path.name,
+            "rows": count,
+            "index": index_path.name,
+            "index_checksum": file_checksum(data),
+        }
+        write_json(self.folder / "store.json", header)
+
+
+class _PixelRows:
+    """A file of pictures of one shape that several threads append to."""
+
+    def __init__(self, file: BinaryIO, shape: tuple[int, int, int]) -> None:
+        self.written = 0
+        self._file = file
+        self._picture_bytes = math.prod(shape)
+        self._lock = threading.Lock()
+
+    def require_space(self, count: int) -> None:
+        """Raise `OSError` unless the disk has room for so many pictures, before any is read."""
+        needed = count * self._picture_bytes + _LEFT_FREE_BYTES
+        free = shutil.disk_usage(self._file.name).free
+        if free < needed:
+            raise OSError(f"it needs {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free")
+
+    def write(self, pixels: Pixels) -> int:
+        """Append one picture, or several in an array; returns the row of the first."""
+        block = np.ascontiguousarray(pixels)
+        with self._lock:
+            row = self.written
+            self._file.write(block.data)
+            self.written += block.size // self._picture_bytes
+        return row
+
+
+def _content(source: bytes | Pixels) -> str:
+    data = source if isinstance(source, bytes) else np.ascontiguousarray(source).data
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what no store.json names: files of killed builds, and of the store before this."""
+    try:
+        header = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+        named = {header["pixels"], header["index"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        named = set()
+    for path in folder.iterdir():
+        if path.name not in named | {"lock", "store.json"} and not path.is_dir():
+            path.unlink(missing_ok=True)

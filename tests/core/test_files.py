@@ -1,0 +1,148 @@
+"""Files are there whole or not at all."""
+
+import errno
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from viewfinder.core.errors import OutputError
+from viewfinder.core.files import (
+    cache_folder,
+    require_writable,
+    write_json,
+    write_text,
+    written_whole,
+)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*")}
+
+
+def test_the_file_appears_when_the_block_ends(tmp_path: Path) -> None:
+    with written_whole(tmp_path / "new" / "file.txt") as temporary:
+        temporary.write_text("all of it")
+        assert temporary.suffix == ".txt"
+        assert temporary.parent == tmp_path / "new"  # a rename between disks would not be whole
+        assert not (tmp_path / "new" / "file.txt").exists()
+    assert (tmp_path / "new" / "file.txt").read_text() == "all of it"
+    assert names(tmp_path) == {"new", "file.txt"}
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt()])
+def test_an_error_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, error: BaseException
+) -> None:
+    (tmp_path / "file").write_text("old")
+
+    def write() -> None:
+        with written_whole(tmp_path / "file") as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
+    assert (tmp_path / "file").read_text() == "old"
+    assert names(tmp_path) == {"file"}
+
+
+def test_a_full_disk_is_an_output_error_and_leaves_nothing_half_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+
+    def write() -> None:
+        with written_whole(tmp_path / "file") as temporary:
+            temporary.write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OutputError) as caught:
+        write()
+    assert caught.value.fact == f"Cannot write {tmp_path / 'file'}: No space left on device."
+    assert caught.value.remedy == "choose another place with --output, or free some space"
+    assert (tmp_path / "file").read_text() == "old"
+    assert names(tmp_path) == {"file"}
+
+
+def test_a_file_in_the_place_of_a_folder_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="Cannot write"):
+        write_text(tmp_path / "file" / "below.txt", "text")
+    with pytest.raises(OutputError, match="Cannot write"):
+        require_writable(tmp_path / "file")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputError, match="Cannot write"):
+        write_text(tmp_path / "folder", "text")
+    assert names(tmp_path) == {"file", "folder"}
+
+
+def test_readers_never_see_a_part(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_text(path, "x" * 100_000)
+    seen, done = set(), threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(len(path.read_text()))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(50):
+        write_text(path, "x" * 100_000)
+    done.set()
+    reader.join()
+    assert seen == {100_000}
+
+
+def test_require_writable_touches_nothing_of_the_users(tmp_path: Path) -> None:
+    """`--output .` must not cost a user the file that happens to be named like our probe."""
+    for name in ("probe", ".probe", "probe.txt"):
+        (tmp_path / name).write_text("mine")
+    require_writable(tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "probe": "mine",
+        ".probe": "mine",
+        "probe.txt": "mine",
+    }
+
+
+def test_require_writable_makes_the_folder_and_leaves_it_empty(tmp_path: Path) -> None:
+    require_writable(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+
+
+def test_several_may_probe_one_folder_at_once(tmp_path: Path) -> None:
+    errors: list[Exception] = []
+
+    def probe() -> None:
+        try:
+            for _ in range(20):
+                require_writable(tmp_path)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=probe) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_has_no_nan_and_keeps_the_rest(tmp_path: Path) -> None:
+    value = {"a": [1, 2.5, float("nan")], "b": (float("inf"), -float("inf"), None, True), "é": "ü"}
+    write_json(tmp_path / "value.json", value)
+    text = (tmp_path / "value.json").read_text(encoding="utf-8")
+    assert text.endswith("}\n")
+    assert json.loads(text) == {"a": [1, 2.5, None], "b": [None, None, None, True], "é": "ü"}
+
+
+def test_the_cache_is_where_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIEWFINDER_CACHE", str(tmp_path / "here"))
+    assert cache_folder() == tmp_path / "here"
+    monkeypatch.delenv("VIEWFINDER_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_folder().name == "viewfinder"

@@ -1,0 +1,73 @@
+"""Made trainings: healthy ones, and ones with a single thing wrong."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from viewfinder.evaluation.doctor import Case, Setup
+from viewfinder.evaluation.evaluate import score
+
+COUNTS = {"train": 2000, "validation": 1000, "test": 1000}
+
+
+def scores(accuracy: float, count: int, classes: int = 2) -> dict[str, Any]:
+    """A split of evenly many pictures a class, of which `accuracy` are answered rightly."""
+    labels = np.arange(count) % classes
+    said = labels.copy()
+    wrong = count - round(accuracy * count)
+    said[:wrong] = (said[:wrong] + 1) % classes
+    return answered(labels, said, classes)
+
+
+def answered(labels: Sequence[int], said: Sequence[int], classes: int) -> dict[str, Any]:
+    shares = np.full((len(labels), classes), 0.1 / (classes - 1))
+    shares[np.arange(len(labels)), said] = 0.9
+    return score(labels, shares, [f"class {number}" for number in range(classes)]).to_json()
+
+
+def history(
+    loss: Sequence[float],
+    val_loss: Sequence[float],
+    accuracy: Sequence[float] | None = None,
+    val_accuracy: Sequence[float] | None = None,
+) -> pd.DataFrame:
+    epochs = len(loss)
+    return pd.DataFrame(
+        {
+            "epoch": np.arange(1, epochs + 1),
+            "loss": loss,
+            "val_loss": val_loss,
+            "accuracy": np.linspace(0.6, 0.93, epochs) if accuracy is None else accuracy,
+            "val_accuracy": np.linspace(0.6, 0.9, epochs) if val_accuracy is None else val_accuracy,
+        }
+    )
+
+
+def flat(start: float, end: float, epochs: int = 20, speed: float = 3.0) -> np.ndarray:
+    """From start to end, most of it in the first epochs."""
+    return end + (start - end) * np.exp(-np.arange(epochs) / speed)
+
+
+def case(
+    table: pd.DataFrame | None = None,
+    accuracies: dict[str, float] | None = None,
+    counts: dict[str, int] | None = None,
+    classes: int = 2,
+    **changes: Any,
+) -> Case:
+    """A healthy training, but for what is changed."""
+    accuracies = {"train": 0.94, "validation": 0.91, "test": 0.91} | (accuracies or {})
+    counts = COUNTS | (counts or {})
+    table = history(flat(0.69, 0.15), flat(0.69, 0.22)) if table is None else table
+    fields: dict[str, Any] = {
+        "history": table,
+        "scores": {name: scores(accuracies[name], counts[name], classes) for name in counts},
+        "setup": Setup(epochs=len(table), learning_rate=1e-3, augment="standard", dropout=0.2),
+        "class_counts": {f"class {number}": 1000 for number in range(classes)},
+        "best_epoch": len(table),
+        "copies": 0,
+        "units": [],
+    }
+    return Case(**fields | changes)
