@@ -1,6 +1,7 @@
 # make demo       install, and train on handwritten digits that need no download
 # make test       install with the test tools; lint, types, contracts and the tests
 # make test-slow  other backends, kills, fuzzing, real data where it is present
+# make coverage   the share of lines and branches of src that the tests of make test run
 # make bench      every stage against its peers
 # PYTHON=… chooses the interpreter that makes .venv; Python 3.11 or later.
 
@@ -14,7 +15,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # tests/conftest.py, for else the files of few tests come last, and some of those take longest.
 TOGETHER := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow coverage lint bench clean
 
 demo: .venv/.installed
 	$(BIN)/viewfinder demo
@@ -24,6 +25,10 @@ test: .venv/.installed-dev lint
 
 test-slow: .venv/.installed-dev
 	$(BIN)/python -m pytest -m slow $(TOGETHER)
+
+# TESTS=tests/cli measures a part of the tests.
+coverage: .venv/.installed-dev
+	$(BIN)/python -m pytest $(TOGETHER) --cov --cov-report=term:skip-covered $(TESTS)
 
 lint: .venv/.installed-dev
 	$(BIN)/ruff check .

@@ -24,6 +24,8 @@ Range = tuple[float, float]  # a 95 % interval: low, high
 Loss = Annotated[float, Ge(0)]  # mean cross-entropy, in nats
 Texts = list[str]
 Recipe = dict[str, Any]  # all settings, as in recipe.yaml
+RecipeKey = TypedDict("RecipeKey", {
+    "key": str, "type": str, "range": str, "default": Any, "value": Any, "description": str})
 Split = Literal["train", "validation", "test"]
 Severity = Literal["error", "warning", "info"]
 Ended = Literal["finished", "target", "patience", "time", "interrupted", "diverged", "behind",
@@ -107,11 +109,11 @@ Change = TypedDict("Change", CHANGE)
 ColumnChange = TypedDict("ColumnChange", CHANGE | {"column": str})
 Decision = TypedDict("Decision", {"verb": str, "why": str, "pictures": list[Change]})
 Groups = TypedDict("Groups", {"count": Count, "pictures": Count, "largest": Count})
-# `carved`: the shares of the splits that were made; `group_from`: a regular expression.
+# `set_aside`: the shares of the splits that were made; `group_from`: a regular expression.
 SplitPlan = TypedDict("SplitPlan", {
     "validation": Share, "test": Share, "folds": Count, "seed": Count,
     "copies": Literal["near", "exact", "ignore"] | None, "group_from": str | None, "anew": bool,
-    "carved": dict[Split, Share]})
+    "set_aside": dict[Split, Share]})
 # `undoes` is another entry's number; `stands`: it is in effect.
 ENTRY = {
     "number": Count, "time": AwareDatetime, "verb": str, "why": str, "pictures": Count,
@@ -142,15 +144,17 @@ Base = TypedDict("Base", {
     "weights": list[Weights]})
 # `source` and `base` are empty where the folder is damaged.
 PictureStore = TypedDict("PictureStore", {
-    "folder": str, "source": str, "size": str, "pictures": Count, "bytes": Count, "written": AwareDatetime})
+    "folder": str, "source": str, "size": str, "pictures": Count, "bytes": Count,
+    "written": AwareDatetime})
 FeatureStore = TypedDict("FeatureStore", {
     "folder": str, "base": str, "rows": Count, "bytes": Count})
 
 # Each also has "schema": 1. Texts that name a file or folder are paths as they were given.
 DOCUMENTS: dict[str, dict[str, Any]] = {
+    # `per_class` counts readable pictures.
     "audit": {
         "source": str, "classes": Texts, "pictures": Count, "readable": Count,
-        "counts": dict[Severity, Count], "findings": list[Finding]},
+        "per_class": Counts, "counts": dict[Severity, Count], "findings": list[Finding]},
     "bases": {"bases": list[Base]},
     "cache list": {"stores": list[PictureStore], "features": list[FeatureStore]},
     # `leaves`: pictures that stay; `dataset`: the folder that was written.
@@ -161,15 +165,17 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "compare": {
         "runs": list[RunName], "differences": list[Difference], "scores": list[RunScores],
         "splits": list[PairedSplit]},
-    "datasets fetch": DATASET,
-    "datasets list": {"datasets": list[Dataset]},
+    "datasets": {"datasets": list[Dataset]},
     # `unseen`: what could not be examined.
     "doctor": {"verdicts": Verdicts, "unseen": Texts},
     "evaluate": METRICS,
     # `features` is the file, `width` counts the features of a picture.
     "features": {"features": str, "pictures": Count, "width": Count, "plots": Texts},
-    "log": {"dataset": str, "created": AwareDatetime, "entries": list[Entry]},
-    "log ENTRY": ENTRY | {"changes": list[ColumnChange]},
+    "fetch": DATASET,
+    "journal": {"dataset": str, "created": AwareDatetime, "entries": list[Entry]},
+    "journal ENTRY": ENTRY | {"changes": list[ColumnChange]},
+    # `entry` is the one that was added; also of `--restore`.
+    "journal --undo": {"dataset": str, "entry": Entry},
     # A number for each step; None where the loss is not finite.
     "lr-find": {
         "plot": str, "suggestion": Annotated[float, Gt(0)], "rule": str, "diverged": bool,
@@ -180,6 +186,8 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "renamed": dict[str, str]},
     "predict": {"run": str, "predictions": list[Prediction]},
     "recipes": {"recipes": list[Recipe]},
+    # `value` is the recipe's, as in recipe.yaml.
+    "recipes --schema": {"recipe": str, "keys": list[RecipeKey]},
     # Counts by split and class, by fold and class; `placed` pictures changed their split.
     "split": {
         "source": str, "dataset": str | None, "pictures": dict[Split, Counts],
@@ -191,15 +199,13 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "trials": Trials | None, "verdicts": Verdicts},
     # `parameters` counts the model's weights.
     "train --dry-run": DRY_RUN | {"recipe": Recipe, "parameters": Count},
-    "train --dry-run --recipe auto": DRY_RUN | {"ways": list[Candidate]},
+    "train --dry-run --recipe auto": DRY_RUN | {"candidates": list[Candidate]},
     # The content of folds.json. The three figures of all folds are None while one is missing;
     # the deviation is that of a sample: divided by n - 1.
     "train --folds": {
         "folder": str, "interrupted": bool, "folds": list[Fold], "missing": list[Count],
         "accuracy_mean": Share | None, "accuracy_deviation": Annotated[float, Ge(0)] | None,
         "all": Scores | None, "recipe": Recipe, "data": FoldsData, "classes": Texts},
-    # `entry` is the one that was added.
-    "undo": {"dataset": str, "entry": Entry},
 }
 
 

@@ -1,13 +1,18 @@
-"""What every test gets: a cache of its own. And what is made once for all: a small run."""
+"""A cache for each test, the command line, and a small run that tests share."""
 
 import base64
+import gc
+import io
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+
+from commands import Command, Ended
 
 if TYPE_CHECKING:
     from viewfinder.run import Run
@@ -15,8 +20,8 @@ if TYPE_CHECKING:
 # What a shell starts with & ignores Ctrl-C, and so does all that it starts: the tests would, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes is the machine's affair, and machines are shared.
-settings.register_profile("viewfinder", deadline=None)
+# No deadline, because machines are shared. Every run draws other examples, so 40 are enough.
+settings.register_profile("viewfinder", deadline=None, max_examples=40)
 settings.load_profile("viewfinder")
 
 
@@ -41,10 +46,11 @@ LONG = (
     "test_resume_command.py",
     "test_train.py",
     "test_transfer_run.py",
-    "test_frozen.py",
+    "test_heads.py",
+    "test_command_contract.py",
+    "test_report.py",
     "test_source_kinds.py",
     "test_stopping.py",
-    "test_compiled.py",
     "test_real_runs.py",
 )
 
@@ -55,24 +61,49 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: place.get(item.path.name, len(LONG)))
 
 
+def pytest_collection_finish() -> None:
+    """Keep all that is imported by now out of garbage collection: a tenth of a training's time."""
+    gc.collect()
+    gc.freeze()
+
+
 ONE_PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FgAAAABJRU5ErkJggg=="
 )
 
 
-@pytest.fixture
-def blank_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save figures as one pixel, in tests that train and look at no plot.
+EMPTY_SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1" viewBox="0 0 1 1"/>'
+SAVE_PNG, SAVE_SVG = Figure.savefig, FigureCanvasSVG.print_figure
 
-    A quarter of a small training's time goes into the pixels of its plots. The figures are put
-    together all the same; what fixtures of a wider scope train has its plots whole, and so have
-    the runs of `test_plots_of_runs.py` and `pages/`.
+
+@pytest.fixture(autouse=True)
+def blank_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save figures as one pixel, which takes a quarter of the time off a small training.
+
+    The figures are put together all the same. Fixtures of a wider scope have their plots whole,
+    and tests that look at plots request `whole_plots` or, for those in pages, `svg_plots`.
     """
 
-    def save(figure: Figure, path: Path, **_: object) -> None:
+    def save_png(figure: Figure, path: Path, **_: object) -> None:
         Path(path).write_bytes(ONE_PIXEL)
 
-    monkeypatch.setattr(Figure, "savefig", save)
+    def save_svg(canvas: FigureCanvasSVG, stream: io.BytesIO, **_: object) -> None:
+        stream.write(EMPTY_SVG)
+
+    monkeypatch.setattr(Figure, "savefig", save_png)
+    monkeypatch.setattr(FigureCanvasSVG, "print_figure", save_svg)
+
+
+@pytest.fixture
+def svg_plots(blank_plots: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save SVG whole."""
+    monkeypatch.setattr(FigureCanvasSVG, "print_figure", SAVE_SVG)
+
+
+@pytest.fixture
+def whole_plots(svg_plots: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save PNG and SVG whole."""
+    monkeypatch.setattr(Figure, "savefig", SAVE_PNG)
 
 
 @pytest.fixture(scope="session")
@@ -95,3 +126,23 @@ def trained(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> "Run":
         patch.setenv("VIEWFINDER_CACHE", str(tmp_path_factory.mktemp("cache")))
         runs = tmp_path_factory.mktemp("runs")
         return train(open_dataset(digits), small_recipe(), output=runs, progress=Progress(0))
+
+
+@pytest.fixture
+def viewfinder(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Command:
+    """Run `viewfinder …` in an empty folder; whatever escapes as an exception fails the test."""
+    from viewfinder.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: object) -> Ended:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(word) for word in words], prog_name="viewfinder")
+        out, err = capsys.readouterr()
+        assert "\x1b" not in out + err  # no colours in pipes
+        return Ended(int(ended.value.code or 0), out, err)
+
+    return run

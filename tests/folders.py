@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
 from viewfinder.core.errors import Reason, RejectedPicture
@@ -44,6 +45,18 @@ def write_files(root: Path, *paths: str) -> Path:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(path.encode())
     return root
+
+
+def fail_at(patch: pytest.MonkeyPatch, name: str, error: BaseException) -> None:
+    """Let no file of this name be written from now on."""
+    opening = Path.open
+
+    def opened(path: Path, mode: str = "r", *rest: Any, **more: Any) -> Any:
+        if path.name == name and "r" not in mode:
+            raise error
+        return opening(path, mode, *rest, **more)
+
+    patch.setattr(Path, "open", opened)
 
 
 def snapshot(root: Path) -> dict[bytes, Any]:

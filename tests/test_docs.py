@@ -1,17 +1,28 @@
-"""The docs are run: Python in the README, commands it names, links, the page of help texts."""
+"""The docs are run: Python and commands in the README, links, files, the page of help texts."""
 
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from commands import Command
+
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+COMMANDS = ROOT / "docs" / "commands.md"
+# The others tell of earlier versions, or are written by the commands themselves.
+CURRENT = [
+    page
+    for page in PAGES
+    if page.name != "CHANGELOG.md" and page != COMMANDS and page.parent.name != "development"
+]
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -28,11 +39,34 @@ def write_pets(folder: Path) -> None:
     Image.fromarray(pixels).save(folder / "photo.jpg")
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to a page's headings."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
-    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    missing = []
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+        place, _, anchor = link.partition("#")
+        target = page.parent / place if place else page
+        is_page = target.suffix == ".md" and target.exists()
+        if "://" not in link and (
+            not target.exists() or (anchor and is_page and anchor not in anchors(target))
+        ):
+            missing.append(link)
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_named_tests_benchmarks_and_python_names_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    files = re.findall(r"\b(?:tests|benchmarks)/[\w/]+\.py", text)
+    assert [name for name in files if not (ROOT / name).exists()] == []
+    for module, name in re.findall(r"from (viewfinder[\w.]*) import (\w+)", text):
+        assert hasattr(import_module(module), name), f"{module}.{name}"
 
 
 def test_commands_page_is_what_help_says() -> None:
@@ -47,27 +81,50 @@ def test_commands_page_is_what_help_says() -> None:
         check=True,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
-    written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    written = COMMANDS.read_text(encoding="utf-8")
     assert shown.stdout == written, "python docs/commands.py writes it again"
 
 
-def test_readme_names_only_commands_and_options_that_exist() -> None:
-    known = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-    for line in blocks(ROOT / "README.md", "")[1].splitlines():
-        words = line.split("#")[0].split()
-        if not words:
-            continue
-        section = known.split(f"## viewfinder {words[1]}\n")
-        assert len(section) == 2, f"{line}: no such command"
-        help_page = section[1].split("\n## ")[0]
+def commands_in(page: Path) -> Iterator[list[str]]:
+    """The words of each command line in a page's code, without comments."""
+    text = page.read_text(encoding="utf-8")
+    outside = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    lines = [line for block in blocks(page, "") for line in block.splitlines()]
+    for line in (*lines, *re.findall(r"`([^`]+)`", outside)):
+        words = line.split(" #")[0].split()
+        if words[:1] == ["viewfinder"] and len(words) > 1:
+            yield words
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=lambda page: page.name)
+def test_pages_name_only_commands_and_options_that_exist(page: Path) -> None:
+    sections = re.split(r"^## ", COMMANDS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    help_pages = {section.partition("\n")[0]: section for section in sections}
+    for words in commands_in(page):
+        names = [" ".join(words[:count]) for count in (3, 2, 1)]
+        known = next(name for name in names if name in help_pages)
+        assert known != "viewfinder" or words[1].startswith("--"), f"{words}: no such command"
         for option in (word for word in words if word.startswith("--")):
-            assert option in help_page, f"{line}: no {option}"
+            assert option in help_pages[known], f"{words}: no {option}"
 
 
-def test_readme_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_hour_runs(viewfinder: Command, tmp_path: Path) -> None:
+    write_pets(tmp_path)
+    quick = {"train": ["--recipe", "digits", "--set", "training.epochs=2"]}
+    lines = [words for words in commands_in(ROOT / "README.md") if "--resume" not in words]
+    for _, command, *words in lines:
+        further = [] if "--dry-run" in words else quick.get(command, [])
+        ended = viewfinder(command, *words, *further)
+        assert ended.code == 0, ended.err
+        assert ended.out
+    assert {path.name for path in tmp_path.iterdir()} >= {"audit.html", "pets.dataset", "runs"}
+
+
+def test_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_pets(tmp_path)
     monkeypatch.chdir(tmp_path)
-    whole, own_fit = blocks(ROOT / "README.md", "python")
+    (whole,) = blocks(ROOT / "README.md", "python")
+    (own_fit,) = blocks(ROOT / "docs" / "path-of-a-picture.md", "python")
     names: dict[str, object] = {}
     exec(whole.replace('"training.augment"', '"training.epochs": 2, "training.augment"'), names)
     assert names["answer"].label in ("cats", "dogs")  # type: ignore[attr-defined]

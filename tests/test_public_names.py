@@ -4,6 +4,7 @@ import ast
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ def typed_names() -> set[str]:
 
 
 def test_lists_of_names_agree():
-    assert set(viewfinder.__all__) == set(viewfinder._HOMES) == typed_names()
+    assert set(viewfinder.__all__) == typed_names()
     assert viewfinder.__all__ == sorted(
         viewfinder.__all__, key=lambda name: (name.upper() != name, name[0].islower(), name)
     )
@@ -37,6 +38,18 @@ def test_every_name_is_there_and_documented(name):
     assert value is getattr(viewfinder, name)
     if callable(value):
         assert inspect.getdoc(value)
+
+
+def test_a_function_stays_when_a_subpackage_of_its_name_is_imported():
+    rooms = {path.name for path in Path(viewfinder.__file__).parent.iterdir() if path.is_dir()}
+    shared = sorted(rooms & set(viewfinder.__all__) - {"models"})
+    assert {"audit", "clean", "fetch"} <= set(shared)
+    imports = "; ".join(f"import viewfinder.{name}" for name in shared)
+    script = f"{imports}; print(all(map(callable, [viewfinder.{', viewfinder.'.join(shared)}])))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["True"]
 
 
 def test_the_docstring_names_the_verbs_of_the_issue():

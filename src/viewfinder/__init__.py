@@ -2,35 +2,41 @@
 
 The stages, in the order in which a picture passes them:
 
-    fetch         one of the course's datasets → a folder on the disk
-    open          pictures in folders, tables, arrays or archives → `Dataset`
-    from_arrays   the same from arrays in memory            from_table    from a DataFrame
-    Dataset       .split(), .hold_out(), .where(), .counts(): a value, a row a picture
-    audit         a dataset → `Audit`: what is broken, double, leaking or odd   explore   its looks
-    clean         an audit's findings → `SavedDataset`: a table, a journal, no pictures; .undo()
-    materialize   a dataset → class folders, for other tools
-    decode        a picture's bytes → upright pixels        prepare   → a model's input
-    open_store    every picture decoded once, memory-mapped
-    policy, Plan  augmentation: sampled by address, applied in one pass
-    Batches       index-addressed NumPy batches             BatchDataset   the same for Keras
-    Recipe        everything a run depends on               recipe_named   one of `RECIPES`
-    find_learning_rate  dataset and recipe → the rate to begin with, by a range test
-    extract_features   what a frozen base says of each picture → `FeatureTable`
-    models        .transfer(): a frozen base under a head of one's own; .build_backbone()
-    train         dataset and recipe → `Run`                resume    a run that was stopped goes on
-    cross_validate  a run for each fold → `CrossValidation`        resume_folds   goes on with it
-    callbacks     StopAtTarget, StopWithoutProgress, StopAfter: for anyone's `model.fit`
-    load          a run's folder → `Classifier`; .predict() answers for any picture
-    compare       runs → `Comparison`: what differs, paired tests       Run.doctor   what is wrong
-    score         labels and probabilities → `Scores`
+    fetch           one of the course's datasets → a folder on the disk
+    open            folders, tables, arrays or archives of pictures → `Dataset`
+    from_arrays     arrays in memory → `Dataset`          from_table    a DataFrame → `Dataset`
+    Dataset         .split(), .hold_out(), .where(), .counts(): a value, a row a picture
+    audit           a dataset → `Audit`: unreadable, duplicate, leaking and odd pictures
+    clean           an audit's findings → `SavedDataset`: a table and a journal; .undo()
+    materialize     a dataset → class folders, for other tools
+    decode          a picture's bytes → upright pixels    prepare       → a model's input
+    open_store      every picture decoded once, memory-mapped
+    policy, Plan    augmentation: sampled by address, applied in one pass
+    Batches         index-addressed NumPy batches         BatchDataset  the same for Keras
+    Recipe          everything a run depends on           recipe_named  one of `RECIPES`
+    find_learning_rate  dataset and recipe → the first learning rate, by a range test
+    extract_features    the features of a frozen base → `FeatureTable`
+    models          .transfer(): a frozen base under a head; .build_backbone()
+    train           dataset and recipe → `Run`            auto          the best of several recipes
+    cross_validate  a run for each fold → `CrossValidation`
+    resume          a run, folds or a search that was stopped
+    callbacks       StopAtTarget, StopWithoutProgress, StopAfter: for any `model.fit`
+    load            a run's folder → `Classifier`; .predict() takes any picture
+    compare         runs → `Comparison`: differences and paired tests      Run.doctor   verdicts
+    score           labels and probabilities → `Scores`
 
 Names are loaded when they are first used: importing the package loads neither Keras nor pandas.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 if TYPE_CHECKING:
+    from viewfinder import models
     from viewfinder.audit import Audit, audit
     from viewfinder.augment import POLICIES, Plan, make_plan, policy
     from viewfinder.batches.pictures import Batches, balanced_weights
@@ -49,10 +55,10 @@ if TYPE_CHECKING:
     from viewfinder.features.table import FeatureTable
     from viewfinder.features.table import extract as extract_features
     from viewfinder.fetch.datasets import fetch
-    from viewfinder.jobs.folds import cross_validate, resume_folds
+    from viewfinder.jobs.folds import cross_validate
     from viewfinder.jobs.learning_rate import find_learning_rate
     from viewfinder.jobs.resume import resume
-    from viewfinder.jobs.search import auto, resume_auto
+    from viewfinder.jobs.search import auto
     from viewfinder.jobs.train import train
     from viewfinder.models import build_model
     from viewfinder.pictures.decode import decode
@@ -60,10 +66,8 @@ if TYPE_CHECKING:
     from viewfinder.pictures.preprocessing import Preprocessing
     from viewfinder.recipe import Recipe
     from viewfinder.recipe.named import RECIPES, recipe_named
-    from viewfinder.run import Run
-    from viewfinder.run.folds import CrossValidation
+    from viewfinder.run import CrossValidation, Run
     from viewfinder.store import open_store
-    from viewfinder.store.explore import explore
     from viewfinder.training import BatchDataset, compile_model
     from viewfinder.training import stopping as callbacks
 
@@ -75,7 +79,7 @@ _HOMES = {
     "Batches": "batches.pictures",
     "Classifier": "classifier",
     "CleaningPlan": "clean",
-    "CrossValidation": "run.folds",
+    "CrossValidation": "run",
     "Dataset": "data.dataset",
     "FeatureTable": "features.table",
     "Plan": "augment",
@@ -101,7 +105,6 @@ _HOMES = {
     "find_learning_rate": "jobs.learning_rate",
     "from_arrays": "data.sources:open_arrays",
     "from_table": "data.sources:open_table",
-    "explore": "store.explore",
     "extract_features": "features.table:extract",
     "load": "classifier",
     "make_plan": "augment",
@@ -114,8 +117,6 @@ _HOMES = {
     "prepare": "pictures.prepare",
     "recipe_named": "recipe.named",
     "resume": "jobs.resume",
-    "resume_auto": "jobs.search",
-    "resume_folds": "jobs.folds",
     "score": "evaluation.evaluate",
     "train": "jobs.train",
 }
@@ -150,7 +151,6 @@ __all__ = [
     "compile_model",
     "cross_validate",
     "decode",
-    "explore",
     "extract_features",
     "fetch",
     "find_learning_rate",
@@ -167,11 +167,22 @@ __all__ = [
     "prepare",
     "recipe_named",
     "resume",
-    "resume_auto",
-    "resume_folds",
     "score",
     "train",
 ]
+
+
+class _Package(ModuleType):
+    """Keeps a public function, such as `audit`, when a subpackage of that name is imported."""
+
+    @override
+    def __setattr__(self, name: str, value: object) -> None:
+        is_shadowing = name in _HOMES and name != "models" and isinstance(value, ModuleType)
+        if not is_shadowing:
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
@@ -179,7 +190,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'viewfinder' has no attribute {name!r}")
     home, _, original = _HOMES[name].partition(":")
     module = import_module(f"viewfinder.{home}")
-    value = module if home == name else getattr(module, original or name)
+    value = module if name == "models" else getattr(module, original or name)
     globals()[name] = value
     return value
 

@@ -1,7 +1,7 @@
-"""The `Classifier`: a model, its labels and its preprocessing; it answers for any picture."""
+"""The `Classifier`: a model with its labels and preprocessing, which predicts any picture."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,10 +21,10 @@ from viewfinder.runtime.loading import load_model
 if TYPE_CHECKING:
     import keras
 
-# What a picture may be given as: a path, encoded bytes, or pixels (uint8, height × width × C).
+# A picture as a path, encoded bytes, or pixels (uint8, height × width × channels).
 Picture = str | Path | bytes | NDArray[np.uint8]
 
-# Where several ways of training were tried in one folder: which was taken, and why.
+# The file with the chosen candidate, in a folder of several runs.
 CHOSEN = "auto.json"
 _LABELS = "labels.json"
 _MODEL = "best.keras"
@@ -33,14 +33,14 @@ _AT_ONCE = 64
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer for one picture.
+    """The prediction for one picture.
 
     Attributes:
-        picture: Its path, or its number where it came as bytes or pixels.
-        label: The most probable class; None where the picture was rejected.
-        confidence: That class's probability, from 0 to 1; 0 where the picture was rejected.
-        probabilities: Each class's probability, the most probable first.
-        rejection: Why there is no answer, or None.
+        picture: The path, or "#" and the index of a picture given as bytes or pixels.
+        label: The most probable class; None for a rejected picture.
+        confidence: The probability of this class, 0 to 1; 0 for a rejected picture.
+        probabilities: The probability of each class, the most probable first.
+        rejection: The reason for the rejection, or None.
     """
 
     picture: str
@@ -50,7 +50,7 @@ class Prediction:
     rejection: str | None = None
 
     def to_json(self, top: int | None = None) -> dict[str, Any]:
-        """The prediction as `--json` prints it; `top` keeps the most probable classes only."""
+        """Return the record as `--json` prints it, with the `top` most probable classes."""
         return {
             "picture": self.picture,
             "label": self.label,
@@ -62,34 +62,23 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained model with all that an answer needs.
+    """A trained model with its classes and preprocessing.
 
     Attributes:
-        model: Takes pixels from 0 to 255, gives one sigmoid or a softmax.
+        model: Maps pixels from 0 to 255 to one sigmoid or a softmax.
         classes: The classes' names, in the order of the model's outputs.
-        preprocessing: The way of a picture into the model, the same as in training.
+        preprocessing: The preprocessing of the training.
     """
 
     model: "keras.Model"
     classes: tuple[str, ...]
     preprocessing: Preprocessing
 
-    def save_labels(self, folder: Path) -> None:
-        """Write all but the model itself: classes and preprocessing."""
-        write_json(
-            folder / _LABELS,
-            {
-                "schema": 1,
-                "classes": list(self.classes),
-                "preprocessing": self.preprocessing.model_dump(mode="json"),
-            },
-        )
-
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """The classes' probabilities for prepared pictures.
+        """Return the classes' probabilities for prepared pictures.
 
         Args:
-            images: uint8, shape (n, height, width, channels), as `preprocessing` makes them.
+            images: uint8, shape (n, height, width, channels), as prepared by `preprocessing`.
 
         Returns:
             float64, shape (n, classes); every row sums to 1.
@@ -103,26 +92,26 @@ class Classifier:
     def predict(
         self, pictures: Iterable[Picture] | Picture, *, progress: Progress | None = None
     ) -> list[Prediction]:
-        """Answer for pictures of any size, mode and orientation.
+        """Predict the classes of pictures of any size, mode and orientation.
 
         Args:
-            pictures: Paths of files, encoded bytes, or pixels; one of them or several.
-            progress: Shows how far it is.
+            pictures: One or several paths of files, encoded bytes, or arrays of pixels.
+            progress: Shows the prediction.
 
         Returns:
-            A prediction for each picture, in the order given; one that cannot be read has a
-            `rejection` in place of a label.
+            A prediction per picture, in the given order; an unreadable picture has a `rejection`
+            instead of a label.
         """
         if isinstance(pictures, str | Path | bytes | np.ndarray):
             pictures = [pictures]
         given = list(pictures)
         names = [
-            str(one) if isinstance(one, str | Path) else f"#{number}"
-            for number, one in enumerate(given)
+            str(picture) if isinstance(picture, str | Path) else f"#{index}"
+            for index, picture in enumerate(given)
         ]
         prepared = map_ahead(self._prepared, given, workers=cores(), ahead=2 * _AT_ONCE)
-        answers = self._answers(zip(names, prepared, strict=True))
-        return list((progress or Progress(0)).track(answers, "Predicting", len(given)))
+        predictions = self._predictions(zip(names, prepared, strict=True))
+        return list((progress or Progress(0)).track(predictions, "Predicting", len(given)))
 
     def _prepared(self, picture: Picture) -> NDArray[np.uint8] | RejectedPicture:
         try:
@@ -131,7 +120,7 @@ class Classifier:
         except RejectedPicture as rejection:
             return rejection
 
-    def _answers(
+    def _predictions(
         self, prepared: Iterator[tuple[str, NDArray[np.uint8] | RejectedPicture]]
     ) -> Iterator[Prediction]:
         while block := list(islice(prepared, _AT_ONCE)):
@@ -141,19 +130,19 @@ class Classifier:
                 if isinstance(pixels, RejectedPicture):
                     yield Prediction(name, None, 0.0, {}, f"{pixels.reason}: {pixels.detail}")
                 else:
-                    yield self._answer(name, next(rows))
+                    yield self._prediction(name, next(rows))
 
-    def _answer(self, name: str, row: NDArray[np.float64]) -> Prediction:
+    def _prediction(self, name: str, row: NDArray[np.float64]) -> Prediction:
         order = np.argsort(-row, kind="stable")
         probabilities = {self.classes[index]: float(row[index]) for index in order}
         return Prediction(name, self.classes[order[0]], float(row[order[0]]), probabilities)
 
 
 def load(folder: str | Path) -> Classifier:
-    """The classifier in a run's folder.
+    """Load the classifier of a run's folder.
 
     Raises:
-        RunError: The folder is no run, or a file of it is missing or damaged.
+        RunError: The folder is no run, or one of its files is missing or damaged.
     """
     folder = run_folder(folder)
     classes, preprocessing = read_labels(folder)
@@ -162,17 +151,17 @@ def load(folder: str | Path) -> Classifier:
     if outputs != (1 if len(classes) == 2 else len(classes)):
         raise RunError(
             f"The model in {folder} does not fit its {_LABELS}.",
-            expected=f"an output for each of {len(classes)} classes (one in all for two)",
+            expected=f"an output for each of {len(classes)} classes (a single one for two)",
             received=f"{outputs} outputs",
         )
     return Classifier(model, classes, preprocessing)
 
 
 def run_folder(folder: str | Path) -> Path:
-    """The folder itself, or that of the run in it that was taken among several.
+    """Return the folder itself, or for a folder of candidates that of the chosen run.
 
     Raises:
-        RunError: The record of what was taken is damaged.
+        RunError: The record of the choice is damaged.
     """
     folder = Path(folder)
     try:
@@ -184,8 +173,20 @@ def run_folder(folder: str | Path) -> Path:
         raise RunError(f"{folder / CHOSEN} is damaged.", received=str(error)) from error
 
 
+def write_labels(folder: Path, classes: Sequence[str], preprocessing: Preprocessing) -> None:
+    """Write a classifier's classes and preprocessing, without the model."""
+    write_json(
+        folder / _LABELS,
+        {
+            "schema": 1,
+            "classes": list(classes),
+            "preprocessing": preprocessing.model_dump(mode="json"),
+        },
+    )
+
+
 def read_labels(folder: Path) -> tuple[tuple[str, ...], Preprocessing]:
-    """The classes in the order of the model's outputs, and the preprocessing; opens no model.
+    """Return the classes in the order of the model's outputs, and the preprocessing.
 
     Raises:
         RunError: The file is missing or damaged.
@@ -197,7 +198,7 @@ def read_labels(folder: Path) -> tuple[tuple[str, ...], Preprocessing]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
             f"{folder} is not a run that can predict.",
-            expected=f"a folder with {_MODEL} and {_LABELS}, as `viewfinder train` writes",
+            expected=f"a folder with {_MODEL} and {_LABELS}, written by `viewfinder train`",
             received=f"{_LABELS}: {error}",
         ) from error
 
@@ -211,7 +212,11 @@ def _read(path: str | Path) -> bytes:
 
 def _load_model(path: Path) -> "keras.Model":
     if not path.exists():
-        raise RunError(f"The model {path} is missing.")
+        raise RunError(
+            f"The model {path} is missing.",
+            expected="a run with at least one completed epoch",
+            remedy=f"viewfinder train --resume {path.parent} resumes the training",
+        )
     try:
         return load_model(path)
     except DataError as error:

@@ -1,30 +1,36 @@
-"""The files of a run: where they are, how they are written, and what each reads as."""
+"""The folder of one training: the path, the writer and the reader of each file."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import UnionType
 from typing import Any, Self
 
 import pandas as pd
 import yaml
 
-from viewfinder.classifier import CHOSEN, Classifier, run_folder
+from viewfinder.classifier import CHOSEN, run_folder, write_labels
 from viewfinder.core.errors import OutputError, RunError, UsageError
 from viewfinder.core.files import locked, write_json, write_text, written_whole
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.sources import from_record
 from viewfinder.recipe import Recipe
 
 _TRIALS = "trials.json"
 _LOCK = ".lock"
-# What a folder has that holds the runs of all folds; see `viewfinder.run.folds`.
+_SPLITS = ("train", "validation", "test")
+# Columns that are read from the tables; see docs/formats.md.
+_DATA = ("locator", "label", "split", "status", "content", "width", "height")
+_PREDICTIONS = ("locator", "label", "predicted", "confidence", "probabilities")
+# The file of a folder that holds the runs of folds; see `viewfinder.run.folds`.
 FOLDS = "folds.json"
 
 
 @dataclass(frozen=True)
-class RunFiles:
+class RunFolder:
     """A run's folder, file by file.
 
     Args:
@@ -35,7 +41,7 @@ class RunFiles:
 
     @classmethod
     def create(cls, output: Path, name: str) -> Self:
-        """A new, empty run; a number is added to a name that is taken.
+        """Make a new, empty run; a number is added to a name that exists.
 
         Raises:
             OutputError: The folder cannot be made.
@@ -51,14 +57,14 @@ class RunFiles:
             except OSError as error:
                 raise OutputError(
                     f"Cannot make the run's folder {folder}: {error.strerror}.",
-                    remedy="choose another place with --output",
+                    remedy="choose another output folder",
                 ) from error
             return cls(folder)
         raise OutputError(f"Cannot make a run's folder in {output}.", expected="a folder")
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """A run that has been written before.
+        """Open a run.
 
         Raises:
             RunError: The folder holds no run.
@@ -82,18 +88,21 @@ class RunFiles:
 
     @property
     def name(self) -> str:
-        """The folder's name; where several ways were tried in a folder, with that one's."""
+        """The folder's name; of a search's candidate, after the name of the search."""
         folder = self.folder
-        is_a_way = (folder.parent / CHOSEN).is_file()
-        return f"{folder.parent.name}/{folder.name}" if is_a_way else folder.name
+        is_candidate = (folder.parent / CHOSEN).is_file()
+        return f"{folder.parent.name}/{folder.name}" if is_candidate else folder.name
 
     @cached_property
     def recipe(self) -> Recipe:
         """Everything the run depended on, apart from the pictures."""
         try:
-            return Recipe.model_validate(yaml.safe_load(self._text("recipe.yaml")))
+            recipe = Recipe.model_validate(yaml.safe_load(self._text("recipe.yaml")))
         except (ValueError, yaml.YAMLError) as error:
             raise self._damaged("recipe.yaml", error) from error
+        if recipe.input.size is None or recipe.input.color is None:
+            raise self._damaged("recipe.yaml", "no input size or colour")
+        return recipe
 
     @property
     def history(self) -> pd.DataFrame:
@@ -109,62 +118,116 @@ class RunFiles:
     @property
     def metrics(self) -> dict[str, Any]:
         """The parsed `metrics.json`."""
-        return self._json("metrics.json")
+        content = self._json("metrics.json", best_epoch=int | None)
+        if broken := [key for key in _SPLITS if not isinstance(content.get(key, {}), dict)]:
+            raise self._damaged("metrics.json", f"no scores in {', '.join(broken)}")
+        return content
 
     @property
     def probe(self) -> dict[str, Any] | None:
         """The parsed `probe.json`: how a linear head was chosen; None for other heads."""
-        return self._json("probe.json", "chosen") if (self.folder / "probe.json").exists() else None
+        return (
+            self._json("probe.json", chosen=float | int)
+            if (self.folder / "probe.json").exists()
+            else None
+        )
 
     @property
     def fine_tuning(self) -> dict[str, Any] | None:
         """The parsed `fine_tuning.json`: whether it was kept; None where nothing was fine-tuned."""
         there = (self.folder / "fine_tuning.json").exists()
-        return self._json("fine_tuning.json", "kept") if there else None
+        return self._json("fine_tuning.json", kept=bool) if there else None
+
+    def write_probe(self, record: Mapping[str, Any]) -> None:
+        """Write how a linear head was chosen."""
+        write_json(self.folder / "probe.json", {"schema": 1, **record})
+
+    @property
+    def steered_by(self) -> str:
+        """The split that chose the best epoch; "" where folds of the training pictures chose."""
+        return "" if self.probe else "validation"
 
     @property
     def trials(self) -> dict[str, Any] | None:
-        """What else was tried, and why this was taken, as in `auto.json`; None without a search."""
+        """The trials of the search that chose this run, as in `auto.json`; else None."""
         if not (self.folder / _TRIALS).exists():
             return None
-        return self._json(_TRIALS, "chosen", "trials", "why")
+        return self._json(_TRIALS, chosen=str, trials=list, why=str)
 
     def write_trials(self, record: Mapping[str, Any]) -> None:
-        """Write what else was tried."""
+        """Write the trials of the search that chose this run."""
         write_json(self.folder / _TRIALS, record)
 
     @property
     def environment(self) -> dict[str, Any]:
         """The parsed `environment.json`."""
-        return self._json("environment.json", "created", "data")
+        return self._json("environment.json", created=str, data=dict)
 
     @property
     def timing(self) -> dict[str, Any]:
         """The parsed `timing.json`: seconds, and why the training ended.
 
-        A training that was killed has left none, and counts as interrupted.
+        A training that was killed has no such file and counts as interrupted.
         """
         if not (self.folder / "timing.json").exists():
             return {"schema": 1, "ended": "interrupted", "why": "", "interrupted": True}
-        return self._json("timing.json", "interrupted")
+        return self._json("timing.json", interrupted=bool)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the model's outputs."""
-        return tuple(self._json("labels.json", "classes")["classes"])
+        return tuple(self._json("labels.json", classes=list)["classes"])
 
     @property
     def data(self) -> pd.DataFrame:
-        """A row a picture, also those that were rejected."""
-        return self._table("data.parquet")
+        """A row a picture, rejected pictures included."""
+        return self._table("data.parquet", *_DATA)
+
+    @property
+    def dataset(self) -> Dataset:
+        """The pictures that were used, in the run's splits."""
+        source = from_record(self.environment["data"]["source"])
+        everything = Dataset(source, self.data, self.classes)
+        return everything.where(everything.table["status"] == "ok")
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether `metrics.json` has been written."""
+        return (self.folder / "metrics.json").is_file()
+
+    @property
+    def units(self) -> list[Any] | None:
+        """The activations of this model's units, from `doctor.json`; None if not measured."""
+        try:
+            record = self._json("doctor.json", units=list | None, model_written=str | None)
+        except RunError:
+            return None
+        is_of_this_model = self.has_model and record["model_written"] == self._model_written()
+        return record["units"] if is_of_this_model else None
+
+    def write_doctor(self, record: Mapping[str, Any], units: Sequence[Any] | None) -> None:
+        """Write the doctor's verdicts, and the activations from which they were made."""
+        written = None if units is None else self._model_written()
+        record = {**record, "model_written": written, "units": units}
+        write_json(self.folder / "doctor.json", record)
+
+    def _model_written(self) -> str:
+        """When the best model was written: another model has another time or size."""
+        found = (self.folder / "best.keras").stat()
+        return f"{found.st_mtime_ns} {found.st_size}"
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a best model has been saved."""
+        return (self.folder / "best.keras").is_file()
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """A row an answer: locator, split, label, predicted, confidence, probabilities."""
-        return self._table("predictions.parquet")
+        """A row a picture: locator, split, label, predicted, confidence, probabilities."""
+        return self._table("predictions.parquet", *_PREDICTIONS)
 
     def being_trained(self) -> AbstractContextManager[None]:
-        """Keep other trainings out of the folder; the system lifts the lock of a killed one.
+        """Lock the folder against other trainings; the system releases the lock of a killed one.
 
         Raises:
             UsageError: Another training is writing to it.
@@ -180,22 +243,22 @@ class RunFiles:
     def write_start(
         self,
         recipe: Recipe,
-        classifier: Classifier,
+        classes: Sequence[str],
         data: Dataset,
         environment: Mapping[str, Any],
     ) -> None:
-        """Write what is known before training; the recipe, which makes the folder a run, last."""
+        """Write what is known before training; last the recipe, which makes the folder a run."""
         write_json(self.folder / "environment.json", {"schema": 1, **environment})
-        classifier.save_labels(self.folder)
+        write_labels(self.folder, classes, recipe.preprocessing)
         self.write_data(data)
         write_text(self.folder / "recipe.yaml", recipe.to_yaml())
 
     def begin_again(self, recipe: Recipe, source: Mapping[str, Any]) -> Self:
-        """The run as one that is being trained; what was half-written is gone.
+        """Mark the run as being trained, and remove half-written files.
 
         Args:
-            recipe: What it is trained by from now on.
-            source: The record of where its pictures are now.
+            recipe: The recipe from now on.
+            source: The record of the pictures' source.
         """
         for half in self.folder.rglob(".writing-*"):
             half.unlink(missing_ok=True)
@@ -207,24 +270,28 @@ class RunFiles:
         return type(self)(self.folder)
 
     def write_data(self, data: Dataset) -> None:
-        """Write the table of the pictures, and the list of those that are not used."""
+        """Write the table of the pictures, and the list of those that are skipped."""
         with written_whole(self.folder / "data.parquet") as temporary:
             data.table.to_parquet(temporary, index=False)
         with written_whole(self.folder / "skipped.csv") as temporary:
             skipped_table(data).to_csv(temporary, index=False)
 
     def write_end(self, timing: Mapping[str, Any]) -> None:
-        """Write how long the training took, and why it ended."""
+        """Write the durations of the training, and why it ended."""
         write_json(self.folder / "timing.json", {"schema": 1, **timing})
 
     def write_predictions(self, predictions: pd.DataFrame) -> None:
-        """Write the table of the answers."""
+        """Write the table of predictions."""
         with written_whole(self.folder / "predictions.parquet") as temporary:
             predictions.to_parquet(temporary, index=False)
 
     def passed_over(self) -> list[tuple[str, str]]:
-        """What was found beside the pictures: everything in `skipped.csv` that has no row."""
-        skipped = pd.read_csv(self.folder / "skipped.csv", keep_default_na=False)
+        """Path and reason of each file beside the pictures: rows of `skipped.csv` only."""
+        try:
+            skipped = pd.read_csv(self.folder / "skipped.csv", dtype=str, keep_default_na=False)
+            skipped = skipped[["path", "reason"]]
+        except (OSError, ValueError, KeyError) as error:
+            raise self._damaged("skipped.csv", error) from error
         beside = skipped[~skipped["path"].isin(self.data["locator"])]
         return list(zip(beside["path"], beside["reason"], strict=True))
 
@@ -237,45 +304,56 @@ class RunFiles:
                 remedy="`viewfinder evaluate` makes metrics again; other files need the training",
             ) from error
 
-    def _json(self, name: str, *needed: str) -> dict[str, Any]:
+    def _json(self, name: str, **needed: type | UnionType) -> dict[str, Any]:
+        """A parsed file, in which these keys have values of these types."""
         try:
-            content = dict(json.loads(self._text(name)))
-        except (ValueError, TypeError) as error:
+            content = json.loads(self._text(name))
+        except ValueError as error:
             raise self._damaged(name, error) from error
-        if missing := [key for key in needed if key not in content]:
-            raise self._damaged(name, f"without {', '.join(missing)}")
+        if not isinstance(content, dict):
+            raise self._damaged(name, f"a {type(content).__name__}, not an object")
+        absent = object()
+        wrong = [
+            key for key, kind in needed.items() if not isinstance(content.get(key, absent), kind)
+        ]
+        if wrong:
+            raise self._damaged(name, f"no usable {', '.join(wrong)}")
         return content
 
-    def _table(self, name: str) -> pd.DataFrame:
+    def _table(self, name: str, *columns: str) -> pd.DataFrame:
+        """A table that has these columns."""
         try:
-            return pd.read_parquet(self.folder / name)
+            table = pd.read_parquet(self.folder / name)
         except (OSError, ValueError) as error:
             raise self._damaged(name, error) from error
+        if absent := [column for column in columns if column not in table]:
+            raise self._damaged(name, f"no column {', '.join(absent)}")
+        return table
 
     def _damaged(self, name: str, error: object) -> RunError:
         return RunError(f"{self.folder / name} is missing or damaged.", received=str(error))
 
 
 def plain_name(name: str) -> str:
-    """The name, if a folder can have it.
+    """The name, if it is no path.
 
     Raises:
-        OutputError: It is a path.
+        OutputError: The name is a path.
     """
     if name in (".", "..") or Path(name).name != name:
         raise OutputError(
             "A run's name cannot be a path.",
             expected="a plain name",
             received=name,
-            remedy="--output says in which folder the run is written",
+            remedy="the output argument names the folder in which runs are written",
         )
     return name
 
 
 def best_epoch(history: pd.DataFrame) -> int | None:
-    """The epoch whose model was kept, as the history says; None without validation pictures.
+    """The epoch whose model was kept, from the history; None without validation pictures.
 
-    Where the model was fine-tuned, it is an epoch of the phase whose model was kept.
+    Of a fine-tuned model, an epoch of the phase whose model was kept.
     """
     if "kept" not in history:
         return None
@@ -287,7 +365,7 @@ def best_epoch(history: pd.DataFrame) -> int | None:
 
 
 def skipped_table(data: Dataset) -> pd.DataFrame:
-    """Everything that was found and not used: path, reason, detail."""
+    """Skipped pictures and files: path, reason, detail."""
     rejected = data.table[data.table["status"] != "ok"]
     beside = [(one.path, one.why, "") for one in data.passed_over]
     rows = [*rejected[["locator", "status", "detail"]].itertuples(index=False, name=None), *beside]

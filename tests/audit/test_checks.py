@@ -226,10 +226,10 @@ def test_cleanlab_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_arrays_of_another_shape_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"probabilities do not fit") as error:
+    with pytest.raises(UsageError, match=r"probabilities do not match") as error:
         doubts.doubtful_labels(table(plain=3), ["cats", "dogs"], np.ones((3, 3)))
     assert "shape (3, 2)" in str(error.value)
-    with pytest.raises(UsageError, match=r"features do not fit"):
+    with pytest.raises(UsageError, match=r"features do not match"):
         doubts.outliers(table(plain=3), np.ones((2, 5)))
 
 

@@ -105,7 +105,7 @@ def test_arrays_that_do_not_fit_are_refused(change: dict[str, Any], received: st
     ("settings", "words"),
     [
         ({"rotation": {"degrees": -1}},
-         "Rotation cannot take this 'degrees'.\n"
+         "Rotation has an invalid 'degrees'.\n"
          "  Expected: the largest turn in degrees, from 0 to 180\n"
          "  Received: -1\n"
          "  Remedy: give the largest change as one positive number; both directions are drawn"),
@@ -113,7 +113,7 @@ def test_arrays_that_do_not_fit_are_refused(change: dict[str, Any], received: st
         ({"rotation": {"degrees": "40"}}, "Received: '40'"),
         ({"rotation": {"degrees": True}}, "Received: True"),
         ({"rotation": {}}, "Rotation needs 'degrees'."),
-        ({"rotation": 40}, "Plan cannot take this 'rotation'."),
+        ({"rotation": 40}, "Plan has an invalid 'rotation'."),
         ({"rotate": {"degrees": 4}}, "Plan has no setting 'rotate'.\n  Received: rotate\n"
          "  Remedy: did you mean 'rotation'?"),
         ({"rotation": {"degree": 4}}, "Remedy: did you mean 'degrees'?"),
@@ -133,7 +133,7 @@ def test_arrays_that_do_not_fit_are_refused(change: dict[str, Any], received: st
          "  Remedy: write the smaller number first, both within the limits"),
         ({"crop": {"scale": [0.2, 1.1]}}, "Received: [0.2, 1.1]"),
         ({"crop": {"scale": [0.2]}}, "Received: [0.2]"),
-        ({"brightness": {"strength": 1.2}}, "the largest change as a part of 1, from 0 to 1"),
+        ({"brightness": {"strength": 1.2}}, "the largest change as a fraction, from 0 to 1"),
         ({"contrast": {"strength": -1}}, "Received: -1"),
         ({"saturation": {"strength": 2}}, "Received: 2"),
         ({"hue": {"degrees": 181}}, "Received: 181"),
@@ -145,7 +145,7 @@ def test_arrays_that_do_not_fit_are_refused(change: dict[str, Any], received: st
         ({"fill": "mirror"}, "Expected: nearest, reflect, wrap or constant\n"
          "  Received: 'mirror'"),
         ({"fill_level": -1}, "Received: -1"),
-        ("course", "Plan is made from its settings by name."),
+        ("course", "Plan takes settings by name."),
     ],
 )  # fmt: skip
 def test_nonsense_is_refused_in_words(settings: Any, words: str) -> None:
@@ -157,7 +157,7 @@ def test_nonsense_is_refused_in_words(settings: Any, words: str) -> None:
 def test_a_record_made_by_hand_refuses_the_same() -> None:
     with pytest.raises(RecipeError, match="Zoom's range is reversed"):
         Zoom(low=2, high=1)
-    with pytest.raises(RecipeError, match="Rotation cannot take this 'degrees'"):
+    with pytest.raises(RecipeError, match="Rotation has an invalid 'degrees'"):
         Rotation(degrees=400)
 
 
@@ -168,12 +168,12 @@ def test_course_says_what_it_does() -> None:
         "shears by up to 0.2 degrees either way (next to nothing)",
         "zooms each axis on its own, from 1.25 times larger to 1.2 times smaller",
         "mirrors left to right half of the time",
-        "fills what comes into view with the nearest edge pixel",
+        "fills the area beyond the edges with the nearest edge pixel",
     ]
 
 
 def test_none_says_that_it_does_nothing() -> None:
-    assert policy("none").describe() == ["changes nothing: every picture is used as it is"]
+    assert policy("none").describe() == ["changes nothing"]
 
 
 def test_every_operation_has_a_line() -> None:

@@ -8,8 +8,7 @@ import pytest
 from local_server import Web, file, running
 from viewfinder.bases import at_hand
 from viewfinder.bases.at_hand import obtain_weights, weights_at_hand, weights_file
-from viewfinder.bases.catalogue import network_named
-from viewfinder.bases.published import published_weights
+from viewfinder.bases.catalogue import network_named, published_weights
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.fetch.download import Patience
 from viewfinder.store.cache import clear_cache
@@ -63,7 +62,7 @@ def test_a_download_is_checked_and_kept(kind, web, monkeypatch, own_cache):
 
 def test_another_file_than_was_published_is_not_kept(web, monkeypatch, own_cache):
     serve(web, monkeypatch, checksum=hashlib.md5(b"another").hexdigest())
-    with pytest.raises(DataError, match="another file than was published") as caught:
+    with pytest.raises(DataError, match="differs from the published file") as caught:
         obtain_weights(network_named("InceptionV3"))
     assert hashlib.md5(CONTENT).hexdigest() in (caught.value.received or "")
     assert not [one for one in (own_cache / "weights").iterdir() if one.suffix != ".lock"]
@@ -87,9 +86,9 @@ def test_offline_it_is_said_which_file_from_where_to_where(monkeypatch, own_cach
         obtain_weights(network_named("InceptionV3"), patience=HASTY)
     message = str(caught.value)
     for words in (
-        "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5 are not at hand",
+        "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5 are not on this computer",
         f"Expected: the file in {own_cache / 'weights'} or {own_keras_home / 'models'}",
-        "Remedy: get http://127.0.0.1:9/weights and put it there, or give --weights FILE",
+        "Remedy: obtain http://127.0.0.1:9/weights and put it there, or give a file as `weights`",
     ):
         assert words in message
 

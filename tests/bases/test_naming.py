@@ -45,10 +45,10 @@ def test_labels_can_begin_the_name_of_a_file():
         (("VGG166",), "no base 'VGG166'(.|\n)*mean 'VGG16'"),
         (("VGG16", 0.5), "VGG16 has one width only"),
         (("mine.keras", 0.5), "mine has one width only"),
-        (("mine.keras", None, "none"), "mine has its weights in it(.|\n)*Received: none"),
-        (("hub:net", None, "imagenet"), "net has its weights in it"),
-        (("mine.h5",), r"no base(.|\n)*save it as \.keras"),
-        (("hub:",), "names no preset"),
+        (("mine.keras", None, "none"), "mine has weights of its own(.|\n)*Received: none"),
+        (("hub:net", None, "imagenet"), "net has weights of its own"),
+        (("mine.h5",), r"not a base(.|\n)*save it as \.keras"),
+        (("hub:",), "needs a preset"),
     ],
 )
 def test_what_cannot_be_is_refused(words, message):
@@ -63,7 +63,7 @@ def test_the_usual_weights_change_with_the_base():
     assert (mine.model.base, mine.model.weights) == (str(Path("mine.keras").absolute()), "own")
     assert mine.changed({"model.base": "VGG16"}).model.weights == "imagenet"
     assert recipe.changed({"model.base": "hub:net"}).model.weights == "own"
-    with pytest.raises(UsageError, match="has its weights in it"):
+    with pytest.raises(UsageError, match="has weights of its own"):
         mine.changed({"model.weights": "other.h5"})
     with pytest.raises(UsageError, match="has one width only"):
         recipe.changed({"model.alpha": 0.35, "model.base": "mine.keras"})
@@ -76,7 +76,9 @@ def test_a_recipe_can_be_read_where_its_base_is_not(tmp_path):
 
 
 def test_a_base_of_the_catalogue_refuses_gray_at_once():
-    with pytest.raises(RecipeError, match=r"VGG16 takes colour pictures(.|\n)*Received: gray"):
+    with pytest.raises(
+        RecipeError, match=r"VGG16 takes colour pictures(.|\n)*Received: input.color=gray"
+    ):
         recipe_named("transfer").changed({"model.base": "VGG16", "input.color": "gray"})
 
 

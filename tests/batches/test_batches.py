@@ -89,7 +89,7 @@ class TestContents:
         self, count: int, batch_size: int, drop_last: bool, shuffle: bool, epoch: int
     ) -> None:
         if drop_last and 0 < count < batch_size:
-            with pytest.raises(UsageError, match="not even one batch"):
+            with pytest.raises(UsageError, match="no batch at all"):
                 made(count, batch_size=batch_size, drop_last=True)
             return
         batches = made(count, batch_size=batch_size, drop_last=drop_last, shuffle=shuffle)
@@ -267,7 +267,7 @@ class TestGone:
 
     def test_a_whole_batch_that_is_gone_is_an_error(self) -> None:
         batches = made(10, gone=frozenset(range(5)), plan=policy("course"), size=(4, 4))
-        with pytest.raises(DataError, match="None of a batch's pictures can be read any more"):
+        with pytest.raises(DataError, match="None of a batch's pictures can be read"):
             batches.batch(0)
         assert len(batches.batch(1).labels) == 5
 
@@ -377,7 +377,7 @@ class TestRefusals:
     def test_empty_batches(self, size: int) -> None:
         with pytest.raises(UsageError) as caught:
             made(batch_size=size)
-        assert str(caught.value) == f"A batch holds at least one picture.\n  Received: {size}"
+        assert str(caught.value) == f"A batch needs at least one picture.\n  Received: {size}"
 
     @pytest.mark.parametrize(
         ("settings", "received"),
@@ -391,7 +391,7 @@ class TestRefusals:
     def test_lengths_that_do_not_fit(self, settings: dict[str, Any], received: str) -> None:
         with pytest.raises(UsageError) as caught:
             replace(made(5), **settings)
-        assert caught.value.fact == "Pictures, labels, ids and weights must be of one length."
+        assert caught.value.fact == "Pictures, labels, ids and weights must have equal lengths."
         assert caught.value.received == received
 
     @pytest.mark.filterwarnings("ignore:overflow")

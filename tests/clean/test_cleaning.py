@@ -96,7 +96,7 @@ class TestPlan:
     def test_what_was_relabelled_is_no_contradiction(self, messy: Path) -> None:
         planned = plan(messy, relabel={"train/cats/doubted.png": "dogs"})
         found = taken(planned)
-        assert found["given by hand"] == ["train/cats/doubted.png"]
+        assert found["chosen by hand"] == ["train/cats/doubted.png"]
         assert "one picture, two labels" not in found
         # Of both, the first by name stays, now under its new label.
         assert "train/dogs/2.png" in found["exact duplicates"]

@@ -1,4 +1,4 @@
-"""`viewfinder datasets`: what is there, what was fetched, and what to run next."""
+"""`viewfinder datasets` and `fetch`: what is there, what was fetched, and what to run next."""
 
 import shlex
 from dataclasses import replace
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from viewfinder.fetch import digits
 from viewfinder.fetch.catalogue import CATALOGUE, Entry, Kaggle, RemoteFile
 
 
@@ -17,24 +18,22 @@ def quick_digits(monkeypatch):
     def write(folder: Path) -> None:
         (folder / "train").mkdir()
 
-    monkeypatch.setattr("viewfinder.fetch.digits.write_digits", write)
+    monkeypatch.setattr(digits, "write_digits", write)
 
 
 def test_the_list_is_a_table_of_the_catalogue(viewfinder, own_cache):
-    shown = viewfinder("datasets", "list")
+    shown = viewfinder("datasets")
     assert shown.code == 0
     heading, *rows = shown.out.splitlines()
-    assert heading.split() == [
-        *("name", "pictures", "classes", "download", "licence", "verified", "fetched")
-    ]
+    assert heading.split() == [*("name", "pictures", "classes", "download", "fetched", "licence")]
     assert [row.split()[0] for row in rows[: len(CATALOGUE)]] == list(CATALOGUE)
-    assert rows[2].split() == ["fashion-mnist", "70,000", "10", "30.9", "MB", "MIT", "no"]
+    assert rows[2].split() == ["fashion-mnist", "70,000", "10", "30.9", "MB", "–", "MIT"]
     assert any("Kaggle account" in row for row in rows)
     assert str(own_cache / "datasets") in rows[-1]
 
 
 def test_the_list_as_json_has_all_that_is_known(viewfinder):
-    shown = viewfinder("datasets", "list", "--json").json
+    shown = viewfinder("datasets", "--json").json
     assert shown["schema"] == 1
     assert [one["name"] for one in shown["datasets"]] == list(CATALOGUE)
     mnist = shown["datasets"][1]
@@ -55,7 +54,7 @@ def test_the_list_as_json_has_all_that_is_known(viewfinder):
 
 def test_fetch_prints_the_folder_and_the_next_command(viewfinder, own_cache, quick_digits):
     folder = own_cache / "datasets" / "digits"
-    shown = viewfinder("datasets", "fetch", "digits", "--quiet")
+    shown = viewfinder("fetch", "digits", "--quiet")
     assert shown.code == 0
     assert shown.out.splitlines() == [
         f"Dataset: {folder}",
@@ -64,8 +63,8 @@ def test_fetch_prints_the_folder_and_the_next_command(viewfinder, own_cache, qui
         f"Next:    viewfinder train {folder} --recipe digits",
     ]
     assert shown.err == ""
-    listed = viewfinder("datasets", "list")
-    assert [row.split()[-1] for row in listed.out.splitlines()[1:3]] == ["yes", "no"]
+    listed = viewfinder("datasets")
+    assert [row.split()[4] for row in listed.out.splitlines()[1:3]] == ["yes", "MB"]
 
 
 def test_the_next_command_is_one_that_works(viewfinder, tmp_path, monkeypatch):
@@ -76,10 +75,10 @@ def test_the_next_command_is_one_that_works(viewfinder, tmp_path, monkeypatch):
             name = f"{'zero' if number % 2 else 'one'}.{number}.png"
             Image.new("L", (8, 8), 5 * number).save(folder / name)
 
-    monkeypatch.setattr("viewfinder.fetch.digits.write_digits", write_flat)
+    monkeypatch.setattr(digits, "write_digits", write_flat)
     flat = replace(CATALOGUE["digits"], label_from=r"([a-z]+)\.")
     monkeypatch.setitem(CATALOGUE, "digits", flat)
-    shown = viewfinder("datasets", "fetch", "digits", "--output", tmp_path / "a b", "--json").json
+    shown = viewfinder("fetch", "digits", "--output", tmp_path / "a b", "--json").json
     assert shown["path"] == str(tmp_path / "a b" / "digits")
     program, *words = shlex.split(shown["next"])
     assert program == "viewfinder"
@@ -89,7 +88,7 @@ def test_the_next_command_is_one_that_works(viewfinder, tmp_path, monkeypatch):
 
 
 def test_an_unknown_name_is_a_usage_error(viewfinder):
-    viewfinder("datasets", "fetch", "mnits").refused(2, "no dataset 'mnits'", "mean 'mnist'?")
+    viewfinder("fetch", "mnits").refused(2, "no dataset 'mnits'", "mean 'mnist'?")
 
 
 def test_steps_of_an_account_are_told_line_by_line(viewfinder, monkeypatch):
@@ -107,12 +106,12 @@ def test_steps_of_an_account_are_told_line_by_line(viewfinder, monkeypatch):
     )
     monkeypatch.setitem(CATALOGUE, "pets", entry)
     monkeypatch.setattr("shutil.which", lambda _: None)
-    ended = viewfinder("datasets", "fetch", "pets")
-    ended.refused(3, "needs an account at Kaggle", "https://www.kaggle.com/datasets/somebody/pets")
+    ended = viewfinder("fetch", "pets")
+    ended.refused(3, "needs a Kaggle account", "https://www.kaggle.com/datasets/somebody/pets")
     assert len(ended.err.splitlines()) > 5
 
 
 def test_a_folder_that_is_in_the_way_is_named(viewfinder, tmp_path):
     (tmp_path / "digits").mkdir()
-    ended = viewfinder("datasets", "fetch", "digits", "--output", tmp_path)
-    ended.refused(2, "was not made by fetching", "--output")
+    ended = viewfinder("fetch", "digits", "--output", tmp_path)
+    ended.refused(2, "is not a fetched dataset", "--output")

@@ -8,22 +8,21 @@ import pytest
 
 from small import small_words
 
-pytestmark = pytest.mark.usefixtures("blank_plots")
 QUICK = small_words(training__epochs=1)
 
 
 def test_a_row_a_fold_and_all_together(viewfinder, digits):
-    ended = viewfinder("train", digits, *QUICK, "--folds", "3")
+    ended = viewfinder("train", digits, *QUICK, "--folds", "2")
     assert ended.code == 0, ended.err
     said = json.loads(Path("runs/digits/folds.json").read_text())
-    rows = [line.split() for line in ended.out.splitlines()[1:5]]
-    assert [row[:2] for row in rows] == [["0", "40"], ["1", "40"], ["2", "40"], ["all", "120"]]
+    rows = [line.split() for line in ended.out.splitlines()[1:4]]
+    assert [row[:2] for row in rows] == [["0", "60"], ["1", "60"], ["all", "120"]]
     shares = [one["accuracy"] for one in [*said["folds"], said["all"]]]
     assert [row[2] for row in rows] == [f"{share:.4f}" for share in shares]
     assert f"Mean of the folds {said['accuracy_mean']:.4f}, standard deviation" in ended.out
-    assert "judged once, by a model that was not trained on it." in ended.out
+    assert "evaluated once, by a model that was not trained on it." in ended.out
     assert "Folds:   runs/digits/folds.json" in ended.out
-    for words in ("fold 0", "The test split (36 pictures) is in no fold", "Fold 2 (3 of 3)"):
+    for words in ("fold 0", "The test split (36 pictures) is in no fold", "Fold 1 (2 of 2)"):
         assert words in ended.err
     assert "retracing" not in ended.err
     predictions = pd.read_parquet("runs/digits/predictions.parquet")
@@ -34,11 +33,13 @@ def test_a_row_a_fold_and_all_together(viewfinder, digits):
 
 def test_json_quiet_and_time_for_each_fold_of_a_saved_dataset(viewfinder, digits):
     viewfinder("split", digits, "--output", "digits.dataset", "--folds", "2")
-    viewfinder("train", "digits.dataset", "--folds", "3").refused(2, "2 folds already", "--folds 2")
+    viewfinder("train", "digits.dataset", "--folds", "3").refused(
+        2, "already has 2 folds", "--folds 2"
+    )
     words = ["--folds", "2", "--name", "mine", "--max-time", "10m"]
     ended = viewfinder("train", "digits.dataset", *QUICK, *words, "--json", "-q")
     assert ended.err == ""
-    document = ended.json
+    document = ended.document("train --folds")
     assert (document["folder"], document["interrupted"]) == ("runs/mine", False)
     assert document["recipe"]["training"]["stop"]["max_time"] == 600
     written = json.loads(Path("runs/mine/folds.json").read_text())
@@ -62,18 +63,18 @@ def test_ctrl_c_keeps_the_folds_that_are_done_and_resume_goes_on(viewfinder, dig
     original = TrainingProgress.on_train_batch_end
 
     def interrupt(self, batch, logs=None):
-        if next(steps) == 6:
+        if next(steps) == 3 + 1:  # 3 steps a fold
             raise KeyboardInterrupt
         original(self, batch, logs)
 
     monkeypatch.setattr(TrainingProgress, "on_train_batch_end", interrupt)
-    ended = viewfinder("train", digits, *QUICK, "--folds", "3", "--json")
+    ended = viewfinder("train", digits, *QUICK, "--folds", "2", "--json")
     assert ended.code == 130
-    assert (ended.json["interrupted"], ended.json["missing"]) == (True, [1, 2])
+    assert (ended.json["interrupted"], ended.json["missing"]) == (True, [1])
     assert (ended.json["all"], ended.json["accuracy_mean"]) == (None, None)
     assert "viewfinder train --resume runs/digits\n" in ended.err
     for words in (["--folds", "3"], ["--dry-run"], ["--name", "x"]):
-        viewfinder("train", "--resume", "runs/digits", *words).refused(2, "no --folds")
+        viewfinder("train", "--resume", "runs/digits", *words).refused(2, "without --folds")
     viewfinder("train", "--resume", "runs/digits", "--lr", "1").refused(2, "without settings")
     ended = viewfinder("train", "--resume", "runs/digits", "--json")
     assert ended.code == 0, ended.err
@@ -94,7 +95,7 @@ def test_a_second_ctrl_c_says_what_is_kept(viewfinder, digits, monkeypatch):
     monkeypatch.setattr(Run, "evaluate", interrupt)
     ended = viewfinder("train", digits, *QUICK, "--folds", "2")
     assert ended.code == 130
-    assert "1 of 2 folds are done and kept in runs/digits." in ended.err
+    assert "1 of 2 folds are trained and kept in runs/digits." in ended.err
     assert viewfinder("train", "--resume", "runs/digits", "-q").code == 0
 
 

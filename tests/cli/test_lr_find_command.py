@@ -1,11 +1,13 @@
 """`viewfinder lr-find`: a suggestion, a plot, and JSON; nothing else is left behind."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from small import small_words, write_few_digits
 
 
+@pytest.mark.usefixtures("whole_plots")
 def test_the_digits_get_a_rate_that_trains_them(viewfinder, tmp_path):
     digits = write_few_digits(tmp_path / "digits")
     words = ["lr-find", digits, *small_words(), "--low", "1e-4", "--high", "10", "--steps", "80"]
@@ -31,7 +33,7 @@ def test_groups_are_kept_together_there_too(viewfinder, tmp_path):
     digits = write_few_digits(tmp_path / "digits")
     words = ["lr-find", digits / "train", *small_words(), "--steps", "10", "--group-from"]
     ended = viewfinder(*words, r"^(\d\d)")
-    assert "--group-from: 120 pictures in 4 groups." in ended.err
+    assert "Groups from file names: 120 pictures in 4 groups." in ended.err
     viewfinder(*words, r"^(0)", "-q").refused(3, "too few groups to be split")
 
 
@@ -73,4 +75,4 @@ def test_a_dense_head_gets_a_rate_by_the_features_that_it_is_fitted_on(
 def test_a_linear_head_has_no_rate_and_the_refusal_names_one_that_has(viewfinder, tmp_path):
     digits = write_few_digits(tmp_path / "digits")
     refused = viewfinder("lr-find", digits, *ON_BASE)
-    refused.refused(2, "A linear head is solved for at once", "--head dense")
+    refused.refused(2, "A linear head is solved", "--set 'model.dense=[128]'")

@@ -131,7 +131,7 @@ def test_nothing_there_ends_in_2(viewfinder, trained, pattern):
 
 
 def test_json_and_csv_exclude_each_other(viewfinder, trained, digits):
-    viewfinder("predict", trained.folder, digits, "--json", "--csv").refused(2, "exclude")
+    viewfinder("predict", trained.folder, digits, "--json", "--csv").refused(2, "not both")
 
 
 def test_what_is_no_run_ends_in_3(viewfinder, digits, tmp_path):

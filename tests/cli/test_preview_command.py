@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.usefixtures("whole_plots")
 def test_a_sheet_by_settings_of_ones_own(viewfinder, digits: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
     done = viewfinder(

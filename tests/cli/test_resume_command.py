@@ -15,7 +15,6 @@ import pytest
 from small import copied, small_words
 from viewfinder.run import Run
 
-pytestmark = pytest.mark.usefixtures("blank_plots")
 KILLS, PLAIN_KILLS, TUNING_KILLS = 20, 10, 6
 
 
@@ -108,7 +107,7 @@ def stopped(trained, digits, tmp_path) -> Path:
 def test_a_killed_run_is_completed(viewfinder, trained, stopped):
     ended = viewfinder("train", "--resume", stopped, "--json")
     assert ended.code == 0, ended.err
-    assert "Going on in epoch 4, after 6 of 6 batches." in ended.err
+    assert "Resuming in epoch 4, after 6 of 6 batches." in ended.err
     assert (ended.json["ended"], ended.json["run"]) == ("finished", str(stopped))
     assert ended.json["metrics"] == trained.metrics
     assert_equal(trained.folder, stopped)
@@ -135,12 +134,15 @@ def test_pictures_that_have_changed_are_refused(viewfinder, stopped, digits, tmp
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--lr", "0.5"], ["training.learning_rate differs", "learning_rate=0.005", "0.5"]),
+        (
+            ["--lr", "0.5"],
+            ["training.optimizer.learning_rate (--lr) differs", "--lr 0.005", "0.5"],
+        ),
         (["--recipe", "digits"], ["A resumed run keeps its settings"]),
         (["--set", "model.filters=[4]"], ["model.filters differs"]),
-        (["--patience", "3"], ["training.stop.patience differs"]),
+        (["--patience", "3"], ["training.stop.patience (--patience) differs"]),
         (["--epochs", "2"], ["more epochs, not fewer"]),
-        (["--name", "other"], ["neither --dry-run nor --name"]),
+        (["--name", "other"], ["without --folds, --dry-run and --name"]),
     ],
 )
 def test_settings_that_decide_weights_cannot_change(viewfinder, stopped, words, said):
@@ -158,7 +160,7 @@ def test_a_run_that_has_ended_can_only_have_more_epochs(viewfinder, trained, dig
 
 def test_more_epochs_are_refused_where_a_schedule_depends_on_them(viewfinder, stopped):
     recipe = stopped / "recipe.yaml"
-    recipe.write_text(recipe.read_text().replace("schedule: constant", "schedule: cosine"))
+    recipe.write_text(recipe.read_text().replace("kind: constant", "kind: cosine"))
     viewfinder("train", "--resume", stopped, "--epochs", "9").refused(2, "schedule")
 
 
@@ -185,8 +187,8 @@ def bytes_below(folder: Path) -> dict[Path, bytes]:
 HOLD = """
 import sys, time
 from pathlib import Path
-from viewfinder.run.files import RunFiles
-with RunFiles(Path(sys.argv[1])).being_trained():
+from viewfinder.run_folder import RunFolder
+with RunFolder(Path(sys.argv[1])).being_trained():
     print("held", flush=True)
     time.sleep(600)
 """
@@ -228,23 +230,29 @@ def test_what_is_no_run_and_no_data_is_refused(viewfinder, tmp_path):
     viewfinder("train").refused(2, "nothing to train on", "--resume RUN")
 
 
-def test_a_target_ends_a_run_and_is_said(viewfinder, digits):
-    words = ["train", digits, *small_words(), "--target", "val_acc=10%", "--hold", "2"]
-    ended = viewfinder(*words)
+def test_a_target_ends_a_run_and_is_said_and_logged_for_tensorboard(viewfinder, digits):
+    pytest.importorskip("tensorboard")
+    words = [
+        "train",
+        digits,
+        *small_words(),
+        "--target",
+        "val_acc=10%",
+        "--set",
+        "training.stop.hold=2",
+    ]
+    ended = viewfinder(*words, "--tensorboard")
     assert ended.code == 0
-    assert "val_accuracy has reached its target of 0.1 in epoch 2, 2 times in a row." in ended.err
+    assert (
+        "val_accuracy has reached its target of 0.1 in epoch 2, for 2 consecutive epochs."
+        in ended.err
+    )
     timing = json.loads(Path("runs/digits/timing.json").read_text())
     assert (timing["ended"], timing["interrupted"], len(timing["epochs_s"])) == ("target", False, 2)
+    assert list(Path("runs/digits/tensorboard").rglob("events.*"))
     viewfinder("train", "--resume", "runs/digits").refused(2, "has ended (target)")
 
 
 def test_metrics_that_are_not_known_are_refused_before_data_is_read(viewfinder):
     refused = viewfinder("train", "no-such-folder", "--target", "val_auc=0.9")
     refused.refused(2, "val_auc", "accuracy, loss, val_accuracy, val_loss")
-
-
-def test_logs_for_tensorboard(viewfinder, digits):
-    pytest.importorskip("tensorboard")
-    words = ["train", digits, *small_words(training__epochs=1), "--tensorboard"]
-    assert viewfinder(*words).code == 0
-    assert list(Path("runs/digits/tensorboard").rglob("events.*"))

@@ -1,4 +1,4 @@
-"""`viewfinder evaluate`, `report`, `recipes` and `demo`."""
+"""`viewfinder evaluate`, `recipes` and `demo`."""
 
 import errno
 import json
@@ -41,8 +41,10 @@ def test_evaluate_as_json_is_the_metrics(viewfinder, run, trained):
 
 def test_report_names_the_page(viewfinder, run):
     (run / "report.html").unlink()
-    ended = viewfinder("report", run)
-    assert ended.out == f"Report: {run}/report.html\n"
+    before = (run / "metrics.json").stat().st_mtime_ns
+    ended = viewfinder("evaluate", run, "--report-only")
+    assert ended.out.splitlines()[-1] == f"Report: {run}/report.html"
+    assert (run / "metrics.json").stat().st_mtime_ns == before
     assert (run / "report.html").is_file()
 
 
@@ -52,7 +54,11 @@ MISHAPS = {
 }
 
 
-@pytest.mark.parametrize("error", MISHAPS.values(), ids=MISHAPS)
+@pytest.mark.parametrize(
+    "error",
+    [MISHAPS["bare"], pytest.param(MISHAPS["told"], marks=pytest.mark.slow)],
+    ids=MISHAPS,
+)
 def test_a_report_that_cannot_be_written_costs_no_run(viewfinder, digits, monkeypatch, error):
     def fail(*_):
         raise error
@@ -65,8 +71,8 @@ def test_a_report_that_cannot_be_written_costs_no_run(viewfinder, digits, monkey
     assert run.timing["ended"] == "finished"
     assert run.metrics["test"]["count"] == 36
     assert not (run.folder / "report.html").exists()
-    assert "Remedy: viewfinder report 'runs/a b' writes it" in ended.err
-    assert viewfinder("report", "runs/a b").code == 0
+    assert "Remedy: viewfinder evaluate 'runs/a b' writes it" in ended.err
+    assert viewfinder("evaluate", "runs/a b", "--report-only").code == 0
     assert (run.folder / "report.html").is_file()
 
 
@@ -77,18 +83,20 @@ def test_a_bug_in_the_report_is_not_hidden(run, monkeypatch):
     monkeypatch.setattr("viewfinder.run.run.write_report", fail)
     with pytest.raises(ValueError, match="a plot of ours") as raised:
         Run.open(run).conclude(Progress(0))
-    assert "viewfinder report" in raised.value.__notes__[0]
+    assert "viewfinder evaluate" in raised.value.__notes__[0]
 
 
-@pytest.mark.parametrize("command", ["evaluate", "report"])
-def test_what_is_no_run_ends_in_3(viewfinder, command, tmp_path):
-    viewfinder(command, "none").refused(3, "none is not a run", "no such folder")
-    viewfinder(command, tmp_path).refused(3, "is not a run", "no recipe.yaml in it")
+@pytest.mark.parametrize("words", [[], ["--report-only"]])
+def test_what_is_no_run_ends_in_3(viewfinder, words, tmp_path):
+    viewfinder("evaluate", "none", *words).refused(3, "none is not a run", "no such folder")
+    viewfinder("evaluate", tmp_path, *words).refused(3, "is not a run", "no recipe.yaml in it")
 
 
 def test_a_run_without_metrics_says_how_to_get_them(viewfinder, run):
     (run / "metrics.json").unlink()
-    viewfinder("report", run).refused(3, "no metrics.json", "viewfinder evaluate")
+    viewfinder("evaluate", run, "--report-only").refused(
+        3, "no metrics.json", "viewfinder evaluate"
+    )
 
 
 def test_recipes_are_listed(viewfinder):
@@ -109,6 +117,19 @@ def test_a_recipe_is_shown_as_yaml_that_config_takes(viewfinder, digits):
     assert viewfinder(*words).json["parameters"] == 9_494_561 + 512 * 2 + 2  # three classes
 
 
+def test_the_schema_of_a_recipe_names_keys_that_set_takes(viewfinder, digits):
+    shown = viewfinder("recipes", "scratch", "--schema", "--json").json
+    keys = {key["key"]: key for key in shown["keys"]}
+    assert keys["training.batch_size"]["range"] == "≥ 1"
+    given = {name: key["value"] for name, key in keys.items() if key["value"] is not None}
+    words = [f"--set={name}={json.dumps(value)}" for name, value in given.items()]
+    ended = viewfinder("train", digits, "--recipe", "scratch", *words, "--dry-run", "--json")
+    assert ended.code == 0, ended.err
+    text = viewfinder("recipes", "scratch", "--schema").out
+    assert all(f"{name}  " in text for name in keys)
+    viewfinder("recipes", "--schema").refused(2, "recipes NAME --schema")
+
+
 def test_an_unknown_recipe_is_refused(viewfinder):
     viewfinder("recipes", "digit").refused(2, "did you mean 'digits'")
 
@@ -124,7 +145,7 @@ def test_the_demo(viewfinder):
 
 
 def test_the_cache_says_where_there_is_nothing(viewfinder, own_cache, digits):
-    assert viewfinder("cache", "list").out == f"Nothing is kept in {own_cache} yet.\n"
+    assert viewfinder("cache", "list").out == f"There is nothing in {own_cache} yet.\n"
     assert viewfinder("cache", "list", "--json").json["stores"] == []
     assert viewfinder("cache", "clear").out == "There was nothing to clear.\n"
     assert viewfinder("train", digits, "--dry-run", "-q").code == 0

@@ -7,10 +7,9 @@ import pytest
 
 from viewfinder.run import Run
 
-pytestmark = pytest.mark.usefixtures("blank_plots")
-
 # Drawn weights need no file; a second is over once the probe is there.
-DRAWN = ("--alpha", "0.35", "--weights", "none", "--max-time", "1s")
+DRAWN = ("--alpha", "0.35", "--weights", "none", "--cut", "block_3_expand_relu")
+DRAWN += ("--max-time", "1s")
 
 
 def test_what_was_tried_is_shown_and_the_folder_is_the_run(viewfinder, digits, monkeypatch):
@@ -32,7 +31,7 @@ def test_what_was_tried_is_shown_and_the_folder_is_the_run(viewfinder, digits, m
     # The record is part of the JSON; of the same search, for another would say the same.
     monkeypatch.setattr("viewfinder.jobs.search.auto", lambda *_, **__: Run.open("runs/digits"))
     ended = viewfinder("train", digits, *DRAWN, "--json", "-q")
-    assert ended.json["trials"]["trials"][0]["name"] == "linear"
+    assert ended.document("train")["trials"]["trials"][0]["name"] == "linear"
     record = json.loads(Path("runs/digits/auto.json").read_text())
     assert record["chosen"] == Path(ended.json["run"]).name
 
@@ -47,9 +46,9 @@ def test_a_dry_run_shows_what_would_be_tried_and_trains_nothing(
     assert rows == [["linear", "transfer"], ["scratch", "tiny"]]  # 8 × 8 pixels are few
     assert "nothing was trained" in ended.err
     assert "downloads them" not in ended.err
-    ways = viewfinder("train", digits, *DRAWN, "--dry-run", "--json", "-q").json["ways"]
-    assert [way["name"] for way in ways] == ["linear", "scratch"]
-    assert ways[0]["recipe"]["model"]["alpha"] == 0.35
+    candidates = viewfinder("train", digits, *DRAWN, "--dry-run", "--json", "-q").json["candidates"]
+    assert [one["name"] for one in candidates] == ["linear", "scratch"]
+    assert candidates[0]["recipe"]["model"]["alpha"] == 0.35
     missing = viewfinder("train", digits, "--base", "Xception", "--dry-run")
     assert "a training downloads them" in missing.err
     assert not Path("runs").exists()

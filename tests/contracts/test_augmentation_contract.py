@@ -29,7 +29,7 @@ from viewfinder.augment import (
     Shift,
     Zoom,
 )
-from viewfinder.randomness import Randomness
+from viewfinder.core.randomness import Randomness
 
 FILLS = ("nearest", "reflect", "wrap", "constant")
 

@@ -59,7 +59,7 @@ def test_a_full_disk_is_an_output_error_and_leaves_nothing_half_written(tmp_path
     with pytest.raises(OutputError) as caught:
         write()
     assert caught.value.fact == f"Cannot write {tmp_path / 'file'}: No space left on device."
-    assert caught.value.remedy == "choose another place with --output, or free some space"
+    assert caught.value.remedy == "choose another `output`, or free some space"
     assert (tmp_path / "file").read_text() == "old"
     assert names(tmp_path) == {"file"}
 

@@ -1,11 +1,10 @@
 """What is said reaches stderr as it is, and nothing reaches stdout."""
 
-import io
 from typing import Any
 
 import pytest
-from rich.console import Console
 
+from screens import Screen
 from viewfinder.core import progress
 from viewfinder.core.progress import Progress
 
@@ -39,21 +38,12 @@ def test_what_takes_long_is_a_line(
     assert capsys.readouterr() == ("", f"Reading {ODD}: 1,200 in 2.5 s\n")
 
 
-class Terminal(Progress):
-    """One that believes to be on a terminal, and remembers what it showed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shown = io.StringIO()
-        self._console = Console(file=self.shown, force_terminal=True, width=120)
-
-
 def test_a_bar_shows_the_description_as_it_is() -> None:
     """A folder called `a[/b]` is no markup; Rich would fail on it."""
-    terminal = Terminal()
+    terminal = Screen()
     assert terminal.is_live
     assert list(terminal.track(range(5), "Reading a[/b] [red]", 5)) == [0, 1, 2, 3, 4]
-    assert "Reading a[/b] [red]" in terminal.shown.getvalue()
+    assert "Reading a[/b] [red]" in terminal.text
 
 
 def test_an_error_goes_through_the_bar() -> None:
@@ -61,6 +51,6 @@ def test_an_error_goes_through_the_bar() -> None:
         yield 1
         raise ValueError("mine")
 
-    for one in (Terminal(), Progress()):
+    for one in (Screen(), Progress()):
         with pytest.raises(ValueError, match="mine"):
             list(one.track(items(), "Reading", 2))

@@ -1,13 +1,13 @@
-"""Scores against scikit-learn, SciPy, a published table and obvious NumPy."""
+"""Scores against scikit-learn, a published table and obvious NumPy."""
 
 import json
 import warnings
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
 from sklearn import metrics
 
 from viewfinder.core.errors import DataError
@@ -94,12 +94,17 @@ def test_interval_equals_newcombes_table(right: int, count: int, low: float, hig
 
 
 @given(st.data(), st.integers(1, 5000), st.sampled_from([0.8, 0.95, 0.99]))
-def test_interval_equals_scipy(data: st.DataObject, count: int, confidence: float) -> None:
+def test_interval_inverts_the_score_test(data: st.DataObject, count: int, confidence: float):
+    """Its ends are the shares from which the observed one is z standard errors away."""
     right = data.draw(st.integers(0, count))
-    theirs = binomtest(right, count).proportion_ci(confidence, method="wilson")
-    ours = wilson_interval(right, count, confidence)
-    assert ours == pytest.approx((theirs.low, theirs.high), abs=1e-9)
-    assert 0 <= ours[0] <= right / count <= ours[1] <= 1
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    share = right / count
+    low, high = wilson_interval(right, count, confidence)
+    assert 0 <= low <= share <= high <= 1
+    for end in {low, high} - {0.0, 1.0}:
+        assert abs(share - end) == pytest.approx(z * np.sqrt(end * (1 - end) / count), rel=1e-6)
+    assert (low == 0) is (right == 0)
+    assert (high == 1) is (right == count)
 
 
 @pytest.mark.parametrize(("right", "count"), [(0, 0), (5, 4), (-1, 4)])
@@ -114,14 +119,14 @@ def test_interval_refuses_impossible_counts(right: int, count: int) -> None:
         ([], np.empty((0, 2)), r"shape \(0,\)\n  Remedy: score a split that has pictures"),
         ([[0]], [[1.0, 0.0]], r"shape \(1, 1\)"),
         ([0.0], [[1.0, 0.0]], "integers"),
-        ([2], [[1.0, 0.0]], r"0 to 1, as there are 2 classes\n  Received: labels from 2 to 2"),
+        ([2], [[1.0, 0.0]], r"0 to 1, for 2 classes\n  Received: labels from 2 to 2"),
         ([-1], [[1.0, 0.0]], "labels from -1"),
         ([0], [[1.0, 0.0, 0.0]], r"Expected: shape \(1, 2\).*\n  Received: shape \(1, 3\)"),
         ([0], [1.0, 0.0], r"Received: shape \(2,\)"),
-        ([0, 1], [[1.0, 0.0], [np.nan, 0.0]], "1 of 2 pictures, the first at position 1"),
+        ([0, 1], [[1.0, 0.0], [np.nan, 0.0]], "1 of 2 pictures, the first at index 1"),
         ([0], [[np.inf, 0.0]], "diverged"),
         ([0], [[4.2, -1.3]], "end the model with a softmax"),
-        ([0], [[0.9, 0.9]], "adding up to 1.8"),
+        ([0], [[0.9, 0.9]], r"sum to 1\.8"),
     ],
 )
 def test_refuses_what_cannot_be_scored(labels: list, probabilities: object, message: str) -> None:

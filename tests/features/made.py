@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from folders import write_classes
 from viewfinder.core.progress import Progress
@@ -20,13 +21,14 @@ SMALL = Preprocessing(height=8, width=8)
 
 @dataclass
 class Means(Runner):
-    """Each channel's mean: a network whose answer NumPy tells at once. Remembers what it saw."""
+    """A network with the channels' means as features, which records its inputs."""
 
     batch: int = 4
     in_threads: bool = False
     seen: int = 0
     fails_after: int | None = None
 
+    @override
     def __call__(self, images: np.ndarray) -> Matrix:
         if self.fails_after is not None and self.seen >= self.fails_after:
             raise KeyboardInterrupt
@@ -43,12 +45,13 @@ class MeansExtractor(Extractor):
     build: Any = None
     runner: Means = field(default_factory=Means)
 
-    def start(self, progress: Progress) -> Runner:  # noqa: ARG002
+    @override
+    def start(self, progress: Progress) -> Runner:
         return self.runner
 
 
 def pictures(root: Path, counts: dict[str, int] | None = None) -> tuple[Dataset, Any]:
-    """Noise in class folders, read, with their pixels."""
+    """A read dataset of noise in class folders, with its pixels."""
     write_classes(root, counts or {"a": 6, "b": 5})
     dataset = open_dataset(root)
     store = open_store(dataset, SMALL)
@@ -57,7 +60,7 @@ def pictures(root: Path, counts: dict[str, int] | None = None) -> tuple[Dataset,
 
 
 def clouds(count: int, width: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Overlapping clouds of points, one a class: features and labels."""
+    """Features and labels: an overlapping cloud of points per class."""
     random = np.random.default_rng(seed)
     labels = np.arange(count) % classes
     centres = random.normal(size=(classes, width))

@@ -1,4 +1,4 @@
-"""Features of a dataset: right, computed once, and resumed where a run was killed."""
+"""Features of a dataset: correct, computed once, and resumed after a kill."""
 
 import shutil
 
@@ -27,7 +27,7 @@ def test_each_picture_gets_its_own_features(tmp_path, in_threads):
     np.testing.assert_allclose(found, right(pixels), rtol=1e-6)
 
 
-def test_what_is_known_is_not_computed_again(tmp_path):
+def test_stored_features_are_not_computed_again(tmp_path):
     dataset, pixels = pictures(tmp_path)
     extractor = MeansExtractor()
     first = features_of(dataset, pixels, extractor, SMALL)
@@ -36,7 +36,7 @@ def test_what_is_known_is_not_computed_again(tmp_path):
     assert (extractor.runner.seen, again.runner.seen) == (11, 0)
 
 
-def test_a_copy_of_a_picture_is_computed_once_wherever_it_is(tmp_path):
+def test_a_duplicate_picture_is_computed_once(tmp_path):
     dataset, pixels = pictures(tmp_path / "one")
     features_of(dataset, pixels, MeansExtractor(), SMALL)
     shutil.copytree(tmp_path / "one", tmp_path / "two")
@@ -49,7 +49,7 @@ def test_a_copy_of_a_picture_is_computed_once_wherever_it_is(tmp_path):
     np.testing.assert_allclose(found, right(their_pixels), rtol=1e-6)
 
 
-def test_a_run_that_was_broken_off_goes_on_where_it_was(tmp_path):
+def test_an_interrupted_computation_resumes(tmp_path):
     dataset, pixels = pictures(tmp_path)
     broken = MeansExtractor(runner=Means(fails_after=8))
     with pytest.raises(KeyboardInterrupt):
@@ -61,7 +61,7 @@ def test_a_run_that_was_broken_off_goes_on_where_it_was(tmp_path):
 
 
 class Vanishing:
-    """Pictures of which one has gone since it was listed."""
+    """Pictures of which one can no longer be read."""
 
     def __init__(self, pictures, gone):
         self.pictures, self.gone, self.shape = pictures, gone, pictures.shape
@@ -76,7 +76,7 @@ class Vanishing:
 
 
 @pytest.mark.parametrize("views", [None, View(policy("standard"), 0, 3)])
-def test_a_picture_that_has_gone_has_nan_and_the_others_are_in_their_places(tmp_path, views):
+def test_a_missing_picture_has_nan_and_the_others_keep_their_rows(tmp_path, views):
     dataset, pixels = pictures(tmp_path)
     found = features_of(dataset, Vanishing(pixels, 4), MeansExtractor(), SMALL, views=views)
     bad = ~np.isfinite(found).reshape(len(found), -1).all(axis=1)
@@ -98,7 +98,7 @@ def test_a_view_is_the_plan_at_that_epoch_addressed_by_content(tmp_path):
     assert not np.allclose(found[:, 0], found[:, 1])
 
 
-def test_further_views_are_added_to_those_that_are_known(tmp_path):
+def test_further_views_are_added_to_the_stored_ones(tmp_path):
     dataset, pixels = pictures(tmp_path)
     two = features_of(
         dataset, pixels, MeansExtractor(), SMALL, views=View(policy("standard"), 0, 2)
@@ -110,7 +110,7 @@ def test_further_views_are_added_to_those_that_are_known(tmp_path):
     np.testing.assert_array_equal(three[:, :2], two)
 
 
-def test_other_variation_is_not_taken_for_it(tmp_path):
+def test_views_of_another_plan_are_computed_again(tmp_path):
     dataset, pixels = pictures(tmp_path)
     features_of(dataset, pixels, MeansExtractor(), SMALL, views=View(policy("standard"), 0, 1))
     for views in (View(policy("standard"), 1, 1), View(policy("strong"), 0, 1), None):

@@ -1,4 +1,4 @@
-"""Features on disk: found by content, whole or not at all, and damage is found."""
+"""Features on disk: found by content, written atomically, with damage detected."""
 
 import json
 
@@ -19,7 +19,7 @@ def filled() -> FeatureStore:
     return store
 
 
-def test_what_was_kept_is_read_again_in_any_order():
+def test_stored_features_are_read_in_any_order():
     filled()
     store = FeatureStore(IDENTITY, "tiny")
     assert len(store) == 10
@@ -29,14 +29,14 @@ def test_what_was_kept_is_read_again_in_any_order():
     np.testing.assert_array_equal(found, ROWS[order])
 
 
-def test_nothing_known_is_told_from_nothing_asked():
+def test_no_stored_features_and_no_requested_keys_differ():
     found, known = FeatureStore(IDENTITY, "tiny").read(KEYS[:2])
     assert found is None
     assert not known.any()
 
 
 @pytest.mark.parametrize("other", [{"cut": "mixed7"}, {"base": "Other"}, {"weights": "x"}])
-def test_another_way_to_features_has_a_store_of_its_own(other):
+def test_another_identity_has_its_own_store(other):
     filled()
     assert len(FeatureStore(IDENTITY | other, "tiny")) == 0
 
@@ -55,11 +55,11 @@ def test_a_damaged_row_counts_as_missing_and_the_others_stay():
     np.testing.assert_array_equal(found, ROWS[known])
 
 
-def test_features_under_a_wrong_key_are_not_believed():
+def test_features_under_a_wrong_key_are_discarded():
     store = filled()
     (path,) = [path for path in store.folder.glob("rows-*.npy") if len(np.load(path)) == 6]
     records = np.load(path)
-    records["view"] ^= 1  # each row now claims to be the other view
+    records["view"] ^= 1  # each row now has the key of the other view
     np.save(path, records)
     _, known = FeatureStore(IDENTITY, "tiny").read(KEYS)
     assert known.tolist() == [False] * 6 + [True] * 4
@@ -74,10 +74,10 @@ def test_a_file_that_cannot_be_read_is_removed(content):
     assert not path.exists()
 
 
-def test_two_that_write_at_once_do_each_other_no_harm():
-    stores = [FeatureStore(IDENTITY, "tiny") for _ in range(2)]  # neither knows of the other's
-    for place, key in enumerate(KEYS):
-        stores[place % 2].add([key], ROWS[place : place + 1])
+def test_two_stores_may_write_at_once():
+    stores = [FeatureStore(IDENTITY, "tiny") for _ in range(2)]  # both opened before any write
+    for row, key in enumerate(KEYS):
+        stores[row % 2].add([key], ROWS[row : row + 1])
     stores[0].add(KEYS[:4], ROWS[:4])
     found, known = FeatureStore(IDENTITY, "tiny").read(KEYS)
     assert known.all()

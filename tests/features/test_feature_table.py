@@ -1,4 +1,4 @@
-"""A dataset's features as a file, as neighbours and as a map; and as the audit's evidence."""
+"""A dataset's features: saved, as neighbours, as a map, and in the audit."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def made():
 
 
 @pytest.mark.parametrize("name", ["f.npz", "f.parquet"])
-def test_what_is_saved_is_read_again(tmp_path, made, name):
+def test_a_saved_table_loads_unchanged(tmp_path, made, name):
     table, _ = made
     table.save(tmp_path / name)
     read = load_features(tmp_path / name)
@@ -69,7 +69,7 @@ def test_rows_are_matched_by_locator(made):
         table.aligned(table_only({"c": 3}))
 
 
-def test_neighbours_are_those_at_the_smallest_angle(made):
+def test_neighbours_have_the_smallest_angles(made):
     table, _ = made
     distances = cdist(table.rows, table.rows, "cosine")
     np.fill_diagonal(distances, np.inf)
@@ -77,7 +77,7 @@ def test_neighbours_are_those_at_the_smallest_angle(made):
     assert table.nearest(1000).shape == (200, 199)
 
 
-def test_the_map_is_the_two_directions_of_most_variation(made):
+def test_the_map_is_the_first_two_principal_components(made):
     table, _ = made
     places, shares = table.map()
     centred = table.rows - table.rows.mean(axis=0)
@@ -86,7 +86,7 @@ def test_the_map_is_the_two_directions_of_most_variation(made):
     np.testing.assert_allclose(shares, values[:2] ** 2 / (values**2).sum(), rtol=1e-4)
 
 
-def test_switched_labels_are_doubted(made, tmp_path):
+def test_switched_labels_are_reported(made, tmp_path):
     pytest.importorskip("cleanlab")
     table, dataset = made
     table.save(tmp_path / "f.npz")
@@ -100,7 +100,7 @@ def test_switched_labels_are_doubted(made, tmp_path):
     assert len(doubt.paths) >= 4
 
 
-def test_a_far_picture_is_named(made, tmp_path):
+def test_an_outlier_is_reported(made, tmp_path):
     table, dataset = made
     table.rows[30] += 100 * table.rows.std(axis=0)
     table.save(tmp_path / "f.npz")
@@ -109,16 +109,16 @@ def test_a_far_picture_is_named(made, tmp_path):
     assert far.paths[0] == dataset.table["locator"][30]
 
 
-def test_a_class_of_one_leaves_the_labels_unjudged_and_says_so(made, tmp_path, capsys):
+def test_labels_are_not_checked_with_a_class_of_one_picture(made, tmp_path, capsys):
     table, dataset = made
     table.save(tmp_path / "f.npz")
     few = dataset.where(np.arange(200) <= 100)
     given = evidence(few, tmp_path / "f.npz", Progress(1))
     assert set(given) == {"features"}
-    assert "Labels cannot be judged" in capsys.readouterr().err
+    assert "Labels cannot be checked" in capsys.readouterr().err
 
 
-def test_features_of_a_dataset_leave_out_what_cannot_be_read(tmp_path, monkeypatch, capsys):
+def test_features_of_a_dataset_skip_unreadable_pictures(tmp_path, monkeypatch, capsys):
     dataset, _ = pictures(tmp_path)
     (tmp_path / "a" / "2.png").write_bytes(b"no picture")
     monkeypatch.setattr(FrozenBase, "extractor", MeansExtractor())
@@ -130,7 +130,8 @@ def test_features_of_a_dataset_leave_out_what_cannot_be_read(tmp_path, monkeypat
     np.testing.assert_allclose(table.rows[0], noise(0).mean(axis=(0, 1)), rtol=0.02)
 
 
-def test_plots_are_written_even_of_few_pictures(tmp_path, monkeypatch):
+@pytest.mark.usefixtures("whole_plots")
+def test_plots_are_written_for_few_pictures(tmp_path, monkeypatch):
     dataset, pixels = pictures(tmp_path / "data", {"a": 2, "$x": 1})
     rows = pixels.read(np.arange(3))[0].mean(axis=(1, 2)).astype(np.float32)
     table = FeatureTable(dataset.table[COLUMNS], rows)
@@ -142,10 +143,10 @@ def test_plots_are_written_even_of_few_pictures(tmp_path, monkeypatch):
     assert write_feature_plots(few, dataset, tmp_path / "none") == []
 
 
-def test_without_labels_outliers_are_told_and_labels_are_not(tmp_path, made, capsys):
+def test_without_labels_only_outliers_are_reported(tmp_path, made, capsys):
     table, dataset = made
     table.save(tmp_path / "f.npz")
     unlabelled = type(dataset)(dataset.source, dataset.table.assign(label=""), ())
     given = evidence(unlabelled, tmp_path / "f.npz", Progress())
     assert set(given) == {"features"}
-    assert "no two classes" in capsys.readouterr().err
+    assert "fewer than two classes" in capsys.readouterr().err

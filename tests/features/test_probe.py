@@ -10,7 +10,7 @@ from features.made import clouds
 from folders import table_only
 from viewfinder.core.errors import DataError
 from viewfinder.features import fit_probe
-from viewfinder.features.probe import STRENGTHS, fold_numbers, what_belongs_together
+from viewfinder.features.probe import STRENGTHS, fold_numbers, group_names
 
 NAMES = ["a", "b", "c"]
 
@@ -25,7 +25,7 @@ def test_the_head_is_scikit_learns_pipeline_folded_into_one_layer(classes):
     np.testing.assert_allclose(probe.head.probabilities(features), right, atol=2e-3)
 
 
-def test_a_column_that_never_changes_says_nothing():
+def test_a_constant_column_has_no_effect():
     features, labels = clouds(100, 4, 2)
     constant = np.hstack([features, np.full((100, 1), 7, np.float32)])
     heads = [fit_probe(rows, labels, NAMES[:2]).head for rows in (features, constant)]
@@ -35,8 +35,8 @@ def test_a_column_that_never_changes_says_nothing():
     )
 
 
-def test_out_of_fold_probabilities_are_of_heads_that_have_not_seen_the_picture():
-    # Labels by chance: who has seen a picture is right on it, who has not can only guess.
+def test_out_of_fold_probabilities_are_of_heads_fitted_on_other_folds():
+    # Random labels: a head is right on its own training pictures, and at chance on others.
     random = np.random.default_rng(0)
     features = random.normal(size=(60, 200)).astype(np.float32)
     labels = random.integers(0, 2, 60)
@@ -46,7 +46,7 @@ def test_out_of_fold_probabilities_are_of_heads_that_have_not_seen_the_picture()
     np.testing.assert_allclose(probe.out_of_fold.sum(axis=1), 1)
 
 
-def test_the_strength_with_the_best_folds_is_taken():
+def test_the_strength_with_the_best_folds_is_chosen():
     features, labels = clouds(120, 40, 3)
     probe = fit_probe(features, labels, NAMES)
     assert [one.strength for one in probe.tried] == list(STRENGTHS)
@@ -65,7 +65,7 @@ def test_views_of_a_picture_count_as_one_picture():
     np.testing.assert_allclose(two.out_of_fold, one.out_of_fold, atol=5e-3)
 
 
-def test_folds_are_of_one_size_hold_every_class_and_keep_together_what_belongs_together():
+def test_folds_have_equal_sizes_every_class_and_whole_groups():
     labels = np.repeat([0, 1, 2], [40, 23, 17])
     names = [str(row // 2) if row < 20 else f"alone {row}" for row in range(80)]
     folds = fold_numbers(labels, names, NAMES, seed=3)
@@ -85,9 +85,9 @@ def test_a_class_with_one_picture_is_named():
         fold_numbers(np.array([0, 0, 1, 1]), ["x", "y", "z", "z"], NAMES[:2], seed=0)
 
 
-def test_groups_go_before_contents_and_contents_before_nothing():
+def test_a_picture_is_grouped_by_group_then_content_then_locator():
     dataset = table_only({"a": 4}).with_columns(
         {"content": ["h1", "h1", "", "h2"], "group": ["", "g", None, "g"]}
     )
-    belongs = what_belongs_together(dataset)
-    assert belongs == ["h1", "g", dataset.table["locator"].iloc[2], "g"]
+    groups = group_names(dataset)
+    assert groups == ["h1", "g", dataset.table["locator"].iloc[2], "g"]

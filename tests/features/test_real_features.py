@@ -36,14 +36,14 @@ BASE = {"model.alpha": 0.35, "model.weights": str(WEIGHTS)}
         ("sign_language_digits", None, 0.95),
     ],
 )
-def test_a_linear_head_reaches_what_is_stated(name, holdout, least, tmp_path):
+def test_a_linear_head_reaches_the_documented_accuracy(name, holdout, least, tmp_path):
     recipe = recipe_named("transfer").changed(BASE | {"data.holdout": holdout})
     run = train(open_dataset(SHARED / name), recipe, output=tmp_path, progress=Progress(0))
     assert run.metrics["test" if holdout else "validation"]["accuracy"] >= least
 
 
-def test_onnx_and_keras_give_the_same_features_and_the_same_1000_answers():
-    recipe = recipe_named("transfer").changed(BASE).settled_by_base()
+def test_onnx_and_keras_give_equal_features_and_1000_equal_predictions():
+    recipe = recipe_named("transfer").changed(BASE).resolved_by_base()
     base = FrozenBase.of(recipe, recipe.on_features, Progress(0))
     dataset = open_dataset(SHARED / "cats_and_dogs_filtered").only("validation")
     store = open_store(dataset, recipe.preprocessing)
@@ -61,13 +61,13 @@ def test_onnx_and_keras_give_the_same_features_and_the_same_1000_answers():
 
 @pytest.mark.skipif(not find_spec("jax"), reason="jax is not installed")
 def test_jax_gives_the_same_features(tmp_path):
-    """By JAX itself and by what JAX has exported, against TensorFlow."""
+    """JAX, and a network exported by JAX, against TensorFlow."""
     script = (
         "import sys, numpy as np\n"
         "from viewfinder.features.base import FrozenBase\n"
         "from viewfinder.core.progress import Progress\n"
         "from viewfinder.recipe.named import recipe_named\n"
-        f"recipe = recipe_named('transfer').changed({BASE!r}).settled_by_base()\n"
+        f"recipe = recipe_named('transfer').changed({BASE!r}).resolved_by_base()\n"
         "extractor = FrozenBase.of(recipe, recipe.on_features, Progress(0)).extractor\n"
         "images = np.load(sys.argv[1])\n"
         "by_onnx = extractor.start(Progress(2))(images)\n"

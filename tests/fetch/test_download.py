@@ -62,9 +62,9 @@ def test_another_run_goes_on_where_the_last_one_gave_up(web: Web, tmp_path: Path
     with pytest.raises(DataError) as caught:
         download(Address(url), tmp_path / "file", patience=HASTY)
     assert caught.value.fact == (
-        f"The download of {url} failed 3 times: the server answers 503 Service Unavailable."
+        f"The download of {url} failed 3 times: the server returned status 503 Service Unavailable."
     )
-    assert "go on from there" in (caught.value.remedy or "")
+    assert "resume the download" in (caught.value.remedy or "")
     assert str(tmp_path / "file") in (caught.value.remedy or "")
     assert names(tmp_path) == {"file.part", "file.part.json"}
     download(Address(url), tmp_path / "file", patience=HASTY)
@@ -82,7 +82,7 @@ def test_an_interrupted_download_is_gone_on_from(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("viewfinder.fetch.download.time.sleep", interrupt)
+        patch.setattr("time.sleep", interrupt)
         with pytest.raises(KeyboardInterrupt):
             download(Address(url), tmp_path / "file", patience=HASTY)
     download(Address(url), tmp_path / "file", patience=HASTY)
@@ -187,7 +187,7 @@ def test_a_server_that_promises_less_than_it_sends_is_found_out(web: Web, tmp_pa
     with pytest.raises(DataError) as caught:
         download(known(url), tmp_path / "file", patience=HASTY)
     assert caught.value.expected == "1,048,576 bytes (the test)"
-    assert caught.value.received == "1,000 bytes, says the server"
+    assert caught.value.received == "1,000 bytes, as the server states"
     assert names(tmp_path) == set()
 
 
@@ -206,7 +206,7 @@ def test_a_wrong_file_is_refused_at_once_and_not_kept(web: Web, tmp_path: Path) 
     url = web.serve("/file", file(OTHER))
     with pytest.raises(DataError) as caught:
         download(known(url), tmp_path / "file", patience=HASTY)
-    assert caught.value.fact == f"{url} is not the file that it should be: its checksum differs."
+    assert caught.value.fact == f"{url} is another file than expected: its checksum differs."
     assert caught.value.expected == f"{hashlib.sha256(CONTENT).hexdigest()} (the test)"
     assert caught.value.received == hashlib.sha256(OTHER).hexdigest()
     assert names(tmp_path) == set()
@@ -233,7 +233,7 @@ def test_waits_grow_and_a_server_may_ask_for_another(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("viewfinder.fetch.download.time.sleep", waits.append)
+    monkeypatch.setattr("time.sleep", waits.append)
     busy = status(503, Retry_After="7")
     url = web.serve("/file", status(500), status(500), busy, status(500), file(CONTENT))
     download(known(url), tmp_path / "file", patience=Patience(attempts=5, wait_s=1))
@@ -243,7 +243,9 @@ def test_waits_grow_and_a_server_may_ask_for_another(
 @pytest.mark.parametrize("code", [401, 403, 404, 410])
 def test_a_file_that_is_not_there_is_asked_for_once(web: Web, tmp_path: Path, code: int) -> None:
     url = web.serve("/file", status(code))
-    with pytest.raises(DataError, match=f"Cannot fetch {url}: the server answers {code}"):
+    with pytest.raises(
+        DataError, match=f"Cannot download {url}: the server returned status {code}"
+    ):
         download(known(url), tmp_path / "file", patience=HASTY)
     assert len(web.asked) == 1
 
@@ -260,7 +262,7 @@ def test_redirections_within_this_machine_are_followed(web: Web, tmp_path: Path)
 )
 def test_redirections_never_give_up_encryption(web: Web, tmp_path: Path, elsewhere: str) -> None:
     url = web.serve("/file", status(302, Location=elsewhere))
-    with pytest.raises(DataError, match=r"only https is spoken|Redirection .* is not allowed"):
+    with pytest.raises(DataError, match=r"only https is allowed|Redirection .* is not allowed"):
         download(Address(url), tmp_path / "file", patience=HASTY)
     assert names(tmp_path) == set()
     assert len(web.asked) == 1
@@ -270,7 +272,7 @@ def test_redirections_never_give_up_encryption(web: Web, tmp_path: Path, elsewhe
     "url", ["http://example.invalid/file", "ftp://127.0.0.1/file", "file:///etc/passwd"]
 )
 def test_addresses_without_encryption_are_refused(url: str) -> None:
-    with pytest.raises(Gone, match="only https is spoken"), opened(url, {}, 1):
+    with pytest.raises(Gone, match="only https is allowed"), opened(url, {}, 1):
         pass
 
 
@@ -296,7 +298,7 @@ def test_without_a_network_the_message_says_what_to_do(
     with pytest.raises(DataError) as caught:
         download(Address(url), tmp_path / "pictures.zip")
     assert caught.value.fact == (
-        f"Cannot fetch {url}: host.invalid is not found (is this computer offline?)."
+        f"Cannot download {url}: host.invalid is not found (is this computer offline?)."
     )
     assert caught.value.expected == f"pictures.zip from {url}"
     assert f"put it at {tmp_path / 'pictures.zip'}" in (caught.value.remedy or "")
@@ -316,7 +318,7 @@ def test_too_little_space_is_said_before_the_first_byte(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 1000))
     with pytest.raises(OutputError, match="it needs 1 MB, 0 free") as caught:
         download(known(web.serve("/file", file(CONTENT))), tmp_path / "file")
-    assert "--output" in (caught.value.remedy or "")
+    assert "another `output`" in (caught.value.remedy or "")
     assert names(tmp_path) == set()
 
 
@@ -326,7 +328,7 @@ def test_a_disk_that_becomes_full_is_not_left_full(
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("viewfinder.fetch.download.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OutputError, match="No space left on device"):
         download(known(web.serve("/file", file(CONTENT))), tmp_path / "file")
     assert names(tmp_path) == set()

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import viewfinder as vf
+from folders import fail_at
 from local_server import Web, breaks_off, file, running, status
 from viewfinder.core.errors import DataError, OutputError, UsageError
 from viewfinder.core.progress import Progress
@@ -182,9 +183,9 @@ def test_of_several_addresses_that_fail_the_first_is_named(
 ) -> None:
     heard = Heard()
     entered(monkeypatch, remote("train.zip", web.url + "/one", web.url + "/two"))
-    with pytest.raises(DataError, match="/one: the server answers 404"):
+    with pytest.raises(DataError, match="/one: the server returned status 404"):
         fetch("pets", patience=HASTY, progress=heard)
-    assert any("/two: the server answers 404" in line for line in heard.lines)
+    assert any("/two: the server returned status 404" in line for line in heard.lines)
     assert not is_fetched(datasets_folder() / "pets")
 
 
@@ -198,7 +199,7 @@ def test_offline_it_is_said_once(pets: Entry, monkeypatch: pytest.MonkeyPatch) -
     heard = Heard()
     with pytest.raises(DataError, match=r"one\.invalid is not found \(is this computer offline"):
         fetch("pets", patience=HASTY, progress=heard)
-    assert heard.lines == [f"From {url}" for url in urls]
+    assert heard.lines == [f"Downloading {url}" for url in urls]
 
 
 def test_a_file_put_there_by_hand_is_checked_and_used_and_left(
@@ -211,7 +212,7 @@ def test_a_file_put_there_by_hand_is_checked_and_used_and_left(
     assert f"put it at {place}" in (caught.value.remedy or "")
 
     place.write_bytes(TEST)  # the folder is there already
-    with pytest.raises(DataError, match=r"is not train\.zip as it was published") as caught:
+    with pytest.raises(DataError, match=r"differs from the published train\.zip") as caught:
         fetch("pets")
     assert hashlib.sha256(TEST).hexdigest() in (caught.value.received or "")
     assert place.read_bytes() == TEST
@@ -220,7 +221,7 @@ def test_a_file_put_there_by_hand_is_checked_and_used_and_left(
     heard = Heard()
     assert names(fetch("pets", progress=heard)) == {"cats", "dogs"}
     assert place.read_bytes() == TRAIN
-    assert heard.lines[-1] == f"{place} is not needed any more; you can remove it."
+    assert heard.lines[-1] == f"{place} is no longer needed; you can remove it."
 
 
 def test_where_only_the_length_is_known_it_is_checked(
@@ -243,7 +244,7 @@ def test_an_unpublished_checksum_is_remembered_and_held_to(
     entered(monkeypatch, remote("train.zip", url))
     heard, sha256 = Heard(), hashlib.sha256(TRAIN).hexdigest()
     fetch("pets", progress=heard)
-    assert any(f"remembered: SHA-256 {sha256}" in line for line in heard.lines)
+    assert any(f"SHA-256 {sha256}" in line for line in heard.lines)
 
     heard = Heard()
     fetch("pets", output=tmp_path, progress=heard)
@@ -293,7 +294,7 @@ def test_another_layout_is_told_with_what_is_there(
 ) -> None:
     url = web.serve("/train.zip", file(TRAIN))
     entered(monkeypatch, remote("train.zip", url, inside=("PetImages",)))
-    with pytest.raises(DataError, match="is not laid out as it should be") as caught:
+    with pytest.raises(DataError, match="has an unknown layout") as caught:
         fetch("pets")
     assert caught.value.expected == "PetImages in it"
     assert caught.value.received == "README, rps"
@@ -302,7 +303,7 @@ def test_another_layout_is_told_with_what_is_there(
 
 def test_a_folder_of_somebody_else_is_left_alone(two_zips: Web, tmp_path: Path) -> None:
     (tmp_path / "pets").mkdir()
-    with pytest.raises(OutputError, match="was not made by fetching"):
+    with pytest.raises(OutputError, match="is not a fetched dataset"):
         fetch("pets", output=tmp_path)
     assert not two_zips.asked
     assert names(tmp_path) == {"pets"}
@@ -316,11 +317,8 @@ def test_a_folder_of_somebody_else_is_left_alone(two_zips: Web, tmp_path: Path) 
 def test_nothing_half_written_is_left(
     two_zips: Web, monkeypatch: pytest.MonkeyPatch, error: BaseException, raised: object
 ) -> None:
-    def fail(*_: object) -> None:
-        raise error
-
     with monkeypatch.context() as patch:
-        patch.setattr("viewfinder.fetch.archives.unpack._Writer.write", fail)
+        fail_at(patch, "4.jpg", error)
         with pytest.raises(raised if isinstance(raised, type) else type(raised)):  # type: ignore[arg-type]
             fetch("pets")
     assert names(datasets_folder()) == {"pets.download"}
@@ -371,7 +369,7 @@ def test_without_kaggles_client_the_steps_are_told(
     pets: Entry, client: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     on_kaggle(monkeypatch, kind)
-    with pytest.raises(DataError, match=r"pets\.zip needs an account at Kaggle") as caught:
+    with pytest.raises(DataError, match=r"pets\.zip needs a Kaggle account") as caught:
         fetch("pets")
     remedy = caught.value.remedy or ""
     place = datasets_folder() / "pets.download" / "pets.zip"
@@ -414,7 +412,7 @@ def test_what_kaggles_client_says_is_passed_on(
     client.write_text('#!/bin/sh\necho "403 - Forbidden: accept the rules" >&2\nexit 1\n')
     client.chmod(0o755)
     on_kaggle(monkeypatch, "competition")
-    with pytest.raises(DataError, match="Kaggle's client did not fetch pets") as caught:
+    with pytest.raises(DataError, match="Kaggle's client did not download pets") as caught:
         fetch("pets")
     assert caught.value.received == "403 - Forbidden: accept the rules"
     assert names(datasets_folder() / "pets.download") == set()

@@ -19,11 +19,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from folders import fail_at
 from viewfinder.core.errors import DataError, OutputError
 from viewfinder.fetch.archives import members as limits
-from viewfinder.fetch.archives import unpack as unpacking
-from viewfinder.fetch.archives.members import member_parts
-from viewfinder.fetch.archives.unpack import Limits, unpack
+from viewfinder.fetch.archives.members import Limits, member_parts
+from viewfinder.fetch.archives.unpack import unpack
 
 Members = Sequence[tuple[str, bytes]]
 GOOD = [("cats/1.jpg", b"cat"), ("dogs/2.jpg", b"dog" * 1000), ("notes.txt", b"")]
@@ -160,22 +160,22 @@ def test_a_name_behind_a_zero_byte_is_refused(tmp_path: Path) -> None:
 def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     error = refusal(make_tar(tmp_path / "in" / "a.tar", [("a\udcff.jpg", b"x")]))
-    assert "no text" in error.fact
+    assert "not Unicode" in error.fact
 
 
 @both
 @pytest.mark.parametrize(
     ("first", "second", "why"),
     [
-        ("a.jpg", "a.jpg", "is there twice"),
-        ("a.jpg", "./a.jpg", "is there twice"),
-        ("a.jpg", "A.JPG", "one name on some systems"),
-        ("cats/1.jpg", "Cats/2.jpg", "one name on some systems"),
-        ("\u00e9.jpg", "e\u0301.jpg", "one name on some systems"),
-        ("a", "a.", "one name on some systems"),
-        ("a", "a/b", "is there twice"),
-        ("a/b", "a", "is there twice"),
-        ("a/b", "A", "one name on some systems"),
+        ("a.jpg", "a.jpg", "occurs twice"),
+        ("a.jpg", "./a.jpg", "occurs twice"),
+        ("a.jpg", "A.JPG", "the same name on some systems"),
+        ("cats/1.jpg", "Cats/2.jpg", "the same name on some systems"),
+        ("\u00e9.jpg", "e\u0301.jpg", "the same name on some systems"),
+        ("a", "a.", "the same name on some systems"),
+        ("a", "a/b", "occurs twice"),
+        ("a/b", "a", "occurs twice"),
+        ("a/b", "A", "the same name on some systems"),
     ],
 )
 def test_names_that_some_systems_take_for_one_are_refused(
@@ -246,7 +246,7 @@ def test_an_unknown_compression_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     archive = make_zip(tmp_path / "in" / "a.zip", [("a.jpg", b"content")])
     error = refusal(patched(archive, local=8, central=10, form="<H", value=97))
-    assert "packed in a way that is not supported" in error.fact
+    assert "compressed by a method that is not supported" in error.fact
 
 
 @pytest.mark.parametrize("size", [3, 5000])
@@ -262,10 +262,10 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
     (tmp_path / "in").mkdir()
     archive = make_zip(tmp_path / "in" / "bomb.zip", [("zeros", bytes(2_000_000))])
     monkeypatch.setattr(limits, "HARMLESS_BYTES", 1_000_000)
-    monkeypatch.setattr(unpacking._Writer, "write", lambda *_: pytest.fail("it was unpacked"))
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: pytest.fail("it was unpacked"))
     error = refusal(archive)
     assert error.expected == "at most 1,000,000 bytes"
-    assert error.received == "2,000,000 bytes and more"
+    assert error.received == "2,000,000 bytes or more"
 
 
 def test_a_bomb_of_overlapping_members_is_refused(
@@ -386,22 +386,16 @@ def test_what_is_there_is_never_touched(tmp_path: Path, kind: str) -> None:
 def test_a_full_disk_leaves_nothing(
     tmp_path: Path, make: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     archive = make(tmp_path / "a", GOOD)
-    monkeypatch.setattr(unpacking._Writer, "write", full)
+    fail_at(monkeypatch, "2.jpg", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     with pytest.raises(OutputError, match="No space left on device"):
         unpack(archive, tmp_path / "out")
     assert list(tmp_path.iterdir()) == [archive]
 
 
 def test_an_interruption_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
     archive = make_zip(tmp_path / "a", GOOD)
-    monkeypatch.setattr(unpacking._Writer, "write", interrupt)
+    fail_at(monkeypatch, "2.jpg", KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         unpack(archive, tmp_path / "out")
     assert list(tmp_path.iterdir()) == [archive]

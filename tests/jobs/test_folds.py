@@ -15,13 +15,14 @@ from small import copied, small_recipe
 from viewfinder.core.errors import DataError, RunError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
-from viewfinder.jobs.folds import cross_validate, resume_folds
+from viewfinder.features.extractor import Extractor, Runner
+from viewfinder.jobs.folds import cross_validate
+from viewfinder.jobs.resume import resume
 from viewfinder.jobs.train import train
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
 from viewfinder.run.folds import CrossValidation
 
-pytestmark = pytest.mark.usefixtures("blank_plots")
 QUICK = small_recipe(training__epochs=2)
 
 
@@ -138,6 +139,8 @@ def test_groups_and_copies_are_on_one_side_in_every_fold(tmp_path):
         seed = 1000 + patient if number % 4 == 1 and patient % 2 == 1 else seed
         Image.fromarray(noise(seed)).save(path)
         rows.append((path.name, label, f"patient {patient}"))
+    rows.append(("bad.png", "a", "patient 0"))  # which cannot be read, and so is in no fold
+    (data / "bad.png").write_text("words")
     table = pd.DataFrame(rows, columns=["path", "label", "patient"])
     table.to_csv(tmp_path / "scans.csv", index=False)
     dataset = open_dataset(tmp_path / "scans.csv", root=data, group_column="patient")
@@ -147,21 +150,13 @@ def test_groups_and_copies_are_on_one_side_in_every_fold(tmp_path):
     assert_no_answer_is_known(whole.folder)
     patient_of = dict(zip(table["path"], table["patient"], strict=True))
     bytes_of = {path.name: path.read_bytes() for path in data.iterdir()}
-    assert len(set(bytes_of.values())) == 42
+    assert len(set(bytes_of.values())) == 42 + 1
     for splits in sides(whole.folder).values():
         for belongs in (patient_of, bytes_of):
             seen = [{belongs[one] for one in locators} for locators in splits.values()]
             assert sum(map(len, seen)) == len(set().union(*seen))
     assert len(whole.predictions) == 48
-
-
-def test_what_cannot_be_read_is_in_no_fold(tmp_path):
-    data = write_classes(tmp_path / "pets", {"cat": 9, "dog": 9})
-    (data / "cat/bad.png").write_text("words")
-    whole = crossed(data, tmp_path / "runs", small_recipe(training__epochs=1), 2)
-    assert len(whole.predictions) == 18
-    skipped = pd.read_csv(whole.folder / "skipped.csv")
-    assert list(skipped["path"]) == ["cat/bad.png"]
+    assert list(pd.read_csv(whole.folder / "skipped.csv")["path"]) == ["bad.png"]
 
 
 def test_folds_that_were_dealt_before_are_used(digits, tmp_path):
@@ -172,7 +167,7 @@ def test_folds_that_were_dealt_before_are_used(digits, tmp_path):
     wanted = {locator: int(fold) for locator, fold in pairs if fold}
     answers = whole.predictions
     assert dict(zip(answers["locator"], answers["fold"], strict=True)) == wanted
-    with pytest.raises(UsageError, match=r"into 2 folds already(.|\n)*--folds 2(.|\n)*3"):
+    with pytest.raises(UsageError, match=r"already has 2 folds(.|\n)*folds=2(.|\n)*3"):
         cross_validate(dealt, QUICK, 3, **options)
 
 
@@ -181,16 +176,19 @@ def test_folds_that_were_dealt_before_are_used(digits, tmp_path):
 
 @pytest.mark.parametrize("dense", [(), pytest.param((8,), marks=pytest.mark.slow)])
 def test_features_are_computed_once_for_all_folds(digits, tmp_path, monkeypatch, dense):
-    from viewfinder.features import compute
+    computed, start = [], Extractor.start
 
-    computed = []
-    original = compute._compute
+    class Counted(Runner):
+        """The network, and how many pictures it was given."""
 
-    def count(work, store, missing, progress):
-        computed.append(len(missing))
-        original(work, store, missing, progress)
+        def __init__(self, runner: Runner) -> None:
+            self.runner, self.batch, self.in_threads = runner, runner.batch, runner.in_threads
 
-    monkeypatch.setattr(compute, "_compute", count)
+        def __call__(self, images: np.ndarray) -> np.ndarray:
+            computed.append(len(images))
+            return self.runner(images)
+
+    monkeypatch.setattr(Extractor, "start", lambda *words: Counted(start(*words)))
     small = {
         "model.alpha": 0.35,
         "model.weights": "none",
@@ -229,11 +227,11 @@ def test_a_stopped_fold_goes_on_and_those_that_are_done_stay(
     assert stopped.accuracy is None
     assert not (stopped.folder / "predictions.parquet").exists()
     said = capsys.readouterr().err
-    assert f"1 of 3 folds are done and kept in {stopped}." in said
-    assert f"Go on with all of it: viewfinder train --resume {stopped}" in said
+    assert f"1 of 3 folds are trained and kept in {stopped}." in said
+    assert f"Resume with: viewfinder train --resume {stopped}" in said
     kept = (stopped.folder / "fold-0/best.keras").stat().st_mtime_ns
-    resume_folds(stopped.folder, progress=Progress(1))
-    assert "Going on in epoch 2" in capsys.readouterr().err
+    resume(stopped.folder, progress=Progress(1))
+    assert "Resuming in epoch 2" in capsys.readouterr().err
     assert (stopped.folder / "fold-0/best.keras").stat().st_mtime_ns == kept
     pd.testing.assert_frame_equal(stopped.predictions, whole.predictions)
     assert sorted(path.name for path in stopped.folder.glob("fold-*")) == [
@@ -245,23 +243,23 @@ def test_a_stopped_fold_goes_on_and_those_that_are_done_stay(
 
 def test_a_fold_that_left_no_checkpoint_begins_anew(whole, digits, tmp_path):
     half = CrossValidation.open(copied(whole.folder, tmp_path))
-    shutil.rmtree(half.place_of(1) / "checkpoint")
-    (half.place_of(1) / "timing.json").unlink()
+    shutil.rmtree(half.folder_of(1) / "checkpoint")
+    (half.folder_of(1) / "timing.json").unlink()
     for name in ("recipe.yaml", "timing.json"):  # killed before it was a run
-        (half.place_of(2) / name).unlink()
+        (half.folder_of(2) / name).unlink()
     assert half.missing == [1, 2]
-    resume_folds(half, progress=Progress(0))
+    resume(half, progress=Progress(0))
     pd.testing.assert_frame_equal(half.predictions, whole.predictions)
 
 
 def test_pictures_that_have_changed_are_refused(whole, digits, tmp_path):
     half = CrossValidation.open(copied(whole.folder, tmp_path))
-    (half.place_of(2) / "timing.json").unlink()
+    (half.folder_of(2) / "timing.json").unlink()
     moved = copied(digits, tmp_path / "moved")
     changed = next(moved.glob("train/0/*.png"))
     Image.fromarray(noise(5)).save(changed)
     with pytest.raises(RunError, match=rf"1 of the run's pictures(.|\n)*{changed.name}"):
-        resume_folds(half, dataset=open_dataset(moved), progress=Progress(0))
+        resume(half, dataset=open_dataset(moved), progress=Progress(0))
 
 
 def test_the_folder_of_folds_is_no_run_and_says_so(whole):
@@ -279,8 +277,8 @@ def test_the_folder_of_folds_is_no_run_and_says_so(whole):
     [
         ({}, 1, "at least two folds(.|\n)*2 or more(.|\n)*Received: 1"),
         ({}, 0, "at least two folds"),
-        ({"data.fold": 0}, 3, "leave out --fold"),
-        ({"data.holdout": "test"}, 3, "leave out --holdout"),
+        ({"data.fold": 0}, 3, "leave out `data.fold`"),
+        ({"data.holdout": "test"}, 3, "leave out `data.holdout`"),
     ],
 )
 def test_what_was_asked_wrongly_is_said_before_any_picture_is_read(
@@ -321,7 +319,7 @@ def test_copies_that_were_dealt_into_two_folds_are_refused(tmp_path):
     folds[:2] = ["0", "1"]
     dealt = dealt.with_columns({"fold": folds})
     options = {"output": tmp_path / "runs", "progress": Progress(0)}
-    with pytest.raises(DataError, match=r"cat/0\.png = cat/1\.png(.|\n)*--allow-leaks"):
+    with pytest.raises(DataError, match=r"cat/0\.png = cat/1\.png(.|\n)*allow_leaks"):
         cross_validate(dealt, QUICK, **options)
     allowed = QUICK.changed({"data.allow_leaks": True, "training.epochs": 1})
     whole = cross_validate(dealt, allowed, **options)

@@ -42,14 +42,13 @@ def figures(tmp_path: Path) -> Path:
     return tmp_path / "figures"
 
 
-@pytest.mark.usefixtures("blank_plots")
 def test_a_model_of_isolated_subjects_knows_them_before_any_scene(figures, tmp_path):
     right = {}
     for isolate in (False, True):
         recipe = small_recipe(
             input__size=[24, 24],
             input__isolate=isolate,
-            training__epochs=12,
+            training__epochs=8,
             data__holdout="validation",
         )
         run = vf.train(vf.open(figures), recipe, output=tmp_path, progress=vf.Progress(0))

@@ -87,7 +87,7 @@ def test_features_are_those_of_the_saved_model(own, pictures):
     table = extract(open_dataset(pictures), recipe_on(own, **{"model.pooling": "average"}).model)
     original = keras.saving.load_model(own)
     maps = keras.Model(original.inputs, original.get_layer("row").output)
-    recipe = recipe_on(own).settled_by_base()
+    recipe = recipe_on(own).resolved_by_base()
     pixels = np.stack(
         [
             vf.prepare((pictures / locator).read_bytes(), recipe.preprocessing).pixels
@@ -100,7 +100,8 @@ def test_features_are_those_of_the_saved_model(own, pictures):
 def test_its_top_is_fine_tuned(own, pictures, tmp_path):
     recipe = recipe_on(
         own,
-        **{"training.fine_tune": {"epochs": 1, "blocks": 1, "carved": 0.25}},
+        **{"training.kind": "solve-then-tune"},
+        **{"training.fine_tune": {"epochs": 1, "blocks": 1, "set_aside": 0.25}},
         **{"training.batch_size": 8, "training.augment": "gentle"},
     )
     run = train(open_dataset(pictures), recipe, output=tmp_path, progress=Progress(0))
@@ -115,8 +116,8 @@ def test_its_top_is_fine_tuned(own, pictures, tmp_path):
 def test_a_base_of_any_size_takes_the_size_that_is_asked_for(pictures, tmp_path):
     path = save_own(tmp_path / "nets/open.keras", shape=(None, None, 3))
     recipe = recipe_on(path, **{"input.size": [30, 20]})
-    assert recipe.settled_by_base().input.size == (30, 20)
-    assert recipe_on(path).settled_by_base().input.size is None
+    assert recipe.resolved_by_base().input.size == (30, 20)
+    assert recipe_on(path).resolved_by_base().input.size is None
     run = train(open_dataset(pictures), recipe_on(path), output=tmp_path, progress=Progress(0))
     assert run.recipe.input.size is not None  # what suits the pictures
 
@@ -125,7 +126,7 @@ def test_what_does_not_fit_is_said_before_any_picture_is_read(own, pictures, tmp
     monkeypatch.setattr("viewfinder.jobs.train.prepare", lambda *_, **__: pytest.fail("read"))
     dataset = open_dataset(pictures)
     for settings, error, words in (
-        ({"input.size": [32, 32]}, RecipeError, r"one size only(.|\n)*24 × 24(.|\n)*32 × 32"),
+        ({"input.size": [32, 32]}, RecipeError, r"one size only(.|\n)*24, 24(.|\n)*32, 32"),
         ({"input.color": "gray"}, RecipeError, "own takes colour pictures"),
         ({"model.base": str(tmp_path / "gone.keras")}, DataError, "no model file"),
     ):
@@ -145,7 +146,7 @@ def test_without_a_recipe_it_is_what_the_search_builds_on(own, pictures, tmp_pat
 
 
 def test_a_base_is_built_once_for_its_features(own):
-    recipe = recipe_on(own).settled_by_base()
+    recipe = recipe_on(own).resolved_by_base()
     base = FrozenBase.of(recipe, recipe.model, Progress(0))
     assert base.backbone is base.backbone
     assert str(own) not in str(base.extractor.identity)

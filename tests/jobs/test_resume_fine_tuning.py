@@ -1,5 +1,6 @@
 """`vf.resume` of runs with fine-tuning: a head on stored features, then the top of its base."""
 
+import json
 import shutil
 
 import keras
@@ -12,11 +13,11 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
 from viewfinder.jobs.resume import resume
 from viewfinder.jobs.train import train
+from viewfinder.models import build_backbone
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
 from viewfinder.training.phases import FOLDER, Phases
 
-pytestmark = pytest.mark.usefixtures("blank_plots")
 BASE = {
     "kind": "transfer",
     "base": "MobileNet",
@@ -24,13 +25,13 @@ BASE = {
     "cut": "conv_pw_1_relu",
     "weights": "none",
 }
-# 4 of 16 training pictures are carved, and the others are 2 batches.
+# 4 of 16 training pictures are set aside, and the others are 2 batches.
 TUNED = recipe_named("transfer/fine-tuned").changed(
     {
         "model": BASE,
         "input.size": [32, 32],
         "training.batch_size": 8,
-        "training.fine_tune": {"epochs": 2, "blocks": 1, "carved": 0.25},
+        "training.fine_tune": {"epochs": 2, "blocks": 1, "set_aside": 0.25},
     }
 )
 RECIPES = {
@@ -87,6 +88,17 @@ def assert_equal(whole: Run, resumed: Run) -> None:
         assert not (run.folder / FOLDER).exists()
 
 
+def test_fine_tuning_starts_from_the_head_that_was_solved_for(whole):
+    run = whole("linear")
+    assert run.history["phase"].iloc[0] == "head"
+    assert len(run.history) == 3
+    assert not (run.folder / "probe.json").exists()
+    assert json.loads((run.folder / "fine_tuning.json").read_text())["set_aside"] == 4
+    backbone = build_backbone("MobileNet", input_shape=(32, 32, 3), alpha=0.25, weights="none")
+    below = run.model.get_layer("conv1").kernel
+    np.testing.assert_array_equal(below, backbone.model.get_layer("conv1").kernel)
+
+
 def test_stopped_after_a_head_that_was_solved_for(dataset, whole, tmp_path, monkeypatch, capsys):
     """Killed between the phases, then out of time in the second; the folder always answers."""
 
@@ -108,8 +120,8 @@ def test_stopped_after_a_head_that_was_solved_for(dataset, whole, tmp_path, monk
     at_ease = hurried.changed({"training.stop.max_time": None})
     resumed = resume(folder, at_ease, progress=Progress(1))
     said = capsys.readouterr().err
-    assert "The first phase is done; going on with fine-tuning." in said
-    assert "Going on in epoch 1, after 1 of 2 batches." in said
+    assert "The first phase has ended; continuing with fine-tuning." in said
+    assert "Resuming in epoch 1, after 1 of 2 batches." in said
     assert_equal(whole("linear"), resumed)
     with pytest.raises(UsageError, match="has ended"):
         resume(folder)
@@ -123,22 +135,22 @@ def test_stopped_in_a_head_that_is_trained_on_features(dataset, whole, tmp_path,
     assert "phase" not in run.history
     capsys.readouterr()
     resume(run.folder, callbacks=[Stop(2)], progress=Progress(1))  # the head's last, and one more
-    assert "Going on in epoch 2, after 1 of 2 batches." in capsys.readouterr().err
+    assert "Resuming in epoch 2, after 1 of 2 batches." in capsys.readouterr().err
     assert_equal(whole("dense"), resume(run.folder, progress=Progress(0)))
 
 
 def test_ctrl_c_between_the_steps_says_how_to_go_on(dataset, tmp_path, monkeypatch, capsys):
-    def pressed(*_):
+    def pressed(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("viewfinder.training.fine_tune._judged", pressed)
+    monkeypatch.setattr("keras.saving.load_model", pressed)  # of the first phase
     with pytest.raises(KeyboardInterrupt):
         train(dataset, TUNED, output=tmp_path, progress=Progress(1))
-    assert f"Go on with: viewfinder train --resume {tmp_path / 'pets'}" in capsys.readouterr().err
+    assert f"Resume with: viewfinder train --resume {tmp_path / 'pets'}" in capsys.readouterr().err
 
 
 def test_the_first_phase_cannot_grow_nor_be_missing(dataset, tmp_path):
-    changes = {"model.dense": [8], "training.schedule": "constant", "training.warmup": 0}
+    changes = {"model.dense": [8], "training.schedule": "constant", "training.schedule.warmup": 0}
     recipe = TUNED.changed({**changes, "training.epochs": 1})
     stopping = [Stop(3)]
     run = train(dataset, recipe, output=tmp_path, callbacks=stopping, progress=Progress(0))

@@ -15,16 +15,16 @@ from viewfinder.classifier import load
 from viewfinder.core.errors import DataError, OutOfMemory, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
-from viewfinder.jobs.search import auto, is_unfinished, resume_auto, ways
+from viewfinder.jobs.job import Job
+from viewfinder.jobs.resume import resume
+from viewfinder.jobs.search import auto, candidates
+from viewfinder.jobs.search.candidates import Search
 from viewfinder.jobs.search.trials import beats, could_be_beaten, judged
-from viewfinder.jobs.search.ways import Search
 from viewfinder.models import build_backbone
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
 from viewfinder.training.stopping import StopIfBehind
-
-pytestmark = pytest.mark.usefixtures("blank_plots")
 
 # --- Which of two ways is better ------------------------------------------------------------------
 
@@ -100,8 +100,19 @@ def blind(tmp_path_factory) -> Recipe:
 
 def quick(dataset, probe: Recipe) -> Recipe:
     """A recipe without a base that learns the digits within seconds."""
-    recipe = small_recipe(training__epochs=8).model_copy(update={"name": "tiny"})
-    return recipe.changed({"data": probe.data.model_dump()}).settled((8, 8), "gray")
+    recipe = small_recipe(training__epochs=5).model_copy(update={"name": "tiny"})
+    return recipe.changed({"data": probe.data.model_dump()}).resolved((8, 8), "gray")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """One cache for this module: its searches share features."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def shared_cache(cache, own_cache, monkeypatch):
+    monkeypatch.setenv("VIEWFINDER_CACHE", str(cache))
 
 
 @pytest.fixture
@@ -117,11 +128,11 @@ def held(blind) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def whole(digits, held, tmp_path_factory) -> Run:
+def whole(digits, held, cache, tmp_path_factory) -> Run:
     """What a search that never stopped has chosen. Tests only read it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("viewfinder.jobs.search._from_scratch", quick)
-        patch.setenv("VIEWFINDER_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("VIEWFINDER_CACHE", str(cache))
         runs = tmp_path_factory.mktemp("runs")
         return auto(open_dataset(digits), held, output=runs, progress=Progress(0))
 
@@ -151,8 +162,8 @@ def test_the_better_way_is_taken_and_says_why(whole):
     picture = np.zeros((8, 8, 3), np.uint8)
     assert load(folder).predict(picture)[0].label == run.predict(picture)[0].label
     page = (run.folder / "report.html").read_text()
-    assert "How it was chosen" in page
-    assert "How it was chosen" not in (folder / "linear" / "report.html").read_text()
+    assert "How the model was chosen" in page
+    assert "How the model was chosen" not in (folder / "linear" / "report.html").read_text()
 
 
 def test_a_linear_head_that_wins_is_fitted_on_all_pictures_in_the_end(digits, probe, tmp_path):
@@ -167,8 +178,9 @@ def test_a_linear_head_that_wins_is_fitted_on_all_pictures_in_the_end(digits, pr
 
 
 def test_the_ways_for_photos_are_fine_tuning_and_then_scratch(probe):
-    scratch = recipe_named("scratch").settled((96, 96), "rgb")
-    first, (tuned_name, tuned), (scratch_name, from_scratch) = ways.ways_to_try(probe, scratch)
+    scratch = recipe_named("scratch").resolved((96, 96), "rgb")
+    first, *others = candidates.candidates_for(probe, scratch)
+    (tuned_name, tuned), (scratch_name, from_scratch) = others
     assert first == ("linear", probe)
     assert (tuned_name, scratch_name) == ("fine-tuned", "scratch")
     assert tuned.model == probe.model
@@ -188,15 +200,15 @@ def test_a_stopped_search_keeps_a_model_and_goes_on(opened, held, whole, tmp_pat
         run = auto(opened, held, output=tmp_path, progress=Progress(0))
     assert run.folder == folder / "linear"
     assert run.trials is None
-    assert is_unfinished(folder)
-    assert len(Run(folder / "scratch").history) < 8
-    again = resume_auto(folder, progress=Progress(0))
+    assert not json.loads((folder / "auto.json").read_text())["finished"]
+    assert len(Run(folder / "scratch").history) < 5
+    again = resume(folder, progress=Progress(0))
     assert again.folder == folder / "scratch"
-    assert len(again.history) == 8
-    assert not is_unfinished(folder)
+    assert len(again.history) == 5
+    assert json.loads((folder / "auto.json").read_text())["finished"]
     pd.testing.assert_frame_equal(again.history, whole.history)
     with pytest.raises(UsageError, match="has ended"):
-        resume_auto(folder, progress=Progress(0))
+        resume(folder, progress=Progress(0))
 
 
 @pytest.mark.slow
@@ -204,11 +216,11 @@ def test_fine_tuning_that_was_killed_goes_on_in_its_second_phase(
     opened, blind, tmp_path, monkeypatch, capsys
 ):
     """The linear head was killed, too, while its run was written: it is fitted anew."""
-    phases = {"epochs": 2, "blocks": 1, "carved": 0.25}
+    phases = {"epochs": 2, "blocks": 1, "set_aside": 0.25}
     tuned = recipe_named("transfer/fine-tuned").changed({"training.fine_tune": phases})
     tuned = tuned.changed({"model": blind.model.model_dump(), "input": blind.input.model_dump()})
     monkeypatch.setattr(
-        ways, "ways_to_try", lambda probe, _: [("linear", probe), ("fine-tuned", tuned)]
+        candidates, "candidates_for", lambda probe, _: [("linear", probe), ("fine-tuned", tuned)]
     )
     whole = auto(opened, blind, output=tmp_path, name="whole", progress=Progress(0))
 
@@ -224,13 +236,13 @@ def test_fine_tuning_that_was_killed_goes_on_in_its_second_phase(
     with monkeypatch.context() as patch:
         patch.setattr("viewfinder.training.fine_tune.Verdict", killed)
         with pytest.raises(SystemExit):
-            resume_auto(folder, progress=Progress(0))
-    assert is_unfinished(folder)
+            resume(folder, progress=Progress(0))
+    assert not json.loads((folder / "auto.json").read_text())["finished"]
     capsys.readouterr()
-    again = resume_auto(folder, progress=Progress(1))
+    again = resume(folder, progress=Progress(1))
     said = capsys.readouterr().err
-    assert "The first phase is done; going on with fine-tuning." in said
-    assert "Going on in epoch 2" in said
+    assert "The first phase has ended; continuing with fine-tuning." in said
+    assert "Resuming in epoch 2" in said
     pd.testing.assert_frame_equal(
         Run(folder / "fine-tuned").history, Run(tmp_path / "whole/fine-tuned").history
     )
@@ -238,7 +250,7 @@ def test_fine_tuning_that_was_killed_goes_on_in_its_second_phase(
 
 
 def test_a_search_whose_time_is_over_begins_nothing(opened, blind, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(ways, "_MOST_PROBED", {"train": 6, "validation": 2_000})
+    monkeypatch.setattr(candidates, "_MOST_PROBED", {"train": 6, "validation": 2_000})
     run = auto(opened, blind, output=tmp_path, max_time=0.01, progress=Progress())
     assert run.folder.name == "linear-on-all"  # the probe had seen a part of the pictures only
     assert [trial["name"] for trial in run.trials["trials"]] == ["linear"]
@@ -282,12 +294,13 @@ def test_without_weights_a_network_is_trained_from_scratch_and_it_says_so(
 
 def test_a_narrower_network_that_is_at_hand_is_taken_before_a_download(monkeypatch, own_cache):
     from viewfinder.bases.at_hand import weights_folder
-    from viewfinder.jobs.search.ways import with_weights
+    from viewfinder.jobs.search.candidates import with_weights
 
     def download(*_, **__):
         raise AssertionError("downloaded")
 
     monkeypatch.setattr("viewfinder.bases.from_catalogue.weights_file", download)
+    monkeypatch.setenv("VIEWFINDER_CACHE", str(own_cache))
     name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
     weights_folder().mkdir(parents=True)
     (weights_folder() / name).touch()
@@ -317,9 +330,9 @@ def test_tuning_that_did_not_help_takes_no_place(digits, probe, tmp_path, monkey
         "linear": run_that_knows(10, probe={"accuracy": 0.5}, fine_tuning=None),
         "fine-tuned": run_that_knows(20, probe=None, fine_tuning={"kept": False}),
     }
-    monkeypatch.setattr(ways.Search, "_trained", lambda _, name, *__: runs[name])
+    monkeypatch.setattr(candidates.Search, "_trained", lambda _, name, *__: runs[name])
     data = open_dataset(digits)
-    one = ways.Search(tmp_path, data, probe, probe, False, 0.0, Progress(0), None, {})
+    one = candidates.Search(tmp_path, data, probe, probe, False, 0.0, Job(progress=Progress(0)), {})
     for name in runs:
         assert one._try(name, probe, data)
     assert one.chosen == "linear"

@@ -4,8 +4,7 @@ import csv
 import json
 import re
 import shutil
-import subprocess
-import sys
+import zipfile
 from pathlib import Path
 
 import keras
@@ -25,13 +24,12 @@ from viewfinder.data.sources import open_dataset
 from viewfinder.jobs.prepare import prepare
 from viewfinder.jobs.train import train
 from viewfinder.pictures.prepare import prepare as prepare_picture
-from viewfinder.recipe import Recipe
+from viewfinder.recipe import Recipe, read_settings
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
-from viewfinder.runtime.precision import dtype_policy
+from viewfinder.runtime.devices import dtype_policy
 from viewfinder.store import open_store
 
-pytestmark = pytest.mark.usefixtures("blank_plots")
 SPLITS = ("train", "validation", "test")
 
 
@@ -41,11 +39,12 @@ def quick(data: Path, output: Path, recipe: Recipe | None = None, **options) -> 
     return train(open_dataset(data), recipe, output=output, progress=Progress(0), **options)
 
 
-@pytest.mark.parametrize("name", ["scratch", "tiny"])
+@pytest.mark.parametrize("name", ["scratch", pytest.param("tiny", marks=pytest.mark.slow)])
 def test_our_own_recipes_train_as_they_are(tmp_path, name):
     """With every setting but their length and size: schedule, averaging and stages at once."""
     data = write_classes(tmp_path / "pets", {"cat": 8, "dog": 8})
     changes = {"training.epochs": 3, "input.size": [64, 64], "model.width": 4}
+    changes |= {"model.blocks": [1, 1]} if name == "scratch" else {}
     run = quick(data, tmp_path / "runs", recipe_named(name).changed(changes))
     assert run.timing["ended"] == "finished"
     sizes = {"scratch": ["32x32", "48x48", "64x64"]}.get(name)
@@ -67,7 +66,7 @@ def test_the_folder_holds_exactly_what_is_documented(trained):
     assert {name for name in found if "/" not in name} == documented - {"plots/"} - of_other_runs
     plots = {name for name in found if "/" in name}
     assert {"plots/accuracy.png", "plots/loss.png"} <= plots
-    below = r"plots/\w+\.png|checkpoint/\d+\.checkpoint"
+    below = r"plots/\w+\.(png|svg)|checkpoint/\d+\.checkpoint"
     assert all(re.fullmatch(below, name) for name in plots)
 
 
@@ -80,7 +79,7 @@ def test_the_recipe_is_kept_with_all_that_the_pictures_decided(trained):
     tree = yaml.safe_load((trained.folder / "recipe.yaml").read_text())
     assert tree["input"]["size"] == [8, 8]
     assert tree["input"]["color"] == "gray"
-    assert trained.recipe == small_recipe().settled((8, 8), "gray")
+    assert trained.recipe == small_recipe().resolved((8, 8), "gray")
 
 
 def test_the_metrics_are_scikit_learns(trained):
@@ -178,7 +177,10 @@ def test_serving_pixels_are_evaluation_pixels_at_0_levels(trained):
         np.testing.assert_array_equal(served.pixels, pixels)
 
 
-@pytest.mark.parametrize("resize", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize(
+    "resize",
+    [*(pytest.param(policy, marks=pytest.mark.slow) for policy in ("stretch", "crop")), "pad"],
+)
 def test_that_holds_for_photos_of_all_kinds(tmp_path, resize, monkeypatch):
     """Pictures of other sizes, formats and orientations; and what the model itself is given."""
     rng = np.random.default_rng(0)
@@ -218,7 +220,7 @@ def test_predict_answers_as_evaluate_did(trained, digits):
 
 
 def test_two_runs_with_one_seed_are_equal_and_another_is_not(digits, tmp_path):
-    recipe = small_recipe(training__epochs=2, training__augment="course", model__dropout=0.3)
+    recipe = small_recipe(training__epochs=1, training__augment="course", model__dropout=0.3)
     names = ("history.csv", "metrics.json", "recipe.yaml", "data.parquet", "labels.json")
     first = quick(digits, tmp_path / "runs", recipe)
     keras.utils.set_random_seed(77)
@@ -228,19 +230,18 @@ def test_two_runs_with_one_seed_are_equal_and_another_is_not(digits, tmp_path):
         assert (first.folder / name).read_bytes() == (second.folder / name).read_bytes(), name
     for a, b in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    other = quick(digits, tmp_path / "runs", recipe.changed({"seed": 1}))
-    assert not other.history["loss"].equals(first.history["loss"])
-    assert not other.data["split"].equals(first.data["split"])
+    other = prepare(open_dataset(digits), recipe.changed({"seed": 1})).dataset
+    assert not other.table["split"].equals(first.data["split"])
 
 
-def test_the_recipe_of_a_run_makes_the_run_again(trained, digits, tmp_path):
-    from viewfinder.recipe import read_settings
-    from viewfinder.recipe.named import recipe_named
-
+def test_the_recipe_of_a_run_makes_the_run_again_also_without_a_store(trained, digits, tmp_path):
     settings = read_settings(trained.folder / "recipe.yaml")
-    again = quick(digits, tmp_path, recipe_named("course/cats-dogs").changed(settings))
+    recipe = recipe_named("course/cats-dogs").changed(settings)
+    again = quick(digits, tmp_path, recipe, store_budget=0, name="mine")
+    assert again.folder == tmp_path / "mine"
     assert again.recipe == trained.recipe
     assert again.history.equals(trained.history)
+    assert again.metrics == trained.metrics
 
 
 def test_data_is_only_read(digits, tmp_path):
@@ -327,7 +328,7 @@ def test_a_test_split_that_is_set_aside_steers_nothing(tmp_path, monkeypatch):
     apart = pixels_of(data, *tested["locator"])
     assert not apart & (seen["train"] | seen["validation"])
     assert len(apart | seen["train"] | seen["validation"]) == 40
-    assert "An optimistic figure" not in (run.folder / "report.html").read_text()
+    assert "An optimistic estimate" not in (run.folder / "report.html").read_text()
 
 
 def test_a_test_split_beside_the_datas_validation_is_of_training_pictures(three_parts):
@@ -360,7 +361,9 @@ def test_a_split_that_is_not_there_cannot_be_held_out(digits):
 def test_a_missing_validation_split_is_carved_and_said_aloud(digits):
     prepared = prepare(open_dataset(digits), small_recipe(data__validation=0.25))
     assert prepared.dataset.split_sizes() == {"train": 90, "validation": 30, "test": 36}
-    assert "25% of each class was set aside (seed 0)" in " ".join(prepared.dataset.notes)
+    assert "25% of each class was set aside at random with seed 0" in " ".join(
+        prepared.dataset.notes
+    )
 
 
 def test_only_training_pictures_are_varied(tmp_path, monkeypatch):
@@ -455,7 +458,7 @@ def test_nothing_readable_at_all(tmp_path, size):
         (data / name).parent.mkdir(parents=True, exist_ok=True)
         (data / name).write_text("words")
     settings = {"input": {"size": size, "color": "rgb"}} if size else {}
-    with pytest.raises(DataError, match=r"None of (the )?4 files .* is a readable picture"):
+    with pytest.raises(DataError, match=r"None of (the )?4 (sampled )?files .* is a readable"):
         quick(data, tmp_path / "runs", small_recipe().changed(settings))
     assert not list((tmp_path / "runs").iterdir())
 
@@ -465,7 +468,7 @@ def test_nothing_readable_in_one_class(tmp_path):
     for path in (data / "b").iterdir():
         path.write_text("words")
     (data / "b/0.png").write_bytes(b"")
-    with pytest.raises(DataError, match="nothing to train on for: b") as refused:
+    with pytest.raises(DataError, match="have no pictures to train on: b") as refused:
         quick(data, tmp_path / "runs")
     assert refused.value.received == "5 not a picture, 1 empty"
     assert not list((tmp_path / "runs").iterdir())
@@ -473,7 +476,7 @@ def test_nothing_readable_in_one_class(tmp_path):
 
 def test_a_class_that_only_the_validation_split_has(tmp_path):
     data = write_classes(tmp_path / "data", {"train/a": 4, "train/b": 4, "val/a": 2, "val/c": 2})
-    with pytest.raises(DataError, match="nothing to train on for: c"):
+    with pytest.raises(DataError, match="have no pictures to train on: c"):
         quick(data, tmp_path / "runs")
 
 
@@ -496,7 +499,7 @@ def test_pictures_that_are_gone_are_said(trained, digits, tmp_path):
     run = Run.open(copied(trained.folder, tmp_path))
     environment = run.folder / "environment.json"
     environment.write_text(environment.read_text().replace(str(digits), str(tmp_path / "gone")))
-    with pytest.raises(RunError, match="pictures are gone"):
+    with pytest.raises(RunError, match="None of the run's pictures can be read"):
         run.evaluate()
     run.report()  # needs none of them
 
@@ -516,13 +519,6 @@ def test_a_picture_that_breaks_in_the_middle_of_a_training_is_dropped_and_named(
     assert row["status"] == "empty"
     assert victim.name in (run.folder / "skipped.csv").read_text()
     assert len(run.history) == 3
-
-
-def test_a_store_limit_changes_no_number(trained, digits, tmp_path):
-    run = quick(digits, tmp_path, small_recipe(), store_budget=0, name="mine")
-    assert run.folder == tmp_path / "mine"
-    assert run.history.equals(trained.history)
-    assert run.metrics == trained.metrics
 
 
 # --- Where runs go --------------------------------------------------------------------------------
@@ -553,7 +549,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_read(
     for output in (tmp_path / "runs", tmp_path / "runs/inner"):
         with pytest.raises(OutputError, match="Cannot write") as refused:
             quick(digits, output)
-        assert "--output" in str(refused.value)
+        assert "`output`" in str(refused.value)
     assert not list(own_cache.iterdir())
 
 
@@ -598,7 +594,7 @@ def test_a_damaged_file_of_a_run_is_named(trained, tmp_path, name, content):
 def test_a_file_of_a_run_that_lacks_something_is_named(trained, tmp_path, name):
     run = Run.open(copied(trained.folder, tmp_path))
     (run.folder / name).write_text("{}")
-    with pytest.raises(RunError, match=rf"(?s){re.escape(name)} is missing or damaged.*without"):
+    with pytest.raises(RunError, match=rf"(?s){re.escape(name)} is missing or damaged.*no usable"):
         run.report()
 
 
@@ -641,15 +637,15 @@ def test_single_splits_can_be_asked_for_and_others_are_refused(trained, tmp_path
 # --- What a recipe asks for beside plain training -------------------------------------------------
 
 
-def test_averaged_weights_are_judged_kept_and_served(digits, tmp_path):
+def test_averaged_weights_are_judged_kept_and_served(trained, digits, tmp_path):
     recipe = small_recipe(training__epochs=2, training__average_epochs=1.0)
     run = quick(digits, tmp_path, recipe)
     row = run.history.iloc[run.metrics["best_epoch"] - 1]
     assert run.metrics["validation"]["accuracy"] == pytest.approx(row["val_accuracy"], abs=1e-6)
     assert run.metrics["validation"]["loss"] == pytest.approx(row["val_loss"], rel=1e-4)
-    plain = quick(digits, tmp_path, small_recipe(training__epochs=2))
-    assert run.history["loss"].equals(plain.history["loss"])  # training itself is the same
-    assert not run.history["val_loss"].equals(plain.history["val_loss"])
+    plain = trained.history.head(2)  # whose learning rate does not depend on its length
+    assert run.history["loss"].equals(plain["loss"])  # training itself is the same
+    assert not run.history["val_loss"].equals(plain["val_loss"])
 
 
 def test_flips_are_an_extra_figure_where_the_recipe_mirrors(digits, tmp_path):
@@ -657,7 +653,7 @@ def test_flips_are_an_extra_figure_where_the_recipe_mirrors(digits, tmp_path):
     run = quick(digits, tmp_path, small_recipe(training__epochs=1, training__augment=flip))
     flipped = run.metrics["flipped"]
     page = (run.folder / "report.html").read_text()
-    assert "The mean of its answers to each picture and its mirror image is right on" in page
+    assert "Averaging the answers to each picture and its mirror image gives an accuracy of" in page
     assert set(flipped) == {"validation", "test"}
     part = run.dataset.only("test")
     pixels = np.stack(
@@ -691,15 +687,12 @@ def test_class_weights_and_sampling_change_the_training_and_not_the_judging(digi
 def test_a_model_loads_in_plain_keras_whatever_it_was_trained_with(digits, tmp_path):
     recipe = small_recipe(
         training__epochs=1,
-        training__label_smoothing=0.1,
+        training__loss__label_smoothing=0.1,
         training__schedule="one-cycle",
-        training__weight_decay=0.01,
+        training__optimizer__weight_decay=0.01,
     )
     run = quick(digits, tmp_path, recipe)
-    script = (
-        f"import keras; print(keras.saving.load_model({str(run.folder / 'best.keras')!r}).name)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=200
-    )
-    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(run.folder / "best.keras") as file:
+        config = file.read("config.json").decode()
+    assert "viewfinder" not in config
+    assert not json.loads(config).get("compile_config")

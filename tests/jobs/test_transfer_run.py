@@ -11,11 +11,11 @@ from folders import write_classes
 from viewfinder.core.errors import DataError, RecipeError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
-from viewfinder.features.probe import fit_probe, what_belongs_together
-from viewfinder.jobs.heads import fit_head_first
+from viewfinder.features.probe import fit_probe, group_names
+from viewfinder.jobs.heads import fit_on_features
 from viewfinder.jobs.prepare import batches_of, prepare
 from viewfinder.jobs.train import train
-from viewfinder.models import build_backbone, build_model
+from viewfinder.models import build_backbone
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 from viewfinder.training import BatchDataset, compile_model
@@ -40,6 +40,7 @@ def pictures(tmp_path_factory):
     return write_classes(tmp_path_factory.mktemp("data") / "pets", {"cat": 12, "dog": 12})
 
 
+@pytest.mark.usefixtures("svg_plots")
 def test_a_base_is_trained_on_and_fine_tuned(pictures, weights, tmp_path, monkeypatch):
     monkeypatch.chdir(weights.parent)
     changes = {"model.weights": weights.name, "training.fine_tune.epochs": 1}
@@ -49,7 +50,7 @@ def test_a_base_is_trained_on_and_fine_tuned(pictures, weights, tmp_path, monkey
     assert run.recipe.model.weights == str(weights)  # found again from any folder
     assert run.history["phase"].iloc[0] == "head"
     assert len(run.history) == 2
-    assert json.loads((run.folder / "fine_tuning.json").read_text())["carved"] == 2
+    assert json.loads((run.folder / "fine_tuning.json").read_text())["set_aside"] == 2
     kernel = run.model.get_layer("conv1").kernel
     original = build_backbone(
         "MobileNet", input_shape=(32, 32, 3), alpha=0.25, weights=weights
@@ -60,44 +61,21 @@ def test_a_base_is_trained_on_and_fine_tuned(pictures, weights, tmp_path, monkey
     assert yaml.safe_load((run.folder / "recipe.yaml").read_text())["model"]["base"] == "MobileNet"
 
 
-def test_fine_tuning_starts_from_the_head_that_was_solved_for(pictures, weights, tmp_path):
-    recipe = recipe_named("transfer/fine-tuned").changed(
-        {
-            "model": SMALL["model"] | {"weights": str(weights)},
-            "input.size": [32, 32],
-            "training.batch_size": 8,
-            "training.augment": "gentle",
-            "training.fine_tune": {"epochs": 2, "blocks": 1, "carved": 0.25},
-        }
-    )
-    run = train(open_dataset(pictures), recipe, output=tmp_path, progress=Progress(0))
-    assert run.history["phase"].iloc[0] == "head"
-    assert len(run.history) == 3
-    assert not (run.folder / "probe.json").exists()
-    assert json.loads((run.folder / "fine_tuning.json").read_text())["carved"] == 4
-    options = {"alpha": 0.25, "weights": weights}
-    backbone = build_backbone("MobileNet", input_shape=(32, 32, 3), **options)
-    below = run.model.get_layer("conv1").kernel
-    np.testing.assert_array_equal(below, backbone.model.get_layer("conv1").kernel)
-    page = (run.folder / "report.html").read_text()
-    assert page.count("fine-tuning →") == 2
-
-
-def test_the_head_that_is_tuned_from_saw_no_carved_picture(pictures, weights, tmp_path):
+def test_the_head_does_not_train_on_pictures_set_aside(pictures, weights, tmp_path):
     changes = {"model": SMALL["model"] | {"weights": str(weights)}, "input.size": [32, 32]}
     changes["training.augment"] = "none"
     recipe = recipe_named("transfer/fine-tuned").changed(changes)
     prepared = prepare(open_dataset(pictures), recipe)
-    model = build_model(prepared.recipe, 2)
-    wanted = prepared.dataset.only("train").ids[3:]
-    fitted = fit_head_first(model, prepared, wanted, tmp_path, Progress(0))
+    ids = prepared.dataset.only("train").ids[3:]
+    fitted = fit_on_features(prepared, ids, tmp_path, tmp_path / "head", Progress(0))
+    model = fitted.model
     part = prepared.dataset.only("train")
     images, _ = prepared.pictures["train"].read(np.arange(len(part)))
     assert images.shape[1:] == (32, 32, 3)
     features = keras.Model(model.input, model.get_layer("probability").input)
     rows = features.predict(images.astype(np.float32), verbose=0)
-    belongs = what_belongs_together(part)
-    probe = fit_probe(rows[3:], part.labels[3:], part.classes, belongs=belongs[3:])
+    groups = group_names(part)
+    probe = fit_probe(rows[3:], part.labels[3:], part.classes, groups=groups[3:])
     chances = model.predict(images.astype(np.float32), verbose=0)[:, 0]
     np.testing.assert_allclose(chances, probe.head.probabilities(rows)[:, 1], atol=1e-3)
     assert fitted.best_epoch == 1
@@ -107,10 +85,9 @@ def test_the_head_that_is_tuned_from_saw_no_carved_picture(pictures, weights, tm
     assert fitted.history["val_loss"].iloc[0] == pytest.approx(judged[0], rel=1e-3)
 
 
-def test_epochs_of_a_head_that_has_none_are_refused(pictures):
-    recipe = recipe_named("transfer/fine-tuned").changed({"training.epochs": 30})
-    with pytest.raises(RecipeError, match=r"training\.fine_tune\.epochs"):
-        prepare(open_dataset(pictures), recipe)
+def test_epochs_of_a_head_that_has_none_are_refused():
+    with pytest.raises(RecipeError, match=r"this recipe has 'training\.fine_tune\.epochs'"):
+        recipe_named("transfer/fine-tuned").changed({"training.epochs": 30})
 
 
 def test_an_open_size_becomes_that_of_the_bases_weights(pictures):

@@ -1,5 +1,7 @@
 """The networks, against the course's own words in Keras and against arithmetic by hand."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -8,7 +10,6 @@ from viewfinder.core.errors import RecipeError
 from viewfinder.models import build_model, model_summary
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import RECIPES, recipe_named
-from viewfinder.runtime import accelerator, precision
 from viewfinder.training import compile_model
 
 # Only TensorFlow's fused norms make half precision fast on a CPU.
@@ -22,13 +23,18 @@ def settled(size: tuple[int, int], color: str = "rgb", **settings) -> Recipe:
     return Recipe().changed({"input.size": size, "input.color": color, **changes})
 
 
+def answers_of(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    """The outputs without the graph that `predict` would compile."""
+    return np.asarray(model(images, training=False))
+
+
 def conv(filters: int) -> list[keras.layers.Layer]:
     layers = keras.layers
     return [layers.Conv2D(filters, (3, 3), activation="relu"), layers.MaxPooling2D(2, 2)]
 
 
 def typed(*shape: int, layers: list[keras.layers.Layer], classes: int) -> keras.Model:
-    """A network as a student types it, scaled inside instead of by `rescale=1/255`."""
+    """A network as in the course, with the scaling in the model instead of `rescale=1/255`."""
     last = (
         keras.layers.Dense(1, activation="sigmoid")
         if classes == 2
@@ -108,8 +114,8 @@ PARAMETERS = {
 }
 
 
-def test_every_system_of_the_course_is_typed_here():
-    """But for those on a base, which `test_transfer_model.py` types."""
+def test_every_system_of_the_course_is_listed_here():
+    """Except for those on a base, which `test_transfer_model.py` has."""
     own = [recipe for recipe in RECIPES.values() if recipe.model.kind != "transfer"]
     assert {f"course/{system}" for system in THE_COURSE} == {
         recipe.name for recipe in own if recipe.name.startswith("course/")
@@ -141,7 +147,10 @@ def test_the_courses_networks_layer_by_layer(system):
 
 
 def test_a_step_of_the_courses_training_is_the_courses():
-    ours, theirs = build_model(COURSE, 2), THE_COURSE["cats-dogs"]()
+    """With smaller pictures, and so a hundredth of the weights."""
+    ours = build_model(COURSE.changed({"input.size": [30, 30]}), 2)
+    stack = [*conv(16), *conv(32), *conv(64), flatten(), dense(512)]
+    theirs = typed(30, 30, 3, layers=stack, classes=2)
     theirs.set_weights(ours.get_weights())
     compile_model(ours, COURSE, steps=100)
     theirs.compile(
@@ -149,7 +158,7 @@ def test_a_step_of_the_courses_training_is_the_courses():
         optimizer=keras.optimizers.RMSprop(learning_rate=0.001),
         metrics=["accuracy"],
     )
-    images = np.random.default_rng(0).integers(0, 256, (4, 150, 150, 3), dtype=np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (4, 30, 30, 3), dtype=np.uint8)
     labels = np.array([0, 1, 1, 0])
     mine = ours.train_on_batch(images, labels, return_dict=True)
     obvious = theirs.train_on_batch(images.astype("float32"), labels, return_dict=True)
@@ -165,14 +174,14 @@ def test_a_step_of_the_courses_training_is_the_courses():
 
 
 @pytest.mark.parametrize("kind", ["dense", "conv-stack", "compact", "residual"])
-@pytest.mark.parametrize("classes", [2, 3, 10])
+@pytest.mark.parametrize("classes", [2, 3])
 def test_the_last_layer_matches_the_classes(kind, classes):
     model = build_model(settled((32, 32), model__kind=kind), classes)
     units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
     assert model.output_shape == (None, units)
     assert model.layers[-1].activation.__name__ == activation
     images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
-    answers = np.asarray(model.predict_on_batch(images))
+    answers = answers_of(model, images)
     assert ((answers >= 0) & (answers <= 1)).all()
     if classes > 2:
         np.testing.assert_allclose(answers.sum(axis=1), 1, rtol=1e-5)
@@ -190,7 +199,7 @@ def test_equal_seeds_give_equal_first_weights_whatever_was_built_before(kind):
 
 
 @pytest.mark.parametrize("kind", ["dense", "conv-stack", "compact", "residual"])
-@pytest.mark.parametrize("seed", [1, 2**31, 2**32 - 1])
+@pytest.mark.parametrize("seed", [1, 2**32 - 1])
 def test_other_seeds_give_other_weights(kind, seed):
     recipe = settled((32, 32), model__kind=kind)
     first = build_model(recipe, 3)
@@ -202,7 +211,7 @@ def test_other_seeds_give_other_weights(kind, seed):
             assert np.abs(np.asarray(a) - np.asarray(b)).mean() > 1e-3
 
 
-def test_no_two_layers_share_their_numbers():
+def test_no_two_layers_share_their_initial_weights():
     """Two layers of one shape, and the same layer of the next seed, are all different."""
     recipe = settled((32, 32), model__kind="conv-stack", model__filters=[3, 3, 3])
     kernels = [
@@ -222,15 +231,14 @@ def test_the_compact_network_takes_any_size_and_ends_in_a_few_pixels(side):
     last_map = model.get_layer("average").input.shape[1:3]
     assert min(side, 3) <= last_map[0] <= 5
     assert model.get_layer("average").input.shape[3] <= 8 * 32
-    answers = model.predict_on_batch(np.zeros((1, side, side, 3), np.uint8))
-    assert np.isfinite(np.asarray(answers)).all()
+    assert np.isfinite(answers_of(model, np.zeros((1, side, side, 3), np.uint8))).all()
 
 
 @pytest.mark.parametrize(
     ("side", "stages", "last"),
     [(8, 1, 4), (28, 3, 4), (32, 3, 4), (64, 3, 8), (96, 4, 6), (128, 4, 8), (300, 5, 10)],
 )
-def test_the_residual_networks_depth_suits_the_pictures(side, stages, last):
+def test_the_residual_networks_depth_depends_on_the_pictures(side, stages, last):
     model = build_model(settled((side, side)), 2)
     assert model.get_layer("average").input.shape[1:] == (
         last,
@@ -254,7 +262,7 @@ def test_a_residual_block_is_two_convolutions_beside_its_shortcut():
     )
     x = np.random.default_rng(0).normal(size=(2, 4, 4, 4)).astype("float32")
     block["stage_2_block_1_2_norm"].gamma.assign(np.full(8, 0.5, "float32"))
-    shortcut, residue, out = map(np.asarray, inner.predict_on_batch(x))
+    shortcut, residue, out = map(np.asarray, inner(x, training=False))
     np.testing.assert_allclose(out, np.maximum(shortcut + residue, 0), rtol=1e-5, atol=1e-6)
     kernel = np.asarray(block["stage_2_block_1_shortcut_conv"].kernel)[0, 0]
     averaged = x.reshape(2, 2, 2, 2, 2, 4).mean(axis=(2, 4)) @ kernel
@@ -266,7 +274,7 @@ def test_a_residual_block_begins_as_its_shortcut():
     x = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
     names = ["stem_relu", "stage_1_block_1_relu"]
     inner = keras.Model(model.inputs, [model.get_layer(name).output for name in names])
-    before, after = map(np.asarray, inner.predict_on_batch(x))
+    before, after = map(np.asarray, inner([x], training=False))
     np.testing.assert_allclose(before, after, rtol=1e-6)
 
 
@@ -282,9 +290,8 @@ def test_weights_fit_any_size_where_a_network_says_so(kind):
     elastic = keras.models.clone_model(model, input_tensors=free)
     elastic.set_weights(model.get_weights())
     images = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
-    answers = [np.asarray(one.predict_on_batch(images)) for one in (model, elastic)]
-    np.testing.assert_allclose(*answers, rtol=1e-5)
-    assert np.isfinite(np.asarray(elastic.predict_on_batch(images[:, :40, :52]))).all()
+    np.testing.assert_allclose(answers_of(model, images), answers_of(elastic, images), rtol=1e-5)
+    assert np.isfinite(answers_of(elastic, images[:, :40, :52])).all()
 
 
 @pytest.mark.parametrize("kind", ["dense", "conv-stack", "compact", "residual"])
@@ -298,7 +305,7 @@ def test_l2_is_of_kernels_only(kind):
 
 
 @pytest.mark.parametrize("kind", ["dense", "conv-stack", "compact", "residual"])
-def test_batch_norm_can_be_had_and_left_out(kind):
+def test_batch_norm_is_optional(kind):
     for wanted in (True, False):
         model = build_model(settled((32, 32), model__kind=kind, model__batch_norm=wanted), 2)
         norms = [one for one in model.layers if isinstance(one, keras.layers.BatchNormalization)]
@@ -313,12 +320,11 @@ def test_batch_norm_can_be_had_and_left_out(kind):
 
 
 @pytest.mark.parametrize("half", ["bfloat16", "float16"])
-def test_half_precision_keeps_weights_and_answers_whole(half):
+def test_half_precision_keeps_weights_and_outputs_in_float32(half):
     model = build_model(settled((16, 16), training__precision=f"mixed_{half}"), 3)
     assert model.get_layer("stem_conv").compute_dtype == half
     assert {weight.dtype for weight in model.trainable_weights} == {"float32"}
-    answers = model.predict_on_batch(np.zeros((2, 16, 16, 3), np.uint8))
-    assert str(np.asarray(answers).dtype) == "float32"
+    assert str(answers_of(model, np.zeros((2, 16, 16, 3), np.uint8)).dtype) == "float32"
 
 
 @pytest.mark.parametrize(
@@ -333,16 +339,29 @@ def test_half_precision_keeps_weights_and_answers_whole(half):
         (None, None, "float32"),
     ],
 )
-def test_precision_is_settled_by_the_device(monkeypatch, tmp_path, capability, flags, dtype):
-    monkeypatch.setattr(accelerator, "_compute_capability", lambda: capability)
-    monkeypatch.setattr(precision, "_CPUINFO", tmp_path / "cpuinfo")
-    if flags:
-        (tmp_path / "cpuinfo").write_text(flags)
+def test_precision_is_resolved_by_the_device(monkeypatch, capability, flags, dtype):
+    if capability:
+        tf = pytest.importorskip("tensorflow")
+        if keras.backend.backend() != "tensorflow":
+            pytest.skip("the GPU is one that TensorFlow tells of")
+        details = {"compute_capability": capability}
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["a GPU"])
+        monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda _: details)
+    read = Path.read_text
+
+    def read_text(path: Path, *words: object, **more: object) -> str:
+        if path != Path("/proc/cpuinfo"):
+            return read(path, *words, **more)
+        if flags is None:
+            raise FileNotFoundError(path)
+        return flags
+
+    monkeypatch.setattr(Path, "read_text", read_text)
     model = build_model(settled((16, 16), training__precision="auto"), 3)
     assert model.get_layer("stem_conv").compute_dtype == dtype
 
 
-def test_filters_fill_a_processors_registers():
+def test_filters_are_rounded_up_to_full_groups():
     def filters(width: int) -> list[int]:
         model = build_model(settled((64, 64), model__width=width), 2)
         return [one.filters for one in model.layers if one.name.endswith(("stem_conv", "1_1_conv"))]
@@ -352,7 +371,7 @@ def test_filters_fill_a_processors_registers():
     assert filters(6) == [6, 6, 12, 32]  # few stay few
 
 
-def test_a_stack_of_convolutions_says_when_pictures_are_too_small():
+def test_pictures_too_small_for_a_stack_of_convolutions_are_refused():
     with pytest.raises(RecipeError, match="too small for 3 convolutions") as refused:
         build_model(COURSE.changed({"input.size": [16, 40]}), 2)
     # 16 → conv 14 → pool 7 → conv 5 → pool 2
@@ -360,7 +379,7 @@ def test_a_stack_of_convolutions_says_when_pictures_are_too_small():
     build_model(COURSE.changed({"input.size": [22, 22]}), 2)  # 22, 20, 10, 8, 4, 2, 1
 
 
-def test_dropout_only_works_in_training_and_where_it_is_asked_for():
+def test_dropout_acts_in_training_only_and_where_requested():
     with_dropout = build_model(settled((16, 16), model__dropout=0.5), 2)
     without = build_model(settled((16, 16), model__dropout=0), 2)
     assert any(isinstance(layer, keras.layers.Dropout) for layer in with_dropout.layers)
@@ -373,9 +392,9 @@ def test_dropout_only_works_in_training_and_where_it_is_asked_for():
 
 def test_pixels_from_0_to_255_are_scaled_inside():
     model = build_model(settled((8, 8), color="gray"), 3)
-    scaled = keras.Model(model.inputs, model.get_layer("scale").output)
+    scaled = keras.Model(model.input, model.get_layer("scale").output)
     images = np.array([0, 51, 255], np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8)
-    levels = np.asarray(scaled.predict_on_batch(images))[:, 0, 0, 0]
+    levels = answers_of(scaled, images)[:, 0, 0, 0]
     assert levels == pytest.approx([0, 0.2, 1])
 
 

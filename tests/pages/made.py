@@ -1,13 +1,18 @@
 """Made runs to report on: small, complete, and with one thing changed at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from runs import ENVIRONMENT, write_run
+from viewfinder.evaluation.doctor import Diagnosis
 from viewfinder.evaluation.evaluate import score
-from viewfinder.pages.report import ReportMaterial
+from viewfinder.pages.report import Report
+from viewfinder.recipe import Recipe
 
 SPLITS = {"train": 6, "validation": 4, "test": 5}
 
@@ -28,12 +33,23 @@ def history(epochs: int, *, validation: bool = True) -> pd.DataFrame:
 def pictures(classes: Sequence[str], splits: dict[str, int]) -> pd.DataFrame:
     """A table of readable pictures, as many of each class as `splits` says."""
     rows = [
-        (f"{split}/{place}/{number}.png", name, split, "ok", "", 8, 8, 100)
+        (
+            f"{split}/{place}/{number}.png",
+            name,
+            split,
+            "ok",
+            "",
+            8,
+            8,
+            100,
+            f"{split}{place}{number}",
+        )
         for split, count in splits.items()
         for place, name in enumerate(classes)
         for number in range(count)
     ]
     names = ["locator", "label", "split", "status", "detail", "width", "height", "bytes"]
+    names.append("content")
     return pd.DataFrame(rows, columns=names)
 
 
@@ -64,30 +80,62 @@ def noise(_: str) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
 
 
-def material(
+@dataclass(frozen=True, eq=False)
+class Made:
+    """The files of a run, and the pictures that its report shows."""
+
+    classes: Sequence[str]
+    data: pd.DataFrame
+    metrics: dict[str, Any]
+    predictions: pd.DataFrame
+    history: pd.DataFrame
+    recipe: Recipe
+    timing: dict[str, Any]
+    environment: dict[str, Any]
+    picture: Callable[[str], np.ndarray | None] = noise
+    model_summary: str = "dense (Dense)   (None, 2)   34"
+    skipped: Sequence[tuple[str, str]] = ()
+    probe: dict[str, Any] | None = None
+
+    def written(self, folder: Path) -> Report:
+        """The run in this folder, ready to be reported."""
+        records = {"probe": self.probe} if self.probe else {}
+        run = write_run(
+            folder,
+            classes=self.classes,
+            data=self.data,
+            metrics=self.metrics,
+            predictions=self.predictions,
+            history=self.history,
+            recipe=self.recipe,
+            environment=self.environment,
+            timing=self.timing,
+            skipped=self.skipped,
+            **records,
+        )
+        return Report(run.folder, Diagnosis((), ()), self.model_summary, self.picture)
+
+
+def made_run(
     classes: Sequence[str] = ("cat", "dog"),
     splits: dict[str, int] | None = None,
     wrong: int = 2,
     epochs: int = 8,
     **changes: Any,
-) -> ReportMaterial:
-    """A run to report on; `changes` replace fields of the material."""
+) -> Made:
+    """A run to report on; `changes` replace its parts."""
     data = pictures(classes, splits or SPLITS)
     metrics, predictions = answers(data, classes, wrong)
-    fields: dict[str, Any] = {
-        "name": "made run",
-        "created": "2026-11-20",
-        "recipe": {"training": {"epochs": epochs, "seed": 1}, "augment": {"flip": True}},
-        "environment": {"python": "3.11"},
-        "timing": {"epochs_s": [2.0] + [1.0] * (epochs - 1), "reading_s": 0.5, "total_s": 75.0},
-        "metrics": {"schema": 1, "best_epoch": max(1, epochs - 1), **metrics},
-        "history": history(epochs, validation="validation" in metrics),
-        "data": data,
-        "predictions": predictions,
+    timing = {"epochs_s": [2.0] + [1.0] * (epochs - 1), "reading_s": 0.5, "total_s": 75.0}
+    parts: dict[str, Any] = {
         "classes": list(classes),
-        "model_summary": "dense (Dense)   (None, 2)   34",
-        "interrupted": False,
-        "steered_by": "validation",
-        "picture": noise,
+        "data": data,
+        "metrics": {"best_epoch": max(1, epochs - 1), **metrics},
+        "predictions": predictions,
+        "history": history(epochs, validation="validation" in metrics),
+        "recipe": Recipe().changed({"training.epochs": 30, "training.augment": "gentle"}),
+        "timing": {"interrupted": False, **timing},
+        "environment": ENVIRONMENT,
     }
-    return ReportMaterial(**fields | changes)
+    parts["recipe"] = parts["recipe"].resolved((8, 8), "rgb")
+    return Made(**parts | changes)

@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import optimize
 
 from pages.made import history
 from viewfinder.core.errors import DataError
 from viewfinder.pages import plots
+from viewfinder.pages.parts.words import short_name
+from viewfinder.pages.plots.curves import spread
+
+pytestmark = pytest.mark.usefixtures("whole_plots")
 
 
 def drawn(figure: object) -> bytes:
@@ -93,7 +98,7 @@ def test_confusion_matrix_refuses_what_does_not_fit() -> None:
 @pytest.mark.parametrize("name", ["$\\frac$", "$", "a\nb\x00", "\udcff", "猫", "x" * 400, ""])
 def test_any_name_can_be_drawn(name: str) -> None:
     drawn(plots.confusion_matrix([[1, 0], [0, 1]], [name, "b"]))
-    drawn(plots.picture_grid([None], [plots.short_name(name)]))
+    drawn(plots.picture_grid([None], [short_name(name)]))
 
 
 def test_grid_shows_each_picture_with_its_caption() -> None:
@@ -103,7 +108,7 @@ def test_grid_shows_each_picture_with_its_caption() -> None:
     assert [axes.get_xlabel() for axes in figure.axes] == ["one", "two", "three", "four"]
     for axes, image in zip(figure.axes, images, strict=False):
         assert (np.asarray(axes.images[0].get_array()) == image).all()
-    assert [text.get_text() for text in figure.axes[3].texts] == ["file has gone"]
+    assert [text.get_text() for text in figure.axes[3].texts] == ["file not found"]
     drawn(figure)
 
 
@@ -116,23 +121,75 @@ def test_grid_refuses_missing_captions() -> None:
         plots.picture_grid([None], [])
 
 
-@given(st.lists(st.floats(0, 1), min_size=2, max_size=2), st.floats(0, 0.5))
-def test_labels_are_spread_around_their_middle(heights: list[float], gap: float) -> None:
-    moved = plots.spread(heights, gap)
-    assert abs(moved[0] - moved[1]) >= gap - 1e-9
-    assert sum(moved) == pytest.approx(sum(heights))
-    assert (
-        (moved[0] < moved[1]) == (heights[0] < heights[1]) or heights[0] == heights[1] or gap == 0
+def test_runs_are_drawn_with_validation_bold_and_training_thin() -> None:
+    tables = [history(5), history(8), history(3, validation=False), history(0)]
+    names = ["first", "second", "no validation", "no epoch"]
+    figure = plots.curves_of_runs(names, tables, "accuracy")
+    lines = figure.axes[0].lines
+    drawn_columns = [tables[0].accuracy, tables[0].val_accuracy, tables[1].accuracy]
+    drawn_columns += [tables[1].val_accuracy, tables[2].accuracy]
+    assert [line.get_ydata().tolist() for line in lines] == [one.tolist() for one in drawn_columns]
+    assert [line.get_linewidth() > 1 for line in lines] == [False, True, False, True, False]
+    looks = {(line.get_color(), str(line.get_linestyle())) for line in lines[:4]}
+    assert len(looks) >= 2
+    assert figure.get_label() == (
+        "Validation accuracy by epoch: first ends at 71.6\N{NO-BREAK SPACE}%, "
+        "second ends at 79.9\N{NO-BREAK SPACE}%."
     )
 
 
-@given(st.text(max_size=80), st.integers(5, 40))
-def test_short_names_are_short_and_drawable(text: str, longest: int) -> None:
-    short = plots.short_name(text, longest)
-    assert len(short) <= longest
-    assert short.isprintable()
-    if text.isprintable() and len(text) <= longest:
-        assert short == text
+def test_histogram_counts_all_values_in_bins_of_equal_ratio() -> None:
+    values = np.random.default_rng(0).uniform(3, 900, 500)
+    bars = plots.histogram("Size", values, " pixels", 0).axes[0].patches
+    edges = np.array([*(bar.get_x() for bar in bars), bars[-1].get_x() + bars[-1].get_width()])
+    assert sum(bar.get_height() for bar in bars) == 500
+    edges = plots.bin_edges(values)
+    assert np.allclose(edges[1:] / edges[:-1], edges[1] / edges[0])
+    assert [bar.get_height() for bar in bars] == np.histogram(values, edges)[0].tolist()
+    assert len(plots.histogram("Size", np.full(9, 28.0), "", 0).axes[0].patches) == 1
+
+
+def test_losses_average_and_suggestion_are_drawn_over_a_logarithmic_axis() -> None:
+    rates = np.geomspace(1e-5, 1, 30)
+    losses = np.linspace(2, 1, 30)
+    losses[-1] = 500  # diverged
+    smoothed = np.minimum(losses, 2)
+    (axes,) = plots.rate_curve(rates, losses, smoothed, 0.003).axes
+    assert axes.get_xscale() == "log"
+    raw, average, mark = axes.lines
+    np.testing.assert_array_equal(raw.get_ydata(), losses)
+    np.testing.assert_array_equal(average.get_xdata(), rates)
+    np.testing.assert_array_equal(average.get_ydata(), smoothed)
+    assert list(mark.get_xdata()) == [0.003, 0.003]
+    assert [text.get_text() for text in axes.texts] == ["suggested: 0.003"]
+    low, high = axes.get_ylim()
+    assert low < 1 < 2 < high < 10  # the diverged loss does not flatten the rest
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=6), st.floats(0, 0.2))
+def test_labels_are_apart_in_order_and_within_the_axes(heights: list[float], gap: float) -> None:
+    moved = spread(heights, gap)
+    assert (np.diff(np.sort(moved)) >= gap - 1e-9).all()
+    assert (np.diff(moved[np.argsort(heights, kind="stable")]) >= -1e-9).all()
+    assert moved.min() >= 0
+    assert moved.max() <= 1 + 1e-9
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=4), st.floats(0.01, 0.3))
+def test_no_other_heights_are_nearer(heights: list[float], gap: float) -> None:
+    """Held against a general solver of the same least squares under constraints."""
+    order = np.argsort(heights, kind="stable")
+    due = np.asarray(heights)[order]
+    solved = optimize.minimize(
+        lambda moved: ((moved - due) ** 2).sum(),
+        np.linspace(0, 1, len(due)),
+        jac=lambda moved: 2 * (moved - due),
+        method="SLSQP",
+        bounds=[(0, 1)] * len(due),
+        constraints={"type": "ineq", "fun": lambda moved: np.diff(moved) - gap},
+    )
+    assert solved.success
+    assert spread(heights, gap)[order] == pytest.approx(solved.x, abs=1e-3)
 
 
 def test_importing_plots_loads_no_matplotlib() -> None:

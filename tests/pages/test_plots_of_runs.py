@@ -1,19 +1,22 @@
 """The plots of a run are those of its files, pixel by pixel, however often they are drawn."""
 
 import pandas as pd
+import pytest
 from PIL import Image
 
 from folders import files_below
 from small import copied
 from viewfinder.run import Run
 
+pytestmark = pytest.mark.usefixtures("whole_plots")
+
 
 def test_the_plots_of_a_run_are_pictures(trained):
     names = {path.name for path in (trained.folder / "plots").iterdir()}
-    assert names == {
-        f"{one}.png" for one in ("accuracy", "confusion", "loss", "mistakes", "samples")
-    }
-    for name in names:
+    drawn = {"accuracy", "confusion", "loss"}
+    pictures = {f"{name}.png" for name in drawn | {"mistakes", "samples"}}
+    assert names == pictures | {f"{name}.svg" for name in drawn}
+    for name in pictures:
         with Image.open(trained.folder / "plots" / name) as image:
             image.load()
             assert min(image.size) > 100

@@ -25,7 +25,7 @@ pytestmark = [
 EACH_FILE = """
 import json, re, sys, time
 from pathlib import Path
-from viewfinder.data.decode import decode
+from viewfinder.pictures.decode import decode
 from viewfinder.core.errors import RejectedPicture
 
 for line in sys.stdin:

@@ -4,7 +4,7 @@ import pytest
 
 from viewfinder.core.errors import RecipeError
 from viewfinder.fetch.catalogue import CATALOGUE
-from viewfinder.recipe import Training
+from viewfinder.recipe import Adam, RMSprop, Steps
 from viewfinder.recipe.named import RECIPES, recipe_named
 from viewfinder.recipe.stopping import Stopping
 from viewfinder.recipe.transfer import Transfer
@@ -37,8 +37,8 @@ def test_the_courses_settings_are_the_courses(system):
     assert (
         recipe.input.size,
         recipe.input.color,
-        training.optimizer,
-        training.learning_rate,
+        training.optimizer.kind,
+        training.optimizer.learning_rate,
         training.batch_size,
         training.epochs,
         training.augment,
@@ -46,11 +46,11 @@ def test_the_courses_settings_are_the_courses(system):
     # Nothing that the course does not do; its pictures are resized before they are varied.
     assert recipe.input.headroom == 1
     targets = {"mnist": "accuracy=0.998", "happy-sad": "accuracy=0.999"}
-    plain = Training(
+    optimizer = {"adam": Adam, "rmsprop": RMSprop}[training.optimizer.kind]
+    plain = Steps(
         stop=Stopping(target=targets.get(system)),
-        optimizer=training.optimizer,
+        optimizer=optimizer(learning_rate=training.optimizer.learning_rate),
         batch_size=training.batch_size,
-        learning_rate=training.learning_rate,
         epochs=training.epochs,
         augment=training.augment,
     )
@@ -91,5 +91,5 @@ def test_the_courses_transfer_is_the_courses(data):
         frozen="graph",
     )
     training = recipe.training
-    assert (training.optimizer, training.learning_rate) == ("rmsprop", 1e-4)
+    assert training.optimizer == RMSprop(learning_rate=1e-4)
     assert (training.batch_size, training.epochs, training.augment) == (20, 20, "course")

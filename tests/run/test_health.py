@@ -1,4 +1,4 @@
-"""Units that never fire, and activations that are no numbers: planted, and found."""
+"""Planted dead units and activations that are not finite are detected."""
 
 import keras
 import numpy as np
@@ -52,12 +52,12 @@ def test_the_figures_are_those_of_the_layers_themselves(model):
     assert found["dead"] == (values.max(axis=(0, 1, 2)) == 0).sum()
 
 
-def test_frozen_layers_are_passed_over(model):
+def test_frozen_layers_are_skipped(model):
     model.get_layer("conv_1").trainable = False
     assert set(health(model)) == {"dense_1", "probability"}
 
 
-def test_activations_that_are_no_numbers(model):
+def test_activations_that_are_not_finite(model):
     change_bias(model, "conv_1", [1], np.nan)
     assert health(model)["conv_1"]["largest"] is None
     change_bias(model, "conv_1", [1], 1e9)

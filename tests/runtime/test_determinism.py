@@ -14,7 +14,7 @@ from viewfinder.recipe import Recipe
 
 ASKED = """
 import os
-from viewfinder.runtime.determinism import use_deterministic_operations
+from viewfinder.runtime.backend import use_deterministic_operations
 said = use_deterministic_operations(), use_deterministic_operations()
 """
 SEEN = {
@@ -54,8 +54,8 @@ def test_every_kind_of_training_asks_before_it_computes(model, tmp_path, monkeyp
     def computed(*_, **__):
         pytest.fail("it was not asked before")
 
-    monkeypatch.setattr("viewfinder.jobs.train.use_deterministic_operations", asked)
-    monkeypatch.setattr("viewfinder.jobs.train.learn", computed)
+    monkeypatch.setattr("viewfinder.jobs.fit.use_deterministic_operations", asked)
+    monkeypatch.setattr("viewfinder.jobs.fit.fit_on_features", computed)
     monkeypatch.setattr("viewfinder.models.build_model", computed)
     pictures = open_dataset(write_classes(tmp_path / "pets", {"cat": 6, "dog": 6}))
     settings = {"model": model, "input.size": [32, 32], "training.deterministic": True}

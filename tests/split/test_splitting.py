@@ -2,12 +2,13 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -17,6 +18,8 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.saved import SavedDataset
 from viewfinder.data.sources import open_dataset
+from viewfinder.data.splits.groups import Groups
+from viewfinder.data.splits.shares import join
 from viewfinder.split import (
     Copies,
     SplitPlan,
@@ -64,7 +67,10 @@ class TestMaking:
         assert places(opened) == places(open_dataset(pets).split(0.25, 0.1))
         assert snapshot(pets) == before
         (entry,) = saved.entries
-        assert (entry.verb, entry.options["carved"]) == ("split", {"test": 0.1, "validation": 0.25})
+        assert (entry.verb, entry.options["set_aside"]) == (
+            "split",
+            {"test": 0.1, "validation": 0.25},
+        )
         saved.undo()
         assert open_dataset(output).split_sizes() == {"unsplit": 40}
 
@@ -94,31 +100,29 @@ class TestMaking:
             one for one in after if after[one] == "test"
         }
         assert made.dataset.split_sizes() == {"train": 20, "validation": 4, "test": 9}
-        assert "1 picture was put on the side of their copies: 1 test." in made.notes
+        assert "Moved 1 picture to the split of their duplicates: 1 test." in made.notes
 
     def test_near_duplicates_do_not_empty_a_class(self) -> None:
-        """All of a class is nearly one test picture: then only exact copies move."""
-        from viewfinder.data.splits.groups import Groups
-        from viewfinder.data.splits.shares import join
-
+        """All of a class are near duplicates of one test picture: only exact duplicates move."""
         dataset = table_only({("train", "a"): 9, ("train", "b"): 9, ("test", "a"): 1})
         is_a = (dataset.table["label"] == "a").to_numpy()
         keys = np.where(is_a, np.flatnonzero(is_a)[0], np.arange(19))
-        firm = np.arange(19)
+        required = np.arange(19)
         test, copy = np.flatnonzero(is_a)[0], np.flatnonzero(is_a)[4]
         assert dataset.table["split"].iloc[test] == "test"
-        firm[copy] = test
-        joined = join(dataset, Groups(keys, firm), (dataset.table["split"] == "train").to_numpy())
-        assert joined.split_sizes() == {"train": 17, "test": 2}
+        required[copy] = test
+        is_train = (dataset.table["split"] == "train").to_numpy()
+        joined = join(dataset.table, dataset.classes, Groups(keys, required), is_train)
+        assert joined.table["split"].value_counts().to_dict() == {"train": 17, "test": 2}
         assert "Near duplicates of a were not kept together" in joined.notes[-1]
 
-    def test_splits_that_came_with_the_data_are_kept_or_forgotten(self, tmp_path: Path) -> None:
+    def test_existing_splits_are_kept_or_discarded(self, tmp_path: Path) -> None:
         data = write_classes(
             tmp_path / "x", {f"{s}/{c}": 10 for s in ("train", "valid") for c in "ab"}
         )
         kept = split_up(open_dataset(data), SplitPlan.made(validation=0.3))
         assert places(kept.dataset) == places(kept.opened)
-        assert "--anew places them anew" in kept.notes[-1]
+        assert "To discard these splits, split anew." in kept.notes[-1]
         anew = split_up(open_dataset(data), SplitPlan.made(validation=0.3, anew=True))
         assert anew.dataset.split_sizes() == {"train": 28, "validation": 12}
 
@@ -214,8 +218,8 @@ class TestExtending:
         (pets / "dogs/4.png").unlink()
         made = extended(saved)
         assert made.notes == (
-            "1 picture is gone since (the first: dogs/4.png); the others stay.",
-            "New since: 0.",
+            "1 picture is missing (the first: dogs/4.png); the others stay.",
+            "New pictures: 0.",
         )
         assert len(saved.entries) == 1
 
@@ -256,7 +260,7 @@ class TestExtending:
     def test_without_a_split_there_is_nothing_to_extend(self, pets: Path, output: Path) -> None:
         saved = saved_split(pets, output)
         saved.undo()
-        with pytest.raises(UsageError, match="has no split that could be extended"):
+        with pytest.raises(UsageError, match="has no split to extend"):
             extend(saved)
 
     @settings(
@@ -270,6 +274,7 @@ class TestExtending:
         shares=st.tuples(st.floats(0.05, 0.4), st.just(0.0) | st.floats(0.05, 0.4)),
         seed=st.integers(0, 99),
     )
+    @example(old=6, new=1, shares=(0.375, 0.375), seed=0)
     def test_nothing_old_moves(
         self,
         tmp_path_factory: pytest.TempPathFactory,
@@ -289,13 +294,15 @@ class TestExtending:
         after = places(saved.dataset())
         assert before.items() <= after.items()
         counts = saved.dataset().counts().loc["a"]
-        trained = sum(before[one] == "train" for one in names if one[0] == "a")
-        for name, share in zip(("validation", "test"), shares, strict=True):
+        held = Counter(split for locator, split in before.items() if locator.startswith("a/"))
+        remaining = new
+        for name, share in (("test", shares[1]), ("validation", shares[0])):
             if share:
-                wanted = max(1, round((old + new) * share))
-                was = sum(before[one] == name for one in names if one[0] == "a")
-                # Too few new pictures for both shares leave training as it was.
-                assert counts[name] == max(wanted, was) or counts["train"] <= max(1, trained)
+                lacking = max(0, round((old + new) * share) - held[name])
+                taken = min(lacking, remaining)
+                assert counts[name] == held[name] + taken
+                remaining -= taken
+        assert counts["train"] == held["train"] + remaining
 
 
 class TestLeaks:
@@ -311,7 +318,7 @@ class TestLeaks:
             leaks.marked(read, allowed=False, progress=Progress(0))
         assert caught.value.fact.startswith("1 picture is in training and in another split too")
         assert caught.value.received == "test/a/0.png = train/a/1.png"
-        for word in ("viewfinder split", "viewfinder clean", "--allow-leaks"):
+        for word in ("viewfinder split", "viewfinder clean", "`allow_leaks`"):
             assert word in str(caught.value.remedy)
 
     def test_or_marked(self, read: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
@@ -331,15 +338,26 @@ class TestLeaks:
         dataset = dataset.with_columns({"content": list(dataset.table["locator"])})
         marked = leaks.marked(dataset, allowed=False, progress=Progress(1))
         assert leaks.known_leaks(marked) == {"test/b/smooth.jpg": "near"}
-        assert "1 picture that judges is nearly a training picture" in capsys.readouterr().err
+        assert (
+            "1 evaluation picture is a near duplicate of a training picture"
+            in capsys.readouterr().err
+        )
 
     def test_many_pictures_are_compared_only_if_they_are_measured(
         self, pets: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from viewfinder.audit import survey
 
-        monkeypatch.setattr(leaks, "_MEASURED_AT_ONCE", 10)
+        monkeypatch.setattr(leaks, "MEASURED_AT_ONCE", 10)
+        picture = Image.open(pets / "cats/0.png").resize((256, 256))
+        picture.save(pets / "cats/0.png")
+        picture.save(pets / "dogs/near.jpg", quality=90)
         dataset = open_dataset(pets)
-        assert not leaks._near_costs_little(dataset)
+        names = list(dataset.table["locator"])
+        splits = ["test" if name == "dogs/near.jpg" else "train" for name in names]
+        dataset = dataset.with_columns({"split": splits, "content": names})
+        quiet = Progress(0)
+        assert leaks.known_leaks(leaks.marked(dataset, allowed=False, progress=quiet)) == {}
         survey(dataset)
-        assert leaks._near_costs_little(dataset)
+        marked = leaks.marked(dataset, allowed=False, progress=quiet)
+        assert leaks.known_leaks(marked) == {"dogs/near.jpg": "near"}

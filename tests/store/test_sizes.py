@@ -66,7 +66,7 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
     write_files(tmp_path, "a/1.jpg", "a/2.jpg", "b/1.jpg")
     with pytest.raises(DataError) as caught:
         suitable_input(open_dataset(tmp_path))
-    assert caught.value.fact == f"None of 3 files tried in {tmp_path} is a readable picture."
+    assert caught.value.fact == f"None of 3 sampled files in {tmp_path} is a readable picture."
     assert caught.value.exit_code == 3
 
 

@@ -309,7 +309,7 @@ class TestVanishing:
         (root / "a" / "1.png").unlink()
         store = open_store(dataset, FORM)
         row = store.describe(dataset).table.set_index("locator").loc["a/1.png"]
-        assert (row["status"], row["detail"]) == ("missing", "the file is not there any more")
+        assert (row["status"], row["detail"]) == ("missing", "the file no longer exists")
         assert len(readable(store, dataset)) == 6
         require_right(store, dataset)
 
@@ -577,7 +577,7 @@ class TestBudget:
         needed = 7 * 8 * 10 * 3
         assert self.said(dataset, capsys, budget=needed) == ""
         assert self.store.pixels is not None
-        assert "they are decoded anew in each epoch" in self.said(
+        assert "The pictures are decoded again in each epoch" in self.said(
             dataset, capsys, budget=needed - 1
         )
         assert self.store.pixels is None
@@ -587,7 +587,7 @@ class TestBudget:
         self, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(build.shutil, "disk_usage", lambda _: Disk(10**9, 10**9, 3000))
-        assert "decoded anew" in self.said(open_dataset(root), capsys)
+        assert "decoded again" in self.said(open_dataset(root), capsys)
         assert self.store.pixels is None
 
 
@@ -620,8 +620,8 @@ BUILDER = """
 import sys
 from viewfinder.data.sources import open_dataset
 from viewfinder.data.sources.folder import FolderSource
-from viewfinder.data.store import open_store
-from viewfinder.preprocessing import Preprocessing
+from viewfinder.store import open_store
+from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.core.progress import Progress
 import time
 
@@ -668,7 +668,7 @@ def test_of_two_processes_one_builds_and_the_other_waits(root: Path) -> None:
     results = [process.communicate(timeout=60) for process in processes]
     assert sorted(out.split() for out, _ in results) == [["0", "7"], ["7", "7"]], results
     waited = next(err for out, err in results if out.startswith("0"))
-    assert "Another process is reading the same pictures: waiting for it." in waited
+    assert "Waiting for another process that reads the same pictures." in waited
     dataset = open_dataset(root)
     require_right(open_store(dataset, FORM), dataset)
 

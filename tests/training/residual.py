@@ -13,7 +13,7 @@ COUNT = 40
 
 
 class Pixels:
-    """Dark pictures and light ones, of two classes."""
+    """Dark pictures and light pictures, of two classes."""
 
     shape = SHAPE
     dropped: dict = {}  # noqa: RUF012
@@ -30,7 +30,7 @@ class Pixels:
 
 
 def residual_base() -> keras.Model:
-    """Two residual blocks with batch norm, and a layer above them, always the same."""
+    """Return two residual blocks with batch norm and a layer above, with constant weights."""
 
     def conv(filters: int, side: int, name: str) -> layers.Layer:
         drawn = keras.initializers.GlorotUniform(seed=len(name))
@@ -51,7 +51,8 @@ def recipe(**fine_tuning) -> Recipe:
         {
             "model": {"kind": "transfer", "base": "MobileNet", "alpha": 0.25, "weights": "none"},
             "input.size": [32, 32],
-            "training": {"epochs": 2, "batch_size": 8, "optimizer": "sgd", "learning_rate": 0.1},
+            "training": {"epochs": 2, "batch_size": 8, "optimizer": "sgd"},
+            "training.optimizer.learning_rate": 0.1,
             "training.fine_tune": {"epochs": 2, **fine_tuning},
         }
     )

@@ -1,4 +1,4 @@
-"""What Keras sees of Viewfinder's batches, in a plain `model.fit` of the test's own."""
+"""The batches that Keras receives in a plain `model.fit`."""
 
 import random
 import threading
@@ -17,7 +17,7 @@ COUNT, SIZE = 23, 5  # the last of five batches is smaller
 
 
 class Numbered:
-    """Pictures of which each is its own number in every pixel."""
+    """Pictures whose pixels all equal the picture's number."""
 
     shape = (6, 6, 3)
 
@@ -37,7 +37,7 @@ class Numbered:
 
 
 class Watched(keras.Model):
-    """A model that notes what Keras hands it in training and validation, and learns nothing."""
+    """A model that records the batches of training and validation, and learns nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,11 +72,11 @@ def batches(*, count: int = COUNT, first: int = 0, slow_s: float = 0, **options)
 
 
 def numbers(steps: list[list[np.ndarray]]) -> list[int]:
-    """Which pictures these steps have seen, in order."""
+    """Return the numbers of the pictures in these steps, in order."""
     return [int(image[0, 0, 0]) for step in steps for image in step[0]]
 
 
-def test_each_epoch_shows_every_picture_once_in_an_order_of_its_own():
+def test_each_epoch_has_every_picture_once_in_a_new_order():
     seen = numbers(watched_fit(BatchDataset(batches()), epochs=3).trained)
     epochs = [seen[start : start + COUNT] for start in range(0, 3 * COUNT, COUNT)]
     assert len(seen) == 3 * COUNT
@@ -88,7 +88,7 @@ def test_each_epoch_shows_every_picture_once_in_an_order_of_its_own():
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
-def test_keras_sees_the_batches_bit_by_bit(workers):
+def test_keras_receives_the_batches_bit_for_bit(workers):
     plan = make_plan({"rotation": {"degrees": 30}, "brightness": {"strength": 0.4}})
     made = batches(plan=plan, workers=workers)
     steps = watched_fit(BatchDataset(made), epochs=2).trained
@@ -105,7 +105,7 @@ def test_labels_stay_with_their_pictures():
         np.testing.assert_array_equal(images[:, 0, 0, 0] % 2, labels)
 
 
-def test_validation_is_whole_in_order_and_apart_in_every_epoch():
+def test_validation_is_complete_and_in_order_in_every_epoch():
     validation = batches(count=7, first=100, shuffle=False)
     model = watched_fit(BatchDataset(batches()), epochs=3, validation_data=BatchDataset(validation))
     assert numbers(model.validated) == list(range(100, 107)) * 3
@@ -118,13 +118,13 @@ def test_class_weights_reach_the_samples():
         np.testing.assert_array_equal(weights, np.where(labels == 1, 5, 1))
 
 
-def test_a_fit_that_goes_on_sees_the_epochs_that_it_would_have_seen():
+def test_a_resumed_fit_gets_the_epochs_of_an_uninterrupted_one():
     whole = numbers(watched_fit(BatchDataset(batches()), epochs=4).trained)
     resumed = watched_fit(BatchDataset(batches(), first_epoch=2), initial_epoch=2, epochs=4)
     assert numbers(resumed.trained) == whole[2 * COUNT :]
 
 
-def test_a_second_fit_goes_on_with_new_orders():
+def test_a_second_fit_gets_new_orders():
     dataset = BatchDataset(batches())
     whole = numbers(watched_fit(BatchDataset(batches()), epochs=3).trained)
     first = numbers(watched_fit(dataset, epochs=1).trained)
@@ -133,16 +133,16 @@ def test_a_second_fit_goes_on_with_new_orders():
 
 
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
-def test_epochs_that_are_cut_short_do_no_harm():
-    """Keras's `steps_per_epoch` ends an epoch while its own thread asks for the next batch."""
+def test_steps_per_epoch_may_be_less_than_an_epoch():
+    """Keras's `steps_per_epoch` ends an epoch while its own thread draws the next batch."""
     model = watched_fit(BatchDataset(batches(slow_s=0.01)), epochs=4, steps_per_epoch=2)
     seen = numbers(model.trained)
     assert len(set(seen[: 2 * SIZE])) == 2 * SIZE
-    assert len(model.trained) == 2 + 2 + 1 + 2  # Keras's way: a pass of five goes on in the next
+    assert len(model.trained) == 2 + 2 + 1 + 2  # Keras continues a pass in the next
     assert all(image in range(COUNT) for image in seen)
 
 
-def test_evaluate_and_predict_take_it_too():
+def test_evaluate_and_predict_accept_a_batch_dataset():
     made = batches(shuffle=False)
     model = Watched()
     model.compile(optimizer="sgd", loss="mse", run_eagerly=True)
@@ -165,7 +165,7 @@ def test_batches_are_prepared_ahead_while_keras_computes():
             return super().read(positions)
 
     class Waiting(Watched):
-        """Its first step waits until two batches are read, and every further one for one more."""
+        """Waits until two batches are read in the first step, and for one more in each step."""
 
         def train_step(self, *given):
             first = not self.trained
@@ -181,13 +181,13 @@ def test_batches_are_prepared_ahead_while_keras_computes():
     assert len(model.trained) == 20
 
 
-def test_keras_own_shuffling_changes_nothing():
+def test_keras_shuffle_has_no_effect():
     plain = numbers(watched_fit(BatchDataset(batches()), epochs=2, shuffle=False).trained)
     random.seed(5)
     assert numbers(watched_fit(BatchDataset(batches()), epochs=2, shuffle=True).trained) == plain
 
 
-def test_single_batches_can_be_looked_at_outside_of_a_fit():
+def test_single_batches_can_be_read_outside_of_a_fit():
     made = batches()
     dataset = BatchDataset(made, first_epoch=3)
     for index in (4, 0, 2):
@@ -206,7 +206,7 @@ def test_an_error_of_the_pictures_ends_the_fit():
         watched_fit(BatchDataset(made))
 
 
-def test_its_length_is_the_batches():
+def test_the_length_is_the_number_of_batches():
     assert BatchDataset(batches()).num_batches == 5
     assert BatchDataset(batches(drop_last=True)).num_batches == 4
 

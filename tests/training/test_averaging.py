@@ -1,4 +1,4 @@
-"""Averaged weights, against an average by hand; and the norms that have to fit them."""
+"""Averaged weights and their norm statistics, against an average computed in NumPy."""
 
 import keras
 import numpy as np
@@ -25,14 +25,14 @@ def recipe(**settings) -> Recipe:
             "model.dropout": 0.5,
             "training.epochs": 3,
             "training.average_epochs": 1.0,
-            "training.learning_rate": 0.01,
+            "training.optimizer.learning_rate": 0.01,
             **changes,
         }
     )
 
 
 class ByHand(keras.callbacks.Callback):
-    """Averages the weights after each batch, and keeps what a validation's end leaves."""
+    """Averages the weights after each batch, and records the weights after validation."""
 
     def __init__(self, momentum: float) -> None:
         super().__init__()
@@ -72,11 +72,11 @@ def fitted(wanted: Recipe, averaged: bool = True):
 
 @pytest.fixture(scope="module")
 def averaged():
-    """A fit with averaged weights. Tests leave its model as they found it."""
+    """A fit with averaged weights. Tests do not change its model."""
     return fitted(recipe())
 
 
-def test_the_window_is_counted_in_epochs():
+def test_the_window_is_in_epochs():
     training = recipe(average_epochs=2.0).training
     assert average_momentum(training, steps_an_epoch=50) == pytest.approx(1 - 1 / 100)
     assert average_momentum(training, steps_an_epoch=0.1) == 0
@@ -88,7 +88,7 @@ def test_the_model_ends_as_the_average(averaged):
         np.testing.assert_allclose(np.asarray(mine), obvious, atol=1e-5)
 
 
-def test_validation_judges_the_model_that_is_kept(averaged):
+def test_validation_evaluates_the_saved_model(averaged):
     model, callback, _, history = averaged
     with callback.in_model():
         again = model.evaluate(IMAGES, LABELS, batch_size=8, verbose=0, return_dict=True)
@@ -96,8 +96,8 @@ def test_validation_judges_the_model_that_is_kept(averaged):
     assert again["accuracy"] == pytest.approx(history["val_accuracy"][-1])
 
 
-def test_training_goes_on_exactly_where_it_was(averaged):
-    """With dropout and batch norm: the weights of each epoch are those of no averaging at all."""
+def test_averaging_does_not_change_the_training(averaged):
+    """With dropout and batch norm, each epoch's weights equal those without averaging."""
     _, _, with_average, judged = averaged
     _, _, without, plain = fitted(recipe(), averaged=False)
     for mine, obvious in zip(with_average.after_epochs, without.after_epochs, strict=True):
@@ -107,7 +107,7 @@ def test_training_goes_on_exactly_where_it_was(averaged):
     assert judged["val_loss"] != plain["val_loss"]
 
 
-def test_the_norms_fit_the_weights_they_stand_beside():
+def test_norm_statistics_are_measured_under_the_average():
     model = build_model(recipe(), 3)
     before = {one.path: np.asarray(one).copy() for one in model.variables}
     NormStatistics(model).measure([IMAGES[:24], IMAGES[24:]])
@@ -126,7 +126,7 @@ def test_the_norms_fit_the_weights_they_stand_beside():
     assert stem.momentum == 0.9
 
 
-def test_frozen_norms_keep_what_they_came_with():
+def test_frozen_norms_keep_their_statistics():
     model = build_model(recipe(), 3)
     model.trainable = False
     NormStatistics(model).measure([IMAGES])

@@ -1,22 +1,21 @@
-"""What is kept of each epoch: the history, and the best model."""
+"""The history, the best model and the display of each epoch."""
 
 import re
-from io import StringIO
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from rich.console import Console
 
+from screens import Screen
 from viewfinder.core.progress import Progress
 from viewfinder.models import build_model
 from viewfinder.recipe import Recipe
-from viewfinder.run import best_epoch
+from viewfinder.run_folder import best_epoch
 from viewfinder.training.callbacks import BestModel, HistoryFile, save_model
 from viewfinder.training.display import TrainingProgress
-from viewfinder.training.step import JudgedInFloat32
+from viewfinder.training.step import EvaluatedInFloat32
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def model() -> keras.Model:
 
 
 def end_epoch(callback, model, epoch, accuracy, loss):
-    """The end of an epoch, after which the model's only weight is the epoch's number (from 1)."""
+    """End an epoch, and set the model's only weight to the epoch's number, from 1."""
     model.set_weights([np.full((1, 1), epoch, "float32")])
     callback.on_epoch_begin(epoch - 1)
     logs = {"accuracy": 0.5, "loss": 1.0, "val_accuracy": accuracy, "val_loss": loss}
@@ -35,7 +34,7 @@ def end_epoch(callback, model, epoch, accuracy, loss):
 
 
 def keep_best(folder, model, reached, **rule):
-    """What `BestModel` makes of these epochs: itself, the number of the one kept, the file."""
+    """Run `BestModel` over these epochs; return the callback, the saved epoch and the file."""
     history = HistoryFile(folder / "h.csv")
     keeper = BestModel(folder / "b.keras", history, **rule)
     for callback in (history, keeper):
@@ -64,7 +63,7 @@ def test_the_best_model_is_the_most_accurate_then_the_one_of_least_loss(
     keeper, kept, history = keep_best(tmp_path, model, reached, pictures=100)
     assert kept == best
     assert keeper.best_epoch == best
-    # The one who reads the file comes to the same epoch.
+    # A reader of the file selects the same epoch.
     assert best_epoch(history) == best
 
 
@@ -74,19 +73,19 @@ def test_the_best_model_is_the_most_accurate_then_the_one_of_least_loss(
         (100, [0.80, 0.90, 0.88, 0.88], 4),  # 0.03 is one standard error: no worse
         (100, [0.80, 0.90, 0.88, 0.86], 3),
         (10_000, [0.80, 0.90, 0.88, 0.88], 2),  # 0.003: the second was better
-        (100, [0.90, 0.88, 0.86, 0.84], 2),  # it is held against the best, not the last kept
+        (100, [0.90, 0.88, 0.86, 0.84], 2),  # compared with the best, not the last saved
         (100, [0.80, 0.85, 0.87, 0.90], 4),
         (100, [1.0, 1.0, 0.98, 0.97], 2),  # a later one that is as good
     ],
 )
-def test_a_training_that_comes_to_rest_keeps_the_latest_that_is_as_good(
+def test_a_converging_training_saves_the_latest_epoch_within_one_standard_error(
     tmp_path, model, pictures, accuracies, best
 ):
     reached = [(accuracy, 1.0) for accuracy in accuracies]
     rule = {"pictures": pictures, "comes_to_rest": True}
     keeper, kept, history = keep_best(tmp_path, model, reached, **rule)
     assert (kept, keeper.best_epoch, best_epoch(history)) == (best, best, best)
-    # From the whole curve at once, and with SciPy's error of a share that was seen.
+    # From the whole curve, with SciPy's standard error of a proportion.
     top = int(np.argmax(accuracies))
     right = round(accuracies[top] * pictures)
     error = scipy.stats.beta(right + 1, pictures - right + 1).std()
@@ -94,7 +93,7 @@ def test_a_training_that_comes_to_rest_keeps_the_latest_that_is_as_good(
     assert max(within) == best
 
 
-def test_a_row_is_looked_at_once(tmp_path, model):
+def test_a_row_is_considered_once(tmp_path, model):
     keeper, kept, _ = keep_best(tmp_path, model, [(0.9, 1.0)], pictures=9, comes_to_rest=True)
     model.set_weights([np.full((1, 1), 7, "float32")])  # the next epoch has begun
     keeper.consider()
@@ -102,7 +101,7 @@ def test_a_row_is_looked_at_once(tmp_path, model):
     assert float(again) == kept == 1
 
 
-def test_the_history_is_whole_after_each_epoch(tmp_path, model):
+def test_the_history_file_is_complete_after_each_epoch(tmp_path, model):
     history = HistoryFile(tmp_path / "h.csv")
     history.set_model(model)
     for epoch in (1, 2, 3):
@@ -125,7 +124,7 @@ def test_without_epochs_there_is_no_history_and_no_best(tmp_path):
     assert BestModel(tmp_path / "b.keras", history, pictures=0).best_epoch is None
 
 
-def test_a_line_an_epoch_where_there_is_no_terminal(capsys, model):
+def test_a_line_for_each_epoch_without_a_terminal(capsys, model):
     shown = TrainingProgress(Progress(), epochs=10, steps=3)
     shown.set_model(model)
     shown.on_train_begin()
@@ -144,18 +143,15 @@ def test_a_line_an_epoch_where_there_is_no_terminal(capsys, model):
 
 
 def test_a_bar_with_eta_and_metrics_on_a_terminal(model):
-    progress = Progress()
-    screen = StringIO()
-    progress._console = Console(file=screen, force_terminal=True, width=100)
-    shown = TrainingProgress(progress, epochs=2, steps=3)
+    screen = Screen()
+    shown = TrainingProgress(screen, epochs=2, steps=3)
     shown.set_model(model)
     shown.on_train_begin()
     shown.on_epoch_begin(0)
     for batch in range(3):
         shown.on_train_batch_end(batch, {"accuracy": 0.75, "loss": 0.5})
-    shown._bar.refresh()
     shown.close()
-    written = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
+    written = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.text)
     assert "Epoch 1/2" in written
     assert "accuracy 0.7500  loss 0.5000" in written
     assert re.search(r"\d:\d\d:\d\d|-:--:--", written)
@@ -170,7 +166,7 @@ def test_quiet_shows_nothing(capsys, model):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_model_that_was_trained_in_half_precision_is_saved_whole(tmp_path):
+def test_a_model_trained_in_half_precision_is_saved_in_float32(tmp_path):
     size = {"input.size": (16, 16), "input.color": "rgb"}
     recipe = Recipe().changed({**size, "training.precision": "mixed_bfloat16"})
     model = build_model(recipe, 3)
@@ -186,7 +182,7 @@ def test_a_model_that_was_trained_in_half_precision_is_saved_whole(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_it_is_judged_in_float32_and_trains_as_before_even_if_that_is_broken_off():
+def test_evaluation_is_in_float32_and_restores_the_precision_even_if_interrupted():
     model = build_model(
         Recipe().changed(
             {
@@ -197,10 +193,10 @@ def test_it_is_judged_in_float32_and_trains_as_before_even_if_that_is_broken_off
         ),
         3,
     )
-    judged, stem = JudgedInFloat32(), model.get_layer("stem_conv")
-    judged.set_model(model)
-    for end in (judged.on_test_end, judged.on_train_end):
-        judged.on_test_begin()
+    evaluated, stem = EvaluatedInFloat32(), model.get_layer("stem_conv")
+    evaluated.set_model(model)
+    for end in (evaluated.on_test_end, evaluated.on_train_end):
+        evaluated.on_test_begin()
         assert stem.compute_dtype == "float32"
         end()
         assert stem.compute_dtype == "bfloat16"

@@ -1,4 +1,4 @@
-"""A fine-tuning that was stopped and resumed is, bit for bit, one that never stopped."""
+"""A resumed fine-tuning equals an uninterrupted one bit for bit."""
 
 import shutil
 from collections.abc import Callable
@@ -15,16 +15,16 @@ from viewfinder.core.progress import Progress
 from viewfinder.models import transfer
 from viewfinder.training import compile_model, fine_tune, fit
 from viewfinder.training.fine_tune import Feeds, Verdict
-from viewfinder.training.phases import Phases, carve
+from viewfinder.training.phases import Phases, set_aside
 
-# Pictures that are not carved, in batches of 8.
+# Pictures that are not set aside, in batches of 8.
 STEPS, EPOCHS = 4, 2
 MODELS = ("best.keras", "last.keras")
 
 
 @pytest.fixture(autouse=True, scope="module")
 def eagerly():
-    """Compiling the steps takes most of the time, and says nothing about resuming."""
+    """Run steps eagerly: compiling takes most of the time and does not affect resuming."""
 
     def compile_to_run_eagerly(model, *words, **options):
         compile_model(model, *words, **options)
@@ -36,10 +36,10 @@ def eagerly():
 
 
 class Tuning:
-    """A run of both phases, in a process that has just begun."""
+    """A run of both phases, as in a new process."""
 
     def __init__(self, folder: Path, compiling: Callable[..., None]) -> None:
-        """Everything that a step may depend on: dropout, averages, a schedule, augmentation."""
+        """Use all that a step may depend on: dropout, averages, a schedule, augmentation."""
         self.phases, self.said, self._compile = Phases(folder), [], compiling
         self.recipe = recipe(blocks=2, factor=0.5, epochs=EPOCHS).changed(
             {
@@ -49,14 +49,14 @@ class Tuning:
                 "training.average_epochs": 1.0,
             }
         )
-        train, carved = carve(batches(shuffle=True, plan=policy("course"), seed=5), 0.2)
-        self.feeds = Feeds(train, batches(), carved)
+        train, aside = set_aside(batches(shuffle=True, plan=policy("course"), seed=5), 0.2)
+        self.feeds = Feeds(train, batches(), aside)
         self.settings = {"progress": Progress(0)}
         self.settings["progress"].say = lambda text, **_: self.said.append(text)
 
     def first(self, *callbacks: keras.callbacks.Callback, resume: bool = False):
-        """The first phase; what it has come to is not kept yet."""
-        keras.utils.set_random_seed(7 if resume else 1)  # the process's numbers have no say
+        """Run the first phase, without copying its result."""
+        keras.utils.set_random_seed(7 if resume else 1)  # the process's seed has no effect
         model = transfer(residual_base(), classes=2)
         self._compile(model, self.recipe, steps=STEPS * EPOCHS)
         pictures = self.feeds.train, self.feeds.validation
@@ -71,7 +71,7 @@ class Tuning:
         )
 
     def second(self, *callbacks: keras.callbacks.Callback):
-        """The second, from what is kept of the first."""
+        """Run the second phase from the copied result of the first."""
         return fine_tune.fine_tune(
             self.phases, self.feeds, self.recipe, callbacks=callbacks, **self.settings
         )
@@ -79,7 +79,7 @@ class Tuning:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, eagerly) -> Path:
-    """A run that never stopped; beside it is what its first phase has left, as `first`."""
+    """An uninterrupted run, with the result of its first phase in `first` beside the run."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
     folder.mkdir()
     tuning = Tuning(folder, eagerly)
@@ -93,13 +93,13 @@ def whole(tmp_path_factory, eagerly) -> Path:
 
 @pytest.fixture
 def tuning(whole, tmp_path, eagerly) -> Callable[[], Tuning]:
-    """A run whose first phase has ended: gives a new process whenever it is called."""
+    """A factory of runs whose first phase has ended, each as in a new process."""
     folder = shutil.copytree(whole.with_name("first"), tmp_path / "run")
     return lambda: Tuning(folder, eagerly)
 
 
 def assert_equal(whole: Path, resumed: Path) -> None:
-    """History and verdict are the same bytes, and the models the same numbers."""
+    """Assert that history and verdict are the same bytes, and the models the same weights."""
     for name in ("history.csv", "fine_tuning.json"):
         assert (resumed / name).read_bytes() == (whole / name).read_bytes()
     assert_same_models(whole, resumed)
@@ -120,7 +120,7 @@ def assert_usable(run: Path) -> None:
 
 
 class StopAt(keras.callbacks.Callback):
-    """Ctrl-C after a batch of an epoch, or a kill before it; both counted from 0."""
+    """Raises Ctrl-C after a batch of an epoch, or a kill before it; both numbered from 0."""
 
     def __init__(self, epoch: int, batch: int, *, kills: bool = False) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ def test_stopped_in_the_first_phase(tmp_path, whole, eagerly):
         pytest.param((0, 0), marks=pytest.mark.slow),
         (0, STEPS - 1),
         pytest.param((1, 1), marks=pytest.mark.slow),
-        (EPOCHS - 1, STEPS - 1),
+        pytest.param((EPOCHS - 1, STEPS - 1), marks=pytest.mark.slow),
     ],
 )
 def test_stopped_in_the_second_phase(tuning, whole, cut):
@@ -162,7 +162,7 @@ def test_stopped_in_the_second_phase(tuning, whole, cut):
     assert_usable(one.phases.run)
     again = tuning()
     assert again.second().ended == "finished"
-    assert f"Going on in epoch {cut[0] + 1}, after {cut[1] + 1} of {STEPS} batches." in again.said
+    assert f"Resuming in epoch {cut[0] + 1}, after {cut[1] + 1} of {STEPS} batches." in again.said
     assert_equal(whole, again.phases.run)
 
 
@@ -176,13 +176,13 @@ def test_killed_in_the_second_phase_again_and_again(tuning, whole):
         assert_same_models(whole.with_name("first"), one.phases.run)
     again = tuning()
     again.second()
-    assert "Going on in epoch 1, after 4 of 4 batches." in again.said
+    assert "Resuming in epoch 1, after 4 of 4 batches." in again.said
     assert_equal(whole, again.phases.run)
 
 
 @pytest.fixture
 def killed_before(monkeypatch):
-    """A kill just before this file would be there."""
+    """Kills the process just before it creates a file."""
 
     def at(file: Path, work: Callable[[], object]) -> None:
         replace = Path.replace
@@ -217,7 +217,7 @@ def test_killed_between_the_phases(tmp_path, whole, eagerly, killed_before, name
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*MODELS, "history.csv", "fine_tuning.json"])
-def test_killed_while_it_is_decided(tuning, whole, killed_before, name):
+def test_killed_during_the_decision(tuning, whole, killed_before, name):
     one = tuning()
     killed_before(one.phases.run / name, one.second)
     assert_usable(one.phases.run)
@@ -225,7 +225,7 @@ def test_killed_while_it_is_decided(tuning, whole, killed_before, name):
     assert_equal(whole, one.phases.run)
 
 
-def test_what_was_better_when_it_was_stopped_need_not_be_so_in_the_end(tuning, whole, monkeypatch):
+def test_the_better_phase_may_change_after_resuming(tuning, whole, monkeypatch):
     one = tuning()
     monkeypatch.setattr(Verdict, "is_kept", True)
     one.second(StopAt(1, 1))
@@ -237,7 +237,7 @@ def test_what_was_better_when_it_was_stopped_need_not_be_so_in_the_end(tuning, w
     assert phases == ["head"] * EPOCHS + ["fine-tuning, not kept"] * EPOCHS
 
 
-def test_the_second_phase_knows_what_the_first_has_come_to(tuning, whole):
+def test_the_first_result_is_read_back_exactly(tuning, whole):
     fitted = tuning().phases.first
     assert fitted.ended == "finished"
     assert len(fitted.seconds) == len(fitted.history) == EPOCHS

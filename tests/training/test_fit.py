@@ -1,7 +1,9 @@
-"""The fit: what it leaves in its folder, however it ends."""
+"""The fit: the files in its folder, whatever ends it."""
 
+import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,16 +14,17 @@ from viewfinder.batches.pictures import Batches
 from viewfinder.core.randomness import ids
 from viewfinder.models import build_model
 from viewfinder.recipe import Recipe
-from viewfinder.run import best_epoch
+from viewfinder.run_folder import best_epoch
 from viewfinder.training import callbacks as kept
 from viewfinder.training import compile_model, fit
 from viewfinder.training.callbacks import save_model
 
 COUNT = 24
+COSINE = {"schedule": "cosine", "optimizer": {"learning_rate": 0.01}}
 
 
 class Noise:
-    """Dark pictures and light ones."""
+    """Dark pictures and light pictures."""
 
     shape = (8, 8, 1)
 
@@ -41,7 +44,7 @@ def recipe(**training) -> Recipe:
         {
             "input": {"size": [8, 8], "color": "gray"},
             "model": {"kind": "conv-stack", "filters": [4], "dense": [8], "dropout": 0.3},
-            "training": {"epochs": 3, "batch_size": 8, **training},
+            "training": {"epochs": 3, "batch_size": 8, **COSINE, **training},
         }
     )
 
@@ -61,7 +64,7 @@ def fitted(folder, *, callbacks=(), wanted: Recipe | None = None):
 
 
 class StopAt(keras.callbacks.Callback):
-    """Ctrl-C after a batch of an epoch, both counted from 0."""
+    """Raises Ctrl-C after a batch of an epoch, both numbered from 0."""
 
     def __init__(self, epoch: int, batch: int) -> None:
         super().__init__()
@@ -80,13 +83,20 @@ def weights(path):
     return keras.saving.load_model(path).get_weights()
 
 
-def test_the_last_model_is_what_training_came_to(tmp_path):
-    result, model = fitted(tmp_path / "a")
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """An uninterrupted training: its result, model and folder. Tests only read it."""
+    folder = tmp_path_factory.mktemp("fits") / "whole"
+    return (*fitted(folder), folder)
+
+
+def test_the_last_model_has_the_trained_weights(whole):
+    result, model, folder = whole
     assert not result.interrupted
     assert len(result.seconds) == 3
-    for mine, kept_one in zip(model.get_weights(), weights(tmp_path / "a/last.keras"), strict=True):
+    for mine, kept_one in zip(model.get_weights(), weights(folder / "last.keras"), strict=True):
         np.testing.assert_array_equal(mine, kept_one)
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [
+    assert sorted(path.name for path in folder.iterdir()) == [
         "best.keras",
         "checkpoint",
         "history.csv",
@@ -94,21 +104,20 @@ def test_the_last_model_is_what_training_came_to(tmp_path):
     ]
 
 
-def test_the_history_has_the_documented_columns_and_repeats(tmp_path):
-    result, _ = fitted(tmp_path / "a")
+def test_the_history_has_the_documented_columns_and_repeats(whole, tmp_path):
+    result, _, folder = whole
     names = ["epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate", "kept"]
     assert list(result.history) == names
-    keras.utils.set_random_seed(5)  # what others do to the global numbers changes nothing
+    keras.utils.set_random_seed(5)  # the global seed has no effect
     fitted(tmp_path / "b")
-    first, second = ((tmp_path / run / "history.csv").read_bytes() for run in "ab")
-    assert first == second
+    assert (tmp_path / "b/history.csv").read_bytes() == (folder / "history.csv").read_bytes()
     other, _ = fitted(tmp_path / "c", wanted=recipe().changed({"seed": 1}))
     assert not other.history["loss"].equals(result.history["loss"])
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
-def test_the_best_model_scores_what_the_history_says_of_its_epoch(tmp_path, precision):
-    wanted = recipe(epochs=6, learning_rate=0.05, precision=precision)
+def test_the_best_model_has_the_scores_of_its_epoch(tmp_path, precision):
+    wanted = recipe(epochs=6, optimizer={"learning_rate": 0.05}, precision=precision)
     result, model = fitted(tmp_path / "a", wanted=wanted)
     assert result.best_epoch == best_epoch(result.history)
     best = keras.saving.load_model(tmp_path / "a/best.keras")
@@ -120,24 +129,23 @@ def test_the_best_model_scores_what_the_history_says_of_its_epoch(tmp_path, prec
     loss = -np.log(np.where(labels == 1, shares, 1 - shares)).mean()
     assert loss == pytest.approx(row["val_loss"], rel=1e-5)  # in bfloat16, it would be 1e-3
     computing = {layer.compute_dtype for layer in model.layers[1:-1]}
-    assert computing == {precision.removeprefix("mixed_")}  # it is trained as it was asked
+    assert computing == {precision.removeprefix("mixed_")}
 
 
-def test_ctrl_c_in_the_second_epoch_keeps_the_first(tmp_path):
-    whole, _ = fitted(tmp_path / "whole")
+def test_ctrl_c_in_the_second_epoch_keeps_the_first(whole, tmp_path):
     result, model = fitted(tmp_path / "cut", callbacks=[StopAt(1, 1)])
     assert result.interrupted
     assert (result.best_epoch, len(result.history)) == (1, 1)
     table = pd.read_csv(tmp_path / "cut/history.csv")
     pd.testing.assert_frame_equal(table, result.history)
-    assert table["loss"][0] == whole.history["loss"][0]
+    assert table["loss"][0] == whole[0].history["loss"][0]
     last, best = weights(tmp_path / "cut/last.keras"), weights(tmp_path / "cut/best.keras")
     for mine, kept_one in zip(model.get_weights(), last, strict=True):
         np.testing.assert_array_equal(mine, kept_one)
     assert any(not np.array_equal(a, b) for a, b in zip(last, best, strict=True))
 
 
-def test_ctrl_c_in_the_first_epoch_leaves_a_model_that_answers(tmp_path):
+def test_ctrl_c_in_the_first_epoch_saves_a_model_that_predicts(tmp_path):
     result, _ = fitted(tmp_path / "cut", callbacks=[StopAt(0, 1)])
     assert result.interrupted
     assert result.best_epoch is None
@@ -150,8 +158,8 @@ def test_ctrl_c_in_the_first_epoch_leaves_a_model_that_answers(tmp_path):
 
 
 @pytest.mark.parametrize("stopped", ["save_model", "written_whole"])
-def test_ctrl_c_while_an_epoch_is_being_kept_keeps_it(tmp_path, monkeypatch, stopped):
-    """Best model and history speak of the same epochs, whenever the interruption comes."""
+def test_ctrl_c_while_an_epoch_is_saved_saves_it(tmp_path, monkeypatch, stopped):
+    """Best model and history agree on the epochs, whenever Ctrl-C comes."""
     original, calls = getattr(kept, stopped), []
 
     def interrupting(*given):
@@ -172,7 +180,7 @@ def test_ctrl_c_while_an_epoch_is_being_kept_keeps_it(tmp_path, monkeypatch, sto
 
 
 class PressCtrlC(keras.callbacks.Callback):
-    """A real signal, in a place where Python's own exception would be lost."""
+    """Sends a real signal where Python would lose the exception."""
 
     def __init__(self, press, times: int = 1) -> None:
         super().__init__()
@@ -219,22 +227,24 @@ def test_a_handler_of_ones_own_is_left_alone(tmp_path):
     before = signal.signal(signal.SIGINT, lambda *_: pressed.append(1))
     try:
         press = PressCtrlC(lambda: signal.raise_signal(signal.SIGINT))
-        result, _ = fitted(tmp_path / "whole", callbacks=[press])
+        result, _ = fitted(tmp_path / "a", callbacks=[press], wanted=recipe(epochs=1))
     finally:
         signal.signal(signal.SIGINT, before)
     assert not result.interrupted
-    assert len(pressed) == 3
+    assert len(pressed) == 1
 
 
 def test_a_fit_in_another_thread_works(tmp_path):
     with ThreadPoolExecutor(1) as pool:
-        result, _ = pool.submit(fitted, tmp_path / "there").result()
+        fit_there = pool.submit(fitted, tmp_path / "there", wanted=recipe(epochs=1))
+        result, _ = fit_there.result()
     assert not result.interrupted
 
 
-def test_a_model_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
-    _, model = fitted(tmp_path / "a")
-    before = (tmp_path / "a/last.keras").read_bytes()
+def test_a_model_file_is_replaced_atomically(whole, tmp_path, monkeypatch):
+    _, model, folder = whole
+    path = Path(shutil.copy(folder / "last.keras", tmp_path))
+    before = path.read_bytes()
 
     def failing(path):
         path.write_bytes(b"half a mod")
@@ -242,27 +252,19 @@ def test_a_model_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 
     monkeypatch.setattr(keras.Model, "save", lambda _, path: failing(path))
     with pytest.raises(KeyboardInterrupt):
-        save_model(model, tmp_path / "a/last.keras")
-    assert (tmp_path / "a/last.keras").read_bytes() == before
-    assert len(list((tmp_path / "a").iterdir())) == 4
+        save_model(model, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
-def test_further_callbacks_are_called_and_may_stop(tmp_path):
-    stop = keras.callbacks.EarlyStopping(monitor="loss", mode="max", patience=0)
-    result, _ = fitted(tmp_path / "a", wanted=recipe(epochs=20), callbacks=[stop])
-    assert len(result.history) < 20
-    assert not result.interrupted
-
-
-def test_the_cosine_shows_in_the_history(tmp_path):
-    result, _ = fitted(tmp_path / "a", wanted=recipe(schedule="cosine", learning_rate=0.01))
-    rates = list(result.history["learning_rate"])
+def test_the_cosine_shows_in_the_history(whole):
+    rates = list(whole[0].history["learning_rate"])
     assert rates == sorted(rates, reverse=True)
     assert rates[-1] == pytest.approx(0.0001, rel=1e-3)
 
 
-def test_the_norms_of_averaged_weights_fit_pictures_that_are_not_varied(tmp_path):
-    # A white box over most of every picture: what is trained on is nothing like what is judged.
+def test_the_norms_of_averaged_weights_are_measured_without_augmentation(tmp_path):
+    # A white box over most of every picture: training and validation pictures differ widely.
     hidden = {"erase": {"probability": 1.0, "area": [0.9, 0.9], "level": 255}}
     settings = {"model.kind": "compact", "model.width": 4}
     wanted = recipe(augment=hidden, average_epochs=1.0).changed(settings)

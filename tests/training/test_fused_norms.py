@@ -22,7 +22,7 @@ def norm_of(**settings) -> keras.Model:
 
 
 def trained(model: keras.Model) -> list[np.ndarray]:
-    """Outputs, gradients and moving statistics of two steps in which all weights change."""
+    """Return outputs, gradients and moving statistics of two steps that change all weights."""
     norm = model.layers[-1]
     seen = []
     for maps in (MAPS, MAPS[::-1] ** 2):
@@ -46,7 +46,7 @@ def operations(model: keras.Model, *, training: bool = True) -> set[str]:
 
 
 @pytest.mark.parametrize("settings", [{}, {"axis": 3}, {"epsilon": 0.1}])
-def test_it_trains_as_keras_does(settings):
+def test_fused_norms_train_as_keras_does(settings):
     expected = trained(norm_of(**settings))
     model = norm_of(**settings)
     with fused_norms(model):
@@ -56,7 +56,7 @@ def test_it_trains_as_keras_does(settings):
         np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-4 * np.abs(other).max())
 
 
-def test_the_moving_variance_is_of_all_values_and_not_of_one_less():
+def test_the_moving_variance_divides_by_n():
     model = norm_of()
     with fused_norms(model):
         model.layers[-1](MAPS[:1, :1, :2], training=True)  # two values a channel: n - 1 is half
@@ -81,13 +81,13 @@ def test_in_mixed_precision_the_map_stays_half():
     "settings",
     [{"scale": False}, {"center": False}, {"axis": 1}, {"renorm": True}, {"trainable": False}],
 )
-def test_what_has_no_fused_form_is_left_to_keras(settings):
+def test_norms_without_a_fused_form_use_keras(settings):
     model = norm_of(**settings)
     with fused_norms(model):
         assert "FusedBatchNormV3" not in operations(model)
 
 
-def test_inference_and_vectors_are_left_to_keras():
+def test_inference_and_vectors_use_keras():
     model = norm_of()
     vectors = keras.Sequential([keras.Input((4,)), layers.BatchNormalization()])
     with fused_norms(model), fused_norms(vectors):
@@ -95,7 +95,7 @@ def test_inference_and_vectors_are_left_to_keras():
         assert np.asarray(vectors(MAPS[0, 0], training=True)).shape == (6, 4)
 
 
-def test_norms_inside_a_model_inside_are_found_and_all_is_as_before_afterwards(tmp_path):
+def test_norms_of_nested_models_are_fused_and_restored(tmp_path):
     inner = norm_of()
     inputs = keras.Input(MAPS.shape[1:])
     model = keras.Model(inputs, inner(inputs))
@@ -109,7 +109,7 @@ def test_norms_inside_a_model_inside_are_found_and_all_is_as_before_afterwards(t
     np.testing.assert_array_equal(loaded(MAPS), model(MAPS))
 
 
-def test_all_is_as_before_after_an_error_too():
+def test_norms_are_restored_after_an_error():
     model = norm_of()
     with pytest.raises(KeyboardInterrupt), fused_norms(model):
         raise KeyboardInterrupt

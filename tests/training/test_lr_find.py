@@ -1,4 +1,4 @@
-"""The range test, on a bowl whose largest stable rate is known, and on curves drawn by hand."""
+"""The range test, on a bowl whose largest stable rate is known, and on synthetic curves."""
 
 from types import MappingProxyType
 
@@ -56,7 +56,7 @@ def test_a_bowl_diverges_above_the_rate_that_calculus_gives():
     assert 0.1 < 10 * found.suggestion < 1  # the lowest loss is at a rate that is still stable
 
 
-def test_it_repeats_and_keeps_no_weights():
+def test_the_test_repeats_and_restores_the_weights():
     model, batches = bowl()
     first = range_test(model, batches, low=1e-3, high=30, steps=120)
     np.testing.assert_array_equal(model.get_weights()[0], [[0]])
@@ -65,7 +65,7 @@ def test_it_repeats_and_keeps_no_weights():
     assert first.to_json() == second.to_json()
 
 
-def test_a_curve_is_read_as_the_rule_says():
+def test_the_suggestion_follows_the_rule():
     rates = np.geomspace(1e-5, 1, 101)
     # The loss falls evenly in log(rate) down to 0.01, and then rises steeply.
     losses = np.where(rates < 1e-2, 2 - 0.1 * np.log(rates / 1e-5), 2 - 0.1 * np.log(1e3))
@@ -89,6 +89,6 @@ def test_a_loss_that_never_falls_suggests_nothing(losses):
 
 
 @pytest.mark.parametrize("wrong", [{"low": 0}, {"low": 1, "high": 0.1}, {"steps": 3}, {"low": -1}])
-def test_limits_that_make_no_range_are_refused(wrong):
-    with pytest.raises(UsageError, match="no range of learning rates"):
+def test_invalid_ranges_are_refused(wrong):
+    with pytest.raises(UsageError, match="range of learning rates is invalid"):
         range_test(*bowl(), **wrong)

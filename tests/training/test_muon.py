@@ -13,7 +13,7 @@ RATE = 0.01
 
 
 def step_of(shape: tuple[int, ...], name: str = "kernel") -> tuple[np.ndarray, np.ndarray]:
-    """A gradient of this shape, and the first step that it makes."""
+    """Return a gradient of this shape, and the first step from it."""
     rng = np.random.default_rng(3)
     variable = keras.Variable(rng.normal(size=shape).astype(np.float32), name=name)
     before = np.array(keras.ops.convert_to_numpy(variable))
@@ -28,7 +28,7 @@ def test_a_kernels_step_goes_in_all_directions_alike(shape):
     gradient, step = step_of(shape)
     rows, columns = int(np.prod(shape[:-1])), shape[-1]
     left, sizes, right = np.linalg.svd(gradient.reshape(rows, columns), full_matrices=False)
-    # In the gradient's own directions: lengths near one another, and nothing beside them.
+    # In the gradient's singular directions: nearly equal lengths, and zeros elsewhere.
     turned = (
         -left.T @ step.reshape(rows, columns) @ right.T / (RATE * 0.2 * max(rows, columns) ** 0.5)
     )
@@ -38,19 +38,19 @@ def test_a_kernels_step_goes_in_all_directions_alike(shape):
 
 
 @pytest.mark.parametrize(("shape", "name"), [((3, 3, 8, 1), "depthwise_kernel"), ((7,), "bias")])
-def test_what_mixes_no_channels_steps_as_adam_does(shape, name):
+def test_weights_that_mix_no_channels_step_as_with_adam(shape, name):
     gradient, step = step_of(shape, name)
     np.testing.assert_allclose(step, -RATE * np.sign(gradient), rtol=1e-3)  # Adam's first step
 
 
-def test_norms_biases_and_the_last_layer_are_adams_and_all_kernels_else_are_not():
+def test_only_norms_biases_and_the_last_layer_use_adam():
     recipe = Recipe().changed(
         {
             "input.size": (8, 8),
             "input.color": "rgb",
             "model.kind": "compact",
-            "training.learning_rate": RATE,
-            "training.weight_decay": 0.1,
+            "training.optimizer.learning_rate": RATE,
+            "training.optimizer.weight_decay": 0.1,
         }
     )
     rng = np.random.default_rng(2)
@@ -60,6 +60,7 @@ def test_norms_biases_and_the_last_layer_are_adams_and_all_kernels_else_are_not(
         wanted = recipe.changed({"training.optimizer": optimizer})
         model = build_model(wanted, 3)
         compile_model(model, wanted, steps=10)
+        model.run_eagerly = True
         model.train_on_batch(images, labels)
         stepped[optimizer] = {one.path: np.asarray(one) for one in model.trainable_weights}
     equal = {

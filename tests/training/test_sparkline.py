@@ -18,14 +18,14 @@ def test_heights():
     assert sparkline([-5, 9], 8, (0, 1)) == "▁█"
 
 
-def test_what_is_no_number_is_marked():
+def test_nan_is_marked():
     assert sparkline([0, math.nan, 1], 8) == "▁!█"
     assert sparkline([math.nan], 8) == "!"
     assert sparkline([], 8) == ""
 
 
 @given(st.lists(st.floats(allow_nan=True), max_size=80), st.integers(0, 30))
-def test_it_is_never_longer_than_asked(values, width):
+def test_a_line_is_never_longer_than_the_width(values, width):
     with np.errstate(all="ignore"):
         assert len(sparkline(values, width)) == min(len(values), width)
 

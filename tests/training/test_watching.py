@@ -1,4 +1,4 @@
-"""What is said and drawn while it trains: once, in time, and never at the training's cost."""
+"""Warnings and curves during training."""
 
 import re
 from io import StringIO
@@ -14,7 +14,7 @@ from viewfinder.training.watching import Redrawing, Warnings
 
 
 def epochs_of(callback, table: pd.DataFrame, shown: list[pd.DataFrame]):
-    """End one epoch after the other; the history that the callback asks for grows with them."""
+    """End one epoch after the other, and grow the history that the callback reads."""
     for epoch in range(len(table)):
         shown[:] = [table[: epoch + 1]]
         callback.on_epoch_end(epoch)
@@ -25,44 +25,46 @@ def curves(loss, val_loss) -> pd.DataFrame:
     return pd.DataFrame({"epoch": np.arange(1, len(loss) + 1), "loss": loss, "val_loss": val_loss})
 
 
-def said_by_epoch(table, capsys) -> dict[int, str]:
+def printed_by_epoch(table, capsys) -> dict[int, str]:
     shown: list[pd.DataFrame] = []
     warnings = Warnings(lambda: shown[0], Progress())
-    said = {}
+    printed = {}
     for epoch in epochs_of(warnings, table, shown):
         if err := capsys.readouterr().err:
-            said[epoch] = err
-    return said
+            printed[epoch] = err
+    return printed
 
 
-def test_overfitting_is_said_once_soon_after_it_sets_in(capsys):
+def test_overfitting_is_reported_once_soon_after_its_onset(capsys):
     loss = np.linspace(0.7, 0.05, 30)
     val_loss = 0.4 + 0.05 * np.abs(np.arange(30) - 9)
-    said = said_by_epoch(curves(loss, val_loss), capsys)
-    (epoch,) = said
+    printed = printed_by_epoch(curves(loss, val_loss), capsys)
+    (epoch,) = printed
     assert 12 <= epoch <= 14
-    assert re.search("Overfitting since epoch (11|12): .* risen from 0.450 to", said[epoch])
+    assert re.search("Overfitting since epoch (11|12): .* risen from 0.450 to", printed[epoch])
 
 
-def test_divergence_is_said_once(capsys):
+def test_divergence_is_reported_once(capsys):
     loss = [0.7, 0.5, np.nan, np.nan]
-    said = said_by_epoch(curves(loss, loss), capsys)
-    assert list(said) == [3]
-    assert "diverged: the loss is nan after epoch 3" in said[3]
+    printed = printed_by_epoch(curves(loss, loss), capsys)
+    assert list(printed) == [3]
+    assert "diverged: the loss is nan after epoch 3" in printed[3]
 
 
-def test_a_healthy_training_is_not_spoken_of(capsys):
-    assert said_by_epoch(curves(np.linspace(0.7, 0.1, 20), np.linspace(0.7, 0.2, 20)), capsys) == {}
+def test_a_healthy_training_has_no_warning(capsys):
+    assert (
+        printed_by_epoch(curves(np.linspace(0.7, 0.1, 20), np.linspace(0.7, 0.2, 20)), capsys) == {}
+    )
     no_validation = curves([0.7] * 9, [0.7] * 9).drop(columns="val_loss")
-    assert said_by_epoch(no_validation, capsys) == {}
+    assert printed_by_epoch(no_validation, capsys) == {}
 
 
-def test_plots_are_drawn_at_first_and_then_as_seldom_as_they_are_slow():
+def test_curves_are_redrawn_within_five_percent_of_the_time():
     now, drawn = [0.0], []
 
     def draw(history):
         drawn.append(len(history))
-        now[0] += 0.5  # twenty times half a second lie between two drawings
+        now[0] += 0.5  # a drawing of 0.5 s delays the next by 10 s
 
     table, shown = curves([1.0] * 60, [1.0] * 60), []
     redrawing = Redrawing(lambda: shown[0], draw, Progress(0), clock=lambda: now[0])
@@ -72,7 +74,7 @@ def test_plots_are_drawn_at_first_and_then_as_seldom_as_they_are_slow():
 
 
 @pytest.mark.parametrize("broken", ["draw", "history"])
-def test_a_drawing_that_fails_is_said_once_and_ends_nothing(broken, capsys):
+def test_a_failed_drawing_is_reported_once_and_training_continues(broken, capsys):
     def fail(*_):
         raise OSError("no space left")
 
@@ -101,7 +103,7 @@ def lines_on(screen: StringIO, width: int, epochs: int = 30) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [55, 80, 120, 400])
-def test_both_curves_stand_under_the_bar_on_one_scale(width):
+def test_both_curves_are_drawn_under_the_bar_on_one_scale(width):
     training, validation = lines_on(Screen(), width)
     assert len(training) == len(validation) <= width
     assert training.startswith("training   accuracy ▁")

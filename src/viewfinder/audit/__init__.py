@@ -1,8 +1,9 @@
-"""What is wrong or odd in a dataset, found before a model is trained on it.
+"""Faults and oddities of a dataset, found before training.
 
-One pass (`measurements`, `measure`) opens each picture once and remembers what it saw (`cache`).
-All else is judged from these rows: `reading`, `copies` (with `duplicates`, `likeness`,
-`alignment`), `balance`, `looks` and `doubts` each hold a family of checks. `run` asks them all.
+One pass (`measurements`, `measure`) opens each picture once and stores a row of figures (`cache`).
+`duplicates` (with `likeness` and `alignment`) groups equal and similar pictures. The checks in
+`checks/` are functions from these rows to findings; `audit` runs them all. `overview` shows what
+the dataset looks like.
 """
 
 from viewfinder.audit.audit import Audit, audit

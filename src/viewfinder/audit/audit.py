@@ -1,4 +1,4 @@
-"""The audit from top to bottom: measure every picture once, group what is alike, ask the checks."""
+"""The audit: measure every picture once, group duplicates, run the checks."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ _DESCRIBED = ("status", "detail", "width", "height", "content")
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """What was found in a dataset.
+    """The findings in a dataset.
 
     Attributes:
-        dataset: The pictures, with what reading them has shown.
-        measurements: What was measured, a row a picture.
-        groups: Which pictures are the same, and which nearly.
-        findings: The worst first.
+        dataset: The pictures, with `status`, `detail`, `width`, `height` and `content`.
+        measurements: A row of figures per picture.
+        groups: The exact and near duplicates.
+        findings: The findings, most severe first.
     """
 
     dataset: Dataset
@@ -39,51 +39,52 @@ class Audit:
     groups: DuplicateGroups
     findings: tuple[Finding, ...]
 
+    @cached_property
+    def readable(self) -> Dataset:
+        """The readable pictures, with `width` and `height`."""
+        return self.dataset.where(self.measurements.readable)
+
     @property
     def table(self) -> pd.DataFrame:
-        """A row a finding: check, severity, count, what was found, what to do."""
-        columns = {
-            "check": [one.check for one in self.findings],
-            "severity": [one.severity.value for one in self.findings],
-            "count": [one.count for one in self.findings],
-            "sentence": [one.sentence for one in self.findings],
-            "remedy": [one.remedy for one in self.findings],
-        }
-        return pd.DataFrame(columns)
+        """A row per finding: check, severity, count, sentence and remedy."""
+        columns = ("check", "severity", "count", "sentence", "remedy")
+        rows = [[getattr(finding, name) for name in columns] for finding in self.findings]
+        return pd.DataFrame(rows, columns=columns).astype({"severity": str})
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How many findings there are of each severity."""
-        found = Counter(one.severity for one in self.findings)
+        """The number of findings of each severity."""
+        found = Counter(finding.severity for finding in self.findings)
         return {severity.value: found[severity] for severity in Severity}
 
     def reaches(self, severity: Severity) -> bool:
-        """Whether any finding is as bad as this, or worse."""
-        return any(one.severity.rank <= severity.rank for one in self.findings)
+        """Whether any finding is of this severity or a higher one."""
+        return any(finding.severity.rank <= severity.rank for finding in self.findings)
 
     def __getitem__(self, check: str) -> Finding:
-        """The finding of this check; `KeyError` if there is none."""
-        for one in self.findings:
-            if one.check == check:
-                return one
+        """Return the finding of this check; `KeyError` if there is none."""
+        for finding in self.findings:
+            if finding.check == check:
+                return finding
         raise KeyError(check)
 
     def __contains__(self, check: object) -> bool:
-        return any(one.check == check for one in self.findings)
+        return any(finding.check == check for finding in self.findings)
 
     def _repr_html_(self) -> str:
         return str(self.table.to_html(index=False))
 
     def to_json(self) -> dict[str, Any]:
-        """The document that `viewfinder audit --json` prints; see docs/formats.md."""
+        """Return the document of `viewfinder audit --json`; see docs/formats.md."""
         return {
             "schema": 1,
             "source": str(self.dataset.source),
             "classes": list(self.dataset.classes),
             "pictures": len(self.dataset),
-            "readable": int(self.measurements.readable.sum()),
+            "readable": len(self.readable),
+            "per_class": self.readable.table["label"].value_counts().to_dict(),
             "counts": self.counts,
-            "findings": [one.to_json() for one in self.findings],
+            "findings": [finding.to_json() for finding in self.findings],
         }
 
 
@@ -95,18 +96,18 @@ def audit(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Audit:
-    """Look at every picture of a dataset and say what is wrong or odd.
+    """Find faults and oddities in a dataset.
 
-    What was measured is kept in the user's cache: a second audit opens no picture that has not
-    changed, and an interrupted one goes on where it was.
+    Measurements are stored in the user's cache: a second audit opens changed pictures only, and an
+    interrupted audit resumes.
 
     Args:
         dataset: The pictures.
-        probabilities: Out-of-fold probabilities, shape `(len(dataset), len(dataset.classes))`, for
-            doubtful labels; rows with NaN are passed over.
-        features: Vectors, shape `(len(dataset), d)`, for outliers; rows with NaN are passed over.
-        workers: Threads that decode; by default one a core.
-        progress: Shows how far it is.
+        probabilities: Out-of-fold probabilities, shape `(len(dataset), len(dataset.classes))`, to
+            find doubtful labels; rows with NaN are skipped.
+        features: Vectors, shape `(len(dataset), d)`, to find outliers; rows with NaN are skipped.
+        workers: Threads that decode; by default one per core.
+        progress: Shows the reading.
 
     Raises:
         OutputError: The cache cannot be written.
@@ -128,6 +129,6 @@ def audit(
         findings += doubtful_labels(table, dataset.classes, given)
     if features is not None:
         findings += outliers(table, np.asarray(features, np.float64))
-    findings.sort(key=lambda one: one.severity.rank)
+    findings.sort(key=lambda finding: finding.severity.rank)
     described = dataset.with_columns({name: table[name].array for name in _DESCRIBED})
     return Audit(described, measurements, groups, tuple(findings))

@@ -1,11 +1,11 @@
 """Measurements on disk: Parquet files in a folder of the user's cache.
 
-    part-….parquet     rows as they were measured, written every few seconds
-    all-….parquet      all rows, once a pass has ended; the files that went into it are removed
+    part-….parquet     new rows, written every second
+    all-….parquet      all rows, after a complete pass; it replaces the other files
 
-So a pass that was killed loses seconds, and goes on where it was. Files have names of their own
-and are written whole: two audits at once do each other no harm. A file of other versions of the
-decoders or of the measures, or one that cannot be read, does not count.
+A killed pass loses a second of work. Files have unique names and are written atomically, so two
+audits at once do not interfere. Unreadable files, and those of other versions of the decoders or
+the measures, are ignored.
 """
 
 import time
@@ -53,12 +53,12 @@ _SCHEMA = _schema()
 
 
 def load(folder: Path) -> pa.Table:
-    """All rows in this folder, one for each locator: the one that was measured last."""
+    """Read all rows in this folder, the latest for each locator."""
     return _latest([table for _, table in _read(folder)])
 
 
 def compact(folder: Path) -> pa.Table:
-    """The same as `load`; the rows are brought together in one file.
+    """Read all rows as `load` does, and write them to one file.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -72,14 +72,14 @@ def compact(folder: Path) -> pa.Table:
     return table
 
 
-def give_back() -> None:
-    """Give memory back to the system: Arrow keeps what reading and writing took."""
+def release_memory() -> None:
+    """Return to the system the memory that Arrow keeps after reading and writing."""
     pa.default_memory_pool().release_unused()
 
 
 @contextmanager
-def written_as_they_come(folder: Path) -> Iterator[Callable[[Measurement], None]]:
-    """A function that takes rows; they are on disk soon after, and all of them when this ends.
+def row_writer(folder: Path) -> Iterator[Callable[[Measurement], None]]:
+    """Yield a function that appends rows; they are on disk within a second or at the end.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -103,12 +103,12 @@ def written_as_they_come(folder: Path) -> Iterator[Callable[[Measurement], None]
 
 
 def measurement(table: pa.Table, row: int) -> Measurement:
-    """One row of a loaded table."""
+    """Return one row of a loaded table."""
     return Measurement(**table.slice(row, 1).to_pylist()[0])
 
 
 def images(column: pa.ChunkedArray) -> NDArray[np.uint8]:
-    """A column of images as one array, uint8, shape `(n, bytes of an image)`."""
+    """Return a column of images as one array, uint8, shape `(n, bytes of an image)`."""
     width = column.type.byte_width
     pixels = np.empty((len(column), width), np.uint8)
     done = 0
@@ -136,7 +136,7 @@ def _latest(tables: list[pa.Table]) -> pa.Table:
 
 
 def _read(folder: Path) -> Iterator[tuple[Path, pa.Table]]:
-    """The files in this folder, the oldest first."""
+    """Yield the files in this folder, oldest first."""
     files = [*folder.glob("all-*.parquet"), *folder.glob("part-*.parquet")]
     for path in sorted(files, key=lambda path: path.name.split("-")[1]):
         with suppress(OSError, ValueError, pa.ArrowException):

@@ -1,4 +1,4 @@
-"""What a check says of the data: one record a kind of thing that was found."""
+"""The result of a check: one record per kind of fault or oddity."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ import pandas as pd
 
 
 class Severity(StrEnum):
-    """How much a finding matters.
+    """The severity of a finding.
 
-    `error`: what is measured on these data cannot be trusted. `warning`: pictures are lost, or the
-    result suffers. `info`: good to know.
+    `error`: scores on these data cannot be trusted. `warning`: pictures are lost, or the model
+    gets worse. `info`: worth knowing.
     """
 
     ERROR = "error"
@@ -27,18 +27,18 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One kind of thing that was found.
+    """One kind of fault or oddity in a dataset.
 
     Attributes:
-        check: Its name, the same in every audit: "exact duplicates".
-        severity: How much it matters.
-        sentence: What was found, with its numbers.
-        remedy: What to do about it.
-        paths: The locators of the pictures, the most telling first; of groups, one after another.
-        notes: Something on each of these pictures, in words.
-        groups: Locators that belong together, for findings about groups.
-        classes: Names, for findings about classes rather than pictures.
-        suggested: For each picture the label that it should perhaps have.
+        check: The name, equal in every audit: "exact duplicates".
+        severity: The severity.
+        sentence: The fact, with its numbers.
+        remedy: What to do.
+        paths: The locators of the pictures, most striking first; those of groups in sequence.
+        notes: A note on each of these pictures.
+        groups: The locators by group, for findings about groups.
+        classes: The names, for findings about classes.
+        suggested: The suggested label of each picture, for doubtful labels.
     """
 
     check: str
@@ -53,16 +53,16 @@ class Finding:
 
     @property
     def count(self) -> int:
-        """How many pictures, or classes, this is about."""
+        """The number of pictures, or of classes."""
         return len(self.paths) or len(self.classes)
 
     def to_json(self) -> dict[str, Any]:
-        """The record for machines; see docs/formats.md."""
-        pictures: list[dict[str, str]] = []
-        for place, (path, note) in enumerate(zip(self.paths, self.notes, strict=True)):
-            pictures.append({"path": path, "note": note})
-            if self.suggested:
-                pictures[-1]["suggested"] = self.suggested[place]
+        """Return the finding as JSON; see docs/formats.md."""
+        pictures = [
+            {"path": path, "note": note} for path, note in zip(self.paths, self.notes, strict=True)
+        ]
+        for picture, label in zip(pictures, self.suggested, strict=False):
+            picture["suggested"] = label
         return {
             "check": self.check,
             "severity": self.severity.value,
@@ -83,7 +83,7 @@ def about(
     sentence: str,
     remedy: str,
 ) -> list[Finding]:
-    """A finding about these rows of the table; none if there are no rows."""
+    """Return a finding about these rows of the table, or an empty list without rows."""
     if rows.empty:
         return []
     paths = tuple(rows["locator"])
@@ -91,7 +91,7 @@ def about(
 
 
 def pictures(count: int, verb: str = "") -> str:
-    """ "1 picture is", "1,204 pictures are": a count, and `verb` ("is", "has") to go with it."""
+    """Return "1 picture is" or "1,204 pictures are", for a `verb` such as "is" or "has"."""
     if count == 1:
         return f"1 picture {verb}".strip()
     return f"{count:,} pictures {_PLURALS.get(verb, verb)}".strip()
@@ -101,6 +101,6 @@ _PLURALS = {"is": "are", "has": "have", "was": "were", "does": "do"}
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:
-    """Names with commas; beyond `most`, how many more there are."""
+    """Join names with commas; beyond `most`, state how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

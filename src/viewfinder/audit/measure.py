@@ -1,6 +1,6 @@
-"""What the audit looks at in one picture: opened once, decoded small, put into a row of numbers.
+"""The audit's measurements of one picture: decoded once, at a small size, into a row of figures.
 
-All that is judged later is judged from this row: no check opens a picture.
+The checks use these rows, and open no picture.
 """
 
 import hashlib
@@ -24,12 +24,12 @@ from viewfinder.pictures.resize import resize
 
 OK = "ok"
 
-# Raised when a column changes its meaning: rows that were measured before are measured again.
+# Raised when the meaning of a column changes; older rows are then measured again.
 MEASURES_VERSION = 1
 
-# The shorter side at which brightness and sharpness are measured, whatever the picture's own size.
-_LOOKED_AT = 128
-_COLOURED_AT = 64
+# The shorter side at which brightness and sharpness, and colours, are measured.
+_GRAY_SIDE = 128
+_COLOUR_SIDE = 64
 TINT_SIDE = 8
 _BACKGROUND = (255, 255, 255)
 _THUMBNAIL = Preprocessing(height=SIDE, width=SIDE, color="gray")
@@ -37,35 +37,35 @@ _TINT = Preprocessing(height=TINT_SIDE, width=TINT_SIDE)
 
 
 class Measurement(NamedTuple):
-    """A row of the audit's table: what one look at a picture has shown.
+    """A row of the audit's table, for one picture.
 
-    Levels are those of gray (ITU-R 601), 0 to 255, with the shorter side shrunk to 128 pixels
-    where it is longer. Rejected pictures have zeros where there is nothing to measure.
+    Levels are those of gray (ITU-R 601), 0 to 255, after shrinking the shorter side to 128 pixels.
+    Rejected pictures have zeros.
 
     Attributes:
-        locator: What the source reads the picture by.
-        size: Its stamp: bytes.
-        modified_ns: Its stamp: time of change.
-        content: BLAKE2b (128 bits) of its bytes, hexadecimal; "" if they could not be read.
-        pixels: A hash of its decoded pixels, and their size; "" if there are none.
-        status: "ok", or the reason of its rejection.
-        detail: The reason in words, or what was odd but did not matter.
-        format: Told by content; "" if it is no known picture.
+        locator: The picture's address in its source.
+        size: The file's bytes, from the stamp.
+        modified_ns: The time of change, from the stamp.
+        content: BLAKE2b (128 bits) of the bytes, hexadecimal; "" if they cannot be read.
+        pixels: A hash of the decoded pixels and their size; "" without pixels.
+        status: "ok", or the reason of the rejection.
+        detail: The rejection in words, or notes on harmless faults.
+        format: The format by content; "" if unknown.
         width: Upright, in pixels.
         height: Upright, in pixels.
         orientation: EXIF, 1 to 8.
-        traits: "CMYK", "16-bit" …, with semicolons.
+        traits: "CMYK", "16-bit" …, separated by semicolons.
         brightness: The mean level.
         contrast: The standard deviation of the levels.
-        darkest: The level that 1 % of the pixels do not exceed.
-        dark: The same for 5 %.
-        bright: The same for 95 %.
-        brightest: The same for 99 %.
-        entropy: Of the levels' histogram, in bits, 0 to 8.
-        sharpness: Of the steepest edges, over the range of levels; see :func:`sharpness`.
-        chroma: How far the colour channels of a pixel lie apart; the level of 99 % of the pixels.
+        darkest: The first percentile of the levels.
+        dark: The 5th percentile.
+        bright: The 95th percentile.
+        brightest: The 99th percentile.
+        entropy: The entropy of the levels' histogram in bits, 0 to 8.
+        sharpness: The steepness of the steepest edges; see :func:`sharpness`.
+        chroma: The 99th percentile of the range of a pixel's colour channels.
         hash: The perceptual hash.
-        mirrored_hash: That of the mirror image.
+        mirrored_hash: The perceptual hash of the mirror image.
         thumbnail: Gray, 32 × 32 uint8, as bytes.
         tint: Colour apart from brightness (Cr, Cb), 8 × 8 × 2 uint8, as bytes.
     """
@@ -97,7 +97,7 @@ class Measurement(NamedTuple):
     tint: bytes
 
 
-_NOTHING = Measurement(
+_EMPTY = Measurement(
     *("", -1, -1, "", "", OK, "", "", 0, 0, 1, ""),
     *(0.0, 0.0, 0, 0, 0, 0, 0.0, 0.0, 0, 0, 0),
     *(bytes(SIDE * SIDE), bytes(TINT_SIDE * TINT_SIDE * 2)),
@@ -111,37 +111,37 @@ def measure(
     *,
     recall: Callable[[str], Measurement | None] = lambda _: None,
 ) -> Measurement:
-    """Open one picture and measure it; whatever it is, this gives a row.
+    """Measure one picture, or record its rejection.
 
     Args:
-        source: Where its bytes are.
-        locator: What the source reads it by.
-        stamp: Goes into the row.
-        recall: The row of a picture with this content, if one is known: it is decoded no more.
+        source: The source of the picture.
+        locator: The picture's address in the source.
+        stamp: Its stamp, for the row.
+        recall: Returns the known row of a content hash, which saves decoding, or None.
     """
-    row = _NOTHING._replace(locator=locator, size=stamp.size, modified_ns=stamp.modified_ns)
+    row = _EMPTY._replace(locator=locator, size=stamp.size, modified_ns=stamp.modified_ns)
     try:
         data = source.read(locator)
         row = row._replace(content=_digest(data))
         if known := recall(row.content):
             return known._replace(locator=locator, size=stamp.size, modified_ns=stamp.modified_ns)
         row = row._replace(format=format_of(data) if isinstance(data, bytes) else "array")
-        return _looked_at(row, _decoded(data))
+        return _measured(row, _decoded(data))
     except RejectedPicture as rejection:
-        if rejection.reason is Reason.MISSING:  # it may come back just as it was
+        if rejection.reason is Reason.MISSING:  # the file may return with its old stamp
             row = row._replace(size=-1, modified_ns=-1)
         return row._replace(status=rejection.reason.value, detail=rejection.detail)
 
 
 def _decoded(data: bytes | Pixels) -> Decoded:
     if isinstance(data, bytes):
-        return decode(data, at_least=(_LOOKED_AT, _LOOKED_AT))
+        return decode(data, at_least=(_GRAY_SIDE, _GRAY_SIDE))
     shaped = data[:, :, None] if data.ndim == 2 else data
     pixels = array_to_pixels(shaped, "rgb", _BACKGROUND)
     return Decoded(pixels, "array", width=shaped.shape[1], height=shaped.shape[0])
 
 
-def _looked_at(row: Measurement, picture: Decoded) -> Measurement:
+def _measured(row: Measurement, picture: Decoded) -> Measurement:
     gray = _gray(picture.pixels)
     thumbnail = resize(gray[:, :, None], _THUMBNAIL)
     gray = _shrunk(gray)
@@ -180,9 +180,9 @@ def _gray(pixels: Pixels) -> Pixels:
 
 
 def _shrunk(gray: Pixels) -> Pixels:
-    """The picture with its shorter side at 128 pixels, or as it is if that is shorter."""
+    """Shrink a picture to a shorter side of 128 pixels; smaller ones are returned unchanged."""
     height, width = gray.shape
-    scale = _LOOKED_AT / min(height, width)
+    scale = _GRAY_SIDE / min(height, width)
     if scale >= 1:
         return gray
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -190,23 +190,23 @@ def _shrunk(gray: Pixels) -> Pixels:
 
 
 def _thinned(pixels: Pixels) -> Pixels:
-    """Every second, third … pixel each way, so that at least 64 are left: enough for colours."""
-    step = max(1, min(pixels.shape[:2]) // _COLOURED_AT)
+    """Sample every second, third … pixel of each axis, so that at least 64 remain."""
+    step = max(1, min(pixels.shape[:2]) // _COLOUR_SIDE)
     return np.ascontiguousarray(pixels[::step, ::step])
 
 
 def _moments(counts: NDArray[np.int64]) -> tuple[float, float]:
-    """The mean and the standard deviation of levels, from their histogram."""
+    """Return the mean and the standard deviation of levels from their histogram."""
     levels, count = np.arange(256.0), counts.sum()
     mean = float(levels @ counts / count)
     return mean, float(np.sqrt((levels - mean) ** 2 @ counts / count))
 
 
 def percentiles(counts: NDArray[np.int64], shares: tuple[float, ...]) -> tuple[int, ...]:
-    """The lowest level that at least each share of the pixels does not exceed.
+    """Return the lowest levels that at least these shares of the pixels do not exceed.
 
     Args:
-        counts: Pixels of each level, int64, shape `(256,)`.
+        counts: The pixels of each level, int64, shape `(256,)`.
         shares: From 0 to 1.
     """
     reached = np.cumsum(counts)
@@ -214,18 +214,17 @@ def percentiles(counts: NDArray[np.int64], shares: tuple[float, ...]) -> tuple[i
 
 
 def entropy(counts: NDArray[np.int64]) -> float:
-    """Shannon's entropy of a histogram, in bits."""
+    """Return Shannon's entropy of a histogram in bits."""
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log2(shares)).sum()) + 0.0
 
 
 def sharpness(gray: Pixels, contrast: int) -> float:
-    """How steep the steepest edges are: the Laplacian that 99.5 % do not exceed, over the contrast.
+    """Return the steepness of the steepest edges: the 99.5th percentile of |Laplacian| / contrast.
 
-    A sharp picture has sharp edges somewhere; the variance of the Laplacian, which is often taken
-    instead, also calls sharp pictures of smooth things blurred. (On the course's cats and dogs,
-    blurring by a standard deviation of two pixels brings every picture below 0.13; as they are,
-    one in 500 is below 0.2.)
+    A sharp picture has sharp edges somewhere. The more usual variance of the Laplacian also calls
+    sharp pictures of smooth things blurred. (On the course's cats and dogs, a blur of two pixels'
+    standard deviation brings every picture below 0.13; unblurred, one in 500 is below 0.2.)
 
     Args:
         gray: uint8, shape `(height, width)`.
@@ -237,17 +236,17 @@ def sharpness(gray: Pixels, contrast: int) -> float:
 
 def _chroma(colours: Pixels) -> int:
     red, green, blue = cv2.split(colours)
-    apart = cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)
-    return percentiles(np.bincount(np.asarray(apart).ravel(), minlength=256), (0.99,))[0]
+    ranges = cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)
+    return percentiles(np.bincount(np.asarray(ranges).ravel(), minlength=256), (0.99,))[0]
 
 
 def _digest(data: bytes | Pixels) -> str:
-    """BLAKE2b of what the store, too, hashes."""
+    """Return the BLAKE2b hash, equal to that of the store's index."""
     encoded = data if isinstance(data, bytes) else np.ascontiguousarray(data).data
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
 
 def _pixels_digest(picture: Decoded) -> str:
-    """XXH3 (128 bits) of the pixels, and the picture's size."""
+    """Return the XXH3 hash (128 bits) of the pixels, and the picture's size."""
     pixels = np.ascontiguousarray(picture.pixels)
     return f"{picture.width}x{picture.height} {xxhash.xxh3_128_hexdigest(pixels.data)}"

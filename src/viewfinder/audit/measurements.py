@@ -1,4 +1,4 @@
-"""The one pass of an audit: every picture measured once, and remembered in the user's cache."""
+"""The pass of an audit: every picture is measured once, and the row stored in the user's cache."""
 
 import hashlib
 import json
@@ -31,8 +31,7 @@ class Measurements:
     """The measured pictures of a dataset, a row each, in its order.
 
     Attributes:
-        table: The columns of :class:`viewfinder.audit.measure.Measurement`, but not the
-            images.
+        table: The columns of :class:`viewfinder.audit.measure.Measurement` without the images.
         thumbnails: Gray, uint8, shape `(n, 32, 32)`; zeros for rejected pictures.
         tints: Cr and Cb, uint8, shape `(n, 8, 8, 2)`.
     """
@@ -46,48 +45,48 @@ class Measurements:
 
     @property
     def readable(self) -> NDArray[np.bool_]:
-        """Which pictures have pixels, shape `(n,)`."""
+        """The mask of the pictures with pixels, shape `(n,)`."""
         return np.asarray(self.table["status"] == OK)
 
 
 def survey(
     dataset: Dataset, *, workers: int | None = None, progress: Progress | None = None
 ) -> Measurements:
-    """Measure the dataset's pictures, as far as the cache does not know them yet.
+    """Measure the pictures of a dataset that are new or have changed since the last call.
 
-    An interruption keeps what has been measured.
+    An interrupted pass resumes.
 
     Args:
         dataset: The pictures.
-        workers: Threads that decode; by default one a core.
-        progress: Shows how far the pass is.
+        workers: Threads that decode; by default one per core.
+        progress: Shows the reading.
 
     Raises:
         OutputError: The cache cannot be written.
     """
-    remembered = cache.load(folder := survey_folder(dataset.source))
+    known = cache.load(folder := survey_folder(dataset.source))
     stamps = {
         name: _stamp(dataset.source, name) for name in dict.fromkeys(dataset.table["locator"])
     }
-    pending = list(_unknown(remembered, stamps))
+    pending = list(_unknown(known, stamps))
     if pending:
-        _measure_all(dataset.source, pending, remembered, workers, progress or Progress(0))
-        remembered = cache.compact(folder)
-    measurements = _in_order(remembered, dataset)
-    del remembered
-    cache.give_back()
+        _measure_all(dataset.source, pending, known, workers, progress or Progress(0))
+        known = cache.compact(folder)
+    measurements = _in_order(known, dataset)
+    del known
+    cache.release_memory()
     return measurements
 
 
 def is_measured(dataset: Dataset) -> bool:
-    """Whether `survey` would open no picture of this dataset."""
-    remembered = cache.load(survey_folder(dataset.source))
+    """Whether every picture of this dataset is measured, so that `survey` opens none."""
+    known = cache.load(survey_folder(dataset.source))
     stamps = {name: _stamp(dataset.source, name) for name in dataset.table["locator"]}
-    return not any(_unknown(remembered, stamps))
+    return not any(_unknown(known, stamps))
 
 
 def survey_folder(source: Source) -> Path:
-    """Where the measurements of this source's pictures are kept."""
+    """Return the folder of the measurements of this source's pictures."""
     origin = source.origin
     address = json.dumps(origin.record(), sort_keys=True).encode()
     key = hashlib.blake2b(address, digest_size=8).hexdigest()
@@ -97,45 +96,45 @@ def survey_folder(source: Source) -> Path:
 def _measure_all(
     source: Source,
     pending: list[tuple[str, Stamp]],
-    remembered: pa.Table,
+    known: pa.Table,
     workers: int | None,
     progress: Progress,
 ) -> None:
-    contents = {text: row for row, text in enumerate(remembered["content"].to_pylist()) if text}
+    contents = {text: row for row, text in enumerate(known["content"].to_pylist()) if text}
 
     def recall(content: str) -> Measurement | None:
         row = contents.get(content)
-        return None if row is None else cache.measurement(remembered, row)
+        return None if row is None else cache.measurement(known, row)
 
     def several(chunk: list[tuple[str, Stamp]]) -> list[Measurement]:
         return [measure(source, *item, recall=recall) for item in chunk]
 
-    # Several at once, for handing over a single picture takes a tenth of its time.
+    # In chunks, because passing on a single picture takes a tenth of the time to measure it.
     chunks = [pending[start : start + _CHUNK] for start in range(0, len(pending), _CHUNK)]
     workers = cores() if workers is None else workers
     rows = chain.from_iterable(map_ahead(several, chunks, workers=workers, ahead=_AHEAD))
-    with cache.written_as_they_come(survey_folder(source)) as collect:
-        for row in progress.track(rows, f"Looking at {source}", len(pending)):
-            collect(row)
+    with cache.row_writer(survey_folder(source)) as write:
+        for row in progress.track(rows, f"Measuring {source}", len(pending)):
+            write(row)
 
 
-def _unknown(remembered: pa.Table, stamps: Mapping[str, Stamp]) -> Iterator[tuple[str, Stamp]]:
-    """The pictures that no row tells of."""
-    columns = (remembered[name].to_pylist() for name in ("locator", "size", "modified_ns"))
+def _unknown(known: pa.Table, stamps: Mapping[str, Stamp]) -> Iterator[tuple[str, Stamp]]:
+    """Yield the pictures without a row of their current stamp."""
+    columns = (known[name].to_pylist() for name in ("locator", "size", "modified_ns"))
     seen = {locator: Stamp(*stamp) for locator, *stamp in zip(*columns, strict=True)}
     for locator, stamp in stamps.items():
         if seen.get(locator) != stamp or stamp == _MISSING:
             yield locator, stamp
 
 
-def _in_order(remembered: pa.Table, dataset: Dataset) -> Measurements:
-    rows = {locator: row for row, locator in enumerate(remembered["locator"].to_pylist())}
-    order = [rows[one] for one in dataset.table["locator"]]
-    in_order = order == list(range(len(remembered)))
-    wanted = remembered if in_order else remembered.take(pa.array(order, pa.int64()))
-    images = {name: cache.images(wanted[name]) for name in ("thumbnail", "tint")}
+def _in_order(known: pa.Table, dataset: Dataset) -> Measurements:
+    rows = {locator: row for row, locator in enumerate(known["locator"].to_pylist())}
+    order = [rows[locator] for locator in dataset.table["locator"]]
+    in_order = order == list(range(len(known)))
+    ordered = known if in_order else known.take(pa.array(order, pa.int64()))
+    images = {name: cache.images(ordered[name]) for name in ("thumbnail", "tint")}
     return Measurements(
-        table=wanted.drop_columns(["thumbnail", "tint"]).to_pandas(),
+        table=ordered.drop_columns(["thumbnail", "tint"]).to_pandas(),
         thumbnails=images["thumbnail"].reshape(-1, SIDE, SIDE),
         tints=images["tint"].reshape(-1, TINT_SIDE, TINT_SIDE, 2),
     )

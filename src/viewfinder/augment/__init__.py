@@ -1,20 +1,19 @@
-"""Random variation of the training pictures: planned once, sampled by the batch, applied fast.
+"""Random augmentation of training pictures: planned once, sampled and applied by the batch.
 
-The path, for a batch of pictures:
+For a batch of pictures:
 
-1. A :class:`Plan` says which operations there are (`policy("course")`, or from settings with
-   :func:`make_plan`). It is checked when it is made, prints in plain words, and is part of the
-   recipe.
-2. `plan.sample(randomness, epoch, examples)` draws a table of parameters, a row a picture: how
-   far each is turned, shifted, brightened. The numbers depend on the seed, the epoch and the
-   picture's id alone.
-3. `plan.apply(pixels, samples, size)` makes the pictures. All changes of place become one affine
-   map, which does the last resize too, and one bilinear resampling (`geometry.py`, `pixels.py`);
-   all changes of colour one map of colours (`color.py`); then `blur.py` and `erase.py`.
+1. A :class:`Plan` lists the operations (`policy("course")`, or :func:`make_plan` from settings).
+   It is validated on construction, prints as plain text, and is part of the recipe.
+2. `plan.sample(randomness, epoch, examples)` draws a table of parameters, a row per picture:
+   angles, shifts, factors. They depend on the seed, the epoch and the picture's id alone.
+3. `plan.apply(pixels, samples, size)` computes the pictures. All geometric operations become one
+   affine map, which includes the final resize, and one bilinear resampling (`geometry.py`,
+   `pixels.py`); all colour operations become one colour map (`color.py`); `blur.py` and `erase.py`
+   follow.
 
-:class:`Mixing` blends whole pictures of a batch, and their labels; it is no part of a plan.
+:class:`Mixing` blends whole pictures of a batch, and their labels; it is not part of a plan.
 
-uint8 goes in and comes out.
+Pictures are uint8 throughout.
 """
 
 from viewfinder.augment.blur import Blur

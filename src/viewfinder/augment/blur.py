@@ -1,19 +1,20 @@
-"""Blur: pictures that are out of focus."""
+"""Gaussian blur."""
 
 from typing import Annotated, ClassVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from viewfinder.augment.records import Number, Operation, Probability, Table, limits
 
 
 class Blur(Operation):
-    """A Gaussian blur with the given probability, its sigma uniform from 0 to `sigma`.
+    """A Gaussian blur with the given probability, of a sigma uniform from 0 to `sigma`.
 
-    Sigma is a fraction of the picture's shorter side, so that a plan means the same at every
-    size: 0.01 is 2.2 pixels at 224. Pixels beyond the edge are the nearest ones.
+    Sigma is a fraction of the picture's shorter side, so that a plan has the same effect at every
+    size: 0.01 is 2.2 pixels at 224. Pixels beyond the edge repeat the nearest ones.
     """
 
     name: ClassVar[str] = "blur"
@@ -27,23 +28,24 @@ class Blur(Operation):
     probability: Probability = 1.0
 
     @property
-    def idle(self) -> bool:
-        """True where sigma or the probability is 0."""
+    @override
+    def has_no_effect(self) -> bool:
         return self.sigma == 0 or self.probability == 0
 
+    @override
     def parameters(self, uniform: Table) -> Table:
-        """Sigma as a fraction of the shorter side; 0 where the picture stays sharp."""
+        """Return sigma as a fraction of the shorter side; 0 without a blur."""
         chosen = uniform[:, :1] < self.probability
         return np.where(chosen, uniform[:, 1:] * self.sigma, 0.0)
 
+    @override
     def describe(self) -> str:
-        """The range in words."""
         share = "" if self.probability == 1 else f" {100 * self.probability:g} % of the pictures"
         return f"blurs{share} by a sigma of up to {100 * self.sigma:g} % of the shorter side"
 
 
 def blur(canvas: NDArray[np.uint8], parameters: Table) -> None:
-    """Blur the pictures `(n, h, w, C)` in place, each by its sigma."""
+    """Blur each picture of `(n, h, w, C)` in place by its sigma."""
     sigmas = parameters[:, 0] * min(canvas.shape[1:3])
     for picture, sigma in zip(canvas, sigmas.tolist(), strict=True):
         if sigma > 0:

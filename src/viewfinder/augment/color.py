@@ -1,21 +1,21 @@
-"""Changes of colour: each gives an affine map of colours, and all of them together one.
+"""Colour operations: each gives affine maps of colours, and their product is one map per picture.
 
 A map takes a colour (red, green, blue, 1) in levels from 0 to 255. The maps are multiplied before
-any pixel is touched, so values are rounded and cut to 0…255 once, at the end, not after each
-step. Greys stay grey under all of them but a channel shift.
+they are applied, so values are rounded and clipped to 0…255 only once. All of them keep grays gray,
+except a channel shift.
 
-Forward, the changes happen in this order: brightness, contrast, saturation, hue, channel mix,
-channel shift, grayscale.
+The forward order is brightness, contrast, saturation, hue, channel mix, channel shift, grayscale.
 """
 
 from abc import abstractmethod
 from typing import Annotated, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from viewfinder.augment.records import Number, Operation, Probability, Switch, Table, limits, spread
 
-# Rec. 601 luma, as PIL and OpenCV turn RGB into gray; each row gives the same gray.
+# Rec. 601 luma, as PIL and OpenCV convert RGB to gray, in each row.
 _TO_GRAY = np.tile([0.299, 0.587, 0.114], (3, 1))
 
 # YIQ, the colour space of NTSC television: one axis of luma, two of colour.
@@ -24,31 +24,32 @@ _QUARTER_TURN = np.linalg.inv(_TO_YIQ) @ [[0, 0, 0], [0, 0, -1], [0, 1, 0]] @ _T
 
 _CHANNELS = ("red", "green", "blue")
 _MIDDLE_GRAY = 127.5
-_STRENGTH = "the largest change as a part of 1, from 0 to 1"
+_STRENGTH = "the largest change as a fraction, from 0 to 1"
 
 
 class Coloring(Operation):
-    """An operation on colours, the same at every place."""
+    """An operation that maps colours, equally for every pixel of a picture."""
 
     @abstractmethod
     def maps(self, parameters: Table) -> Table:
-        """Colour maps, float64, shape `(n, 4, 4)`, from `(n, len(columns))` parameters."""
+        """Return colour maps, float64, shape `(n, 4, 4)`, of parameters `(n, len(columns))`."""
 
 
 class _Factor(Coloring):
-    """What is drawn as one factor, uniform from 1 - strength to 1 + strength."""
+    """An operation with one factor, uniform from 1 - strength to 1 + strength."""
 
     draws: ClassVar[int] = 1
 
     strength: Annotated[Number, limits(0, 1, _STRENGTH)]
 
     @property
-    def idle(self) -> bool:
-        """True at strength 0."""
+    @override
+    def has_no_effect(self) -> bool:
         return self.strength == 0
 
+    @override
     def parameters(self, uniform: Table) -> Table:
-        """The factor; 1 changes nothing."""
+
         return spread(uniform, 1 - self.strength, 1 + self.strength)
 
 
@@ -58,31 +59,31 @@ class Brightness(_Factor):
     name: ClassVar[str] = "brightness"
     columns: ClassVar[tuple[str, ...]] = ("brightness.factor",)
 
+    @override
     def maps(self, parameters: Table) -> Table:
-        """The factor on each channel."""
         return _affine(parameters[:, :1, None] * np.eye(3))
 
+    @override
     def describe(self) -> str:
-        """The range in words."""
         return f"makes darker or brighter by up to {100 * self.strength:g} %"
 
 
 class Contrast(_Factor):
     """Distances from the middle gray (127.5) times a factor from 1 - strength to 1 + strength.
 
-    The middle gray stands for the picture's own mean, which PIL takes: the map is then known
+    PIL takes the picture's own mean instead of the middle gray; a constant makes the map known
     before the picture is read.
     """
 
     name: ClassVar[str] = "contrast"
     columns: ClassVar[tuple[str, ...]] = ("contrast.factor",)
 
+    @override
     def maps(self, parameters: Table) -> Table:
-        """The factor on each channel's distance from the middle gray."""
         return _affine(parameters[:, :1, None] * np.eye(3), _MIDDLE_GRAY * (1 - parameters))
 
+    @override
     def describe(self) -> str:
-        """The range in words."""
         return f"lowers or raises the contrast by up to {100 * self.strength:g} %"
 
 
@@ -92,21 +93,19 @@ class Saturation(_Factor):
     name: ClassVar[str] = "saturation"
     columns: ClassVar[tuple[str, ...]] = ("saturation.factor",)
 
+    @override
     def maps(self, parameters: Table) -> Table:
-        """A blend of the colour and its gray, as PIL's ImageEnhance.Color blends them."""
+        """Return maps that blend a colour with its gray, as PIL's ImageEnhance.Color does."""
         factor = parameters[:, :1, None]
         return _affine(factor * np.eye(3) + (1 - factor) * _TO_GRAY)
 
+    @override
     def describe(self) -> str:
-        """The range in words."""
         return f"makes colours weaker or stronger by up to {100 * self.strength:g} %"
 
 
 class Hue(Coloring):
-    """A turn of all colours about the grays, uniform from -degrees to +degrees.
-
-    The turn is made in YIQ, as of a television's tint knob, and keeps the luma.
-    """
+    """A rotation of hue, uniform from -degrees to +degrees, in YIQ; it keeps the luma."""
 
     name: ClassVar[str] = "hue"
     columns: ClassVar[tuple[str, ...]] = ("hue.degrees",)
@@ -115,35 +114,36 @@ class Hue(Coloring):
     degrees: Annotated[Number, limits(0, 180, "the largest turn in degrees, from 0 to 180")]
 
     @property
-    def idle(self) -> bool:
-        """True at 0 degrees."""
+    @override
+    def has_no_effect(self) -> bool:
         return self.degrees == 0
 
+    @override
     def parameters(self, uniform: Table) -> Table:
-        """The angle in degrees."""
         return spread(uniform, -self.degrees, self.degrees)
 
+    @override
     def maps(self, parameters: Table) -> Table:
-        """A rotation in YIQ, written so that 0 degrees is exactly the identity."""
+        """Return rotations in YIQ, in a form in which 0 degrees is exactly the identity."""
         angle = np.deg2rad(parameters[:, :1, None])
         colour = np.eye(3) - _TO_GRAY
         return _affine(np.eye(3) + (np.cos(angle) - 1) * colour + np.sin(angle) * _QUARTER_TURN)
 
+    @override
     def describe(self) -> str:
-        """The range in words."""
         return f"turns the hue by up to {self.degrees:g} degrees either way"
 
 
 class ChannelMix(Coloring):
     """Each channel blended with a random mix of all three, with the given probability.
 
-    Shapes, textures and grays stay; which colour goes with what is lost. For a model that shall
-    tell things by their shape, and be used where colours are others: on hands of another skin,
-    under another light, from another camera.
+    It keeps shapes, textures and grays, and destroys the relation of colours to classes. Use it
+    for a model that should recognise shapes under other colours: hands of another skin, another
+    light, another camera.
 
-    A random convolution of 1 × 1 in its blended form (Xu et al., "Robust and Generalizable Visual
-    Representation Learning via Random Convolutions", ICLR 2021), but with weights that are uniform
-    and sum to 1. The mix's share is uniform from 0 to 1.
+    It is the blended 1 × 1 random convolution of Xu et al., "Robust and Generalizable Visual
+    Representation Learning via Random Convolutions", ICLR 2021, but with uniform weights that sum
+    to 1. The share of the mix is uniform from 0 to 1.
     """
 
     name: ClassVar[str] = "channel_mix"
@@ -156,26 +156,27 @@ class ChannelMix(Coloring):
     probability: Probability
 
     @property
-    def idle(self) -> bool:
-        """True at probability 0."""
+    @override
+    def has_no_effect(self) -> bool:
         return self.probability == 0
 
+    @override
     def parameters(self, uniform: Table) -> Table:
-        """The share, 0 where the picture stays as it is, and nine weights from -1 to 1.
+        """Return the share, 0 for an unchanged picture, and nine weights from -1 to 1.
 
-        A weight is relative to the other two of its mix: `maps` adds what makes their sum 1.
+        `maps` shifts the three weights of a mix so that their sum is 1.
         """
         share = np.where(uniform[:, :1] < self.probability, uniform[:, 1:2], 0)
         return np.hstack([share, spread(uniform[:, 2:], -1, 1)])
 
+    @override
     def maps(self, parameters: Table) -> Table:
-        """The share of the mixes, and the rest of the identity."""
         share, weights = parameters[:, :1, None], parameters[:, 1:].reshape(-1, 3, 3)
         mixes = weights - weights.mean(axis=2, keepdims=True) + 1 / 3
         return _affine((1 - share) * np.eye(3) + share * mixes)
 
+    @override
     def describe(self) -> str:
-        """The share of the pictures in words."""
         return f"mixes the colours of {100 * self.probability:g} % of the pictures at random"
 
 
@@ -183,7 +184,7 @@ class ChannelShift(Coloring):
     """A number of levels added to each channel, uniform from -levels to +levels.
 
     ImageDataGenerator's `channel_shift_range` adds the same number to all channels
-    (`per_channel=False`), and cuts to the picture's own darkest and brightest level, not 0…255.
+    (`per_channel=False`), and clips to the picture's own darkest and brightest level, not 0…255.
     """
 
     name: ClassVar[str] = "channel_shift"
@@ -198,21 +199,22 @@ class ChannelShift(Coloring):
     per_channel: Switch = True
 
     @property
-    def idle(self) -> bool:
-        """True at 0 levels."""
+    @override
+    def has_no_effect(self) -> bool:
         return self.levels == 0
 
+    @override
     def parameters(self, uniform: Table) -> Table:
-        """The levels added to red, green and blue; a one-channel picture takes the first."""
+        """Return the levels for red, green and blue; a one-channel picture takes the first."""
         shifts = spread(uniform, -self.levels, self.levels)
         return shifts if self.per_channel else shifts[:, [0, 0, 0]]
 
+    @override
     def maps(self, parameters: Table) -> Table:
-        """The shifts."""
         return _affine(np.broadcast_to(np.eye(3), (len(parameters), 3, 3)), parameters)
 
+    @override
     def describe(self) -> str:
-        """The range in words."""
         which = "each channel on its own" if self.per_channel else "all channels alike"
         return f"shifts {which} by up to {self.levels:g} levels either way"
 
@@ -227,25 +229,26 @@ class Grayscale(Coloring):
     probability: Probability
 
     @property
-    def idle(self) -> bool:
-        """True at probability 0."""
+    @override
+    def has_no_effect(self) -> bool:
         return self.probability == 0
 
+    @override
     def parameters(self, uniform: Table) -> Table:
-        """1 where the picture becomes gray, else 0."""
         return (uniform < self.probability).astype(np.float64)
 
+    @override
     def maps(self, parameters: Table) -> Table:
-        """Rec. 601 luma in every channel, or the identity."""
+
         return _affine(np.where(parameters[:, :1, None] > 0, _TO_GRAY, np.eye(3)))
 
+    @override
     def describe(self) -> str:
-        """The share in words."""
         return f"turns {100 * self.probability:g} % of the pictures gray"
 
 
 def _affine(linear: Table, offsets: Table | float = 0.0) -> Table:
-    """3×3 maps `(n, 3, 3)` and offsets in levels as 4×4 maps `(n, 4, 4)`."""
+    """Combine maps `(n, 3, 3)` and offsets in levels into maps `(n, 4, 4)`."""
     maps = np.zeros((len(linear), 4, 4))
     maps[:, :3, :3] = linear
     maps[:, :3, 3] = offsets

@@ -1,9 +1,10 @@
-"""Erase: a part of the picture is hidden, so that no single part decides."""
+"""Random erasing."""
 
 from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from viewfinder.augment.records import (
     Interval,
@@ -18,11 +19,11 @@ from viewfinder.augment.records import (
 
 
 class Erase(Operation):
-    """One box of the picture is painted over, with the given probability.
+    """A box of the picture is filled with `level`, with the given probability.
 
     Random erasing (Zhong et al., "Random erasing data augmentation", AAAI 2020) with one level
-    for all channels; with a ratio of (1, 1) it is cutout (DeVries and Taylor, arXiv 1708.04552)
-    whose box stays inside the picture.
+    for all channels; a ratio of (1, 1) gives cutout (DeVries and Taylor, arXiv 1708.04552) with a
+    box inside the picture.
     """
 
     name: ClassVar[str] = "erase"
@@ -41,17 +42,18 @@ class Erase(Operation):
     level: Level = 127
 
     @property
-    def idle(self) -> bool:
-        """True at probability 0."""
+    @override
+    def has_no_effect(self) -> bool:
         return self.probability == 0
 
+    @override
     def parameters(self, uniform: Table) -> Table:
-        """Left, top, width and height of the box as fractions; all 0 where nothing is erased."""
+        """Return left, top, width and height of the box as fractions; all 0 without a box."""
         chosen = uniform[:, :1] < self.probability
         return np.where(chosen, random_boxes(uniform[:, 1:], self.area, self.ratio), 0.0)
 
+    @override
     def describe(self) -> str:
-        """The range in words."""
         least, most = (100 * end for end in self.area)
         return (
             f"hides a box of {least:g} to {most:g} % of the area "
@@ -60,7 +62,7 @@ class Erase(Operation):
 
 
 def erase(canvas: NDArray[np.uint8], parameters: Table, level: int) -> None:
-    """Paint the boxes over in place; `canvas` is `(n, h, w, C)`."""
+    """Fill the boxes in place; `canvas` is `(n, h, w, C)`."""
     height, width = canvas.shape[1:3]
     corners = np.concatenate([parameters[:, :2], parameters[:, :2] + parameters[:, 2:]], axis=1)
     pixels = np.rint(corners * (width, height, width, height)).astype(int)

@@ -1,12 +1,11 @@
-"""Changes of place: each gives 3×3 matrices, and all of them together one map per picture.
+"""Geometric operations: each gives 3×3 matrices, and their product is one map per picture.
 
-A matrix answers, for a place in the changed picture, where in the unchanged one its colour comes
-from (an inverse map, as resampling needs it). Both are (x, y, 1) in pixels of the picture's final
-size, x to the right and y down, from the picture's centre.
+A matrix maps a point of the changed picture to a point of the original (the inverse map, which
+resampling needs). Points are (x, y, 1) in pixels of the picture's final size, x to the right and y
+down, from the picture's centre.
 
-Forward, the changes happen in this order: crop, rotation, shift, shear, zoom, flip. For the
-middle four this is the order, and these are the signs, of `apply_affine_transform` in Keras
-3.15's ImageDataGenerator; its flips come last too.
+The forward order is crop, rotation, shift, shear, zoom, flip. Rotation to flip have the order and
+signs of `apply_affine_transform` and the flips in Keras 3.15's ImageDataGenerator.
 """
 
 from abc import abstractmethod
@@ -15,6 +14,7 @@ from typing import Annotated, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import model_validator
+from typing_extensions import override
 
 from viewfinder.augment.records import (
     Interval,
@@ -32,22 +32,22 @@ from viewfinder.core.errors import RecipeError
 
 
 class Motion(Operation):
-    """An operation on the places of pixels."""
+    """An operation that moves pixels."""
 
     @property
     def resamples(self) -> bool:
-        """Whether it needs pixels between pixels, and so gains from a larger source."""
-        return not self.idle
+        """Whether it interpolates between pixels, and so gains from a larger source."""
+        return not self.has_no_effect
 
     @abstractmethod
     def matrices(self, parameters: Table, height: int, width: int) -> Table:
-        """Inverse maps, float64, shape `(n, 3, 3)`, from `(n, len(columns))` parameters."""
+        """Return inverse maps, float64, shape `(n, 3, 3)`, of parameters `(n, len(columns))`."""
 
 
 class RandomResizedCrop(Motion):
     """A random box of the picture, enlarged to the whole.
 
-    A ratio of 1 is the picture's own shape, so that a crop of ratio 1 is not stretched.
+    A ratio of 1 is the picture's own aspect ratio, so a crop of ratio 1 is not stretched.
     """
 
     name: ClassVar[str] = "crop"
@@ -62,16 +62,17 @@ class RandomResizedCrop(Motion):
     ] = (3 / 4, 4 / 3)
 
     @property
-    def idle(self) -> bool:
-        """True where every crop is the whole picture."""
+    @override
+    def has_no_effect(self) -> bool:
         return self.scale == (1, 1)
 
+    @override
     def parameters(self, uniform: Table) -> Table:
-        """Left, top, width and height of the box, as fractions of the sides."""
+        """Return left, top, width and height of the box, as fractions of the sides."""
         return random_boxes(uniform, self.scale, self.ratio)
 
+    @override
     def matrices(self, parameters: Table, height: int, width: int) -> Table:
-        """The box's place and size."""
         left, top, wide, high = parameters.T
         maps = _identities(len(parameters))
         maps[:, 0, 0], maps[:, 1, 1] = wide, high
@@ -79,8 +80,8 @@ class RandomResizedCrop(Motion):
         maps[:, 1, 2] = (top + high / 2 - 0.5) * height
         return maps
 
+    @override
     def describe(self) -> str:
-        """The range in words."""
         (least, most), (narrow, wide) = self.scale, self.ratio
         return (
             f"crops {least:.3g} to {most:.3g} of the area, "
@@ -89,7 +90,7 @@ class RandomResizedCrop(Motion):
 
 
 class Rotation(Motion):
-    """A turn about the centre, uniform from -degrees to +degrees."""
+    """A rotation about the centre, uniform from -degrees to +degrees."""
 
     name: ClassVar[str] = "rotation"
     columns: ClassVar[tuple[str, ...]] = ("rotation.degrees",)
@@ -98,16 +99,17 @@ class Rotation(Motion):
     degrees: Annotated[Number, limits(0, 180, "the largest turn in degrees, from 0 to 180")]
 
     @property
-    def idle(self) -> bool:
-        """True at 0 degrees."""
+    @override
+    def has_no_effect(self) -> bool:
         return self.degrees == 0
 
+    @override
     def parameters(self, uniform: Table) -> Table:
-        """The angle in degrees; above 0, the picture turns to the left."""
+        """Return the angle in degrees, counterclockwise above 0."""
         return spread(uniform, -self.degrees, self.degrees)
 
-    def matrices(self, parameters: Table, height: int, width: int) -> Table:  # noqa: ARG002
-        """Keras's rotation matrix."""
+    @override
+    def matrices(self, parameters: Table, height: int, width: int) -> Table:
         angle = np.deg2rad(parameters[:, 0])
         maps = _identities(len(parameters))
         maps[:, 0, 0] = maps[:, 1, 1] = np.cos(angle)
@@ -115,13 +117,13 @@ class Rotation(Motion):
         maps[:, 0, 1] = -maps[:, 1, 0]
         return maps
 
+    @override
     def describe(self) -> str:
-        """The range in words."""
         return f"turns by up to {self.degrees:g} degrees either way"
 
 
 class Shift(Motion):
-    """A move along each axis, uniform from minus to plus the fractions of the picture's sides."""
+    """A shift along each axis, uniform from minus to plus a fraction of the side."""
 
     name: ClassVar[str] = "shift"
     columns: ClassVar[tuple[str, ...]] = ("shift.x", "shift.y")
@@ -131,23 +133,24 @@ class Shift(Motion):
     height: Annotated[Number, limits(0, 1, "a fraction of the picture's height, from 0 to 1")] = 0.0
 
     @property
-    def idle(self) -> bool:
-        """True where both fractions are 0."""
+    @override
+    def has_no_effect(self) -> bool:
         return self.width == 0 and self.height == 0
 
+    @override
     def parameters(self, uniform: Table) -> Table:
-        """The moves as fractions; above 0, the picture moves to the left and up, as in Keras."""
+        """Return the shifts as fractions; above 0, to the left and up, as in Keras."""
         largest: Table = np.array([self.width, self.height])
         return (2 * uniform - 1) * largest
 
+    @override
     def matrices(self, parameters: Table, height: int, width: int) -> Table:
-        """Keras's shift matrix, each axis measured by its own side."""
         maps = _identities(len(parameters))
         maps[:, :2, 2] = parameters * (width, height)
         return maps
 
+    @override
     def describe(self) -> str:
-        """The range in words."""
         return (
             f"shifts by up to {100 * self.width:g} % of the width "
             f"and {100 * self.height:g} % of the height either way"
@@ -155,7 +158,7 @@ class Shift(Motion):
 
 
 class Shear(Motion):
-    """A slant along the x axis, uniform from -degrees to +degrees, as Keras shears."""
+    """A shear along the x axis, uniform from -degrees to +degrees, as in Keras."""
 
     name: ClassVar[str] = "shear"
     columns: ClassVar[tuple[str, ...]] = ("shear.degrees",)
@@ -164,33 +167,34 @@ class Shear(Motion):
     degrees: Annotated[Number, limits(0, 60, "the largest slant in degrees, from 0 to 60")]
 
     @property
-    def idle(self) -> bool:
-        """True at 0 degrees."""
+    @override
+    def has_no_effect(self) -> bool:
         return self.degrees == 0
 
+    @override
     def parameters(self, uniform: Table) -> Table:
-        """The angle in degrees."""
         return spread(uniform, -self.degrees, self.degrees)
 
-    def matrices(self, parameters: Table, height: int, width: int) -> Table:  # noqa: ARG002
-        """Keras's shear matrix, which also shortens the y axis by the angle's cosine."""
+    @override
+    def matrices(self, parameters: Table, height: int, width: int) -> Table:
+        """Return Keras's shear matrices, which also shorten the y axis by the angle's cosine."""
         angle = np.deg2rad(parameters[:, 0])
         maps = _identities(len(parameters))
         maps[:, 0, 1] = -np.sin(angle)
         maps[:, 1, 1] = np.cos(angle)
         return maps
 
+    @override
     def describe(self) -> str:
-        """The range in words."""
         little = " (next to nothing)" if self.degrees < 1 else ""
         return f"shears by up to {self.degrees:g} degrees either way{little}"
 
 
 class Zoom(Motion):
-    """A change of size about the centre, uniform from `low` to `high`.
+    """A zoom about the centre by a factor uniform from `low` to `high`.
 
-    The factor is Keras's: how much of the picture comes into view. Below 1 the picture grows,
-    above 1 it shrinks and what is beyond its edge is filled.
+    The factor is Keras's, the visible share of the picture: below 1 the picture grows, above 1 it
+    shrinks and the area beyond its edge is filled.
     """
 
     name: ClassVar[str] = "zoom"
@@ -217,23 +221,24 @@ class Zoom(Motion):
         return self
 
     @property
-    def idle(self) -> bool:
-        """True where both ends are 1."""
+    @override
+    def has_no_effect(self) -> bool:
         return self.low == self.high == 1
 
+    @override
     def parameters(self, uniform: Table) -> Table:
-        """The factors of both axes, equal unless `per_axis`."""
+        """Return the factors of both axes, equal unless `per_axis`."""
         factors = spread(uniform, self.low, self.high)
         return factors if self.per_axis else factors[:, [0, 0]]
 
-    def matrices(self, parameters: Table, height: int, width: int) -> Table:  # noqa: ARG002
-        """Keras's zoom matrix."""
+    @override
+    def matrices(self, parameters: Table, height: int, width: int) -> Table:
         maps = _identities(len(parameters))
         maps[:, 0, 0], maps[:, 1, 1] = parameters.T
         return maps
 
+    @override
     def describe(self) -> str:
-        """The range in words."""
         axes = "each axis on its own" if self.per_axis else "both axes alike"
         return f"zooms {axes}, from {_size_in_words(self.low)} to {_size_in_words(self.high)}"
 
@@ -249,28 +254,28 @@ class Flip(Motion):
     vertical: Switch = False
 
     @property
-    def idle(self) -> bool:
-        """True where neither axis is mirrored."""
+    @override
+    def has_no_effect(self) -> bool:
         return not (self.horizontal or self.vertical)
 
     @property
+    @override
     def resamples(self) -> bool:
-        """Never: a mirrored picture has the same pixels."""
-        return False
+        return False  # a mirrored picture has the same pixels
 
+    @override
     def parameters(self, uniform: Table) -> Table:
-        """1 where the axis is mirrored, else 0."""
         mirrored: NDArray[np.bool_] = (uniform < 0.5) & np.array([self.horizontal, self.vertical])
         return mirrored.astype(np.float64)
 
-    def matrices(self, parameters: Table, height: int, width: int) -> Table:  # noqa: ARG002
-        """The mirrored axes' directions."""
+    @override
+    def matrices(self, parameters: Table, height: int, width: int) -> Table:
         maps = _identities(len(parameters))
         maps[:, 0, 0], maps[:, 1, 1] = 1 - 2 * parameters.T
         return maps
 
+    @override
     def describe(self) -> str:
-        """The axes in words."""
         sides = [("left to right", self.horizontal), ("upside down", self.vertical)]
         return "mirrors " + " and ".join(
             f"{side} half of the time" for side, mirrored in sides if mirrored

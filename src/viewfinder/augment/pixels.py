@@ -1,7 +1,7 @@
 """The two passes over the pixels: one resampling and one colour map per picture.
 
-OpenCV leaves the interpreter's lock during both, so threads can share a batch by its slices. How
-many threads OpenCV starts inside a call is a setting of the whole process, and left as it is.
+OpenCV releases the GIL during both, so threads can share a batch by its slices. The number of
+threads inside an OpenCV call is a setting of the whole process, which this module does not change.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from viewfinder.augment.records import Table
 Picture = NDArray[np.uint8]
 Pictures = NDArray[np.uint8] | Sequence[Picture]
 
-# What ImageDataGenerator's names mean in OpenCV. Its `wrap` repeats the picture less one pixel (a
-# habit of SciPy's mode of this name); here `wrap` repeats all of it.
+# ImageDataGenerator's names in OpenCV. Its `wrap` repeats the picture less one pixel, as SciPy's
+# mode of this name does; here `wrap` repeats all of it.
 BORDERS = {
     "nearest": cv2.BORDER_REPLICATE,
     "reflect": cv2.BORDER_REFLECT,
@@ -26,10 +26,10 @@ BORDERS = {
 
 
 def pixel_maps(motion: Table, sources: NDArray[np.int_], height: int, width: int) -> Table:
-    """Inverse maps from pixel indices of the result to pixel indices of each source.
+    """Return inverse maps from pixel indices of the result to pixel indices of each source.
 
-    Pixels are areas: the picture's left edge is at x = -0.5 and its right one at width - 0.5, at
-    any size, so that the last resize keeps edges on edges (and does not shift the picture).
+    Pixels are areas: the picture's left edge is at x = -0.5 and its right edge at width - 0.5 at
+    any size, so the final resize maps edges to edges and does not shift the picture.
 
     Args:
         motion: Inverse maps about the centre, in pixels of the result, shape `(n, 3, 3)`.
@@ -51,9 +51,9 @@ def pixel_maps(motion: Table, sources: NDArray[np.int_], height: int, width: int
 
 
 def resample(pictures: Pictures, maps: Table, fill: str, level: int, canvas: Picture) -> None:
-    """Fill `canvas` `(n, h, w, C)`, each picture through its map.
+    """Resample each picture through its map into `canvas` `(n, h, w, C)`.
 
-    Pictures that are only copied or mirrored are not resampled: the same pixels, ten times faster.
+    Maps that only copy or mirror are applied without resampling, ten times faster.
     """
     border, value = BORDERS[fill], (level,) * 4
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -72,7 +72,7 @@ def resample(pictures: Pictures, maps: Table, fill: str, level: int, canvas: Pic
 def recolor(canvas: Picture, maps: Table) -> None:
     """Map the colours of `canvas` `(n, h, w, C)` in place, by maps of shape `(n, 4, 4)`.
 
-    A one-channel picture is taken for gray, and keeps the first channel of what it becomes.
+    A one-channel picture counts as gray, and keeps the first channel of the result.
     """
     if canvas.shape[-1] == 1:
         rows = np.stack([maps[:, :1, :3].sum(axis=2), maps[:, :1, 3]], axis=2)
@@ -86,7 +86,7 @@ def recolor(canvas: Picture, maps: Table) -> None:
 
 
 def _mirrorings(maps: Table, height: int, width: int) -> list[tuple[int, int] | None]:
-    """The steps (x, y), each 1 or -1, of the maps that only copy or mirror; None for others."""
+    """Return the steps (x, y), each 1 or -1, of maps that only copy or mirror; None for others."""
     steps = np.sign(maps[:, [0, 1], [0, 1]])
     last = np.array([width - 1, height - 1])
     pure = np.zeros_like(maps)

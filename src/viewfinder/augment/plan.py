@@ -1,4 +1,4 @@
-"""The plan: which operations, in which order, sampled together and applied in few passes."""
+"""The augmentation plan: operations in a fixed order, sampled together, applied in few passes."""
 
 from collections.abc import Mapping
 from functools import reduce
@@ -45,14 +45,14 @@ _FILL_WORDS = {
 
 
 class Plan(Record):
-    """What happens to a training picture, at random, each time it is seen.
+    """The random changes of a training picture, drawn anew in each epoch.
 
-    At most one operation of each kind, in the order of the fields, whatever the order they are
-    given in: first all changes of place, as one resampling that also brings the picture to its
-    final size; then all changes of colour, as one map of colours; then blur; then erasing.
+    A plan has at most one operation of each kind, applied in the order of the fields: all geometric
+    operations as one resampling, which includes the final resize; all colour operations as one
+    colour map; then blur; then erasing.
 
     Attributes:
-        fill: What comes into view beyond the edges (a b c d is the picture): `nearest`
+        fill: The pixels beyond the edges (a b c d is the picture): `nearest`
             (a a a | a b c d | d d d), `reflect` (c b a | a b c d | d c b), `wrap`
             (b c d | a b c d | a b c) or `constant` (`fill_level`, in every channel).
         fill_level: The level of `constant`, from 0 to 255.
@@ -78,28 +78,32 @@ class Plan(Record):
 
     @property
     def operations(self) -> tuple[Operation, ...]:
-        """The operations that can change a picture, in the order in which they happen."""
+        """The operations that can change a picture, in the order of their application."""
         values = (getattr(self, name) for name in type(self).model_fields)
-        return tuple(it for it in values if isinstance(it, Operation) and not it.idle)
+        return tuple(
+            value for value in values if isinstance(value, Operation) and not value.has_no_effect
+        )
 
     @property
     def moves_pixels(self) -> bool:
         """Whether pixels are resampled, so that a store larger than the model's input helps."""
-        return any(isinstance(it, Motion) and it.resamples for it in self.operations)
+        return any(
+            isinstance(operation, Motion) and operation.resamples for operation in self.operations
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the parameters that a batch of this plan has."""
+        """The names of this plan's parameters."""
         return tuple(column for operation in self.operations for column in operation.columns)
 
     def sample(self, randomness: Randomness, epoch: int, examples: Ids) -> Samples:
         """Draw the parameters of a batch.
 
-        A picture's parameters depend on the seed, the epoch and its id alone, and each
-        operation's on no other operation.
+        A picture's parameters depend on the seed, the epoch and its id alone, and an operation's
+        parameters do not depend on other operations.
 
         Args:
-            randomness: The run's seed.
+            randomness: The random numbers of the run.
             epoch: The pass over the data, from 0.
             examples: The pictures' ids, uint64, shape `(n,)`.
         """
@@ -115,7 +119,7 @@ class Plan(Record):
         size: tuple[int, int] | None = None,
         out: Picture | None = None,
     ) -> Picture:
-        """Change a batch as sampled; the pixels given are only read.
+        """Apply the sampled changes to a batch; `pixels` are not modified.
 
         Threads may share a batch, each with its slice of `pixels`, `samples` and `out`.
 
@@ -124,21 +128,20 @@ class Plan(Record):
                 may then differ in height and width. They may be larger than `size`; from twice
                 as large on, fine patterns may alias, as the resampling is bilinear.
             samples: The table of the same n pictures, from this plan's `sample`.
-            size: Height and width of the result; the first picture's own by default.
-            out: Where to write the result: uint8, `(n, h, w, C)`, C-contiguous, not overlapping
+            size: Height and width of the result; by default those of the first picture.
+            out: The array for the result: uint8, `(n, h, w, C)`, C-contiguous, not overlapping
                 `pixels`.
 
         Returns:
-            uint8, shape `(n, h, w, C)`; `out` if it was given.
+            uint8, shape `(n, h, w, C)`; `out` if given.
 
         Raises:
-            UsageError: An array's type or shape is not as above, or the samples are another
-                plan's.
+            UsageError: An array has another type or shape, or the samples are another plan's.
         """
         canvas = _checked_canvas(pixels, samples, size, out)
         if samples.columns != self.columns:
             raise UsageError(
-                "The samples were drawn by another plan.",
+                "The samples belong to another plan.",
                 expected=", ".join(self.columns) or "no parameters",
                 received=", ".join(samples.columns) or "no parameters",
             )
@@ -148,7 +151,11 @@ class Plan(Record):
         maps = self.pixel_maps(samples, sources, canvas.shape[1:3])
         resample(pixels, maps, self.fill, self.fill_level, canvas)
         drawn = self._by_operation(samples)
-        colors = [it.maps(drawn[it]) for it in drawn if isinstance(it, Coloring)]
+        colors = [
+            operation.maps(parameters)
+            for operation, parameters in drawn.items()
+            if isinstance(operation, Coloring)
+        ]
         if colors:
             recolor(canvas, reduce(np.matmul, reversed(colors)))
         if self.blur in drawn:
@@ -160,7 +167,7 @@ class Plan(Record):
     def pixel_maps(
         self, samples: Samples, sources: NDArray[np.int_], size: tuple[int, int]
     ) -> Table:
-        """All changes of place and the last resize, as one inverse map per picture.
+        """Combine all geometric operations and the final resize into one inverse map per picture.
 
         Args:
             samples: The table of n pictures.
@@ -178,18 +185,18 @@ class Plan(Record):
         return pixel_maps(motion, sources, *size)
 
     def describe(self) -> list[str]:
-        """What the plan does, one line an operation, in plain words with the ranges."""
+        """Describe the plan in plain words with the ranges, one line per operation."""
         lines = [operation.describe() for operation in self.operations]
         if self.moves_pixels:
             level = f" {self.fill_level}" if self.fill == "constant" else ""
-            lines.append(f"fills what comes into view with {_FILL_WORDS[self.fill]}{level}")
-        return lines or ["changes nothing: every picture is used as it is"]
+            lines.append(f"fills the area beyond the edges with {_FILL_WORDS[self.fill]}{level}")
+        return lines or ["changes nothing"]
 
     def __str__(self) -> str:
         return "\n".join(self.describe())
 
     def _by_operation(self, samples: Samples) -> dict[Operation, Table]:
-        """Each operation's own columns of the table."""
+        """Return each operation's columns of the table."""
         operations = self.operations
         ends = np.cumsum([len(operation.columns) for operation in operations])
         tables = np.split(samples.values, ends[:-1], axis=1)
@@ -197,14 +204,13 @@ class Plan(Record):
 
 
 def make_plan(settings: Mapping[str, Any]) -> Plan:
-    """A plan from a mapping of operations to their settings, as a recipe or JSON holds them.
+    """Make a plan from a mapping of operations to settings, as in a recipe or JSON.
 
     Example:
         `make_plan({"rotation": {"degrees": 40}, "flip": {"horizontal": True}})`
 
     Raises:
-        RecipeError: An unknown name, or a setting that makes no sense; it says what was expected,
-            what came and what to do.
+        RecipeError: A name is unknown, or a setting is invalid.
     """
     try:
         return Plan.model_validate(settings)
@@ -218,10 +224,10 @@ def _checked_canvas(
     size: tuple[int, int] | None,
     out: Picture | None,
 ) -> Picture:
-    """The array to write to, after all types and shapes have been found right."""
+    """Return the array for the result, after checking all types and shapes."""
     if len(pixels) != len(samples):
         raise UsageError(
-            "There must be one row of samples for each picture.",
+            "Samples need one row for each picture.",
             expected=f"{len(pixels)} rows",
             received=f"{len(samples)} rows",
         )
@@ -240,7 +246,7 @@ def _checked_canvas(
 
 
 def _checked_shape(pixels: Pictures) -> tuple[int, int, int]:
-    """Height, width and channels of the first picture; every picture has as many channels."""
+    """Return height, width and channels of the first picture; all must have equal channels."""
     if isinstance(pixels, np.ndarray):
         arrays, dimensions, words = [pixels], 4, "(n, height, width, 1 or 3)"
     else:
@@ -248,7 +254,7 @@ def _checked_shape(pixels: Pictures) -> tuple[int, int, int]:
     for array in arrays:
         if array.dtype != np.uint8 or array.ndim != dimensions or array.shape[-1] not in (1, 3):
             raise UsageError(
-                "An augmentation takes whole levels from 0 to 255, in one or three channels.",
+                "Augmentation takes uint8 pictures of one or three channels.",
                 expected=f"uint8, shape {words}",
                 received=f"{array.dtype}, shape {array.shape}",
             )

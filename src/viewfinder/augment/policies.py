@@ -1,19 +1,19 @@
 """Named plans.
 
 - `none`: no change.
-- `course`: the settings of the course, and to the letter what Keras's ImageDataGenerator means by
+- `course`: the settings of the course, exactly those of Keras's ImageDataGenerator with
   `rotation_range=40, width_shift_range=0.2, height_shift_range=0.2, shear_range=0.2,
-  zoom_range=0.2, horizontal_flip=True, fill_mode="nearest"`: shear in degrees, zoom drawn for
-  each axis. On pictures that are not square, Keras 3.15 exchanges height and width in the shifts
-  and in the place of the centre; here each axis keeps its own.
-- `gentle`: for drawings, digits and letters, which are something else in a mirror: small turns,
-  shifts and changes of size.
-- `standard`: for photographs of things that may be anywhere, at any size. Crops take the place of
-  shifts and zooms: they show the model real pixels, not filled borders, and no axis is stretched
-  by more than a quarter. Colours vary as between two cameras or two hours of a day.
-- `strong`: for few pictures (hundreds a class or less) and long training: smaller crops, larger
-  turns, stronger colours, mixed at random in every second picture, some gray or out of focus, and
-  a hidden part in every fourth, so that the model cannot rest on one detail or one colour.
+  zoom_range=0.2, horizontal_flip=True, fill_mode="nearest"`: shear in degrees, zoom per axis. On
+  pictures that are not square, Keras 3.15 exchanges height and width in the shifts and in the
+  centre; here each axis keeps its own.
+- `gentle`: for drawings, digits and letters, whose mirror image has another meaning: small
+  rotations, shifts and zooms.
+- `standard`: for photographs of objects at any position and size. Crops replace shifts and zooms:
+  they show real pixels instead of filled borders, and stretch no axis by more than a quarter.
+  Colours vary as between two cameras or two hours of a day.
+- `strong`: for few pictures (hundreds per class or fewer) and long training: smaller crops, larger
+  rotations, stronger colours, random channel mixes in every second picture, some gray or blurred
+  pictures, and a hidden box in every fourth, so that no single detail or colour decides.
 """
 
 from viewfinder.augment.blur import Blur
@@ -67,10 +67,10 @@ POLICIES = {
 
 
 def policy(name: str) -> Plan:
-    """The plan of this name.
+    """Return the plan of this name.
 
     Raises:
-        RecipeError: There is none; the nearest known name is suggested.
+        RecipeError: There is none; the message suggests the nearest name.
     """
     if name not in POLICIES:
         raise RecipeError(

@@ -1,7 +1,7 @@
-"""What every operation is: a frozen record with checked settings that samples a table.
+"""The base of all operations: frozen records of validated settings that sample parameters.
 
-A setting's limits and the words for them stand in one place, its annotation: pydantic holds the
-limits, and a value outside them becomes a :class:`RecipeError` that quotes the words.
+A setting's annotation holds both its limits and their description: pydantic checks the limits, and
+a value outside them raises a :class:`RecipeError` with the description.
 """
 
 from abc import ABC, abstractmethod
@@ -26,13 +26,13 @@ from viewfinder.core.randomness import Ids, Randomness
 
 Table = NDArray[np.float64]
 
-# Strict: the text "40" and the truth value True are mistakes, not numbers.
+# Strict: the text "40" and the Boolean True are mistakes, not numbers.
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Switch = Annotated[bool, Strict(), Field(description="true or false")]
 Level = Annotated[int, Strict(), Field(ge=0, le=255, description="a whole number from 0 to 255")]
 Interval = tuple[Number, Number]
 
-_SAY_THE_LARGEST = "give the largest change as one positive number; both directions are drawn"
+_GIVE_THE_LARGEST = "give the largest change as one positive number; both directions are drawn"
 _SMALLER_FIRST = "write the smaller number first, both within the limits"
 
 
@@ -41,9 +41,9 @@ def limits(
     high: float,
     words: str,
     *,
-    remedy: str = _SAY_THE_LARGEST,
+    remedy: str = _GIVE_THE_LARGEST,
 ) -> Any:
-    """The annotation of a number: its limits (both included) and the words for them."""
+    """Return the annotation of a number: its inclusive limits and their description."""
     return Field(ge=low, le=high, description=words, json_schema_extra={"remedy": remedy})
 
 
@@ -53,7 +53,7 @@ Probability = Annotated[
 
 
 def within(low: float, high: float) -> AfterValidator:
-    """The check of a pair (smaller, larger): both within the limits, in this order."""
+    """Return a validator of a pair (smaller, larger): both within the limits, in this order."""
 
     def check(pair: Interval) -> Interval:
         if not low <= pair[0] <= pair[1] <= high:
@@ -64,12 +64,12 @@ def within(low: float, high: float) -> AfterValidator:
 
 
 def pair(words: str) -> Any:
-    """The annotation of a pair: the words for its limits."""
+    """Return the annotation of a pair: the description of its limits."""
     return Field(description=words, json_schema_extra={"remedy": _SMALLER_FIRST})
 
 
 class Record(BaseModel):
-    """A frozen record whose refusals are RecipeErrors, wherever it is made."""
+    """A frozen record whose validation raises RecipeError."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,17 +80,17 @@ class Record(BaseModel):
             return handler(data)
         except ValidationError as error:
             if not isinstance(data, dict):
-                raise  # no settings at all: in a union, pydantic tries the next kind
+                raise  # not a mapping: in a union, pydantic tries the next kind
             raise refusal(cls, data, error) from None
 
 
 class Operation(Record, ABC):
-    """One kind of random change.
+    """A random change of a picture.
 
     Class attributes:
-        name: Its key in a plan and the name of its stream of random numbers.
-        columns: The names of the parameters it samples, one column each.
-        draws: How many random numbers it takes for an example.
+        name: The key in a plan, and the name of the stream of random numbers.
+        columns: The names of the sampled parameters, one per column.
+        draws: The random numbers per example.
     """
 
     name: ClassVar[str]
@@ -98,40 +98,40 @@ class Operation(Record, ABC):
     draws: ClassVar[int]
 
     def sample(self, randomness: Randomness, epoch: int, examples: Ids) -> Table:
-        """The parameters of a batch, float64, shape `(n, len(columns))`."""
+        """Draw the parameters of a batch, float64, shape `(n, len(columns))`."""
         stream = f"augment.{self.name}"
         uniform = randomness.uniform(stream, epoch=epoch, examples=examples, draws=self.draws)
         return self.parameters(uniform)
 
     @abstractmethod
     def parameters(self, uniform: Table) -> Table:
-        """Parameters `(n, len(columns))` from numbers in [0, 1), shape `(n, draws)`."""
+        """Map numbers in [0, 1), shape `(n, draws)`, to parameters `(n, len(columns))`."""
 
     @property
     @abstractmethod
-    def idle(self) -> bool:
-        """Whether these settings leave every picture as it is."""
+    def has_no_effect(self) -> bool:
+        """Whether these settings leave every picture unchanged."""
 
     @abstractmethod
     def describe(self) -> str:
-        """What it does, in plain words with the range."""
+        """Describe the change and its range in plain words."""
 
 
 def spread(uniform: Table, low: float, high: float) -> Table:
-    """Numbers in [0, 1) stretched over [low, high]."""
+    """Scale numbers in [0, 1) to [low, high]."""
     return low + uniform * (high - low)
 
 
 def refusal(record: type[BaseModel], data: Any, error: ValidationError) -> RecipeError:
-    """One of pydantic's complaints about `data`, as expected, received and remedy.
+    """Return one of pydantic's complaints about `data` as a RecipeError.
 
-    An unknown key comes first: it is often the misspelling of one that is missing.
+    An unknown key has priority: it is often the misspelling of a missing one.
     """
     complaint = min(error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden")
     title, fields = record.__name__, record.model_fields
     if not isinstance(data, dict):
         return RecipeError(
-            f"{title} is made from its settings by name.",
+            f"{title} takes settings by name.",
             expected=f"a mapping with keys out of: {', '.join(fields)}",
             received=repr(data),
         )
@@ -145,7 +145,7 @@ def refusal(record: type[BaseModel], data: Any, error: ValidationError) -> Recip
         return RecipeError(f"{title} needs {key!r}.", expected=setting.description)
     extra = setting.json_schema_extra
     return RecipeError(
-        f"{title} cannot take this {key!r}.",
+        f"{title} has an invalid {key!r}.",
         expected=setting.description or complaint["msg"],
         received=repr(data[key]),
         remedy=str(extra["remedy"]) if isinstance(extra, dict) else None,
@@ -154,11 +154,11 @@ def refusal(record: type[BaseModel], data: Any, error: ValidationError) -> Recip
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What a plan will do to each picture of a batch.
+    """The sampled parameters of a plan for each picture of a batch.
 
-    The parameters are independent of any picture's size: angles in degrees, lengths as fractions
-    of the picture's sides, factors as they are, yes and no as 1 and 0. The same row gives the
-    same change at every size.
+    The parameters do not depend on a picture's size: angles in degrees, lengths as fractions of
+    the picture's sides, factors, and yes and no as 1 and 0. A row gives the same change at every
+    size.
 
     Attributes:
         examples: The pictures' ids, uint64, shape `(n,)`.
@@ -174,21 +174,21 @@ class Samples:
         return len(self.examples)
 
     def __getitem__(self, rows: slice | NDArray[np.intp] | list[int]) -> "Samples":
-        """The rows asked for, as a smaller table: what one thread or one picture needs."""
+        """Return the selected rows as a smaller table, for one thread or one picture."""
         return Samples(self.examples[rows], self.columns, self.values[rows])
 
     def column(self, name: str) -> Table:
-        """One parameter for all pictures, shape `(n,)`."""
+        """Return one parameter for all pictures, shape `(n,)`."""
         return self.values[:, self.columns.index(name)]
 
 
 def random_boxes(uniform: Table, area: Interval, ratio: Interval) -> Table:
-    """Boxes that lie wholly inside the picture, in fractions of its sides.
+    """Return boxes that lie wholly inside the picture, in fractions of its sides.
 
-    The area is drawn uniformly, the ratio of the sides uniformly in its logarithm, as in
-    Inception's crops (Szegedy et al., "Going deeper with convolutions", CVPR 2015). Where others
-    draw again until the box fits, the ratio is drawn from the part of its range that fits a box
-    of the area: the same address always takes the same four numbers.
+    The area is drawn uniformly and the ratio of the sides log-uniformly, as in Inception's crops
+    (Szegedy et al., "Going deeper with convolutions", CVPR 2015). The ratio is drawn from the part
+    of its range that fits a box of the area, instead of drawing again until the box fits, so that
+    every address uses exactly four numbers.
 
     Args:
         uniform: Numbers in [0, 1), shape `(n, 4)`.

@@ -1,7 +1,7 @@
-"""What is known of the networks that others have trained: records and files, without Keras.
+"""Pretrained networks as records and files, without Keras.
 
-`base` says what a base is, and `naming` finds one by its name: from the `catalogue` of
-`keras.applications`, from a file of the user's own, or from KerasHub. `published` knows where
-ImageNet's weights are, and `at_hand` brings them to the disk. `header` and `model_file` read what
-a file holds without reading its weights.
+`base` defines a base, and `naming` finds one by name: a network of `keras.applications`
+(`from_catalogue`, `catalogue`), a model file (`from_file`) or a preset of KerasHub (`from_hub`).
+`at_hand` finds or downloads ImageNet weights. `header` and `model_file` check a file without
+reading its weights. `networks` builds the `keras.Model`s.
 """

@@ -1,10 +1,9 @@
-"""ImageNet weights on this computer: found where Keras or we keep them, or else downloaded."""
+"""ImageNet weights on this computer: found in the caches, or downloaded."""
 
 import hashlib
 from pathlib import Path
 
-from viewfinder.bases.catalogue import Network
-from viewfinder.bases.published import Published, all_published, published_weights
+from viewfinder.bases.catalogue import Network, Published, all_published, published_weights
 from viewfinder.core.errors import DataError
 from viewfinder.core.files import cache_folder, keras_home, locked_in_turn
 from viewfinder.core.progress import Progress
@@ -14,12 +13,12 @@ from viewfinder.fetch.trust import Checksums
 
 
 def weights_folder() -> Path:
-    """Where downloaded weights are kept, in the user's cache."""
+    """Return the folder of downloaded weights in the user's cache."""
     return cache_folder() / "weights"
 
 
 def find_weights(published: Published) -> Path | None:
-    """The file, if it is in the user's cache or in Keras's own; its content is not looked at."""
+    """Return the file if it is in the user's cache or in Keras's; its content is not checked."""
     for folder in (weights_folder(), keras_home() / "models"):
         if (folder / published.name).is_file():
             return folder / published.name
@@ -27,7 +26,7 @@ def find_weights(published: Published) -> Path | None:
 
 
 def weights_at_hand(network: Network) -> list[tuple[float, Path]]:
-    """The ImageNet weights of a base that need no download: each width, and the file."""
+    """Return the ImageNet weights of a network that need no download: each width, and the file."""
     found = [(width, find_weights(published)) for width, published in all_published(network)]
     return [(width, path) for width, path in found if path]
 
@@ -40,19 +39,19 @@ def obtain_weights(
     progress: Progress | None = None,
     patience: Patience | None = None,
 ) -> Path:
-    """The ImageNet weights of a base, downloaded unless they are at hand.
+    """Return the ImageNet weights of a network, after downloading them if needed.
 
     Args:
-        network: Without its top.
-        alpha: Its width; None is the full one.
-        side: The side of the pictures, which decides among weights for several sides.
-        progress: Says where they come from, and how far the download is.
-        patience: How long a download is tried.
+        network: The network.
+        alpha: Its width; None for the full width.
+        side: The side of the pictures, for weights of several sides.
+        progress: Reports the source, and shows the download.
+        patience: The attempts and waits of a download.
 
     Raises:
-        UsageError: There are no weights for this width.
-        DataError: They cannot be downloaded, or are not those that were published. The message
-            names the file, where it is to be had and where to put it.
+        UsageError: There are no weights of this width.
+        DataError: The weights cannot be downloaded, or differ from the published ones. The remedy
+            names the address and the path for the file.
     """
     progress = progress or Progress(0)
     published = published_weights(network, alpha, side)
@@ -63,7 +62,8 @@ def obtain_weights(
     target = weights_folder() / published.name
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = target.with_name(f".{target.name}.lock")
-    with locked_in_turn(lock, progress, "Another process is fetching the weights: waiting for it."):
+    waiting = "Waiting for another process that downloads the weights."
+    with locked_in_turn(lock, progress, waiting):
         if not target.exists():
             _fetch(published, target, progress, patience)
     return target
@@ -76,18 +76,18 @@ def weights_file(
     side: int,
     progress: Progress | None = None,
 ) -> Path | None:
-    """The file that a base's weights come from, or None where they are to be drawn.
+    """Return the file of a network's weights, or None for random weights.
 
     Args:
-        network: Without its top.
-        alpha: Its width; None is the full one.
+        network: The network.
+        alpha: Its width; None for the full width.
         weights: "imagenet", "none", or a file.
         side: The side of the pictures, in pixels.
-        progress: Says where they come from.
+        progress: Reports the source.
 
     Raises:
-        UsageError: There are no ImageNet weights for this width.
-        DataError: The weights are not at hand.
+        UsageError: There are no ImageNet weights of this width.
+        DataError: The file does not exist, or cannot be downloaded.
     """
     if str(weights) == "none":
         return None
@@ -97,7 +97,7 @@ def weights_file(
     if not path.is_file():
         raise DataError(
             f"There is no weights file {path}.",
-            remedy="the path of a file, 'imagenet', or 'none'",
+            remedy="give the path of a file, 'imagenet' or 'none' as `weights`",
         )
     return path
 
@@ -105,18 +105,18 @@ def weights_file(
 def _fetch(
     published: Published, target: Path, progress: Progress, patience: Patience | None
 ) -> None:
-    """Download to another name first: what has the right name has been checked."""
-    progress.say(f"From {published.url}")
+    """Download to a temporary name, verify, and rename."""
+    progress.say(f"Downloading {published.url}")
     arrived = target.with_name(f"{target.name}.download")
     address = Address(published.url)
     try:
         download(address, arrived, patience=patience, progress=progress)
     except DataError as error:
         raise DataError(
-            f"The weights {published.name} are not at hand, and cannot be downloaded.",
+            f"The weights {published.name} are not on this computer, and cannot be downloaded.",
             expected=f"the file in {target.parent} or {keras_home() / 'models'}",
             received=error.fact,
-            remedy=f"get {published.url} and put it there, or give --weights FILE",
+            remedy=f"obtain {published.url} and put it there, or give a file as `weights`",
         ) from error
     try:
         _check(published, address, arrived, progress)
@@ -130,15 +130,15 @@ def _check(published: Published, address: Address, arrived: Path, progress: Prog
         memory = Checksums(weights_folder() / "checksums.json")
         checked = memory.check(RemoteFile(published.name, (address,)), arrived)
         memory.remember(published.name, checked.sha256)
-        progress.say(f"{published.name}: nobody has published a checksum; this one is remembered.")
+        progress.say(f"{published.name} has no published checksum; stored this one.")
         return
     kind = "md5" if len(published.checksum) == 32 else "sha256"
     with arrived.open("rb") as file:
         found = hashlib.file_digest(file, kind).hexdigest()
     if found != published.checksum:
         raise DataError(
-            f"{published.url} has another file than was published.",
+            f"{published.url} differs from the published file.",
             expected=f"{kind.upper()} {published.checksum}",
             received=f"{kind.upper()} {found}, {arrived.stat().st_size:,} bytes",
-            remedy="try again later; if it stays so, get the file elsewhere and check it",
+            remedy="try again later, or obtain the file elsewhere and check its checksum",
         )

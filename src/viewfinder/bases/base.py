@@ -1,7 +1,7 @@
-"""What a base is: a network that others have trained, wherever it comes from.
+"""The base: a pretrained network to build a model on.
 
-There are three kinds: a network of `keras.applications` (`from_catalogue`), a model in a file of
-the user's own (`from_file`), and a preset of KerasHub (`from_hub`); `naming` tells them apart.
+There are three kinds: a network of `keras.applications` (`from_catalogue`), a model in a file
+(`from_file`), and a preset of KerasHub (`from_hub`).
 """
 
 from abc import ABC, abstractmethod
@@ -19,8 +19,8 @@ class Takes:
     """The pictures that a base takes.
 
     Attributes:
-        size: (height, width) in pixels, of what it was trained at; None where that is not known.
-        color: Of three channels or of one.
+        size: The (height, width) in pixels that it was trained at; None where unknown.
+        color: "rgb" for three channels, "gray" for one.
         is_fixed: Whether it takes no other size.
     """
 
@@ -30,16 +30,16 @@ class Takes:
 
     @property
     def shape(self) -> tuple[int, int, int] | None:
-        """A picture's (height, width, channels), where the size is known."""
+        """A picture's (height, width, channels); None where the size is unknown."""
         return (*self.size, 1 if self.color == "gray" else 3) if self.size else None
 
 
 class Base(ABC):
-    """A network to build on, as a recipe names it. The record itself opens no file.
+    """A pretrained network, as named in a recipe. Constructing it opens no file.
 
     Attributes:
-        usual_weights: What a recipe's `weights` are where nothing else is asked for.
-        is_catalogued: Whether what it takes is known without looking at a file.
+        usual_weights: The default of a recipe's `weights`.
+        is_catalogued: Whether its input is known without a file.
     """
 
     usual_weights: ClassVar[str]
@@ -48,66 +48,66 @@ class Base(ABC):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What a recipe names it by; paths are absolute."""
+        """Its name in a recipe; paths are absolute."""
 
     @property
     @abstractmethod
     def label(self) -> str:
-        """What people call it; a file's name can begin with it."""
+        """A short name for people, valid as part of a file's name."""
 
     @property
     def least_size(self) -> int | None:
-        """The smallest side that it takes; None where that is not known."""
+        """The smallest side of its input; None where unknown."""
         return None
 
     @property
     @abstractmethod
     def scaling_in_words(self) -> str:
-        """What pixels from 0 to 255 go through first, for people."""
+        """The scaling of pixels from 0 to 255, for people."""
 
     @abstractmethod
     def parameters(self) -> dict[float, int]:
-        """How many numbers its weights are, by `alpha`; raises as :meth:`takes` does."""
+        """Count its parameters by `alpha`; raises as :meth:`takes` does."""
 
     @abstractmethod
     def takes(self) -> Takes:
-        """The pictures that it takes.
+        """Return the pictures that it takes.
 
         Raises:
-            UsageError: It is of KerasHub, which is not installed.
-            DataError: It is not at hand, damaged, or takes no pictures.
+            UsageError: It needs KerasHub, which is not installed.
+            DataError: Its files are missing or damaged, or it takes no pictures.
         """
 
     @abstractmethod
     def obtain(self, side: int | None = None, progress: Progress | None = None) -> Path | None:
-        """What it is built from, brought to this computer: a file or a folder.
+        """Find or download its file or folder.
 
         Args:
-            side: Of the pictures, in pixels, where weights are for a size.
-            progress: Says where it comes from, and how far a download is.
+            side: The side of the pictures in pixels, for weights that depend on it.
+            progress: Reports the source, and shows a download.
 
         Returns:
-            None where its weights are to be drawn.
+            None for weights that are drawn at random.
 
         Raises:
-            UsageError: There are no such weights, or it is of KerasHub, which is not installed.
-            DataError: It is not at hand, or not what it is taken for.
+            UsageError: There are no such weights, or it needs KerasHub, which is not installed.
+            DataError: The file or folder is missing, damaged or of another kind.
         """
 
     @abstractmethod
     def at_hand(self) -> list[tuple[float, Path]]:
-        """What it could be built from without a download: each width, and where that is.
+        """Return each width whose weights are on this computer, and their path.
 
         Raises:
-            UsageError: It is of KerasHub, which is not installed.
-            DataError: It is not at hand, or not what it is taken for.
+            UsageError: It needs KerasHub, which is not installed.
+            DataError: The file or folder is missing, damaged or of another kind.
         """
 
     @abstractmethod
     def identity(self, source: Path | None, seed: int) -> Mapping[str, Any]:
-        """What decides its features apart from the pictures, for JSON: contents, and no paths.
+        """Return everything that decides its features, for JSON: contents instead of paths.
 
         Args:
-            source: What :meth:`obtain` has given.
-            seed: Decides weights that are drawn.
+            source: The result of :meth:`obtain`.
+            seed: The seed of weights that are drawn at random.
         """

@@ -1,47 +1,54 @@
-"""The classification networks of `keras.applications` (Keras 3.15.1), as records.
+"""The networks of `keras.applications` and their published ImageNet weights, as records.
 
-Every number here is held against Keras itself by `tests/models/backbones/test_catalogue.py`.
+The data are in `networks.yaml`; networks come without their tops.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from viewfinder.core.errors import UsageError, nearest
+from viewfinder.core.files import read_yaml
 
-# How pixels from 0 to 255 become what a network was trained on:
-#   signed    to [-1, 1]                                         Keras calls it "tf"
-#   standard  to mean 0 and deviation 1 over ImageNet            "torch"
-#   bgr       channels reversed, ImageNet's mean taken away      "caffe"
-#   inside    the network's first layers do it
 Scaling = Literal["signed", "standard", "bgr", "inside"]
+"""How pixels from 0 to 255 become what a network was trained on; see `networks.yaml`."""
 
-_IN_WORDS = {
+_SCALING_IN_WORDS = {
     "signed": "pixels scaled to [-1, 1]",
     "standard": "pixels scaled to mean 0 and deviation 1 over ImageNet",
-    "bgr": "channels reversed to BGR, ImageNet's mean taken away",
+    "bgr": "channels reversed to BGR, ImageNet's mean subtracted",
     "inside": "pixels scaled by the network's own first layers",
 }
 
 
 @dataclass(frozen=True)
 class Network:
-    """One network without its top.
+    """A classification network without its top.
 
     Attributes:
-        name: As `keras.applications` calls it.
-        scaling: What its pixels go through first.
+        name: Its name in `keras.applications`.
+        scaling: The scaling of its pixels.
         size: The side, in pixels, that its ImageNet weights were trained at.
-        least_size: The smallest side that it takes.
-        widths: Its parameters (trainable or not, without the top) by `alpha`, the factor on the
-            width of its layers; those that ImageNet weights are published for. A network without
-            such a factor has 1.0 only.
+        widths: Its parameters (trainable or not) by `alpha`, the factor on the width of its
+            layers, for each width with ImageNet weights; 1.0 only without such a factor.
+        url: The address of its ImageNet weights, with {alpha} and {side} for a width and a side.
+        least_size: The smallest side of its input.
+        checksums: MD5 or SHA-256 of the weights by `alpha`; empty where none is published.
+        file: Keras's name of the weights file; empty where it is that of the URL.
+        sides: The sides that weights are published for; empty where that is `size` only.
+        spelled: How {alpha} is spelled in the URL, where it is not spelled as a number.
     """
 
     name: str
     scaling: Scaling
     size: int
-    least_size: int
     widths: dict[float, int]
+    url: str
+    least_size: int = 32
+    checksums: dict[float, str] = field(default_factory=dict)
+    file: str = ""
+    sides: tuple[int, ...] = ()
+    spelled: dict[float, str] = field(default_factory=dict)
 
     @property
     def has_alpha(self) -> bool:
@@ -50,17 +57,17 @@ class Network:
 
     @property
     def scaling_in_words(self) -> str:
-        """What its pixels go through first, for people."""
-        return _IN_WORDS[self.scaling]
+        """A description of its scaling, for people."""
+        return _SCALING_IN_WORDS[self.scaling]
 
     def width(self, alpha: float | None) -> float:
-        """The `alpha` that is meant; None is the full width.
+        """Return `alpha`, or 1.0 for None.
 
         Raises:
-            UsageError: This network has no such factor, or it is not above 0.
+            UsageError: This network has no such factor, or `alpha` is not above 0 and up to 4.
         """
         if alpha is not None and not self.has_alpha and alpha != 1.0:
-            scalable = [base.name for base in BASES.values() if base.has_alpha]
+            scalable = [network.name for network in BASES.values() if network.has_alpha]
             raise UsageError(
                 f"{self.name} has one width only.",
                 expected=f"no alpha, or a base that has one: {', '.join(scalable)}",
@@ -75,11 +82,35 @@ class Network:
         return 1.0 if alpha is None else float(alpha)
 
 
+@dataclass(frozen=True)
+class Published:
+    """A weights file on the web.
+
+    Attributes:
+        name: Keras's name of the file on the disk.
+        url: The address.
+        checksum: MD5 (32 hexadecimal digits) or SHA-256 (64); None where none is published.
+    """
+
+    name: str
+    url: str
+    checksum: str | None = None
+
+
+def _read_networks() -> dict[str, Network]:
+    networks = read_yaml(Path(__file__).with_name("networks.yaml"))
+    return {name: Network(name, **fields) for name, fields in networks.items()}
+
+
+BASES = _read_networks()
+"""Every network by name."""
+
+
 def network_named(name: str) -> Network:
-    """The network of this name.
+    """Return the network of this name.
 
     Raises:
-        UsageError: There is none; the message has the nearest one.
+        UsageError: There is none; the message suggests the nearest name.
     """
     if name not in BASES:
         by_letters = {known.lower(): known for known in BASES}
@@ -89,75 +120,45 @@ def network_named(name: str) -> Network:
 
 
 def bases_with(parameters: int) -> list[tuple[str, float]]:
-    """The bases and widths that have exactly so many parameters without their top."""
+    """Return the names and widths of the networks with exactly this number of parameters."""
     return [
-        (base.name, alpha)
-        for base in BASES.values()
-        for alpha, count in base.widths.items()
+        (network.name, alpha)
+        for network in BASES.values()
+        for alpha, count in network.widths.items()
         if count == parameters
     ]
 
 
-_ALL = (
-    Network("ConvNeXtTiny", "inside", 224, 32, {1.0: 27_820_128}),
-    Network("ConvNeXtSmall", "inside", 224, 32, {1.0: 49_454_688}),
-    Network("ConvNeXtBase", "inside", 224, 32, {1.0: 87_566_464}),
-    Network("ConvNeXtLarge", "inside", 224, 32, {1.0: 196_230_336}),
-    Network("ConvNeXtXLarge", "inside", 224, 32, {1.0: 348_147_968}),
-    Network("DenseNet121", "standard", 224, 32, {1.0: 7_037_504}),
-    Network("DenseNet169", "standard", 224, 32, {1.0: 12_642_880}),
-    Network("DenseNet201", "standard", 224, 32, {1.0: 18_321_984}),
-    Network("EfficientNetB0", "inside", 224, 32, {1.0: 4_049_571}),
-    Network("EfficientNetB1", "inside", 240, 32, {1.0: 6_575_239}),
-    Network("EfficientNetB2", "inside", 260, 32, {1.0: 7_768_569}),
-    Network("EfficientNetB3", "inside", 300, 32, {1.0: 10_783_535}),
-    Network("EfficientNetB4", "inside", 380, 32, {1.0: 17_673_823}),
-    Network("EfficientNetB5", "inside", 456, 32, {1.0: 28_513_527}),
-    Network("EfficientNetB6", "inside", 528, 32, {1.0: 40_960_143}),
-    Network("EfficientNetB7", "inside", 600, 32, {1.0: 64_097_687}),
-    Network("EfficientNetV2B0", "inside", 224, 32, {1.0: 5_919_312}),
-    Network("EfficientNetV2B1", "inside", 240, 32, {1.0: 6_931_124}),
-    Network("EfficientNetV2B2", "inside", 260, 32, {1.0: 8_769_374}),
-    Network("EfficientNetV2B3", "inside", 300, 32, {1.0: 12_930_622}),
-    Network("EfficientNetV2S", "inside", 384, 32, {1.0: 20_331_360}),
-    Network("EfficientNetV2M", "inside", 480, 32, {1.0: 53_150_388}),
-    Network("EfficientNetV2L", "inside", 480, 32, {1.0: 117_746_848}),
-    Network("InceptionResNetV2", "signed", 299, 75, {1.0: 54_336_736}),
-    Network("InceptionV3", "signed", 299, 75, {1.0: 21_802_784}),
-    Network(
-        "MobileNet",
-        "signed",
-        224,
-        32,
-        {0.25: 218_544, 0.5: 829_536, 0.75: 1_832_976, 1.0: 3_228_864},
-    ),
-    Network(
-        "MobileNetV2",
-        "signed",
-        224,
-        32,
-        {
-            0.35: 410_208,
-            0.5: 706_224,
-            0.75: 1_382_064,
-            1.0: 2_257_984,
-            1.3: 3_766_048,
-            1.4: 4_363_712,
-        },
-    ),
-    Network("MobileNetV3Small", "inside", 224, 32, {0.75: 583_160, 1.0: 939_120}),
-    Network("MobileNetV3Large", "inside", 224, 32, {0.75: 1_808_736, 1.0: 2_996_352}),
-    Network("NASNetMobile", "signed", 224, 32, {1.0: 4_269_716}),
-    Network("NASNetLarge", "signed", 331, 32, {1.0: 84_916_818}),
-    Network("ResNet50", "bgr", 224, 32, {1.0: 23_587_712}),
-    Network("ResNet101", "bgr", 224, 32, {1.0: 42_658_176}),
-    Network("ResNet152", "bgr", 224, 32, {1.0: 58_370_944}),
-    Network("ResNet50V2", "signed", 224, 32, {1.0: 23_564_800}),
-    Network("ResNet101V2", "signed", 224, 32, {1.0: 42_626_560}),
-    Network("ResNet152V2", "signed", 224, 32, {1.0: 58_331_648}),
-    Network("VGG16", "bgr", 224, 32, {1.0: 14_714_688}),
-    Network("VGG19", "bgr", 224, 32, {1.0: 20_024_384}),
-    Network("Xception", "signed", 299, 71, {1.0: 20_861_480}),
-)
+def published_weights(network: Network, alpha: float | None, side: int | None = None) -> Published:
+    """Return the ImageNet weights of a network.
 
-BASES = {base.name: base for base in _ALL}
+    Args:
+        network: The network.
+        alpha: Its width; None for the full width.
+        side: The side of the pictures, in pixels. Of weights for several sides those of the
+            nearest side are chosen, and the larger of two.
+
+    Raises:
+        UsageError: There are no weights of this width.
+    """
+    width = network.width(alpha)
+    if width not in network.widths:
+        raise UsageError(
+            f"{network.name} with alpha {width:g} has no ImageNet weights.",
+            expected=f"alpha {', '.join(f'{known:g}' for known in sorted(network.widths))}",
+            received=f"alpha {width:g}",
+            remedy="choose one of these, or give a file or 'none' as `weights`",
+        )
+    wanted = side or network.size
+    chosen = min(network.sides or (network.size,), key=lambda known: (abs(known - wanted), -known))
+    url = network.url.format(alpha=network.spelled.get(width, width), side=chosen)
+    return Published(network.file or url.rpartition("/")[2], url, network.checksums.get(width))
+
+
+def all_published(network: Network) -> list[tuple[float, Published]]:
+    """Return all ImageNet weights of a network, each with its width."""
+    return [
+        (width, published_weights(network, width, side))
+        for width in network.widths
+        for side in network.sides or (network.size,)
+    ]

@@ -1,9 +1,11 @@
-"""A base from a file: a model of the user's own, as `model.save` has written it."""
+"""The base of a model in a `.keras` file, as `model.save` writes it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
+
+from typing_extensions import override
 
 from viewfinder.bases.base import Base, Takes
 from viewfinder.bases.model_file import input_of, parameters_of, pictures_of
@@ -24,41 +26,37 @@ class FromFile(Base):
     usual_weights: ClassVar[str] = "own"
 
     @property
+    @override
     def name(self) -> str:
-        """The absolute path."""
         return str(self.path)
 
     @property
+    @override
     def label(self) -> str:
-        """The file's name."""
         return self.path.stem
 
     @property
+    @override
     def scaling_in_words(self) -> str:
-        """What is known of it: nothing."""
-        return "whatever the model itself does with pixels from 0 to 255"
+        return "pixels from 0 to 255 scaled by the model itself"
 
+    @override
     def parameters(self) -> dict[float, int]:
-        """As the header of its weights has them."""
         return {1.0: parameters_of(self.path)}
 
+    @override
     def takes(self) -> Takes:
-        """What its configuration says."""
         return pictures_of(input_of(self.path), self.path)
 
-    def obtain(
-        self,
-        side: int | None = None,  # noqa: ARG002
-        progress: Progress | None = None,  # noqa: ARG002
-    ) -> Path:
-        """The file, once its content has been looked at."""
-        parameters_of(self.path)
+    @override
+    def obtain(self, side: int | None = None, progress: Progress | None = None) -> Path:
+        parameters_of(self.path)  # raises unless the file is safe
         return self.path
 
+    @override
     def at_hand(self) -> list[tuple[float, Path]]:
-        """The file."""
         return [(1.0, self.obtain())]
 
-    def identity(self, source: Path | None, seed: int) -> Mapping[str, Any]:  # noqa: ARG002
-        """The content, wherever the file is."""
+    @override
+    def identity(self, source: Path | None, seed: int) -> Mapping[str, Any]:
         return {"base": "a .keras file", "weights": content_hash(source or self.path)}

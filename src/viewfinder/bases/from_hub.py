@@ -1,7 +1,6 @@
-"""A base from KerasHub: a preset, which binds a backbone to its own preprocessing.
+"""The base of a preset of KerasHub: a backbone with its own preprocessing.
 
-A preset is a folder in KerasHub's format. One that is asked for by name is brought to the disk by
-KerasHub first, and is a folder like any other from then on.
+A preset is a folder in KerasHub's format. KerasHub first downloads a preset that is given by name.
 """
 
 import json
@@ -11,6 +10,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
+
+from typing_extensions import override
 
 from viewfinder.bases.base import Base, Takes
 from viewfinder.bases.header import opened_weights
@@ -41,29 +42,30 @@ class FromHub(Base):
     usual_weights: ClassVar[str] = "own"
 
     @property
+    @override
     def name(self) -> str:
-        """With the prefix."""
         return PREFIX + self.preset
 
     @property
+    @override
     def label(self) -> str:
-        """The folder's name, or the handle as one word."""
         handle = self.preset.partition("://")[2]
         return handle.replace("/", "-") if handle else Path(self.preset).name
 
     @property
+    @override
     def scaling_in_words(self) -> str:
-        """What its image converter does."""
-        return "pixels scaled as the preset's own image converter does"
+        return "pixels scaled as by the preset's image converter"
 
+    @override
     def parameters(self) -> dict[float, int]:
-        """As the header of its weights has them."""
         weights = self.obtain() / WEIGHTS
         with opened_weights(weights, weights.stat().st_size) as (_, header):
             return {1.0: header.parameters}
 
+    @override
     def takes(self) -> Takes:
-        """What its backbone asks for, or else what its image converter makes."""
+        """Return the input of its backbone, or else the output of its image converter."""
         folder = self.obtain()
         shape = _settings(folder / CONFIG).get("image_shape") or (None, None, 3)
         converter = _settings(folder / CONVERTER)
@@ -78,18 +80,14 @@ class FromHub(Base):
             return of_backbone
         return Takes((int(height), int(width)), of_backbone.color)
 
-    def obtain(
-        self,
-        side: int | None = None,  # noqa: ARG002
-        progress: Progress | None = None,
-    ) -> Path:
-        """Its folder; one that is asked for by name is downloaded by KerasHub."""
+    @override
+    def obtain(self, side: int | None = None, progress: Progress | None = None) -> Path:
         require_keras_hub()
         folder = Path(self.preset) if Path(self.preset).is_absolute() else self._fetched(progress)
         missing = [name for name in _FILES if not (folder / name).is_file()]
         if missing:
             raise DataError(
-                f"{folder} is no preset of pictures."
+                f"{folder} is not a preset for pictures."
                 if folder.is_dir()
                 else f"There is no folder {folder}.",
                 expected=f"a folder with {', '.join(_FILES)}, as KerasHub's save_to_preset "
@@ -99,21 +97,21 @@ class FromHub(Base):
             )
         return folder
 
+    @override
     def at_hand(self) -> list[tuple[float, Path]]:
-        """Its folder."""
         return [(1.0, self.obtain())]
 
-    def identity(self, source: Path | None, seed: int) -> Mapping[str, Any]:  # noqa: ARG002
-        """The content of its files, and what builds a network of them."""
+    @override
+    def identity(self, source: Path | None, seed: int) -> Mapping[str, Any]:
         folder = source or self.obtain()
         return {
             "base": "a preset of KerasHub",
             "weights": [content_hash(folder / name) for name in _FILES],
-            "keras_hub": version("keras-hub"),  # another one may build another network
+            "keras_hub": version("keras-hub"),  # another version may build another network
         }
 
     def _fetched(self, progress: Progress | None) -> Path:
-        """The folder of a preset by name, downloaded by KerasHub unless it has it already."""
+        """Return the folder of a preset by name, which KerasHub downloads unless it is cached."""
         use_backend()
         from keras_hub.models import Backbone
         from keras_hub.src.utils.preset_utils import get_file
@@ -127,21 +125,18 @@ class FromHub(Base):
                 remedy=_alike(self.preset, Backbone.presets),
             )
         if progress:
-            progress.detail(f"Preset: {self.preset}, as KerasHub has it")
-        place = None
+            progress.detail(f"Preset: {self.preset}, from KerasHub")
         try:
-            for name in _FILES:
-                place = Path(get_file(self.preset, name))
-        except Exception as error:  # whatever its ways of downloading raise
+            paths = [Path(get_file(self.preset, name)) for name in _FILES]
+        except Exception as error:  # KerasHub's downloads may raise anything
             raise DataError(
-                f"The preset {self.preset} is not at hand, and KerasHub cannot download it.",
+                f"KerasHub cannot download the preset {self.preset}.",
                 expected=f"{', '.join(_FILES)}",
                 received=str(error).strip().splitlines()[0] if str(error).strip() else repr(error),
-                remedy=f"try again later; or save it where it can be had ({_HOW_TO_SAVE}), and "
-                f"give --base {PREFIX}FOLDER",
+                remedy=f"try again later; or save it on a computer with access ({_HOW_TO_SAVE}), "
+                f"and give '{PREFIX}FOLDER' as `base`",
             ) from error
-        assert place is not None
-        return place.parent
+        return paths[-1].parent
 
 
 _HOW_TO_SAVE = (
@@ -151,17 +146,17 @@ _HOW_TO_SAVE = (
 
 
 def require_keras_hub() -> None:
-    """Raise where KerasHub is not installed; imports nothing.
+    """Raise unless KerasHub is installed; imports nothing.
 
     Raises:
-        UsageError: It is not; the message has the command that installs it.
+        UsageError: KerasHub is not installed; the remedy is the command to install it.
     """
     if find_spec("keras_hub") is None:
         raise UsageError("KerasHub is not installed.", remedy=INSTALL_HUB)
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """The settings in one of a preset's files."""
+    """Read the settings in one of a preset's files."""
     try:
         if path.stat().st_size > _MOST_CONFIG:
             raise ValueError(f"{path.stat().st_size:,} bytes")
@@ -173,16 +168,16 @@ def _settings(path: Path) -> dict[str, Any]:
         raise _damaged(path, error) from error
 
 
-def _damaged(place: Path, error: Exception) -> DataError:
+def _damaged(path: Path, error: Exception) -> DataError:
     return DataError(
-        f"{place} is not of a preset of pictures, or damaged.",
+        f"{path} is damaged, or not part of a preset for pictures.",
         received=str(error),
         remedy="save the preset again",
     )
 
 
 def _alike(name: str, presets: Mapping[str, Any]) -> str:
-    """The names most like it: there are hundreds, most of them for text."""
+    """Suggest the most similar names: there are hundreds, most of them for text."""
     from difflib import get_close_matches
 
     close = get_close_matches(name, presets, n=4, cutoff=0.5)

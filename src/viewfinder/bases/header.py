@@ -1,9 +1,9 @@
-"""What a weights file holds, told from its headers: no weight is read, no memory taken for one.
+"""The layers and shapes in a weights file, from its headers, without reading weights.
 
-Three formats are known: Keras's old HDF5 (`layer_names`, then `weight_names` in each layer), which
-`keras.applications` publishes; `.weights.h5` of Keras 3; and `.keras`, a zip with one inside.
-A file comes from outside, so links out of it, virtual or external data, strange kinds of numbers
-and endless lists of names are refused here; `models/backbones/loading.py` then compares the shapes.
+Three formats are supported: Keras's old HDF5 (`layer_names`, then `weight_names` in each layer),
+in which Keras publishes its weights; `.weights.h5` of Keras 3; and `.keras`, a zip with one inside.
+Files are untrusted: links out of the file, virtual or external data, unusual number types and
+excessive lists of names are refused. `networks/loading.py` then compares the shapes.
 """
 
 import re
@@ -24,11 +24,11 @@ KERAS_WEIGHTS = "model.weights.h5"
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
 
-# InceptionResNetV2 and NASNetLarge have about 1,500 arrays; names are some 60 letters long.
+# InceptionResNetV2 and NASNetLarge have about 1,500 arrays, with names of about 60 letters.
 _MOST_ARRAYS = 20_000
 _MOST_NAME_BYTES = 4 << 20
 _DEEPEST = 24
-# A file may hold an optimizer's state beside its weights: twice their size.
+# A file may also hold an optimizer's state, twice the size of the weights.
 _MOST_TIMES = 4
 
 _TRUNCATED = re.compile(r"truncated file: eof = (\d+), .*stored_eof = (\d+)")
@@ -36,24 +36,24 @@ _TRUNCATED = re.compile(r"truncated file: eof = (\d+), .*stored_eof = (\d+)")
 
 @dataclass(frozen=True)
 class Array:
-    """One array of weights: where it is in the file, and its shape."""
+    """An array of weights: its path in the file, and its shape."""
 
-    place: str
+    path: str
     shape: tuple[int, ...]
 
     @property
     def size(self) -> int:
-        """How many numbers it has."""
+        """The number of its elements."""
         return prod(self.shape)
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a weights file holds.
+    """The layers in a weights file.
 
     Attributes:
-        layout: "legacy", in the order of the layers; or "keras3", by the layers' kinds.
-        layers: Each layer that has weights, by name, with its arrays.
+        layout: "legacy", in the order of the layers; or "keras3", by the layers' classes.
+        layers: The arrays of each layer that has weights, by name.
     """
 
     layout: Literal["legacy", "keras3"]
@@ -66,23 +66,23 @@ class Header:
 
     @property
     def parameters(self) -> int:
-        """How many numbers there are in all."""
+        """The number of elements of all arrays."""
         return sum(array.size for array in self.arrays)
 
 
 @contextmanager
 def opened_weights(path: Path, most_bytes: int) -> Iterator[tuple[Any, Header]]:
-    """A weights file, opened for reading, and its header.
+    """Open a weights file, and read its header.
 
     Args:
-        path: Told by content: HDF5, or a `.keras` file.
-        most_bytes: What the weights that are wanted take. Much larger files are not opened.
+        path: An HDF5 or `.keras` file, by content.
+        most_bytes: The size of the expected weights. Much larger files are not opened.
 
     Yields:
-        The h5py group that holds the weights, and what is in it.
+        The h5py group of the weights, and the header.
 
     Raises:
-        DataError: It is missing, no weights file, truncated, damaged, or not to be trusted.
+        DataError: The file is missing, not a weights file, truncated, damaged or unsafe.
     """
     import h5py
 
@@ -96,7 +96,7 @@ def opened_weights(path: Path, most_bytes: int) -> Iterator[tuple[Any, Header]]:
                 group, header = _read(file)
             except _Refused as refusal:
                 raise DataError(
-                    f"{path} is not a weights file that can be trusted.",
+                    f"{path} is not a safe weights file.",
                     expected="plain arrays of floats in the layout of Keras",
                     received=str(refusal),
                 ) from refusal
@@ -104,18 +104,18 @@ def opened_weights(path: Path, most_bytes: int) -> Iterator[tuple[Any, Header]]:
                 raise DataError(
                     f"{path} is damaged.",
                     received=str(error),
-                    remedy="fetch it again",
+                    remedy="download it again",
                 ) from error
             yield group, header
 
 
 class _Refused(Exception):
-    """Something in a file that no weights file has."""
+    """Content that does not belong in a weights file."""
 
 
 @contextmanager
 def _as_hdf5(path: Path, most_bytes: int) -> Iterator[Path]:
-    """The file itself, or the HDF5 file inside a `.keras` file, unpacked for the while."""
+    """Yield the file itself, or the HDF5 file of a `.keras` file, unpacked temporarily."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -124,7 +124,7 @@ def _as_hdf5(path: Path, most_bytes: int) -> Iterator[Path]:
         raise DataError(
             f"There is no weights file {path}.",
             received=error.strerror or str(error),
-            remedy="the path of a file, 'imagenet', or 'none'",
+            remedy="give the path of a file, 'imagenet' or 'none' as `weights`",
         ) from error
     if start.startswith(_HDF5):
         if size > most_bytes:
@@ -135,10 +135,10 @@ def _as_hdf5(path: Path, most_bytes: int) -> Iterator[Path]:
             yield _unzipped(path, Path(folder), most_bytes)
     else:
         raise DataError(
-            f"{path} is no weights file.",
+            f"{path} is not a weights file.",
             expected="HDF5 (.h5, .weights.h5) or a .keras file",
             received=looks_like(start),
-            remedy="fetch it again; in a browser, save the file itself and not the page about it",
+            remedy="download it again; in a browser, save the file itself and not its web page",
         )
 
 
@@ -151,10 +151,10 @@ def _unzipped(path: Path, folder: Path, most_bytes: int) -> Path:
             return Path(archive.extract(member, folder))
     except (OSError, KeyError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
         raise DataError(
-            f"{path} is no .keras file, or a damaged one.",
+            f"{path} is damaged, or not a .keras file.",
             expected=f"a zip file with {KERAS_WEIGHTS} in it",
             received=str(error).strip("'"),
-            remedy="fetch or save it again",
+            remedy="download or save it again",
         ) from error
 
 
@@ -178,10 +178,10 @@ def _legacy_layers(group: Any) -> dict[str, tuple[Array, ...]]:
 
 def _keras3_layers(group: Any) -> dict[str, tuple[Array, ...]]:
     layers: dict[str, list[Array]] = {}
-    for place, dataset in _datasets(group, depth=0):
-        owner, is_vars, _ = place.rpartition("/vars/")
-        # An optimizer's state and the seeds of dropout are no weights.
-        if is_vars and not place.startswith("optimizer/") and "seed_generator" not in place:
+    for path, dataset in _datasets(group, depth=0):
+        owner, is_vars, _ = path.rpartition("/vars/")
+        # An optimizer's state and the seeds of dropout are not weights.
+        if is_vars and not path.startswith("optimizer/") and "seed_generator" not in path:
             layers.setdefault(owner, []).append(_array(dataset))
     return {name: tuple(arrays) for name, arrays in layers.items()}
 
@@ -190,7 +190,7 @@ def _datasets(group: Any, depth: int, prefix: str = "") -> Iterator[tuple[str, A
     import h5py
 
     if depth > _DEEPEST or len(group) > _MOST_ARRAYS:
-        raise _Refused(f"groups without end at {group.name}")
+        raise _Refused(f"too many groups at {group.name}")
     for name in group:
         child = _child(group, name)
         if isinstance(child, h5py.Group):
@@ -200,7 +200,7 @@ def _datasets(group: Any, depth: int, prefix: str = "") -> Iterator[tuple[str, A
 
 
 def _child(group: Any, name: str) -> Any:
-    """A member of a group, by hard links only: others can lead out of the file."""
+    """Return a member of a group by hard links only, because other links may leave the file."""
     import h5py
 
     for step in name.split("/"):
@@ -215,21 +215,21 @@ def _child(group: Any, name: str) -> Any:
 
 
 def _array(dataset: Any) -> Array:
-    """The dataset's place and shape, if it is a plain array of numbers."""
+    """Return the path and shape of a dataset, if it is a plain array of numbers."""
     import h5py
 
     if not isinstance(dataset, h5py.Dataset):
-        raise _Refused(f"a group where an array should be: {dataset.name}")
+        raise _Refused(f"a group instead of an array: {dataset.name}")
     if dataset.is_virtual or dataset.external:
         raise _Refused(f"data outside the file: {dataset.name}")
     kind = dataset.dtype
     if kind.kind not in "fiu" or kind.itemsize > 8 or dataset.shape is None:
-        raise _Refused(f"{dataset.name} of the kind {kind}")
+        raise _Refused(f"{dataset.name} of type {kind}")
     return Array(str(dataset.name), tuple(dataset.shape))
 
 
 def _names_in(group: Any, name: str) -> list[str]:
-    """A list of names in a group's attributes; long ones are spread over several attributes."""
+    """Read a list of names in a group's attributes; a long list takes several attributes."""
     attributes = [name] if name in group.attrs else _numbered(group, name)
     names: list[str] = []
     for attribute in attributes:
@@ -238,7 +238,8 @@ def _names_in(group: Any, name: str) -> list[str]:
         if count > _MOST_ARRAYS or count * listed.dtype.itemsize > _MOST_NAME_BYTES:
             raise _Refused(f"a list of {count:,} names at {group.name}")
         names += [
-            one.decode() if isinstance(one, bytes) else str(one) for one in group.attrs[attribute]
+            entry.decode() if isinstance(entry, bytes) else str(entry)
+            for entry in group.attrs[attribute]
         ]
     return names
 
@@ -255,12 +256,12 @@ def _unreadable(path: Path, error: OSError) -> DataError:
     if truncated:
         found, whole = (int(number) for number in truncated.groups())
         return DataError(
-            f"{path} is truncated: a part of it is missing.",
+            f"{path} is truncated.",
             expected=f"{whole:,} bytes",
             received=f"{found:,} bytes",
-            remedy="fetch it again",
+            remedy="download it again",
         )
-    return DataError(f"{path} is damaged.", received=str(error), remedy="fetch it again")
+    return DataError(f"{path} is damaged.", received=str(error), remedy="download it again")
 
 
 def _oversized(path: Path, size: int, most_bytes: int) -> DataError:
@@ -268,12 +269,12 @@ def _oversized(path: Path, size: int, most_bytes: int) -> DataError:
         f"{path} is far larger than the weights of this base.",
         expected=f"{most_bytes / 1e6:,.0f} MB at most",
         received=f"{size / 1e6:,.0f} MB",
-        remedy="check that the file and the base belong together",
+        remedy="check that the file belongs to the base",
     )
 
 
 def looks_like(start: bytes) -> str:
-    """What a file that is none of those we know seems to be, told from its first bytes."""
+    """Describe a file of an unsupported format by its first bytes."""
     if not start:
         return "an empty file"
     head = start.lstrip().lower()

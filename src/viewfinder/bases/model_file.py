@@ -1,7 +1,7 @@
-"""What a `.keras` file says of its model, told without Keras and without reading a weight.
+"""The input and parameters of a model in a `.keras` file, without Keras and without its weights.
 
-The file comes from outside. It is a zip; what it would unpack to, the links and kinds of numbers in
-its weights (`header`), and its configuration's size are looked at before Keras may open it.
+The file is an untrusted zip: its unpacked size, the links and number types of its weights
+(`header`), and the size of its configuration are checked before Keras opens it.
 """
 
 import json
@@ -16,48 +16,48 @@ from viewfinder.core.errors import DataError
 _CONFIG = "config.json"
 # InceptionResNetV2's takes 0.5 MB.
 _MOST_CONFIG = 32 << 20
-# Weights are hardly compressible; Keras does not compress them at all.
+# Weights hardly compress, and Keras does not compress them.
 _MOST_TIMES_UNPACKED = 50
 
 Shape = tuple[int | None, ...]
 
 
 def input_of(path: Path) -> Shape | None:
-    """The shape of a saved model's one input, without the batch's axis; None where it is not said.
+    """Return the shape of a saved model's single input without the batch axis; None if unknown.
 
     Raises:
-        DataError: There is no such file, or it is none of Keras's, or damaged.
+        DataError: The file is missing, damaged, or not one of Keras's.
     """
     config, _ = _opened(path)
     return _input_shape(config)
 
 
 def parameters_of(path: Path) -> int:
-    """How many numbers a saved model's weights are, once the file was found harmless.
+    """Count a saved model's parameters, after checking that the file is safe.
 
     Raises:
-        DataError: There is no such file, or it is none of Keras's, damaged, or not to be trusted.
+        DataError: The file is missing, damaged, unsafe, or not one of Keras's.
     """
     _, weights_bytes = _opened(path)
     with opened_weights(path, weights_bytes) as (_, header):
         return header.parameters
 
 
-def pictures_of(shape: Shape | None, place: Path) -> Takes:
-    """The pictures that a model of this input shape takes.
+def pictures_of(shape: Shape | None, path: Path) -> Takes:
+    """Return the pictures that a model of this input shape takes.
 
     Raises:
-        DataError: It takes none.
+        DataError: The input is not a picture.
     """
     if shape is None:
         return Takes(None, "rgb")
     if len(shape) != 3 or shape[2] not in (None, 1, 3):
         raise DataError(
-            f"The model in {place} takes no pictures.",
+            f"The model in {path} takes no pictures.",
             expected="an input of (height, width, channels), with 1 or 3 channels last",
             received=f"an input of {_in_words(shape)}",
-            remedy="put layers in front that make such an input of pixels from 0 to 255, such as "
-            "keras.layers.Rescaling and Flatten, and save the whole",
+            remedy="add layers in front that convert pixels from 0 to 255 to its input, such as "
+            "keras.layers.Rescaling and Flatten, and save the whole model",
         )
     height, width, channels = shape
     size = (height, width) if height and width else None
@@ -65,7 +65,7 @@ def pictures_of(shape: Shape | None, place: Path) -> Takes:
 
 
 def _opened(path: Path) -> tuple[dict[str, Any], int]:
-    """The model's configuration, and how many bytes its weights take."""
+    """Return the model's configuration, and the size of its weights in bytes."""
     try:
         with path.open("rb") as file:
             start = file.read(512)
@@ -73,7 +73,7 @@ def _opened(path: Path) -> tuple[dict[str, Any], int]:
         raise DataError(
             f"There is no model file {path}.",
             received=error.strerror or str(error),
-            remedy="the path of a file that model.save('NAME.keras') has written",
+            remedy="give the path of a file that model.save('NAME.keras') wrote",
         ) from error
     try:
         with zipfile.ZipFile(path) as archive:
@@ -83,7 +83,7 @@ def _opened(path: Path) -> tuple[dict[str, Any], int]:
             ):
                 if archive.getinfo(name).file_size > most:
                     raise DataError(
-                        f"{path} is not a model that can be trusted.",
+                        f"{path} is not a safe model file.",
                         expected=f"{name} of {most / 1e6:,.0f} MB at most",
                         received=f"{archive.getinfo(name).file_size / 1e6:,.0f} MB",
                     )
@@ -93,14 +93,14 @@ def _opened(path: Path) -> tuple[dict[str, Any], int]:
             return config, archive.getinfo(KERAS_WEIGHTS).file_size
     except zipfile.BadZipFile as error:
         raise DataError(
-            f"{path} is no model that Keras has saved, or a damaged one.",
+            f"{path} is damaged, or not a model saved by Keras.",
             expected="a .keras file, as model.save('NAME.keras') writes it",
             received=str(error) if start.startswith(b"PK") else looks_like(start),
-            remedy="an older .h5 model: open it in Keras and save it as .keras",
+            remedy="for an older .h5 model, open it in Keras and save it as .keras",
         ) from error
     except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError) as error:
         raise DataError(
-            f"{path} is no model that Keras has saved, or a damaged one.",
+            f"{path} is damaged, or not a model saved by Keras.",
             expected=f"a zip file with {_CONFIG} and {KERAS_WEIGHTS} in it",
             received=str(error).strip("'"),
             remedy="save it again",
@@ -108,10 +108,11 @@ def _opened(path: Path) -> tuple[dict[str, Any], int]:
 
 
 def _input_shape(config: dict[str, Any]) -> Shape | None:
-    """The shape of the one input, wherever Keras has written it; None where it has not."""
+    """Return the shape of the single input from any of Keras's fields; None if there is none."""
     try:
         inner = config["config"]
-        inputs = [one for one in inner.get("layers", ()) if one["class_name"] == "InputLayer"]
+        layers = inner.get("layers", ())
+        inputs = [layer for layer in layers if layer["class_name"] == "InputLayer"]
         if len(inputs) == 1:
             given = inputs[0]["config"]
             batch = given.get("batch_shape") or given.get("batch_input_shape")

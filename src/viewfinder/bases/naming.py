@@ -1,4 +1,4 @@
-"""A base by the name that a recipe has for it."""
+"""Bases by their names in recipes."""
 
 from pathlib import Path
 
@@ -13,17 +13,17 @@ USUAL_WEIGHTS = ("imagenet", "own")
 
 
 def base_named(name: str, alpha: float | None = None, weights: str | None = None) -> Base:
-    """The base of this name; no file is opened.
+    """Return the base of this name, without opening a file.
 
     Args:
-        name: One of `viewfinder bases`; a `.keras` file; or "hub:" and a preset of KerasHub, by
-            its name or its folder.
-        alpha: The factor on its width, for the networks that have one.
-        weights: "imagenet", "none" or a file, for a network of `viewfinder bases`; the others have
-            their "own". None is what is usual.
+        name: A network of `keras.applications`, a `.keras` file, or "hub:" and a preset of
+            KerasHub, by name or folder.
+        alpha: The factor on the width of layers, for networks that have one.
+        weights: "imagenet", "none" or a file, for a network of `keras.applications`; "own" for the
+            others. None for the default.
 
     Raises:
-        UsageError: There is no such base, or none of this width or with such weights.
+        UsageError: There is no such base, width or weights.
     """
     base = _of_kind(name, alpha, weights)
     if base.is_catalogued:
@@ -34,8 +34,8 @@ def base_named(name: str, alpha: float | None = None, weights: str | None = None
         )
     if weights not in (None, base.usual_weights):
         raise UsageError(
-            f"{base.label} has its weights in it.",
-            expected=f"no weights beside it, or {base.usual_weights!r}",
+            f"{base.label} has weights of its own.",
+            expected=f"no `weights`, or {base.usual_weights!r}",
             received=str(weights),
         )
     return base
@@ -46,30 +46,30 @@ def _of_kind(name: str, alpha: float | None, weights: str | None) -> Base:
     if preset != name:
         if not preset:
             raise UsageError(
-                f"{PREFIX} names no preset.", expected=f"{PREFIX}NAME or {PREFIX}FOLDER"
+                f"{PREFIX!r} needs a preset.", expected=f"{PREFIX}NAME or {PREFIX}FOLDER"
             )
         return FromHub(str(_absolute(preset)) if _is_folder(preset) else preset)
     if Path(name).suffix == ".keras":
         return FromFile(_absolute(name))
     if Path(name).suffix in (".h5", ".hdf5"):
         raise UsageError(
-            f"{name} is no base.",
+            f"{name} is not a base.",
             expected="a .keras file of a whole model",
             received="an .h5 file",
-            remedy="a whole model: open it in Keras and save it as .keras; weights alone: --base "
-            "names their network, --weights the file",
+            remedy="for a whole model, open it in Keras and save it as .keras; for weights alone, "
+            "give their network as `base` and the file as `weights`",
         )
     network = network_named(name)
     return FromCatalogue(network, alpha, weights or FromCatalogue.usual_weights)
 
 
 def _is_folder(preset: str) -> bool:
-    """Whether a preset is meant by its place: it is there, or written as only paths are."""
+    """Whether a preset is given as a folder: it exists, or is written as a path."""
     if "://" in preset:
         return False
     return preset.startswith((".", "~", "/")) or "/" in preset or Path(preset).is_dir()
 
 
 def _absolute(path: str) -> Path:
-    """The same place wherever the recipe is read again."""
+    """Return an absolute path, so that the recipe does not depend on the working folder."""
     return Path(path).expanduser().absolute()

@@ -1,4 +1,4 @@
-"""How fast bases were measured to be on this machine, remembered in the user's cache."""
+"""Measured speeds of bases on this machine, stored in the user's cache."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,11 +12,11 @@ class Speed:
     """A measured speed.
 
     Attributes:
-        pictures_per_s: Median of a few batches, after one that is not counted.
-        alpha: The width that was measured.
+        pictures_per_s: The median of a few batches after a warm-up.
+        alpha: The width of the base.
         size: The side of the pictures, in pixels.
-        backend: What Keras ran on.
-        cores: How many processor cores there were.
+        backend: Keras's backend.
+        cores: The number of processor cores.
     """
 
     pictures_per_s: float
@@ -27,19 +27,19 @@ class Speed:
 
 
 def remembered_speeds() -> dict[str, Speed]:
-    """What was measured so far, by the bases' names; nothing where the file is damaged."""
+    """Return the stored speeds by name of base; none if the file is damaged."""
     try:
         speeds = json.loads(_file().read_text(encoding="utf-8"))["speeds"]
-        return {str(name): Speed(**one) for name, one in speeds.items()}
+        return {str(name): Speed(**fields) for name, fields in speeds.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
 def remember_speed(name: str, speed: Speed) -> None:
-    """Add a base's speed, or write over an older one."""
+    """Store a base's speed, replacing an older one."""
     speeds = {**remembered_speeds(), name: speed}
-    known = {base: asdict(one) for base, one in speeds.items()}
-    write_json(_file(), {"schema": 1, "speeds": known})
+    records = {base: asdict(measured) for base, measured in speeds.items()}
+    write_json(_file(), {"schema": 1, "speeds": records})
 
 
 def _file() -> Path:

@@ -1,4 +1,4 @@
-"""Stored features as index-addressed batches, in the form of `batches.pictures.Batches`."""
+"""Index-addressed batches of stored features, with the interface of `Batches`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,15 +12,15 @@ from viewfinder.core.randomness import Ids, Randomness
 
 @dataclass(frozen=True, eq=False)
 class FeatureBatches:
-    """Batches of features; their `images` are rows of features.
+    """Batches of features; the `images` of a batch are rows of features.
 
     Attributes:
-        features: float32, shape (n, views, d); epoch by epoch the next view is given.
+        features: float32, shape (n, views, d); each epoch takes the next view.
         labels: Class indices, int64, shape `(n,)`.
-        ids: The pictures' addresses for randomness, uint64, shape `(n,)`.
-        batch_size: Pictures in a batch; the last one may have fewer.
+        ids: The pictures' ids for random numbers, uint64, shape `(n,)`.
+        batch_size: The pictures of a batch; the last batch may be smaller.
         seed: Decides the order.
-        shuffle: Whether each epoch has an order of its own.
+        shuffle: Whether each epoch has a random order.
     """
 
     features: NDArray[np.float32]
@@ -31,19 +31,19 @@ class FeatureBatches:
     shuffle: bool = False
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """Return the number of batches in an epoch."""
         return -(-len(self.labels) // self.batch_size)
 
     def scaled(self, mean: NDArray[np.float32], deviation: NDArray[np.float32]) -> "FeatureBatches":
-        """The same with features brought to mean 0 and deviation 1 by these figures, shape (d,)."""
+        """Return batches with features standardised by this mean and deviation, shape (d,)."""
         return replace(self, features=(self.features - mean) / deviation)
 
     def batch(self, index: int, epoch: int = 0) -> Batch:
-        """The batch at this address."""
+        """Return the batch at this address."""
         return self._make(index, epoch, self._order(epoch))
 
     def epoch(self, epoch: int = 0, *, first: int = 0) -> Iterator[Batch]:
-        """An epoch's batches from the batch `first` on."""
+        """Yield an epoch's batches from the batch `first` on."""
         order = self._order(epoch)
         return (self._make(index, epoch, order) for index in range(first, len(self)))
 

@@ -1,8 +1,7 @@
-"""Index-addressed batches of NumPy arrays: pictures and a plan in, `(images, labels)` out.
+"""Index-addressed batches of augmented pictures, as NumPy arrays.
 
-`Batches` knows nothing of Keras; `viewfinder.training.adapters` feeds it to `model.fit`. A batch
-depends on nothing but its address (seed, epoch, index): any worker count, any order of asking and
-any restart give the same one.
+`viewfinder.training.adapters` feeds them to `model.fit`. A batch depends only on its address (seed,
+epoch, index), not on the number of workers, the order of access, or restarts.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +20,7 @@ Positions = NDArray[np.intp]
 
 
 class Pictures(Protocol):
-    """Pictures of one shape, reachable by position."""
+    """Pictures of one shape, by position."""
 
     def __len__(self) -> int: ...
 
@@ -31,24 +30,21 @@ class Pictures(Protocol):
 
     @property
     def dropped(self) -> Mapping[str, RejectedPicture]:
-        """Pictures that have turned bad since they were listed: by locator, and why."""
+        """The rejections, by locator, of pictures that have become unreadable."""
 
     def read(self, positions: Positions) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Pictures, uint8 (m, height, width, channels), and which of the positions they are of.
-
-        A picture that has turned bad since it was listed is left out.
-        """
+        """Return the readable pictures, uint8 (m, height, width, channels), and their mask."""
 
 
 class Batch(NamedTuple):
-    """A batch: what a model is trained on in one step.
+    """A batch for one training step.
 
     Attributes:
         images: uint8, shape (n, height, width, channels), values 0 to 255.
-        labels: int64, shape (n,): indices of classes.
-        positions: Where the pictures are in the dataset, shape (n,).
-        shares: Where pictures are blended, what each shows of each class, float32, shape
-            (n, classes); its label is the one that it shows most of. None where none is.
+        labels: Class indices, int64, shape (n,).
+        positions: The pictures' positions in the dataset, shape (n,).
+        shares: The share of each class in blended pictures, float32, shape (n, classes); the label
+            is the class of the largest share. None without blending.
     """
 
     images: NDArray[np.uint8]
@@ -58,32 +54,33 @@ class Batch(NamedTuple):
 
     @property
     def targets(self) -> NDArray[np.int64] | NDArray[np.float32]:
-        """What a loss is asked to compare with: the shares, or else the labels."""
+        """The targets of the loss: the shares, or else the labels."""
         return self.labels if self.shares is None else self.shares
 
 
 @dataclass(frozen=True)
 class Batches:
-    """Batches over pictures, made by threads ahead of their reader.
+    """Batches of pictures, computed by threads in advance.
 
     Args:
-        pictures: What is read, from a store or from the files themselves.
+        pictures: The pictures, from a store or from their files.
         labels: Each picture's class, int64, shape (n,).
-        ids: Each picture's address for randomness, uint64, shape (n,).
-        batch_size: Pictures in a batch; the last batch of an epoch may be smaller.
-        plan: How pictures are varied; by default not at all.
-        size: The (height, width) of the images; by default that of the pictures. Pictures of
-            another size are resampled by the plan's own map.
-        mixup: The share of the pictures that are blended with another of their batch.
-        seed: Decides order and variation.
-        shuffle: Whether each epoch has an order of its own.
-        weights: Each picture's share of an epoch, shape (n,), any scale; by default every picture
-            comes once. Uneven weights repeat some pictures, and leave others for later epochs.
-        drop_last: Whether a smaller last batch is left out.
-        workers: Threads that work ahead; 0 for none, by default one a core.
+        ids: Each picture's id for random numbers, uint64, shape (n,).
+        batch_size: The pictures of a batch; the last batch of an epoch may be smaller.
+        plan: The augmentation; by default none.
+        size: The (height, width) of the images; by default that of the pictures. The plan's
+            resampling includes the resize.
+        mixup: The share of the pictures blended with another of their batch.
+        seed: Decides order and augmentation.
+        shuffle: Whether each epoch has a random order.
+        weights: Each picture's expected frequency in an epoch, shape (n,), any scale; by default
+            every picture occurs once. Uneven weights repeat some pictures, and omit others until
+            later epochs.
+        drop_last: Whether to drop a smaller last batch.
+        workers: Threads that compute in advance; 0 for none, by default one per core.
 
     Raises:
-        UsageError: The sizes of the arguments do not fit together.
+        UsageError: The arguments have different lengths, or a value is out of range.
     """
 
     pictures: Pictures
@@ -107,20 +104,20 @@ class Batches:
                 raise UsageError("Sampling weights must be finite, at least 0, and not all 0.")
         if len(lengths) != 1:
             raise UsageError(
-                "Pictures, labels, ids and weights must be of one length.",
+                "Pictures, labels, ids and weights must have equal lengths.",
                 received=", ".join(map(str, sorted(lengths))),
             )
         if self.batch_size < 1:
-            raise UsageError("A batch holds at least one picture.", received=str(self.batch_size))
+            raise UsageError("A batch needs at least one picture.", received=str(self.batch_size))
         if self.drop_last and 0 < len(self.pictures) < self.batch_size:
             raise UsageError(
-                "With drop_last there is not even one batch.",
-                expected=f"a batch size of at most {len(self.pictures)}, the count of pictures",
+                "With `drop_last` there is no batch at all.",
+                expected=f"a batch size of at most {len(self.pictures)}, the number of pictures",
                 received=str(self.batch_size),
             )
 
     def __len__(self) -> int:
-        """Batches in an epoch."""
+        """Return the number of batches in an epoch."""
         count = len(self.pictures)
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
 
@@ -131,20 +128,20 @@ class Batches:
         return (*(self.size or (height, width)), channels)
 
     def order(self, epoch: int = 0) -> Positions:
-        """The positions of an epoch's pictures, in the order in which they come."""
+        """Return the positions of an epoch's pictures in their order."""
         if not self.shuffle and self.weights is None:
             return np.arange(len(self.pictures))
         order = Randomness(self.seed).order("order", epoch=epoch, examples=self.ids)
         return order if self.weights is None else self._weighted(order, epoch)
 
     def batch(self, index: int, epoch: int = 0) -> Batch:
-        """The batch at this address."""
+        """Return the batch at this address."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
         return self._make(index % len(self), epoch, self.order(epoch))
 
     def epoch(self, epoch: int = 0, *, first: int = 0) -> Iterator[Batch]:
-        """An epoch's batches from the batch `first` on, made ahead by the workers."""
+        """Yield an epoch's batches from the batch `first` on, computed ahead by the workers."""
         order = self.order(epoch)
         return map_ahead(
             lambda index: self._make(index, epoch, order),
@@ -157,14 +154,14 @@ class Batches:
         pixels, kept = self.pictures.read(order[slots])
         if len(slots) and not kept.any():
             raise DataError(
-                "None of a batch's pictures can be read any more.",
-                remedy="is the folder of the pictures still there?",
+                "None of a batch's pictures can be read.",
+                remedy="check that the folder of the pictures still exists",
             )
         slots = slots[kept]
         positions = order[slots]
         height, width, _ = self.image_shape
         examples, randomness = self.ids[positions], Randomness(self.seed)
-        if self.weights is not None:  # a picture that comes twice is varied in two ways
+        if self.weights is not None:  # repetitions of a picture are augmented differently
             examples = examples + slots.astype(np.uint64)
         if not self.plan.operations and pixels.shape[1:3] == (height, width):
             images = pixels
@@ -179,22 +176,23 @@ class Batches:
         return Batch(mixing.images(images), labels, positions, shares)
 
     def _weighted(self, order: Positions, epoch: int) -> Positions:
-        """Systematic sampling: each picture comes n × weight times, rounded up or down.
+        """Draw a systematic sample: each picture occurs n × weight times, rounded up or down.
 
-        The order is random already, so which pictures are rounded up is, too; a second random
-        order then parts the repetitions of a picture.
+        As the order is random, so is the choice of pictures that are rounded up. A second random
+        order then separates the repetitions of a picture.
         """
         count = len(order)
         assert self.weights is not None
-        reached = np.cumsum(self.weights[order])
+        cumulative = np.cumsum(self.weights[order])
         randomness = Randomness(self.seed)
         start = randomness.uniform("weighted", epoch=epoch, examples=np.zeros(1, np.uint64))[0, 0]
-        drawn = np.searchsorted(reached, (np.arange(count) + start) / count * reached[-1], "right")
+        steps = (np.arange(count) + start) / count * cumulative[-1]
+        drawn = np.searchsorted(cumulative, steps, "right")
         slots = randomness.order("slots", epoch=epoch, examples=np.arange(count, dtype=np.uint64))
         chosen: Positions = order[np.minimum(drawn, count - 1)[slots]]
         return chosen
 
 
 def balanced_weights(labels: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Weights under which every class that has pictures gets the same share, shape (n,)."""
+    """Return weights under which every class with pictures has an equal share, shape (n,)."""
     return 1.0 / np.bincount(labels)[labels]

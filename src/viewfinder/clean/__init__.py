@@ -1,24 +1,23 @@
-"""Cleaning: what an audit found becomes decisions in the journal of a saved dataset.
+"""Cleaning: findings of an audit become decisions in the journal of a saved dataset.
 
-Nothing of the user's is moved, changed or deleted: a picture in quarantine is one that the dataset
-passes over. `plan_cleaning` says what would happen, `clean` writes it down.
+The user's files are never moved, changed or deleted: the dataset leaves out pictures in quarantine.
+`plan_cleaning` returns the decisions, `clean` also writes them.
 
-**Which copy is kept.** Of exact copies (and, if asked, of near duplicates) under one label, one
-stays: that in the test split, else in validation, else in training, so that it is training that
-loses what it must not have seen; then the largest picture, then the largest file, then the first
-by name. Exact copies under two labels say nothing of which label is right: all of them go, unless
-`relabel` brings them under one.
+**Which duplicate is kept.** Of exact duplicates (and, if requested, near duplicates) with the same
+label, one stays: that in the test split, else in validation, else in training, so that training
+loses pictures of the other splits; then the largest picture, then the largest file, then the first
+by name. Exact duplicates with different labels do not show which label is right: all are left out,
+unless `relabel` gives them the same label.
 
-draft       decisions in the making
-plan        which findings are acted on, and how
-save        what is written, and where it may be written
-lists       labels and names that the user gives in files
+draft       collects decisions
+plan        which findings lead to which decisions
+save        writes decisions
 """
 
 from viewfinder.clean.draft import CleaningPlan
 from viewfinder.clean.plan import DEFAULT_FIXES, FIXES, plan_cleaning
 from viewfinder.clean.save import clean, restore, save_plan
-from viewfinder.data.saved.place import require_outside, require_place
+from viewfinder.data.saved.output import require_output, require_outside
 
 __all__ = [
     "DEFAULT_FIXES",
@@ -26,8 +25,8 @@ __all__ = [
     "CleaningPlan",
     "clean",
     "plan_cleaning",
+    "require_output",
     "require_outside",
-    "require_place",
     "restore",
     "save_plan",
 ]

@@ -1,4 +1,4 @@
-"""A plan of cleaning, and its making: each decision sees what those before it have left."""
+"""Collect the decisions of a cleaning, each based on the result of those before."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ _KEPT = "test before validation before training, then the largest picture, then 
 
 @dataclass(frozen=True, eq=False)
 class CleaningPlan:
-    """What cleaning would do.
+    """The decisions of a cleaning, before they are written.
 
     Attributes:
-        dataset: The pictures before.
-        decisions: What would be written into the journal, in order.
-        warnings: What the user should know before it is done.
+        dataset: The dataset before the cleaning.
+        decisions: The entries for the journal, in order.
+        warnings: What the user should know before they are written.
     """
 
     dataset: Dataset
@@ -32,20 +32,21 @@ class CleaningPlan:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row a decision: what is done, to how many pictures, why, and the first of them."""
+        """A row for each decision: verb, number of pictures, reason, and the first pictures."""
         rows = [
-            (one.verb, one.pictures, one.why, listed(list(one.changes["locator"]), 3))
-            for one in self.decisions
+            (made.verb, made.pictures, made.why, listed(list(made.changes["locator"]), 3))
+            for made in self.decisions
         ]
         return pd.DataFrame(rows, columns=["verb", "pictures", "why", "examples"])
 
     @property
     def leaves(self) -> int:
-        """How many pictures the dataset would have."""
-        taken: set[str] = set()
-        for one in self.decisions:
-            taken |= set(one.changes.loc[one.changes["column"] == QUARANTINE, "locator"])
-        return len(self.dataset) - len(taken)
+        """The number of pictures after the cleaning."""
+        held: set[str] = set()
+        for decision in self.decisions:
+            changed = decision.changes
+            held |= set(changed.loc[changed["column"] == QUARANTINE, "locator"])
+        return len(self.dataset) - len(held)
 
     def _repr_html_(self) -> str:
         return str(self.table.to_html(index=False))
@@ -60,27 +61,27 @@ class CleaningPlan:
             "warnings": list(self.warnings),
             "decisions": [
                 {
-                    "verb": one.verb,
-                    "why": one.why,
-                    "pictures": one.changes.drop(columns="column").to_dict("records"),
+                    "verb": made.verb,
+                    "why": made.why,
+                    "pictures": made.changes.drop(columns="column").to_dict("records"),
                 }
-                for one in self.decisions
+                for made in self.decisions
             ],
         }
 
 
 class Draft:
-    """A plan in the making: the table as the decisions so far leave it."""
+    """The table after the decisions so far."""
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
         self._table = dataset.table.assign(**{QUARANTINE: ""})
         self._index = pd.Index(self._table["locator"])
-        self._gone = np.zeros(len(dataset), np.bool_)
+        self._is_held = np.zeros(len(dataset), np.bool_)
         self._decisions: list[Decision] = []
 
     def rows(self, locators: Iterable[str]) -> Rows:
-        """The rows of these pictures.
+        """Return the rows of these pictures.
 
         Raises:
             UsageError: There is no such picture.
@@ -92,18 +93,22 @@ class Draft:
             raise UsageError(
                 f"The dataset has no picture {unknown}.",
                 expected=f"a path such as {self._index[0]}",
-                remedy="`viewfinder audit --json` names them as they are called here",
+                remedy="`viewfinder audit` lists the paths",
             )
         found: Rows = rows.astype(np.int64)
         return found
 
     def differ(self, column: str, group: Rows) -> bool:
-        """Whether the pictures of a group that are left differ in a column."""
-        left = group[~self._gone[group]]
+        """Whether the pictures of a group that are not in quarantine differ in a column."""
+        left = group[~self._is_held[group]]
         return self._table[column].iloc[left].nunique() > 1
 
     def relabel(self, labels: Mapping[str, str]) -> None:
-        """Give pictures other labels."""
+        """Give pictures other labels.
+
+        Raises:
+            UsageError: There is no such class or picture.
+        """
         for label in dict.fromkeys(labels.values()):
             if label not in self._dataset.classes:
                 raise UsageError(
@@ -114,36 +119,41 @@ class Draft:
         values[rows] = list(labels.values())
         changed = changes(self._table, labels, "label", labels.values())
         self._table["label"] = pd.Series(values, self._table.index, "str")
-        self._decide("relabel", "given by hand", changed)
+        self._decide("relabel", "chosen by hand", changed)
 
-    def take_out(
-        self, rows: Iterable[int], verb: str, why: str, notes: Iterable[str] | None = None
+    def quarantine(
+        self,
+        rows: Iterable[int],
+        why: str,
+        notes: Iterable[str] | None = None,
+        *,
+        verb: str = "quarantine",
     ) -> None:
-        """Put pictures into quarantine, those that are not there yet."""
-        wanted = np.fromiter(rows, np.int64)
-        said = pd.Series(list(notes) if notes is not None else "", range(len(wanted)), dtype="str")
-        left = ~self._gone[wanted]
-        changed = changes(self._table, self._index[wanted[left]], QUARANTINE, why)
-        self._gone[wanted] = True
-        self._decide(verb, why, changed.assign(note=said[left].array))
+        """Put pictures into quarantine; those in it already stay unchanged."""
+        held = np.fromiter(rows, np.int64)
+        note = pd.Series(list(notes) if notes is not None else "", range(len(held)), dtype="str")
+        is_new = ~self._is_held[held]
+        changed = changes(self._table, self._index[held[is_new]], QUARANTINE, why)
+        self._is_held[held] = True
+        self._decide(verb, why, changed.assign(note=note[is_new].array))
 
     def keep_one(self, groups: Iterable[Rows], why: str) -> None:
-        """Of each group under one label, keep the best that is left."""
+        """Of each group with one label, keep the best picture that is not in quarantine."""
         rank = self._ranks()
         lost: list[int] = []
         notes: list[str] = []
         for group in groups:
-            left = group[~self._gone[group]]
+            left = group[~self._is_held[group]]
             if len(left) < 2 or self.differ("label", left):
                 continue
             kept = left[np.argmin(rank[left])]
             lost += [int(row) for row in left if row != kept]
             notes += [f"kept: {self._index[kept]}"] * (len(left) - 1)
-        self.take_out(lost, "keep-one", why, notes)
+        self.quarantine(lost, why, notes, verb="keep-one")
 
     def plan(self) -> CleaningPlan:
-        """What has been decided."""
-        left = set(self._table["label"][~self._gone])
+        """Return the plan with the decisions so far."""
+        left = set(self._table["label"][~self._is_held])
         had = set(self._dataset.table["label"])
         warnings = [f"The class {name} would have no picture left." for name in sorted(had - left)]
         return CleaningPlan(self._dataset, tuple(self._decisions), tuple(warnings))
@@ -154,7 +164,7 @@ class Draft:
             self._decisions.append(Decision(verb, why, changed, options))
 
     def _ranks(self) -> Rows:
-        """Each row's place in the order in which copies are kept, the best first."""
+        """Each row's rank in the order in which duplicates are kept, 0 for the best."""
         table = self._table
         order = pd.DataFrame(
             {

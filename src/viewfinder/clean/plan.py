@@ -1,4 +1,4 @@
-"""Which findings of an audit are acted on, and how."""
+"""Turn the findings of an audit into decisions."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ from viewfinder.data.sources.cells import header_of, read_cells
 from viewfinder.data.sources.hints import Columns
 
 DEFAULT_FIXES = ("unreadable", "two-labels", "exact-duplicates")
-# What is asked of groups; everything else puts the pictures of a finding into quarantine.
+# Fixes for groups; every other fix puts the pictures of a finding into quarantine.
 _GROUPS = ("two-labels", "two-splits", "exact-duplicates", "near-duplicates")
 _LOOKS = (
     *("flat", "dark", "bright", "blurred", "extreme-size", "extreme-shape"),
@@ -23,77 +23,73 @@ FIXES = ("unreadable", *_GROUPS, *_LOOKS, *_BY_SEVERITY, "none")
 
 
 def plan_cleaning(
-    found: Audit,
+    audited: Audit,
     fixes: Iterable[str] = DEFAULT_FIXES,
     *,
     relabel: Mapping[str, str] | None = None,
     quarantine: Iterable[str] = (),
 ) -> CleaningPlan:
-    """What cleaning would do; nothing is written.
+    """Return the decisions of a cleaning; nothing is written.
 
     Args:
-        found: The audit of the dataset.
-        fixes: Which findings to act on: `unreadable`; `two-labels` (exact copies under two labels:
-            all go); `exact-duplicates` (one of each group stays); `two-splits` (the same, only for
-            groups in more than one split); `near-duplicates` (one of each group of one label
-            stays); the name of a finding, with hyphens (`blurred`, `extreme-size` …): its pictures
-            go; `errors` or `warnings`: all of these of that severity or worse, but not near
-            duplicates; `none`.
-        relabel: New labels by locator; done first.
-        quarantine: Locators of pictures to leave out; done second.
+        audited: The audit of the dataset.
+        fixes: The findings to act on: `unreadable`; `two-labels` (exact duplicates with different
+            labels: all are left out); `exact-duplicates` (one of each group stays); `two-splits`
+            (the same, only for groups in more than one split); `near-duplicates` (one of each
+            group with one label stays); the name of a finding, with hyphens (`blurred`,
+            `extreme-size` …): its pictures are left out; `errors` or `warnings`: all findings of
+            that severity or worse, except near duplicates; `none`.
+        relabel: New labels by locator; applied first.
+        quarantine: Locators of pictures to leave out; applied second.
 
     Raises:
-        UsageError: A fix, locator or label is not known.
+        UsageError: A fix, locator or label is unknown.
     """
-    wanted = _wanted(tuple(fixes), found)
-    draft = Draft(found.dataset)
+    slugs = _slugs_of(tuple(fixes), audited)
+    draft = Draft(audited.dataset)
     draft.relabel(dict(relabel or {}))
-    draft.take_out(draft.rows(dict.fromkeys(quarantine)), "quarantine", "chosen by hand")
-    exact, near = found.groups.exact, found.groups.near
-    for finding in found.findings:
-        if finding.check.startswith("unreadable") and _is_wanted(finding, wanted):
-            draft.take_out(draft.rows(finding.paths), "quarantine", finding.check, finding.notes)
-    if "two-labels" in wanted:
+    draft.quarantine(draft.rows(dict.fromkeys(quarantine)), "chosen by hand")
+    exact, near = audited.groups.exact, audited.groups.near
+    for finding in audited.findings:
+        if finding.check.startswith("unreadable") and _is_in(finding, slugs):
+            draft.quarantine(draft.rows(finding.paths), finding.check, finding.notes)
+    if "two-labels" in slugs:
         rows = [row for group in exact if draft.differ("label", group) for row in group]
-        draft.take_out(rows, "quarantine", "one picture, two labels")
-    if "two-splits" in wanted:
+        draft.quarantine(rows, "one picture, two labels")
+    if "two-splits" in slugs:
         leaks = [group for group in exact if draft.differ("split", group)]
         draft.keep_one(leaks, "one picture, two splits")
-    if "exact-duplicates" in wanted:
+    if "exact-duplicates" in slugs:
         draft.keep_one(exact, "exact duplicates")
-    if "near-duplicates" in wanted:
+    if "near-duplicates" in slugs:
         draft.keep_one(near, "near duplicates")
-    for finding in found.findings:
-        if not finding.groups and _is_wanted(finding, wanted):
-            draft.take_out(draft.rows(finding.paths), "quarantine", finding.check, finding.notes)
+    for finding in audited.findings:
+        if not finding.groups and _is_in(finding, slugs):
+            draft.quarantine(draft.rows(finding.paths), finding.check, finding.notes)
     return draft.plan()
 
 
-def _wanted(fixes: tuple[str, ...], found: Audit) -> frozenset[str]:
-    """The slugs of what to act on."""
-    slugs = {_slug(one.check) for one in found.findings if not one.groups and one.paths}
-    known = [*FIXES, *sorted(slugs - set(FIXES))]
-    wanted: set[str] = set()
+def _slugs_of(fixes: tuple[str, ...], audited: Audit) -> frozenset[str]:
+    """The slugs of the findings to act on."""
+    findings = [f for f in audited.findings if not f.groups and f.paths]
+    known = [*FIXES, *sorted({_slug(finding.check) for finding in findings} - set(FIXES))]
+    slugs: set[str] = set()
     for fix in fixes:
         if fix not in known:
             raise UsageError(f"There is no fix {fix!r}.", remedy=nearest(fix, known))
         if fix in _BY_SEVERITY:
-            wanted |= {"two-labels", "two-splits"}
-            wanted |= {"exact-duplicates"} if fix == "warnings" else set()
             rank = _BY_SEVERITY[fix].rank
-            wanted |= {
-                _slug(one.check)
-                for one in found.findings
-                if one.severity.rank <= rank and not one.groups and one.paths
-            }
+            slugs |= {"two-labels", "two-splits"}
+            slugs |= {"exact-duplicates"} if fix == "warnings" else set()
+            slugs |= {_slug(finding.check) for finding in findings if finding.severity.rank <= rank}
         elif fix != "none":
-            wanted.add(fix)
-    return frozenset(wanted)
+            slugs.add(fix)
+    return frozenset(slugs)
 
 
-def _is_wanted(finding: Finding, wanted: frozenset[str]) -> bool:
+def _is_in(finding: Finding, slugs: frozenset[str]) -> bool:
     slug = _slug(finding.check)
-    return slug in wanted or ("unreadable" in wanted and slug.startswith("unreadable-"))
+    return slug in slugs or ("unreadable" in slugs and slug.startswith("unreadable-"))
 
 
 def _slug(check: str) -> str:
@@ -101,47 +97,43 @@ def _slug(check: str) -> str:
 
 
 def read_labels(file: Path) -> dict[str, str]:
-    """New labels by locator, from a table with the columns `locator` (or `path` …) and `label`.
+    """Read new labels by locator, from a table with columns `locator` (or `path` …) and `label`.
 
     Raises:
-        DataError: It cannot be read, has no such columns, or names a picture twice.
+        UsageError: There is no such file.
+        DataError: It cannot be read, lacks these columns, or names a picture twice.
     """
-    _require_file(file, "--relabel")
-    named = "locator" if "locator" in header_of(file) else None
-    cells = read_cells(file, Columns(path=named))
-    twice = cells["path"][cells["path"].duplicated()]
-    if len(twice):
-        raise DataError(f"{file} names a picture more than once.", received=str(twice.iloc[0]))
+    if not file.is_file():
+        raise UsageError(f"`relabel`: there is no file {file}.", expected="a file")
+    path_column = "locator" if "locator" in header_of(file) else None
+    cells = read_cells(file, Columns(path=path_column))
+    repeated = cells["path"][cells["path"].duplicated()]
+    if len(repeated):
+        raise DataError(f"{file} names a picture more than once.", received=str(repeated.iloc[0]))
     return dict(zip(cells["path"], cells["label"], strict=True))
 
 
 def read_names(given: Iterable[str], dataset: Dataset) -> list[str]:
-    """Locators: each of what is given is one, or a file with one on each line.
+    """Resolve locators: each given string is a locator, or a file with a locator on each line.
 
     Raises:
-        UsageError: Something is neither.
+        UsageError: A string is neither.
         DataError: A file cannot be read.
     """
     known = set(dataset.table["locator"])
     names: list[str] = []
-    for one in given:
-        if one in known:
-            names.append(one)
+    for name in given:
+        if name in known:
+            names.append(name)
             continue
-        _require_file(Path(one), "--quarantine")
+        if not Path(name).is_file():
+            raise UsageError(
+                f"`quarantine`: there is no picture and no file {name}.",
+                expected="a picture's path as the audit lists it, or a file with one on each line",
+            )
         try:
-            lines = Path(one).read_text(encoding="utf-8-sig").splitlines()
+            lines = Path(name).read_text(encoding="utf-8-sig").splitlines()
         except (OSError, ValueError) as error:
-            raise DataError(f"{one} cannot be read as a list of names: {error}.") from error
+            raise DataError(f"{name} cannot be read as a list of names: {error}.") from error
         names += [line for line in map(str.strip, lines) if line]
     return list(dict.fromkeys(names))
-
-
-def _require_file(file: Path, option: str) -> None:
-    if not file.is_file():
-        raise UsageError(
-            f"{option}: there is no file {file}.",
-            expected="a file"
-            if option == "--relabel"
-            else "a picture's path as the audit names it, or a file with one on each line",
-        )

@@ -1,4 +1,4 @@
-"""Writing a plan down: as a new saved dataset, or at the end of the journal it came from."""
+"""Write the decisions of a cleaning to the journal of a new or existing saved dataset."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.saved import QUARANTINE, Entry, SavedDataset, changes, create
-from viewfinder.data.saved.place import is_in_place, require_place
+from viewfinder.data.saved.output import is_in_place, require_output
 from viewfinder.data.sources.saved import SavedSource
 
 
@@ -26,60 +26,60 @@ def clean(
 ) -> SavedDataset:
     """Audit a dataset, and save it with the decisions that follow from the findings.
 
-    The originals stay as they are: see :mod:`viewfinder.data.saved`.
+    The originals are not changed; see :mod:`viewfinder.data.saved`.
 
     Args:
         dataset: The pictures.
-        output: The folder to write, `NAME.dataset`; where the dataset was opened from this very
-            folder, the decisions are added to its journal.
+        output: The folder to write, `NAME.dataset`; if the dataset was opened from this folder,
+            the decisions are appended to its journal.
         fixes: See :func:`plan_cleaning`.
         relabel: New labels by locator.
         quarantine: Locators of pictures to leave out.
-        progress: Shows how far the audit is.
+        progress: Receives the progress of the audit.
 
     Raises:
-        UsageError: A fix, locator or label is not known.
-        OutputError: The output exists and is another dataset, is inside of the pictures' folder, or
+        UsageError: A fix, locator or label is unknown.
+        OutputError: The output exists and is another dataset, is inside the pictures' folder, or
             cannot be written.
     """
-    require_place(dataset, Path(output))
-    found = audit(dataset, progress=progress)
-    plan = plan_cleaning(found, fixes, relabel=relabel, quarantine=quarantine)
+    require_output(dataset, Path(output))
+    audited = audit(dataset, progress=progress)
+    plan = plan_cleaning(audited, fixes, relabel=relabel, quarantine=quarantine)
     return save_plan(plan, Path(output))
 
 
 def save_plan(
     plan: CleaningPlan, output: Path, *, opened: Mapping[str, Any] | None = None
 ) -> SavedDataset:
-    """Write a plan down: as a new saved dataset, or at the end of the journal that it came from.
+    """Write a plan to a new saved dataset, or to the journal of the dataset that was cleaned.
 
     Args:
-        plan: What to do.
+        plan: The decisions.
         output: The folder.
-        opened: What was said of the data when it was opened, to be kept with a new dataset.
+        opened: The options the data was opened with, to be saved with a new dataset.
 
     Raises:
         OutputError: As for :func:`clean`.
     """
-    require_place(plan.dataset, output)
+    require_output(plan.dataset, output)
     if not is_in_place(plan.dataset, output):
         source = plan.dataset.source
-        if isinstance(source, SavedSource):  # its original was opened as it says
+        if isinstance(source, SavedSource):
             settings = SavedDataset.open(source.folder).settings_of_copies
         else:
             settings = {"opened": dict(opened or {})}
         return create(output, plan.dataset, settings=settings, decisions=plan.decisions)
     saved = SavedDataset.open(output)
-    for one in plan.decisions:
-        saved.append(one.verb, one.why, one.changes, one.options)
+    for decision in plan.decisions:
+        saved.append(decision.verb, decision.why, decision.changes, decision.options)
     return saved
 
 
 def restore(saved: SavedDataset, locator: str) -> Entry:
-    """Bring one picture back from quarantine, whatever put it there.
+    """Take one picture out of quarantine, whichever entry put it there.
 
     Raises:
-        UsageError: It is not in quarantine, or there is no such picture.
+        UsageError: The picture is not in quarantine, or does not exist.
     """
     state = saved.state
     held = state.loc[state[QUARANTINE] != "", "locator"]
@@ -87,6 +87,6 @@ def restore(saved: SavedDataset, locator: str) -> Entry:
         raise UsageError(
             f"{saved} has no picture {locator} in quarantine.",
             expected=f"one of {len(held):,}, such as {held.iloc[0]}" if len(held) else None,
-            remedy=f"`viewfinder log {saved} ENTRY` lists the pictures of an entry",
+            remedy=f"the journal of {saved} lists the pictures of each entry",
         )
     return saved.append("restore", "chosen by hand", changes(state, [locator], QUARANTINE, ""))

@@ -12,14 +12,14 @@ from viewfinder.cli.audit import audit
 from viewfinder.cli.bases import bases
 from viewfinder.cli.boundary import add_command
 from viewfinder.cli.cache import cache
-from viewfinder.cli.clean import clean, log, undo
+from viewfinder.cli.clean import clean
 from viewfinder.cli.compare import compare
-from viewfinder.cli.datasets import datasets
+from viewfinder.cli.datasets import datasets, fetch
 from viewfinder.cli.demo import demo
 from viewfinder.cli.doctor import doctor
-from viewfinder.cli.evaluate import evaluate, report
-from viewfinder.cli.explore import explore
+from viewfinder.cli.evaluate import evaluate
 from viewfinder.cli.features import features
+from viewfinder.cli.journal import journal
 from viewfinder.cli.lr_find import lr_find
 from viewfinder.cli.materialize import materialize
 from viewfinder.cli.predict import predict
@@ -29,8 +29,8 @@ from viewfinder.cli.split import split
 from viewfinder.cli.train.command import train
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(is_given: bool) -> None:
+    if is_given:
         print(f"viewfinder {version('viewfinder')}")
         raise typer.Exit
 
@@ -48,16 +48,23 @@ main = typer.Typer(
 @main.callback()
 def _main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
     pass
 
 
-main.add_typer(cache, name="cache")
-main.add_typer(datasets, name="datasets")
-for command in (
-    *(explore, audit, clean, split, undo, log, materialize, features),
-    *(lr_find, train, doctor, compare, predict, evaluate, report, preview, recipes, bases, demo),
-):
-    add_command(main, command)
+# In the order of the work, as the help shows them.
+_COMMANDS = {
+    "Data": (fetch, audit, clean, split, journal, materialize),
+    "Training": (train, preview, lr_find, features, demo),
+    "Results": (predict, evaluate, doctor, compare),
+    "What there is": (recipes, bases, datasets),
+}
+for panel, commands in _COMMANDS.items():
+    for command in commands:
+        add_command(main, command, panel=panel)
+main.add_typer(cache, name="cache", rich_help_panel="What there is")

@@ -1,36 +1,33 @@
-"""`viewfinder audit`: what is wrong or odd in a dataset."""
+"""`viewfinder audit`: what a dataset looks like, and what is wrong or odd in it."""
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import (
     Alpha,
-    AsJson,
+    BaseOptions,
     Data,
-    LabelColumn,
-    LabelFrom,
-    Quiet,
-    Root,
-    Verbose,
+    DataOptions,
+    ResultOptions,
     Weights,
-    base_for_features,
-    open_data,
-    verbosity,
 )
+from viewfinder.core.errors import UsageError
 
 if TYPE_CHECKING:
     from viewfinder.audit import Audit
+    from viewfinder.core.progress import Progress
+    from viewfinder.data.dataset import Dataset
 
 _PAGE = Path("audit.html")
 _EXAMPLES = 3
 
 
 class FailOn(StrEnum):
-    """From which severity on the exit code is 1."""
+    """The severity from which the exit code is 1."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -38,91 +35,110 @@ class FailOn(StrEnum):
 
 def audit(
     data: Data,
+    *,
     html: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH",
-            help="The page to write; by default audit.html, and none with --json.",
+            metavar="FILE",
+            help="Page to write; by default audit.html, and none with --json.",
             show_default=False,
         ),
     ] = None,
     no_html: Annotated[bool, typer.Option("--no-html", help="Write no page.")] = False,
     fail_on: Annotated[
         FailOn | None,
-        typer.Option(help="End with exit code 1 if anything as bad as this is found."),
+        typer.Option(help="End with exit code 1 if a finding is as severe as this."),
     ] = None,
     features: Annotated[
         str | None,
         typer.Option(
             metavar="FILE|BASE",
-            help="Also rank doubtful labels and outliers: by features of `viewfinder features`, or "
-            "of this base.",
+            help="Also rank doubtful labels and outliers, by a file of `viewfinder features` or "
+            "by this base.",
         ),
     ] = None,
     alpha: Alpha = None,
     weights: Weights = None,
-    label_from: LabelFrom = None,
-    label_column: LabelColumn = None,
-    root: Root = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    reading: DataOptions,
+    results: ResultOptions,
 ) -> None:
-    """Look at every picture and say what is broken, double, leaking or odd."""
+    """Show counts, sizes and samples, and what is broken, duplicate, leaking or odd."""
     from viewfinder.audit import Severity
     from viewfinder.audit import audit as audit_dataset
-    from viewfinder.core.progress import Progress
+    from viewfinder.core.files import require_writable
 
-    progress = Progress(verbosity(quiet, verbose))
-    dataset = open_data(
-        data,
-        label_from=label_from,
-        root=root,
-        label_column=label_column,
-        needs_labels=False,
-        progress=progress,
-    )
+    base = _base(features, alpha, weights)
+    page = None if no_html else html or (None if results.as_json else _PAGE)
+    if page:
+        require_writable(page.parent)
+    progress = results.progress
+    dataset = reading.opened(data, progress, needs_labels=False)
     if not dataset.classes:
-        progress.say("There are no class folders: pictures are looked at without labels.")
-    given = {}
-    if features:
-        from viewfinder.features.table import evidence
-
-        is_file = Path(features).suffix in (".npz", ".parquet")
-        wanted = Path(features) if is_file else base_for_features(features, alpha, weights)
-        given = evidence(dataset, wanted, progress)
-    found = audit_dataset(dataset, **given, progress=progress)
-    page = None if no_html else html or (None if as_json else _PAGE)
+        progress.say("There are no class folders: the pictures are audited without labels.")
+    found = audit_dataset(
+        dataset, **_evidence(dataset, features, base, progress), progress=progress
+    )
     if page:
         from viewfinder.pages.audit import write_audit_page
 
         write_audit_page(found, page)
-    if as_json:
+    if results.as_json:
         print_json(found.to_json())
     else:
-        _show(found, page, everything=verbose)
+        _show(found, page, everything=results.verbose)
     if fail_on and found.reaches(Severity(fail_on.value)):
         raise typer.Exit(1)
 
 
+def _base(features: str | None, alpha: float | None, weights: str | None) -> BaseOptions | None:
+    """The base that computes features, if one is requested."""
+    if features is not None and Path(features).suffix not in (".npz", ".parquet"):
+        return BaseOptions(features, alpha, weights)
+    if alpha is None and weights is None:
+        return None
+    raise UsageError(
+        "--alpha and --weights are settings of a base.",
+        expected="--features with the name of a base, such as MobileNetV2",
+        received=f"--features {features}" if features else "no --features",
+    )
+
+
+def _evidence(
+    dataset: "Dataset", features: str | None, base: BaseOptions | None, progress: "Progress"
+) -> dict[str, Any]:
+    """What an audit takes for doubtful labels and outliers."""
+    if features is None:
+        return {}
+    from viewfinder.features.table import evidence
+
+    return evidence(dataset, base.for_features() if base else Path(features), progress)
+
+
 def _show(found: "Audit", page: Path | None, *, everything: bool) -> None:
     from viewfinder.audit.finding import listed
-    from viewfinder.cli.tables import stdout, table
+    from viewfinder.audit.overview import sizes_in_words
+    from viewfinder.cli.tables import Row, counts_table, print_rows, stdout
 
     out = stdout()
-    rows = []
+    readable = found.readable
+    if readable.classes:
+        out.print(counts_table(readable.counts()))
+    if len(readable):
+        out.print(f"Sizes: {sizes_in_words(readable)}.\n")
+    rows: list[Row] = []
     for one in found.findings:
         examples = listed(one.paths or one.classes, len(one.paths) if everything else _EXAMPLES)
-        rows.append([one.severity.value, one.check, f"{one.count:,}", examples, one.remedy])
+        rows.append((one.severity.value, f"{one.check} ({one.count:,})", "bold"))
+        rows += [("", examples, "dim"), ("", one.remedy, "")]
     if rows:
-        out.print(table(["severity", "check", "count", "examples", "what to do"], rows))
-    readable = int(found.measurements.readable.sum())
+        print_rows(out, rows)
+        out.print()
     words = {"error": "error", "warning": "warning", "info": "note"}
     counts = [
         f"{count} {words[severity]}{'' if count == 1 else 's'}"
         for severity, count in found.counts.items()
     ]
-    said = f"{len(found.dataset):,} pictures, {readable:,} of them readable: {', '.join(counts)}."
-    out.print(said, markup=False, soft_wrap=True)
+    pictures = f"{len(found.dataset):,} pictures, {len(readable):,} of them readable"
+    out.print(f"{pictures}: {', '.join(counts)}.", markup=False, soft_wrap=True)
     if page:
         out.print(f"Page: {page}", markup=False, soft_wrap=True)

@@ -4,49 +4,51 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from viewfinder.cli.boundary import print_json
-from viewfinder.cli.options import Alpha, AsJson, Quiet, verbosity
+from viewfinder.cli.listing import show_list, show_one
+from viewfinder.cli.options import Alpha, ResultOptions
 
 if TYPE_CHECKING:
     from viewfinder.bases.base import Base
     from viewfinder.bases.speeds import Speed
 
+_HEADINGS = ["base", "parameters", "alpha", "input", "at least", "pictures/s", "weights here"]
+
 
 def bases(
     name: Annotated[
         str | None,
-        typer.Argument(help="Show this base only: one of the list, a FILE.keras, or hub:PRESET."),
+        typer.Argument(
+            help="Show this base: one of the list, a FILE.keras, or hub:PRESET.",
+            show_default=False,
+        ),
     ] = None,
+    *,
     measure: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Measure this base's speed; may be given again."),
+        typer.Option(metavar="NAME", help="Measure the speed of this base. Repeatable."),
     ] = None,
     alpha: Alpha = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    results: ResultOptions,
 ) -> None:
-    """List the networks to build on: size, input, speed here, and which weights are at hand."""
+    """List the networks to build on, with size, input, speed and local weights, or show one."""
     from viewfinder.bases.catalogue import BASES
     from viewfinder.bases.naming import base_named
     from viewfinder.bases.speeds import remembered_speeds
-    from viewfinder.cli.tables import stdout, table
-    from viewfinder.core.progress import Progress
 
     shown = [base_named(one) for one in ([name] if name else BASES)]
-    wanted = [base_named(one, alpha) for one in measure or ()]
-    if wanted:
+    measured = [base_named(one, alpha) for one in measure or ()]
+    if measured:
         from viewfinder.bases.networks.speed import measure_speed
 
-        for base in wanted:
-            measure_speed(base, progress=Progress(verbosity(quiet, False)))
+        for base in measured:
+            measure_speed(base, progress=results.progress)
     speeds = remembered_speeds()
     listed = [_json(base, speeds.get(base.name)) for base in shown]
-    if as_json:
-        print_json({"schema": 1, "bases": listed})
+    if name:
+        show_one("bases", listed[0], as_json=results.as_json)
         return
-    rows = [_row(base.label, found) for base, found in zip(shown, listed, strict=True)]
-    headings = ["base", "parameters", "alpha", "input", "at least", "pictures/s", "weights here"]
-    stdout().print(table(headings, rows, numbers=True, whole_names=True))
+    rows = [_row(base.label, one) for base, one in zip(shown, listed, strict=True)]
+    show_list({"bases": listed}, _HEADINGS, rows, as_json=results.as_json)
 
 
 def _json(base: "Base", speed: "Speed | None") -> dict[str, Any]:
@@ -57,7 +59,7 @@ def _json(base: "Base", speed: "Speed | None") -> dict[str, Any]:
     return {
         "name": base.name,
         "parameters": {f"{alpha:g}": count for alpha, count in base.parameters().items()},
-        "input_size": size[0] if size and size[0] == size[1] else size,
+        "input_size": size[0] if size and size[0] == size[1] else list(size) if size else None,
         "least_size": base.least_size,
         "preprocessing": base.scaling_in_words,
         "speed": asdict(speed) if speed else None,
@@ -65,24 +67,24 @@ def _json(base: "Base", speed: "Speed | None") -> dict[str, Any]:
     }
 
 
-def _row(label: str, found: dict[str, Any]) -> list[str]:
-    """The same as a row of the table."""
-    counts = sorted({min(found["parameters"].values()), max(found["parameters"].values())})
-    widths = sorted(float(alpha) for alpha in found["parameters"])
+def _row(label: str, base: dict[str, Any]) -> list[str]:
+    """A base as a row of the table."""
+    counts = sorted({min(base["parameters"].values()), max(base["parameters"].values())})
+    widths = sorted(float(alpha) for alpha in base["parameters"])
     has_alpha = len(widths) > 1
-    here = sorted({one["alpha"] for one in found["weights"]})
-    said = "yes" if here else "–"
-    if here and has_alpha:
-        said = "alpha " + ", ".join(f"{alpha:g}" for alpha in here)
-    size = found["input_size"]
+    local = sorted({one["alpha"] for one in base["weights"]})
+    weights = "yes" if local else "–"
+    if local and has_alpha:
+        weights = "alpha " + ", ".join(f"{alpha:g}" for alpha in local)
+    size = base["input_size"]
     return [
         label,
         "–".join(f"{count / 1e6:.1f}" for count in counts) + " M",
         f"{widths[0]:g}–{widths[-1]:g}" if has_alpha else "",
-        f"{size[1]} × {size[0]}" if isinstance(size, tuple) else str(size or "any"),
-        str(found["least_size"] or ""),
-        _speed_in_words(found["speed"], has_alpha),
-        said,
+        f"{size[1]} × {size[0]}" if isinstance(size, list) else str(size or "any"),
+        str(base["least_size"] or ""),
+        _speed_in_words(base["speed"], has_alpha),
+        weights,
     ]
 
 

@@ -1,4 +1,4 @@
-"""`viewfinder cache`: the stores of decoded pictures."""
+"""`viewfinder cache`: decoded pictures and features on the disk."""
 
 from typing import Any
 
@@ -7,13 +7,11 @@ import typer
 from viewfinder.cli.boundary import add_command, print_json
 from viewfinder.cli.options import AsJson
 
-cache = typer.Typer(
-    help="List or clear what is kept: decoded pictures, features.", no_args_is_help=True
-)
+cache = typer.Typer(help="List or clear decoded pictures and features.", no_args_is_help=True)
 
 
 def list_(as_json: AsJson = False) -> None:
-    """List the stores of pictures and of features, and what they take."""
+    """List decoded pictures and features, and the disk space of each."""
     from viewfinder.cli.tables import stdout, table
     from viewfinder.core.files import cache_folder
     from viewfinder.features.store import list_features
@@ -37,7 +35,7 @@ def list_(as_json: AsJson = False) -> None:
         return
     out, everything = stdout(), bytes_beside()
     if not (stores or features or everything):
-        out.print(f"Nothing is kept in {cache_folder()} yet.", markup=False, soft_wrap=True)
+        out.print(f"There is nothing in {cache_folder()} yet.", markup=False, soft_wrap=True)
         return
     rows = [
         [
@@ -71,13 +69,13 @@ def list_(as_json: AsJson = False) -> None:
 
 
 def clear() -> None:
-    """Remove what can be made again: stores, features, unpacked archives. Downloads stay."""
+    """Remove decoded pictures, features and unpacked archives. Downloads stay."""
     from viewfinder.cli.tables import stdout
     from viewfinder.store.cache import clear_cache
 
     freed = clear_cache()
-    said = f"Freed {freed / 1e6:,.1f} MB." if freed else "There was nothing to clear."
-    stdout().print(said)
+    line = f"Freed {freed / 1e6:,.1f} MB." if freed else "There was nothing to clear."
+    stdout().print(line)
 
 
 add_command(cache, list_, name="list")

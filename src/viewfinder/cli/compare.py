@@ -16,17 +16,18 @@ _LONGEST = 60
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(help="The folders of two runs or more.")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders of two runs or more.")],
     output: Annotated[
         Path | None,
         typer.Option(
-            help="The folder for the page and the plot; by default compare, and none with --json.",
+            metavar="FOLDER",
+            help="Folder for the page and the plot; by default compare, and none with --json.",
             show_default=False,
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what differs between runs, and test on the same pictures whether it matters."""
+    """Show what differs between runs, and test the difference on the pictures in common."""
     from viewfinder.cli.tables import stdout
     from viewfinder.evaluation.comparison.compare import compare as compare_runs
     from viewfinder.pages.comparison.page import write_comparison

@@ -1,4 +1,4 @@
-"""`viewfinder datasets`: the course's data."""
+"""`viewfinder datasets` and `viewfinder fetch`: the course's data."""
 
 import shlex
 from pathlib import Path
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from viewfinder.cli.boundary import add_command, print_json
-from viewfinder.cli.options import AsJson, Quiet, Verbose, verbosity
+from viewfinder.cli.boundary import print_json
+from viewfinder.cli.listing import show_list, show_one
+from viewfinder.cli.options import AsJson, ResultOptions
 
 if TYPE_CHECKING:
     from viewfinder.fetch.catalogue import Entry
@@ -15,64 +16,63 @@ if TYPE_CHECKING:
 Output = Annotated[
     Path | None,
     typer.Option(
-        metavar="DIR", help="The folder that holds the datasets; by default one in the cache."
+        metavar="FOLDER", help="Folder that holds the datasets; by default one in the cache."
     ),
 ]
+_HEADINGS = ["name", "pictures", "classes", "download", "fetched", "licence"]
 
-datasets = typer.Typer(help="List or fetch the course's datasets.", no_args_is_help=True)
 
-
-def list_(output: Output = None, as_json: AsJson = False) -> None:
-    """List the course's datasets: what they are, their licence, and which are here."""
-    from viewfinder.cli.tables import stdout, table
-    from viewfinder.fetch.catalogue import CATALOGUE
+def datasets(
+    name: Annotated[str | None, typer.Argument(help="Show this one.", show_default=False)] = None,
+    *,
+    output: Output = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the course's datasets, their licences and which are fetched, or show one."""
+    from viewfinder.cli.tables import stdout
+    from viewfinder.fetch.catalogue import CATALOGUE, entry_named
     from viewfinder.fetch.datasets import datasets_folder
 
-    if as_json:
-        listed = [_entry_json(entry, output) for entry in CATALOGUE.values()]
-        print_json({"schema": 1, "datasets": listed})
+    if name:
+        show_one("datasets", _entry_json(entry_named(name), output), as_json=as_json)
         return
-    headings = ["name", "pictures", "classes", "download", "licence", "verified", "fetched"]
-    out = stdout()
-    out.print(table(headings, [_row(entry, output) for entry in CATALOGUE.values()]))
-    out.print(
-        "Verified: a download has been seen to work. "
-        f"Fetched ones are in {output or datasets_folder()}",
-        markup=False,
-        soft_wrap=True,
-    )
+    entries = CATALOGUE.values()
+    documents = {"datasets": [_entry_json(entry, output) for entry in entries]}
+    rows = [_row(entry, output) for entry in entries]
+    show_list(documents, _HEADINGS, rows, as_json=as_json)
+    if not as_json:
+        folder = output or datasets_folder()
+        line = f"Fetched datasets are in {folder}"
+        stdout().print(line, markup=False, soft_wrap=True)
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(help="A dataset: see `viewfinder datasets list`.")],
+    name: Annotated[str, typer.Argument(help="A dataset of `viewfinder datasets`.")],
+    *,
     output: Output = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    results: ResultOptions,
 ) -> None:
-    """Download a dataset, verify and unpack it; a second time, nothing is done."""
+    """Download one of the course's datasets, verify it, and unpack it."""
     from viewfinder.cli.tables import stdout
-    from viewfinder.core.progress import Progress
     from viewfinder.fetch.catalogue import entry_named
-    from viewfinder.fetch.datasets import fetch as bring
+    from viewfinder.fetch.datasets import fetch as fetch_dataset
 
-    place = bring(name, output=output, progress=Progress(verbosity(quiet, verbose)))
+    place = fetch_dataset(name, output=output, progress=results.progress)
     entry = entry_named(name)
-    if as_json:
+    if results.as_json:
         print_json({"schema": 1, **_entry_json(entry, output)})
         return
-    out = stdout()
     lines = [
         f"Dataset: {place}",
         f"Licence: {entry.licence}. Cite: {entry.citation}.",
-        f"Next:    {next_command(entry, place)}",
+        f"Next:    {_next_command(entry, place)}",
     ]
     for line in lines:
-        out.print(line, markup=False, soft_wrap=True)
+        stdout().print(line, markup=False, soft_wrap=True)
 
 
-def next_command(entry: "Entry", place: Path) -> str:
-    """The command that trains on it."""
+def _next_command(entry: "Entry", place: Path) -> str:
+    """The command that trains on the dataset."""
     words = ["viewfinder", "train", str(place), "--recipe", entry.recipe]
     if entry.label_from:
         words += ["--label-from", entry.label_from]
@@ -80,25 +80,24 @@ def next_command(entry: "Entry", place: Path) -> str:
 
 
 def _row(entry: "Entry", output: Path | None) -> list[str]:
-    from viewfinder.fetch.datasets import is_fetched, where
+    from viewfinder.fetch.datasets import dataset_folder, is_fetched
 
     size = f"{entry.bytes / 1e6:,.1f} MB" if entry.bytes else "none" if not entry.files else "?"
     return [
         entry.name,
         f"{entry.pictures:,}",
         str(entry.classes),
-        f"{size}, Kaggle account" if entry.kaggle else size,
+        "Kaggle account" if entry.kaggle else size,
+        "yes" if is_fetched(dataset_folder(entry, output)) else "–",
         entry.licence,
-        "yes" if entry.verified else "no",
-        "yes" if is_fetched(where(entry, output)) else "",
     ]
 
 
 def _entry_json(entry: "Entry", output: Path | None) -> dict[str, Any]:
     """A dataset in `--json`; see docs/formats.md."""
-    from viewfinder.fetch.datasets import is_fetched, where
+    from viewfinder.fetch.datasets import dataset_folder, is_fetched
 
-    folder = where(entry, output)
+    folder = dataset_folder(entry, output)
     place = folder / entry.opens
     return {
         "name": entry.name,
@@ -123,9 +122,5 @@ def _entry_json(entry: "Entry", output: Path | None) -> dict[str, Any]:
             for file in entry.files
         ],
         "path": str(place) if is_fetched(folder) else None,
-        "next": next_command(entry, place),
+        "next": _next_command(entry, place),
     }
-
-
-add_command(datasets, list_, name="list")
-add_command(datasets, fetch)

@@ -1,27 +1,30 @@
-"""`viewfinder demo`: the main job on pictures that need no download."""
+"""`viewfinder demo`: trains on pictures that need no download."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from viewfinder.cli.options import Quiet
+from viewfinder.cli.options import Quiet, RecipeOptions, ResultOptions
+from viewfinder.cli.train.command import train
+from viewfinder.cli.train.options import Request, RunOptions
 
 
 def demo(
-    folder: Annotated[
-        Path, typer.Argument(help="Where the pictures and the run are written.")
-    ] = Path("demo"),
+    folder: Annotated[Path, typer.Argument(help="Folder for the pictures and the run.")] = Path(
+        "demo"
+    ),
+    *,
     quiet: Quiet = False,
 ) -> None:
-    """Train on scikit-learn's 1,797 handwritten digits, written out as a folder of pictures."""
-    from viewfinder.cli.train.command import train
+    """Train on scikit-learn's 1,797 handwritten digits, written as a folder of pictures."""
     from viewfinder.fetch.digits import write_digits
 
     pictures = folder / "digits"
     write_digits(pictures)
-    typer.echo(f"The pictures: {pictures}", err=True)
-    typer.echo(
-        f"$ viewfinder train {pictures} --recipe digits --output {folder / 'runs'}", err=True
-    )
-    train(pictures, recipe="digits", output=folder / "runs", quiet=quiet)
+    results = ResultOptions(quiet=quiet)
+    progress = results.progress
+    progress.say(f"Pictures: {pictures}")
+    progress.say(f"$ viewfinder train {pictures} --recipe digits --output {folder / 'runs'}")
+    recipe, run = RecipeOptions(recipe="digits"), RunOptions(output=folder / "runs")
+    train(Request(pictures, recipe, run=run, results=results))

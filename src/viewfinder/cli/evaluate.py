@@ -1,4 +1,4 @@
-"""`viewfinder evaluate` and `viewfinder report`: make a run's results again."""
+"""`viewfinder evaluate`: writes a run's metrics and report again."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,31 +6,27 @@ from typing import Annotated
 import typer
 
 from viewfinder.cli.boundary import print_json
-from viewfinder.cli.options import AsJson, Quiet, Verbose, verbosity
-
-RunFolder = Annotated[Path, typer.Argument(help="A run's folder.")]
+from viewfinder.cli.options import ResultOptions
 
 
 def evaluate(
-    run: RunFolder, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    *,
+    report_only: Annotated[
+        bool, typer.Option("--report-only", help="Write the report of the metrics that exist.")
+    ] = False,
+    results: ResultOptions,
 ) -> None:
-    """Score a run's best model again on its pictures; writes metrics.json and the report."""
+    """Evaluate a run's best model on each split; write metrics.json, plots and report.html."""
     from viewfinder.cli.tables import metrics_table, stdout
-    from viewfinder.core.progress import Progress
     from viewfinder.run import Run
 
     opened = Run.open(run)
-    metrics = opened.evaluate(progress=Progress(verbosity(quiet, verbose)))
-    opened.report()
-    if as_json:
+    metrics = opened.metrics if report_only else opened.evaluate(progress=results.progress)
+    report = opened.report()
+    if results.as_json:
         print_json(metrics)
-    else:
-        stdout().print(metrics_table(metrics))
-
-
-def report(run: RunFolder) -> None:
-    """Write a run's plots and report.html again."""
-    from viewfinder.cli.tables import stdout
-    from viewfinder.run import Run
-
-    stdout().print(f"Report: {Run.open(run).report()}", markup=False, soft_wrap=True)
+        return
+    out = stdout()
+    out.print(metrics_table(metrics))
+    out.print(f"Report: {report}", markup=False, soft_wrap=True)

@@ -1,12 +1,15 @@
-"""Options that several commands have, and the recipe that they choose."""
+"""Options that several commands have, each declared once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from viewfinder.cli.groups import Key, settings_of
 from viewfinder.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,195 +18,20 @@ if TYPE_CHECKING:
     from viewfinder.recipe import Recipe
     from viewfinder.recipe.transfer import Transfer
 
+_READING = "How DATA is read"
+_MORE = "More settings"
+_BASE = "A pretrained base"
+_RESULTS = "What is printed"
+
 
 class HeadChoice(StrEnum):
-    """What is put on a base."""
+    """The head on a base."""
 
     LINEAR = "linear"
     DENSE = "dense"
 
 
 _DENSE: dict[HeadChoice, list[int]] = {HeadChoice.LINEAR: [], HeadChoice.DENSE: [128]}
-
-Data = Annotated[
-    Path,
-    typer.Argument(
-        help="Folders of pictures, a saved dataset, a table of paths or pixels, idx or .npz files, "
-        "or an archive."
-    ),
-]
-LabelFrom = Annotated[
-    str | None,
-    # The backslash before the bracket keeps Rich from taking it for markup.
-    typer.Option(metavar="REGEX", help="Find the label in file names: '(\\[a-z]+)\\.'"),
-]
-GroupFrom = Annotated[
-    str | None,
-    typer.Option(
-        metavar="REGEX", help="Find in file names what stays on one side: '^(\\[a-z]+\\d+)-'"
-    ),
-]
-Root = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="What the paths of a table start at.")
-]
-LabelColumn = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The column of a table that has the labels.")
-]
-RecipeName = Annotated[
-    str | None,
-    typer.Option(
-        "--recipe",
-        help="A named recipe: see `viewfinder recipes`. Without one, `train` takes what does best.",
-    ),
-]
-Config = Annotated[Path | None, typer.Option(help="A YAML file with settings.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Any setting, as model.dropout=0.5."),
-]
-ImageSize = Annotated[
-    str | None, typer.Option(metavar="SIDE|HxW", help="What the model sees, in pixels.")
-]
-Isolate = Annotated[
-    bool | None,
-    typer.Option("--isolate", help="Cut the subject out of its scene, in training and ever after."),
-]
-Base = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAME|FILE.keras|hub:PRESET",
-        help="Build on a network of `viewfinder bases`, on a model of your own, or on a preset of "
-        "KerasHub: frozen.",
-    ),
-]
-Alpha = Annotated[float | None, typer.Option(help="The width of the base, such as 0.35.")]
-Weights = Annotated[
-    str | None, typer.Option(metavar="imagenet|FILE|none", help="The weights of the base.")
-]
-Cut = Annotated[
-    str | None, typer.Option(metavar="LAYER", help="End the base at this layer, such as mixed7.")
-]
-HeadKind = Annotated[
-    HeadChoice | None,
-    typer.Option(help="On the base: a linear classifier, or a dense layer with dropout."),
-]
-Views = Annotated[
-    int | None,
-    typer.Option(min=1, help="Fit the head on so many views of each picture, with --augment."),
-]
-Augment = Annotated[
-    str | None, typer.Option(help="An augmentation policy: none, course, gentle, standard, strong.")
-]
-Seed = Annotated[
-    int | None, typer.Option(help="Decides splits, order, variation and first weights.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing but results and errors.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show more.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
-
-
-def verbosity(quiet: bool, verbose: bool) -> int:
-    """The level that `viewfinder.core.progress.Progress` takes."""
-    return 0 if quiet else 2 if verbose else 1
-
-
-def open_data(
-    data: Path,
-    *,
-    label_from: str | None,
-    root: Path | None,
-    label_column: str | None,
-    group_from: str | None = None,
-    progress: "Progress",
-    needs_labels: bool = True,
-) -> "Dataset":
-    """What DATA and the options about it name."""
-    from viewfinder.data.sources import open_dataset
-
-    return open_dataset(
-        data,
-        label_from=label_from,
-        root=root,
-        label_column=label_column,
-        group_from=group_from,
-        needs_labels=needs_labels,
-        progress=progress,
-    )
-
-
-def chosen_recipe(
-    name: str | None,
-    flags: Mapping[str, Any],
-    *,
-    config: Path | None = None,
-    settings: Sequence[str] = (),
-    begun: "Recipe | None" = None,
-) -> "Recipe":
-    """The named recipe, changed by the file, then the flags, then the single settings.
-
-    Args:
-        name: The recipe's name; where none was given, `begun`, or else "transfer" where a flag
-            asks for a model on a base, or else "scratch".
-        flags: Values by the recipe's dotted keys; None where a flag was not given.
-        config: A YAML file.
-        settings: `key=value` words.
-        begun: The recipe of a run that is resumed.
-    """
-    from viewfinder.recipe import parse_settings, read_settings
-    from viewfinder.recipe.named import recipe_named
-
-    if name is None and begun:
-        recipe = begun
-    else:
-        recipe = recipe_named(name or ("transfer" if "model.kind" in flags else "scratch"))
-    if config:
-        recipe = recipe.changed(read_settings(config))
-    given = {key: value for key, value in flags.items() if value is not None}
-    # At once, because settings may fit together only when all of them are there.
-    return recipe.changed(given | parse_settings(settings))
-
-
-def base_settings(
-    base: str | None,
-    alpha: float | None,
-    weights: str | None,
-    cut: str | None,
-    *,
-    head: HeadChoice | None = None,
-    views: int | None = None,
-) -> dict[str, Any]:
-    """The recipe's settings for these flags; any of them asks for a model on a base."""
-    dense = None if head is None else _DENSE[head]
-    flags = {
-        "base": base,
-        "alpha": alpha,
-        "weights": weights,
-        "cut": cut,
-        "dense": dense,
-        "views": views,
-    }
-    given = {f"model.{key}": value for key, value in flags.items() if value is not None}
-    return {"model.kind": "transfer", **given} if given else {}
-
-
-def base_for_features(
-    base: str,
-    alpha: float | None,
-    weights: str | None,
-    cut: str | None = None,
-    pooling: str = "average",
-) -> "Transfer":
-    """The base that these flags mean.
-
-    Raises:
-        RecipeError: One of them cannot be.
-    """
-    from viewfinder.recipe.named import recipe_named
-
-    flags = {**base_settings(base, alpha, weights, cut), "model.pooling": pooling}
-    settings = recipe_named("transfer").changed(flags).on_features
-    assert settings is not None
-    return settings
 
 
 def side_lengths(text: str | None) -> tuple[int, int] | None:
@@ -218,17 +46,247 @@ def side_lengths(text: str | None) -> tuple[int, int] | None:
     return int(sides[0]), int(sides[-1])
 
 
-def byte_count(text: str | None) -> int | None:
-    """Bytes from `500MB`, `2 GB` or `0`."""
-    if text is None:
-        return None
-    units = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-    digits = text.strip().rstrip("BKMGTbkmgt ")
-    unit = text.strip()[len(digits) :].strip().upper()
-    try:
-        count = float(digits) * units[unit]
-    except (ValueError, KeyError):
-        count = -1
-    if not 0 <= count < float("inf"):
-        raise UsageError("This is not a size.", expected="such as 500MB or 2GB", received=text)
-    return int(count)
+Data = Annotated[
+    Path,
+    typer.Argument(
+        help="Folders of pictures, a saved dataset, a table of paths or pixels, idx or .npz files, "
+        "or an archive."
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON.", rich_help_panel=_RESULTS)
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="Print results and errors only.", rich_help_panel=_RESULTS),
+]
+Alpha = Annotated[
+    float | None,
+    Key("model.alpha"),
+    typer.Option(help="Width of the base, such as 0.35.", rich_help_panel=_BASE),
+]
+Weights = Annotated[
+    str | None,
+    Key("model.weights"),
+    typer.Option(metavar="imagenet|FILE|none", help="Weights of the base.", rich_help_panel=_BASE),
+]
+Cut = Annotated[
+    str | None,
+    Key("model.cut"),
+    typer.Option(
+        metavar="LAYER", help="Last layer of the base, such as mixed7.", rich_help_panel=_BASE
+    ),
+]
+ImageSize = Annotated[
+    str | None,
+    Key("input.size", side_lengths),
+    typer.Option("--image-size", metavar="SIDE|HxW", help="Size of the model's input, in pixels."),
+]
+BatchSize = Annotated[
+    int | None,
+    Key("training.batch_size"),
+    typer.Option(help="Pictures in a batch.", rich_help_panel=_MORE),
+]
+
+
+@dataclass(frozen=True)
+class ResultOptions:
+    """What is printed, and how much of it."""
+
+    as_json: AsJson = False
+    quiet: Quiet = False
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Print more details.", rich_help_panel=_RESULTS),
+    ] = False
+
+    @cached_property
+    def progress(self) -> "Progress":
+        """Messages and bars at this level."""
+        from viewfinder.core.progress import Progress
+
+        return Progress(0 if self.quiet else 2 if self.verbose else 1)
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """How DATA is read."""
+
+    label_from: Annotated[
+        str | None,
+        # The backslash before the bracket keeps Rich from taking it for markup.
+        typer.Option(
+            metavar="REGEX",
+            help="Find labels in file names: '(\\[a-z]+)\\.'",
+            rich_help_panel=_READING,
+        ),
+    ] = None
+    label_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Column of a table with the labels.", rich_help_panel=_READING
+        ),
+    ] = None
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder that the paths in a table start at.",
+            rich_help_panel=_READING,
+        ),
+    ] = None
+
+    def opened(
+        self, data: Path, progress: "Progress", *, needs_labels: bool = True, **further: Any
+    ) -> "Dataset":
+        """The dataset at `data`; `further` as for :func:`viewfinder.open`."""
+        from viewfinder.data.sources import open_dataset
+
+        return open_dataset(
+            data,
+            label_from=self.label_from,
+            label_column=self.label_column,
+            root=self.root,
+            needs_labels=needs_labels,
+            progress=progress,
+            **further,
+        )
+
+    @property
+    def record(self) -> dict[str, str | None]:
+        """The options as the header of a saved dataset keeps them, without relative paths."""
+        root = str(self.root.resolve()) if self.root else None
+        return {"label_from": self.label_from, "label_column": self.label_column, "root": root}
+
+
+GroupFrom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REGEX",
+        help="Find groups in file names, which stay in one split: '^(\\[a-z]+\\d+)-'",
+        rich_help_panel=_READING,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class RecipeOptions:
+    """The recipe, and any of its settings."""
+
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Named recipe, see `viewfinder recipes`. Without one, `train` compares several.",
+        ),
+    ] = None
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any setting; `viewfinder recipes NAME --schema` lists them. Repeatable.",
+        ),
+    ] = None
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="YAML file with settings, such as a run's recipe.yaml.",
+            rich_help_panel=_MORE,
+        ),
+    ] = None
+
+    def changed(self, flags: Mapping[str, Any], begun: "Recipe | None" = None) -> "Recipe":
+        """The named recipe, changed by the file, then the flags, then the single settings.
+
+        Args:
+            flags: Values by the recipe's dotted keys.
+            begun: The recipe of a run that is resumed, used where no name is given. Without it the
+                recipe is "transfer" if a flag requests a model on a base, else "scratch".
+        """
+        from viewfinder.recipe import parse_settings, read_settings
+        from viewfinder.recipe.named import recipe_named
+
+        if begun and self.recipe is None:
+            recipe = begun
+        else:
+            is_on_base = "model.kind" in flags
+            recipe = recipe_named(self.recipe or ("transfer" if is_on_base else "scratch"))
+        if self.config:
+            recipe = recipe.changed(read_settings(self.config))
+        # At once, because settings may fit together only when all of them are there.
+        return recipe.changed({**flags, **parse_settings(self.settings or ())})
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """What the model sees, and the seed."""
+
+    augment: Annotated[
+        str | None,
+        Key("training.augment"),
+        typer.Option(
+            metavar="POLICY", help="Augmentation: none, course, gentle, standard or strong."
+        ),
+    ] = None
+    size: ImageSize = None
+    seed: Annotated[
+        int | None,
+        Key("seed"),
+        typer.Option(help="Decides splits, order, augmentation and first weights."),
+    ] = None
+    isolate: Annotated[
+        bool | None,
+        Key("input.isolate"),
+        typer.Option(
+            "--isolate",
+            help="Cut the subject out of its scene, also in predictions.",
+            rich_help_panel=_MORE,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class BaseOptions:
+    """The pretrained base, and the head on it."""
+
+    base: Annotated[
+        str | None,
+        Key("model.base"),
+        typer.Option(
+            metavar="NAME",
+            help="Frozen network: one of `viewfinder bases`, a FILE.keras, or hub:PRESET of "
+            "KerasHub.",
+            rich_help_panel=_BASE,
+        ),
+    ] = None
+    alpha: Alpha = None
+    weights: Weights = None
+    cut: Cut = None
+    head: Annotated[
+        HeadChoice | None,
+        Key("model.dense", _DENSE.__getitem__),
+        typer.Option(
+            help="Linear classifier, or a dense layer with dropout.", rich_help_panel=_BASE
+        ),
+    ] = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The recipe's settings for these flags; any of them requests a model on a base."""
+        settings = settings_of(self)
+        return {"model.kind": "transfer", **settings} if settings else {}
+
+    def for_features(self, pooling: str = "average") -> "Transfer":
+        """The base whose features are computed, by default MobileNetV2.
+
+        Raises:
+            RecipeError: The flags do not fit together.
+        """
+        from viewfinder.recipe.named import recipe_named
+
+        flags = {**self.given, "model.pooling": pooling}
+        settings = recipe_named("transfer").changed(flags).on_features
+        assert settings is not None
+        return settings

@@ -1,4 +1,4 @@
-"""`viewfinder predict`: answers for any pictures."""
+"""`viewfinder predict`: labels of any pictures."""
 
 import csv
 import glob
@@ -13,40 +13,36 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from viewfinder.cli.boundary import print_json
-from viewfinder.cli.options import AsJson, Quiet, Verbose, verbosity
+from viewfinder.cli.options import ResultOptions
 from viewfinder.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from viewfinder.classifier import Prediction
 
-# Of many pictures, a message names so many.
+# Most pictures that a message names.
 _MOST_NAMES = 3
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     pictures: Annotated[
         list[str], typer.Argument(help="Files, folders (with all below them) or globs.")
     ],
-    top: Annotated[
-        int, typer.Option(min=1, help="How many of the most probable classes to show.")
-    ] = 3,
-    as_json: AsJson = False,
+    *,
+    top: Annotated[int, typer.Option(min=1, help="Number of most probable classes to print.")] = 3,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a row a picture as CSV.")] = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    results: ResultOptions,
 ) -> None:
-    """Say what pictures show, with the probability of each class."""
+    """Print the label of pictures, and the probability of each class."""
     from viewfinder.classifier import load
-    from viewfinder.core.progress import Progress
 
-    if as_json and as_csv:
-        raise UsageError("--json and --csv exclude each other.")
+    if results.as_json and as_csv:
+        raise UsageError("The result has one format.", expected="--json or --csv, not both")
     _require_order(run, pictures)
     files = list(_files(pictures))
     classifier = load(run)
-    predictions = classifier.predict(files, progress=Progress(verbosity(quiet, verbose)))
-    if as_json:
+    predictions = classifier.predict(files, progress=results.progress)
+    if results.as_json:
         answers = [one.to_json(top) for one in predictions]
         print_json({"schema": 1, "run": str(run), "predictions": answers})
     elif as_csv:
@@ -61,7 +57,7 @@ def predict(
 
 
 def _require_order(run: Path, pictures: list[str]) -> None:
-    """Raise where the run was named after the pictures."""
+    """Raise where the run is named after the pictures."""
     runs = [] if _is_run(run) else [one for one in pictures if _is_run(Path(one))]
     if not runs:
         return
@@ -71,7 +67,7 @@ def _require_order(run: Path, pictures: list[str]) -> None:
     raise UsageError(
         "The run comes first, then the pictures.",
         expected="viewfinder predict RUN PICTURES",
-        received=f"{run}, which is no run, before {runs[-1]}, which is one",
+        received=f"{run}, which is not a run, before {runs[-1]}, which is one",
         remedy=f"{words}{more}",
     )
 
@@ -81,7 +77,7 @@ def _is_run(folder: Path) -> bool:
 
 
 def _files(patterns: Iterable[str]) -> Iterator[Path]:
-    """The files that are meant: a folder stands for all visible files below it."""
+    """The files that the patterns name; a folder stands for all visible files below it."""
     for pattern in patterns:
         names = [pattern] if os.path.exists(pattern) else glob.glob(pattern, recursive=True)  # noqa: PTH110, PTH207 (absolute patterns, names that are too long)
         matches = sorted(Path(name) for name in names if os.path.exists(name))  # noqa: PTH110

@@ -1,4 +1,4 @@
-"""`viewfinder split`: every picture gets its side, and nothing leaks."""
+"""`viewfinder split`: every picture gets a split, and nothing leaks."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from viewfinder.cli.boundary import print_json
-from viewfinder.cli.options import (
-    AsJson,
-    GroupFrom,
-    LabelColumn,
-    LabelFrom,
-    Quiet,
-    Root,
-    Verbose,
-    verbosity,
-)
+from viewfinder.cli.options import DataOptions, GroupFrom, ResultOptions
+from viewfinder.core.errors import UsageError
 
 if TYPE_CHECKING:
     from viewfinder.core.progress import Progress
@@ -25,14 +17,15 @@ if TYPE_CHECKING:
 def split(
     data: Annotated[
         Path | None,
-        typer.Argument(help="Any data; with --extend, none.", show_default=False),
+        typer.Argument(help="Any data; none with --extend.", show_default=False),
     ] = None,
+    *,
     output: Annotated[
         Path | None,
         typer.Option(
             metavar="NAME.dataset",
-            help="The folder to write. That of DATA itself, if it is a saved dataset: "
-            "then the split is added to its journal.",
+            help="Folder to write. A saved dataset given as DATA may be named again: its journal "
+            "gets the split.",
         ),
     ] = None,
     extend: Annotated[
@@ -42,56 +35,42 @@ def split(
             help="Place pictures that were added to the original since; the others stay.",
         ),
     ] = None,
-    validation: Annotated[float, typer.Option(help="The share of each class.")] = 0.2,
-    test: Annotated[float, typer.Option(help="The share of each class.")] = 0.0,
+    validation: Annotated[float, typer.Option(help="Share of each class.")] = 0.2,
+    test: Annotated[float, typer.Option(help="Share of each class.")] = 0.0,
     folds: Annotated[
-        int, typer.Option(min=0, help="Deal validation and training into so many folds.")
+        int, typer.Option(min=0, help="Number of folds for validation and training pictures.")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Decides which picture goes where.")] = 0,
     group_by: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="What stays on one side, such as a patient."),
+        typer.Option(metavar="COLUMN", help="Groups that stay in one split, such as patients."),
     ] = None,
-    group_from: GroupFrom = None,
     copies: Annotated[
         str | None,
         typer.Option(
             metavar="near|exact|ignore",
-            help="Which copies stay on one side; by default near, or ignore with groups.",
+            help="Duplicates that stay in one split; by default near, or ignore with groups.",
         ),
     ] = None,
     anew: Annotated[
-        bool, typer.Option("--anew", help="Forget the splits that the data came with.")
+        bool, typer.Option("--anew", help="Ignore the splits that the data came with.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would happen; write nothing.")
     ] = False,
-    label_from: LabelFrom = None,
-    label_column: LabelColumn = None,
-    root: Root = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    reading: DataOptions,
+    group_from: GroupFrom = None,
+    results: ResultOptions,
 ) -> None:
-    """Split a dataset so that nothing leaks: copies and groups stay on one side."""
-    from viewfinder.core.errors import UsageError
-    from viewfinder.core.progress import Progress
+    """Split a dataset without leaks: duplicates and groups stay in one split."""
     from viewfinder.split import SplitPlan
 
-    progress = Progress(verbosity(quiet, verbose))
+    _require_place(data, output, extend, dry_run)
     if extend is not None:
-        if data is not None or output is not None:
-            raise UsageError(
-                "--extend lists again what the dataset was made from.",
-                expected="viewfinder split --extend NAME.dataset, without DATA and --output",
-            )
-        made = _extended(extend, dry_run, progress)
-        _show(made, None if dry_run else extend, as_json)
+        made = _extended(extend, dry_run, results.progress)
+        _show(made, None if dry_run else extend, results.as_json)
         return
-    if data is None:
-        raise UsageError("What shall be split?", expected="DATA, or --extend NAME.dataset")
-    if output is None and not dry_run:
-        raise UsageError("Where to?", expected="--output NAME.dataset, or --dry-run")
+    assert data is not None
     plan = SplitPlan.made(
         validation=validation,
         test=test,
@@ -101,14 +80,24 @@ def split(
         group_from=group_from,
         anew=anew,
     )
-    opened = {
-        "label_from": label_from,
-        "root": str(root.resolve()) if root else None,
-        "label_column": label_column,
-        "group_by": group_by,
-    }
-    made = _split(data, plan, opened, None if dry_run else output, progress)
-    _show(made, None if dry_run else output, as_json)
+    opened = {**reading.record, "group_by": group_by}
+    written = None if dry_run else output
+    _show(_split(data, plan, opened, written, results.progress), written, results.as_json)
+
+
+def _require_place(
+    data: Path | None, output: Path | None, extend: Path | None, dry_run: bool
+) -> None:
+    """Raise where these options do not fit together."""
+    if extend is not None and (data is not None or output is not None):
+        raise UsageError(
+            "--extend reads again what the dataset was made from.",
+            expected="viewfinder split --extend NAME.dataset, without DATA and --output",
+        )
+    if extend is None and data is None:
+        raise UsageError("There is nothing to split.", expected="DATA, or --extend NAME.dataset")
+    if extend is None and output is None and not dry_run:
+        raise UsageError("--output is missing.", expected="--output NAME.dataset, or --dry-run")
 
 
 def _extended(folder: Path, dry_run: bool, progress: "Progress") -> "SplitUp":
@@ -129,12 +118,12 @@ def _split(
     output: Path | None,
     progress: "Progress",
 ) -> "SplitUp":
-    from viewfinder.clean import require_place
+    from viewfinder.clean import require_output
     from viewfinder.split import open_grouped, save, split_up
 
     dataset = open_grouped(data, progress=progress, **opened)
     if output is not None:
-        require_place(dataset, output)
+        require_output(dataset, output)
     made = split_up(dataset, plan, progress)
     if output is not None:
         save(made, output, opened)

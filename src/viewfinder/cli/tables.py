@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _MOST_CLASSES = 20
 _MOST_SKIPPED = 3
+# The left column (a severity, or ""), the right column, and the style of the right one.
+Row = tuple[str, str, str]
+_STYLES = {"error": "bold red", "warning": "yellow", "info": "dim", "good": "green"}
 _FIGURES = ("pictures", "accuracy", "95 % interval", "loss", "macro F1")
 
 
@@ -44,10 +47,12 @@ def show_pictures(
     With `counts`, these are shown in place of those per split. Without `is_seen` it is open yet
     at which size a model will see the pictures.
     """
+    from viewfinder.audit.overview import sizes_in_words
+
     shown = prepared.dataset.counts() if counts is None else counts
     progress.console.print(counts_table(shown))
     seen = f"; {_seen(prepared)}" if is_seen else ""
-    progress.say(f"Pictures: {_sizes(prepared)}{seen}.")
+    progress.say(f"Pictures: {sizes_in_words(prepared.dataset)}{seen}.")
     for line in [*_skipped(prepared), *prepared.dataset.notes]:
         progress.say(line)
 
@@ -90,6 +95,20 @@ def table(
         # Names of files and classes may hold what Rich would take for markup.
         shown.add_row(*map(Text, row), style="bold" if is_total else None)
     return shown
+
+
+def print_rows(out: Console, rows: Iterable[Row]) -> None:
+    """Print findings in two columns on a terminal; in a pipe, as lines of any length."""
+    if not out.is_terminal:
+        for left, right, _ in rows:
+            out.print(f"{left:<9}{right}", markup=False, soft_wrap=True)
+        return
+    shown = Table.grid(padding=(0, 1, 0, 0))
+    shown.add_column(no_wrap=True, width=8)
+    shown.add_column(overflow="fold")
+    for left, right, style in rows:
+        shown.add_row(Text(left, _STYLES.get(left, "")), Text(right, style))
+    out.print(shown)
 
 
 def metrics_table(metrics: Mapping[str, Any]) -> Table:
@@ -153,17 +172,6 @@ def stdout() -> Console:
     """The console for results; in a pipe its lines are as long as they need to be."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=1000)
-
-
-def _sizes(prepared: "Prepared") -> str:
-    found = prepared.dataset.table
-    sizes = found.groupby(["width", "height"]).size().sort_values(ascending=False)
-    if len(sizes) == 1:
-        return "all {} × {}".format(*sizes.index[0])
-    return (
-        f"{len(sizes):,} sizes from {found['width'].min()} × {found['height'].min()} "
-        f"to {found['width'].max()} × {found['height'].max()}"
-    )
 
 
 def _seen(prepared: "Prepared") -> str:

@@ -1,1 +1,1 @@
-"""What every stage uses: errors, files, progress, threads, randomness, curves."""
+"""Shared by all stages: errors, files, progress, threads, randomness, curves."""

@@ -1,7 +1,7 @@
-"""What the curves of a training show, told apart from their noise. Pure functions of NumPy arrays.
+"""Trends and turning points of training curves, as pure functions of NumPy arrays.
 
-A curve has a value an epoch; positions count from 0. Whatever is said of a curve is said of its
-running median, so that one odd epoch changes nothing, and is held against its own scatter.
+A curve has one value per epoch; epochs count from 0. Levels are those of the running median, so
+that a single outlier changes nothing, and differences are compared with the curve's own scatter.
 """
 
 import math
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Values = NDArray[np.float64]
 
-# How far above its low a validation loss must end: in its own scatter, and as a share of the low.
+# How far above its minimum a validation loss must end: in its own scatter, and as a share of it.
 _RISE_IN_SCATTER = 5.0
 _RISE_IN_LOW = 0.05
 # The median absolute deviation of normal noise, and the second differences of white noise.
@@ -24,13 +24,13 @@ _BLOWN_UP = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Rise:
-    """A validation loss that rises for good while the training loss goes on falling.
+    """A lasting rise of the validation loss while the training loss still falls.
 
     Attributes:
-        onset: The first epoch from which it stays above its low; a position.
-        low: Its lowest level, of the running median.
-        end: Its level at the end.
-        scatter: How far it strays from epoch to epoch, as a standard deviation.
+        onset: The first epoch after which the loss stays above its minimum.
+        low: The minimum of the running median.
+        end: The last value of the running median.
+        scatter: The noise from epoch to epoch, as a standard deviation.
     """
 
     onset: int
@@ -40,7 +40,7 @@ class Rise:
 
 
 def levels(curve: ArrayLike) -> Values:
-    """The running median of three epochs; at both ends, of the last three. Shape (n,)."""
+    """Return the running median of three epochs, shape (n,); both ends use their last three."""
     values = np.asarray(curve, np.float64)
     if len(values) < 3:
         return values.copy()
@@ -49,11 +49,11 @@ def levels(curve: ArrayLike) -> Values:
 
 
 def scatter(curve: ArrayLike) -> float:
-    """How far a curve strays from epoch to epoch, as a standard deviation.
+    """Return a curve's noise from epoch to epoch, as a standard deviation.
 
-    Second differences know nothing of a level or a slope, and their median nothing of a blip:
-    σ = 1.4826 · median |v₁ − 2 v₂ + v₃| / √6. Few epochs give an uncertain estimate, which is
-    enlarged for it. 0 for fewer than three epochs.
+    Second differences are independent of level and slope, and their median of single outliers:
+    σ = 1.4826 · median |v₁ − 2 v₂ + v₃| / √6. The estimate is enlarged by 4 / (n − 2), because few
+    epochs make it uncertain. It is 0 for fewer than three epochs.
     """
     values = np.asarray(curve, np.float64)
     if len(values) < 3:
@@ -64,14 +64,17 @@ def scatter(curve: ArrayLike) -> float:
 
 
 def rising_for_good(training: ArrayLike, validation: ArrayLike) -> Rise | None:
-    """Where the validation loss starts to rise for good while the training loss falls, or None.
+    """Return where the validation loss starts a lasting rise while the training loss falls.
 
-    The last level must lie above the lowest one by 5 % of it and by five times the scatter, for
-    at least three epochs, and the training loss must be lower at the end than there.
+    The last level must exceed the lowest one by 5 % of it and by five times the scatter, for at
+    least three epochs, and the training loss must end lower than it was at that minimum.
 
     Args:
         training: The training loss, shape (n,).
         validation: The validation loss, shape (n,).
+
+    Returns:
+        None where there is no such rise, fewer than five epochs, or a value that is not finite.
     """
     losses = np.asarray(validation, np.float64)
     fitted = np.asarray(training, np.float64)
@@ -83,20 +86,20 @@ def rising_for_good(training: ArrayLike, validation: ArrayLike) -> Rise | None:
     is_risen = end - low > max(_RISE_IN_LOW * low, _RISE_IN_SCATTER * noise)
     if not is_risen or not smooth_training[-1] < smooth_training[bottom]:
         return None
-    # The low's own epochs are those within what noise does to it.
+    # Epochs within the noise of the minimum still belong to it.
     reach = low + max(_RISE_IN_LOW * low / 5, 2 * noise)
     onset = int(np.flatnonzero(smooth <= reach)[-1]) + 1
-    # The median hides a turn by an epoch; the lowest single epoch cannot be part of the rise.
+    # The median delays a turn by one epoch; the lowest single epoch cannot be part of the rise.
     lowest = int(losses.argmin())
     onset = max(onset, lowest + 1)
     return Rise(onset, low, end, noise) if len(losses) - onset >= 3 else None
 
 
 def is_blown_up(losses: ArrayLike) -> bool:
-    """Whether a training loss is no number any more, or far above all that it has been.
+    """Whether a training loss ends not finite, or far above its earlier values.
 
-    Far above: the median of the last three epochs is three times its lowest one, and twice the
-    first epoch's.
+    Far above means that the median of the last three epochs exceeds three times the lowest median
+    and twice the first epoch's loss.
     """
     values = np.asarray(losses, np.float64)
     if not len(values):
@@ -109,53 +112,39 @@ def is_blown_up(losses: ArrayLike) -> bool:
 
 
 def trend(curve: ArrayLike) -> tuple[float, float]:
-    """The slope of a curve and how likely chance alone gives so steady a one.
+    """Return the slope of a curve and the p-value of the hypothesis that it has no trend.
 
     Returns:
-        The Theil-Sen slope (the median slope of all pairs), an epoch; and the two-sided p-value of
+        The Theil-Sen slope per epoch (the median slope of all pairs), and the two-sided p-value of
         Kendall's rank correlation with time (H. B. Mann, "Nonparametric tests against trend",
-        Econometrica 13, 1945), exact where no two values are equal.
+        Econometrica 13, 1945), exact where no two values are equal. Constant curves and those of
+        fewer than two epochs give (0, 1).
     """
     values = np.asarray(curve, np.float64)
-    count = len(values)
-    if count < 2:
+    distinct = len(np.unique(values))
+    if distinct < 2:
         return 0.0, 1.0
-    first, second = np.triu_indices(count, 1)
-    steps = values[second] - values[first]
-    score = int(np.sign(steps).sum())
-    return float(np.median(steps / (second - first))), _kendall_p(abs(score), count)
+    from scipy import stats
+
+    epochs = np.arange(len(values))
+    method = "exact" if distinct == len(values) else "asymptotic"
+    p_value = stats.kendalltau(epochs, values, method=method).pvalue
+    return float(stats.theilslopes(values, epochs).slope), float(p_value)
 
 
 def falls_steadily(curve: ArrayLike, share: float = 0.9) -> bool:
-    """Whether at least this share of the steps from epoch to epoch go down."""
+    """Whether at least this share of the steps between epochs go down."""
     steps = np.diff(np.asarray(curve, np.float64))
     return bool(len(steps) and (steps < 0).mean() >= share)
 
 
 def up_and_down(curve: ArrayLike) -> tuple[float, int]:
-    """How much of a curve's way down it climbs again, and in how many epochs.
+    """Return how much of its falls a curve climbs back, and in how many epochs.
 
     Returns:
-        The sum of its climbs over the sum of its falls (0 for a curve that never climbs, about 1
-        for one that gets nowhere, 2 at the most), and the count of climbs.
+        The sum of climbs over the sum of falls (0 for a curve that never climbs, about 1 without
+        net change, 2 at most), and the number of climbs.
     """
     steps = np.diff(np.asarray(curve, np.float64))
     climbs, falls = steps[steps > 0].sum(), -steps[steps < 0].sum()
     return float(min(climbs / falls, 2.0)) if falls > 0 else 0.0, int((steps > 0).sum())
-
-
-def _kendall_p(score: int, count: int) -> float:
-    """P(|S| ≥ score) for `count` values in random order.
-
-    S is the count of pairs in order less that of pairs out of order, and the number of orders
-    with so many inversions follows from adding one value after the other.
-    """
-    if count > 60:
-        spread = math.sqrt(count * (count - 1) * (2 * count + 5) / 18)
-        return math.erfc(max(score - 1, 0) / spread / math.sqrt(2))
-    shares = np.ones(1)
-    for size in range(2, count + 1):
-        shares = np.convolve(shares, np.full(size, 1 / size))
-    pairs = count * (count - 1) // 2
-    scores = pairs - 2 * np.arange(pairs + 1)
-    return float(min(1.0, shares[np.abs(scores) >= score].sum()))

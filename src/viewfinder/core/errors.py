@@ -1,18 +1,18 @@
-"""Everything that can go wrong, as one tree.
+"""The exceptions of this package.
 
     ViewfinderError
-    ├── UsageError              exit 2   what was asked for cannot be done
-    │   ├── RecipeError                  a recipe's name, a key or a value
+    ├── UsageError              exit 2   the request cannot be met
+    │   ├── RecipeError                  a recipe's name, key or value is wrong
     │   ├── BackendError                 no deep-learning backend is installed
-    │   ├── OutputError                  the place to write to cannot be written
+    │   ├── OutputError                  a file or folder cannot be written
     │   └── OutOfMemory                  a batch does not fit into the memory
-    ├── DataError               exit 3   the data cannot be used as it is
-    │   ├── RejectedPicture              one picture has no usable pixels; carries its reason
-    │   └── RunError                     a run's folder lacks something or is damaged
-    └── Interrupted             exit 130 stopped by the user; what was done is saved
+    ├── DataError               exit 3   the data are unusable
+    │   ├── RejectedPicture              a picture has no usable pixels; carries the reason
+    │   └── RunError                     a run's folder is incomplete or damaged
+    └── Interrupted             exit 130 stopped by the user; finished work is saved
 
-A message has up to four parts: the fact, what was expected, what came instead, and the remedy.
-The command line prints these parts and no traceback; any other exception is a bug of ours.
+A message has up to four parts: the fact, what was expected, what was received, and the remedy.
+The command line prints these parts and no traceback; any other exception is a bug.
 """
 
 from collections.abc import Iterable
@@ -21,13 +21,13 @@ from enum import StrEnum
 
 
 class ViewfinderError(Exception):
-    """Base of every error raised on purpose.
+    """Base of every exception that this package raises.
 
     Attributes:
         fact: What is wrong, as one sentence.
-        expected: What would have been right.
-        received: What came instead.
-        remedy: What the user can do about it.
+        expected: What is valid.
+        received: What was found or given.
+        remedy: What the user can do.
     """
 
     exit_code = 2
@@ -52,33 +52,33 @@ class ViewfinderError(Exception):
 
 
 class UsageError(ViewfinderError):
-    """What was asked for cannot be done as asked."""
+    """The request cannot be met."""
 
 
 class RecipeError(UsageError):
-    """A recipe's name, one of its keys or one of its values is wrong."""
+    """A recipe's name, key or value is wrong."""
 
 
 class BackendError(UsageError):
-    """No deep-learning backend that Keras could run on is installed."""
+    """No deep-learning backend for Keras is installed."""
 
 
 class OutputError(UsageError):
-    """The place to write to cannot be written."""
+    """A file or folder cannot be written."""
 
 
 class OutOfMemory(UsageError):
-    """A batch does not fit into the memory; what was reached before is saved."""
+    """A batch does not fit into the memory; finished epochs are saved."""
 
 
 class DataError(ViewfinderError):
-    """The data cannot be used as it is."""
+    """The data are unusable."""
 
     exit_code = 3
 
 
 class Reason(StrEnum):
-    """Why a picture has no usable pixels."""
+    """The reasons for which a picture is rejected."""
 
     EMPTY = "empty"
     MISSING = "missing"
@@ -90,10 +90,10 @@ class Reason(StrEnum):
 
 
 class RejectedPicture(DataError):
-    """One picture has no usable pixels: the only way in which decoding fails.
+    """A picture has no usable pixels; decoding raises nothing else.
 
     Attributes:
-        reason: The kind of fault, one of :class:`Reason`.
+        reason: The kind of fault.
         detail: The fact in a few words, without the picture's name.
     """
 
@@ -104,17 +104,17 @@ class RejectedPicture(DataError):
 
 
 class RunError(DataError):
-    """A run's folder lacks something or is damaged."""
+    """A run's folder is incomplete or damaged."""
 
 
 class Interrupted(ViewfinderError):
-    """Stopped by the user; what was done so far is saved."""
+    """Stopped by the user; finished work is saved."""
 
     exit_code = 130
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy that names what is known, the nearest to `name` first."""
+    """Return a remedy that suggests the known name nearest to `name` and lists all of them."""
     names = list(known)
     close = get_close_matches(name, names, n=1, cutoff=0.5)
     listing = f"known: {', '.join(names)}"

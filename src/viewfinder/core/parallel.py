@@ -1,4 +1,4 @@
-"""Work done ahead by threads, handed out in order."""
+"""A parallel map over threads that keeps the order and bounds the memory."""
 
 import os
 from collections import deque
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -21,17 +21,17 @@ def cores() -> int:
 def map_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, ahead: int = 0
 ) -> Iterator[Result]:
-    """Apply `function` to each item, in order, with threads working ahead of the reader.
+    """Apply `function` to each item in threads, and yield the results in order.
 
-    At most `ahead` results (at least two a worker) exist before they are asked for, so memory
-    stays bounded however long `items` is. Closing the iterator, or an error in `function`, drops
-    what has not begun.
+    At most `ahead` results (at least two per worker) are computed before they are consumed, so
+    memory stays bounded for any number of items. Closing the iterator, or an error in `function`,
+    cancels the calls that have not begun.
 
     Args:
-        function: Must be safe to call from several threads; pays where it releases the GIL.
-        items: What it is applied to; taken only as far ahead as needed.
-        workers: Threads; 0 does the work in the calling thread, when asked.
-        ahead: How many results may wait.
+        function: Thread-safe; threads help where it releases the GIL.
+        items: Consumed only as far ahead as needed.
+        workers: The number of threads; 0 computes each result in the calling thread on demand.
+        ahead: The number of results that may wait.
     """
     if workers == 0:
         for item in items:

@@ -1,4 +1,4 @@
-"""What a person sees while work is going on: always on stderr, never among the results."""
+"""Messages and progress bars on stderr."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -11,23 +11,22 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-# Work that is over sooner is not worth a line.
-_WORTH_SAYING_S = 1.0
+# Shorter work is not reported.
+_REPORTED_S = 1.0
+_BETWEEN_LINES_S = 15.0
 
 
 class Progress:
-    """Words and bars for what takes a while.
-
-    On a terminal or in a notebook there are bars with an ETA; elsewhere, plain lines.
+    """Prints messages, and bars with an ETA on a terminal or in a notebook.
 
     Args:
-        verbosity: 0 shows nothing, 1 what a user wants to know, 2 more.
+        verbosity: 0 prints nothing, 1 messages and bars, 2 details too.
     """
 
     def __init__(self, verbosity: int = 1) -> None:
         self.verbosity = verbosity
         self._console: Console | None = None
-        self._said: set[str] = set()
+        self._printed: set[str] = set()
 
     @property
     def console(self) -> "Console":
@@ -46,30 +45,30 @@ class Progress:
         return self.verbosity > 0 and (self.console.is_terminal or self.console.is_jupyter)
 
     def say(self, text: str, *, style: str | None = None) -> None:
-        """A line for the user; `text` is shown as it is, without markup."""
+        """Print a line; `text` is not read as Rich markup."""
         if self.verbosity > 0:
             self.console.print(text, style=style, markup=False, soft_wrap=True)
 
     def say_once(self, text: str, *, style: str | None = None) -> None:
-        """The same, but a line that has been said is not said again."""
-        if text not in self._said:
-            self._said.add(text)
+        """Print a line unless this object has printed it before."""
+        if text not in self._printed:
+            self._printed.add(text)
             self.say(text, style=style)
 
     def detail(self, text: str) -> None:
-        """A line for the user who asked for more."""
+        """Print a line at verbosity 2."""
         if self.verbosity > 1:
             self.say(text, style="dim")
 
     def track(self, items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
-        """Pass the items on, showing how far they are and how long the rest will take."""
+        """Yield the items while showing their count and the remaining time."""
         if self.is_live:
             yield from self._bar(items, description, total)
             return
         started = time.perf_counter()
         yield from items
         seconds = time.perf_counter() - started
-        if seconds > _WORTH_SAYING_S:
+        if seconds > _REPORTED_S:
             self.say(f"{description}: {total:,} in {seconds:.1f} s")
 
     def _bar(self, items: Iterable[Item], description: str, total: int) -> Iterator[Item]:
@@ -91,18 +90,14 @@ class Progress:
             yield from bars.track(items, total=total, description=description)
 
 
-_BETWEEN_LINES_S = 15.0
-_WORTH_SAYING_S = 1.0
-
-
 class Transfer:
-    """Shows the bytes of one file coming in.
+    """Shows the progress of a download.
 
     Args:
-        progress: Where it is shown.
-        name: The file's.
-        total: Its length, if known.
-        done: What of it is there already.
+        progress: Prints it.
+        name: The file's name.
+        total: The file's length in bytes, if known.
+        done: The bytes that an earlier attempt has received.
     """
 
     def __init__(self, progress: Progress, name: str, total: int | None, done: int = 0) -> None:
@@ -111,7 +106,7 @@ class Transfer:
         self.total = total
         self.done = done
         self._stack = ExitStack()
-        self._started = self._said = time.perf_counter()
+        self._started = self._printed = time.perf_counter()
         self._before = done
 
     def __enter__(self) -> "Transfer":
@@ -138,12 +133,12 @@ class Transfer:
         return self
 
     def advance(self, count: int) -> None:
-        """Note that so many more bytes are there."""
+        """Add received bytes."""
         self.done += count
         if self.progress.is_live:
             self._bars.update(self._task, completed=self.done)
-        elif self.done != self.total and time.perf_counter() - self._said > _BETWEEN_LINES_S:
-            self._said = time.perf_counter()
+        elif self.done != self.total and time.perf_counter() - self._printed > _BETWEEN_LINES_S:
+            self._printed = time.perf_counter()
             self.progress.say(f"{self.name}: {self._so_far()}{self._eta()}")
 
     def __exit__(
@@ -154,16 +149,16 @@ class Transfer:
     ) -> None:
         self._stack.close()
         seconds = time.perf_counter() - self._started
-        if kind is None and seconds > _WORTH_SAYING_S:
+        if kind is None and seconds > _REPORTED_S:
             self.progress.say(f"{self.name}: {self._so_far()} in {seconds:.0f} s")
 
     def _so_far(self) -> str:
-        of = f" of {self.total / 1e6:,.1f}" if self.total and self.done < self.total else ""
-        return f"{self.done / 1e6:,.1f}{of} MB"
+        total = f" of {self.total / 1e6:,.1f}" if self.total and self.done < self.total else ""
+        return f"{self.done / 1e6:,.1f}{total} MB"
 
     def _eta(self) -> str:
-        came = self.done - self._before
-        if not self.total or not came:
+        received = self.done - self._before
+        if not self.total or not received:
             return ""
-        left_s = (self.total - self.done) * (time.perf_counter() - self._started) / came
+        left_s = (self.total - self.done) * (time.perf_counter() - self._started) / received
         return f", about {left_s:.0f} s more"

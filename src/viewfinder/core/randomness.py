@@ -1,12 +1,11 @@
-"""Randomness that is addressed, not consumed.
+"""Counter-based random numbers.
 
-Every random number of the product has an address: (seed, operation, epoch, example, draw). The
-number at an address never depends on what was drawn before it, so one picture's augmentation can
-be made again alone, whatever the workers, the batch size or the order, and a run that was killed
-goes on with the same numbers.
+Every random number has an address: (seed, operation, epoch, example, draw). The number at an
+address is independent of earlier draws. So the augmentation of one picture can be repeated alone,
+for any workers, batch size and order, and a resumed run uses the same numbers.
 
-The numbers come from hashing the address with the finaliser of SplitMix64 (Steele, Lea and Flood,
-"Fast splittable pseudorandom number generators", OOPSLA 2014), in vectorised 64-bit arithmetic.
+The numbers are hashes of the address by the finaliser of SplitMix64 (Steele, Lea and Flood, "Fast
+splittable pseudorandom number generators", OOPSLA 2014), in vectorised 64-bit arithmetic.
 """
 
 import hashlib
@@ -25,22 +24,22 @@ _LOW_64_BITS = 0xFFFFFFFFFFFFFFFF
 
 @dataclass(frozen=True)
 class Randomness:
-    """All random numbers that follow from one seed.
+    """The random numbers of one seed.
 
     Args:
-        seed: Any integer of 64 bits; equal seeds give equal numbers, on every machine.
+        seed: Any integer of 64 bits; equal seeds give equal numbers on every machine.
     """
 
     seed: int
 
     def bits(self, operation: str, *, epoch: int, examples: Ids, draws: int = 1) -> Ids:
-        """Uniform 64-bit integers, shape `(len(examples), draws)`.
+        """Return uniform 64-bit integers, shape `(len(examples), draws)`.
 
         Args:
-            operation: What the numbers are for; each name is a stream of its own.
-            epoch: The pass over the data, from 0; -1 for what happens once, before training.
+            operation: The purpose of the numbers; each name has a stream of its own.
+            epoch: The pass over the data, from 0; -1 for draws outside of epochs.
             examples: The examples' ids, uint64, shape `(n,)`.
-            draws: How many numbers each example gets.
+            draws: The numbers per example.
         """
         address = _mixed(self.seed & _LOW_64_BITS)
         address = _mixed(address ^ int(ids([operation])[0]))
@@ -53,30 +52,30 @@ class Randomness:
     def uniform(
         self, operation: str, *, epoch: int, examples: Ids, draws: int = 1
     ) -> NDArray[np.float64]:
-        """Uniform numbers in [0, 1), float64, shape `(len(examples), draws)`."""
+        """Return uniform numbers in [0, 1), float64, shape `(len(examples), draws)`."""
         bits = self.bits(operation, epoch=epoch, examples=examples, draws=draws)
         return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def order(self, operation: str, *, epoch: int, examples: Ids) -> NDArray[np.intp]:
-        """A random order of the examples: indices into `examples`, shape `(n,)`.
+        """Return a random order of the examples: indices into `examples`, shape `(n,)`.
 
-        Each example has its own place in the draw, so the order of any two examples is the same
-        whatever others are there.
+        Examples are sorted by their own random numbers, so the order of any two of them does not
+        depend on the others.
         """
         return np.argsort(self.bits(operation, epoch=epoch, examples=examples)[:, 0], kind="stable")
 
 
 def ids(names: Iterable[str]) -> Ids:
-    """Stable 64-bit ids of names (BLAKE2b), uint64, shape `(n,)`."""
+    """Return stable 64-bit ids of names (BLAKE2b), uint64, shape `(n,)`."""
     blake2b = hashlib.blake2b
-    # A column of pandas is many times faster to go through as a list.
+    # Iterating over a pandas column is many times slower than over a list.
     listed = names.tolist() if hasattr(names, "tolist") else names
     digests = b"".join([blake2b(name.encode(), digest_size=8).digest() for name in listed])
     return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 
 def _mixed(z: int) -> int:
-    """SplitMix64's finaliser: a bijection of 64-bit integers in which each bit moves all others."""
+    """SplitMix64's finaliser, a bijection of 64-bit integers in which each bit affects all."""
     z = (z + _GOLDEN_GAMMA) & _LOW_64_BITS
     z = (z ^ (z >> 30)) * _FACTORS[0] & _LOW_64_BITS
     z = (z ^ (z >> 27)) * _FACTORS[1] & _LOW_64_BITS
@@ -84,7 +83,7 @@ def _mixed(z: int) -> int:
 
 
 def _mixed_all(z: Ids) -> Ids:
-    """The same for every integer of an array; overflow is what makes it 64 bits."""
+    """`_mixed` for every integer of an array; overflow reduces to 64 bits."""
     z = z + np.uint64(_GOLDEN_GAMMA)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(_FACTORS[0])
     z = (z ^ (z >> np.uint64(27))) * np.uint64(_FACTORS[1])

@@ -1,8 +1,8 @@
 """The `Dataset`: a table with a row for each picture, and the source that holds the bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,22 +11,20 @@ from numpy.typing import NDArray
 from viewfinder.core.errors import DataError, nearest
 from viewfinder.core.randomness import Ids, ids
 from viewfinder.data.source import Source
+from viewfinder.data.splits import folds as fold_rules
+from viewfinder.data.splits import shares
+from viewfinder.data.splits.groups import Groups
+from viewfinder.data.splits.table import SPLITS, UNSPLIT, class_indices
 
-if TYPE_CHECKING:
-    from viewfinder.data.splits.groups import Groups
+__all__ = ["SPLITS", "UNLABELLED", "UNSPLIT", "Dataset", "PassedOver", "sorted_classes"]
 
-SPLITS = ("train", "validation", "test")
-
-# What a row's split is until `Dataset.split` has placed it.
-UNSPLIT = ""
-
-# A row's label where nobody has given it one: for an audit, which needs none.
+# The label of a picture without one, as an audit accepts it.
 UNLABELLED = ""
 
 
 @dataclass(frozen=True)
 class PassedOver:
-    """A file or folder that is no part of the dataset, and why."""
+    """A file or folder that is not part of the dataset, and the reason."""
 
     path: str
     why: str
@@ -38,17 +36,17 @@ class Dataset:
 
     Attributes:
         source: Where the pictures' bytes are.
-        table: A row a picture, sorted by locator. Columns: `locator` (what the source reads by:
-            a relative path, archive member or array row; a picture's identity), `label`,
-            `split` ("train", "validation", "test", or "" where nobody has said yet) and `bytes`
-            (the size of its file or its pixels; -1 where a table names a file that is not there).
-            Perhaps `group`: what must stay on one side of a split. Once the pictures have been
-            read, also `status` ("ok" or the reason it was rejected), `detail`, `width`, `height`
-            and `content` (a hash).
-        classes: The names of the classes, in the order of the model's outputs; none where the
-            pictures have no labels, as only an audit takes them.
-        passed_over: What was found beside the pictures.
-        notes: What the reader of the source should know, in words.
+        table: A row for each picture, sorted by locator. Columns: `locator` (the key by which the
+            source reads the picture, and the picture's identity: a relative path, archive member
+            or array row), `label`, `split` ("train", "validation", "test", or "" before the split)
+            and `bytes` (the size of the file or of the pixels; -1 for a missing file named by a
+            table). Optionally `group`: pictures that stay in one split. Once the pictures have
+            been read, also `status` ("ok" or the reason for the rejection), `detail`, `width`,
+            `height` and `content` (a hash).
+        classes: The names of the classes, in the order of the model's outputs; empty where the
+            pictures have no labels, as an audit accepts them.
+        passed_over: Files and folders that were skipped.
+        notes: What the user should know about the source.
     """
 
     source: Source
@@ -70,8 +68,7 @@ class Dataset:
     @property
     def labels(self) -> NDArray[np.int64]:
         """Each picture's class as an index into `classes`, int64, shape `(n,)`."""
-        positions = pd.Index(self.classes).get_indexer(pd.Index(self.table["label"]))
-        return positions.astype(np.int64)
+        return class_indices(self.table, self.classes)
 
     @property
     def ids(self) -> Ids:
@@ -80,11 +77,11 @@ class Dataset:
 
     @property
     def is_split(self) -> bool:
-        """Whether every picture has its place in a split."""
+        """Whether every picture is in a split."""
         return UNSPLIT not in set(self.table["split"])
 
     def split_sizes(self) -> dict[str, int]:
-        """How many pictures each split has; splits without pictures are left out."""
+        """The number of pictures of each split that has any."""
         sizes = self.table["split"].value_counts()
         return {name or "unsplit": int(sizes[name]) for name in (*SPLITS, UNSPLIT) if name in sizes}
 
@@ -96,22 +93,26 @@ class Dataset:
         return counts.rename(columns={UNSPLIT: "pictures"}).rename_axis(index="class", columns=None)
 
     def where(self, rows: NDArray[np.bool_] | pd.Series) -> "Dataset":
-        """The dataset of those rows for which the mask is true; the classes stay as they are."""
-        return replace(self, table=self.table[np.asarray(rows)].reset_index(drop=True))
+        """The dataset of the rows for which the mask is true, with unchanged classes."""
+        return self.with_table(self.table[np.asarray(rows)].reset_index(drop=True))
 
     def only(self, split: str) -> "Dataset":
         """The pictures of one split."""
         return self.where(self.table["split"] == split)
 
+    def with_table(self, table: pd.DataFrame, notes: Iterable[str] = ()) -> "Dataset":
+        """The dataset with another table, and further notes."""
+        return replace(self, table=table, notes=(*self.notes, *notes))
+
     def with_columns(
         self, columns: Mapping[str, Sequence[Any] | NDArray[Any] | pd.api.extensions.ExtensionArray]
     ) -> "Dataset":
-        """The dataset with these columns set, one value a row."""
-        return replace(self, table=self.table.assign(**columns))
+        """The dataset with these columns set, one value for each row."""
+        return self.with_table(self.table.assign(**columns))
 
     def noting(self, *notes: str) -> "Dataset":
-        """The dataset with further notes for its reader."""
-        return replace(self, notes=(*self.notes, *notes))
+        """The dataset with further notes."""
+        return self.with_table(self.table, notes)
 
     def split(
         self,
@@ -119,15 +120,16 @@ class Dataset:
         test: float = 0.0,
         *,
         seed: int = 0,
-        groups: "Groups | str | NDArray[np.integer] | None" = None,
+        groups: Groups | str | NDArray[np.integer] | None = None,
     ) -> "Dataset":
         """Place the pictures in train, validation and test: stratified, by seed, groups whole.
 
         See :func:`viewfinder.data.splits.shares.split`.
         """
-        from viewfinder.data.splits.shares import split
-
-        return split(self, validation=validation, test=test, seed=seed, groups=groups)
+        placed = shares.split(
+            self.table, self.classes, validation=validation, test=test, seed=seed, groups=groups
+        )
+        return self.with_table(*placed)
 
     def hold_out(
         self,
@@ -135,54 +137,56 @@ class Dataset:
         *,
         validation: float = 0.2,
         seed: int = 0,
-        groups: "Groups | str | NDArray[np.integer] | None" = None,
+        groups: Groups | str | NDArray[np.integer] | None = None,
     ) -> "Dataset":
-        """Keep one split for a single evaluation at the end, and carve validation from training.
+        """Keep one split for a single evaluation at the end; take validation from training.
 
         See :func:`viewfinder.data.splits.shares.hold_out`.
-        """
-        from viewfinder.data.splits.shares import hold_out
 
-        return hold_out(self, split, validation=validation, seed=seed, groups=groups)
+        Raises:
+            DataError: There is no such split.
+        """
+        self.require_split(split)
+        placed = shares.hold_out(
+            self.table, self.classes, split, validation=validation, seed=seed, groups=groups
+        )
+        return self.with_table(*placed)
 
     def into_folds(
         self,
         folds: int,
         *,
         seed: int = 0,
-        groups: "Groups | str | NDArray[np.integer] | None" = None,
+        groups: Groups | str | NDArray[np.integer] | None = None,
     ) -> "Dataset":
-        """Deal the pictures into folds for cross-validation; the first one judges.
+        """Assign the pictures to folds for cross-validation; fold 0 is the validation split.
 
         See :func:`viewfinder.data.splits.folds.into_folds`.
         """
-        from viewfinder.data.splits.folds import into_folds
-
-        return into_folds(self, folds, seed=seed, groups=groups)
+        placed = fold_rules.into_folds(self.table, self.classes, folds, seed=seed, groups=groups)
+        return self.with_table(*placed)
 
     def use_fold(self, fold: int) -> "Dataset":
         """Make this fold the validation split, and the others the training split.
 
         See :func:`viewfinder.data.splits.folds.use_fold`.
         """
-        from viewfinder.data.splits.folds import use_fold
-
-        return use_fold(self, fold)
+        return self.with_table(fold_rules.use_fold(self.table, fold))
 
     def require_split(self, split: str) -> None:
         """Raise `DataError` unless this split has pictures."""
-        there = [name for name in self.split_sizes() if name in SPLITS]
-        if split not in there:
+        splits = [name for name in self.split_sizes() if name in SPLITS]
+        if split not in splits:
             raise DataError(
                 f"The dataset has no {split} split.",
-                expected=f"one of: {', '.join(there)}" if there else "pictures in split folders",
-                received=split if there else "pictures without splits",
-                remedy=nearest(split, there) if there else None,
+                expected=f"one of: {', '.join(splits)}" if splits else "pictures in split folders",
+                received=split if splits else "pictures without splits",
+                remedy=nearest(split, splits) if splits else None,
             )
 
 
 def sorted_classes(names: set[str]) -> tuple[str, ...]:
-    """Class names in the order of the model's outputs: as numbers where all of them are numbers."""
+    """Class names in the order of the model's outputs: as numbers if all are numbers."""
     if all(name.isdecimal() for name in names):
         return tuple(sorted(names, key=lambda name: (int(name), name)))
     return tuple(sorted(names))

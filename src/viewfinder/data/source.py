@@ -1,7 +1,7 @@
-"""What a source is: the place that gives a picture's bytes for its locator."""
+"""`Source`: returns a picture's bytes for its locator."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,18 +12,18 @@ from viewfinder.core.errors import DataError
 
 
 class Stamp(NamedTuple):
-    """What changes when a picture's bytes change, told without reading them."""
+    """Changes when a picture's bytes change; found without reading them."""
 
     size: int
     modified_ns: int
 
 
 class Source(ABC):
-    """Where the bytes of a dataset's pictures are. Nothing is ever written to it."""
+    """Where the bytes of a dataset's pictures are. Sources are never written to."""
 
     @abstractmethod
     def read(self, locator: str) -> bytes | NDArray[np.uint8]:
-        """A picture's encoded bytes, or its pixels where the source holds pixels.
+        """Return a picture's encoded bytes, or its pixels if the source holds pixels.
 
         Raises:
             RejectedPicture: It is missing or cannot be read.
@@ -31,24 +31,24 @@ class Source(ABC):
 
     @abstractmethod
     def stamp(self, locator: str) -> Stamp:
-        """The picture's stamp.
+        """Return the picture's stamp.
 
         Raises:
             RejectedPicture: It is missing or cannot be read.
         """
 
     def file_of(self, locator: str) -> Path | None:
-        """The user's own file that is this picture; None where there is no such file.
+        """Return the picture's own file; None if it has none.
 
         Raises:
-            RejectedPicture: No picture can be there.
+            RejectedPicture: The locator cannot belong to a picture.
         """
         del locator
         return None
 
     @abstractmethod
     def record(self) -> dict[str, Any]:
-        """What `viewfinder.data.sources.from_record` needs to make this source again."""
+        """Return the kind, the absolute paths and the settings, for `from_record`."""
 
     @property
     def names_files(self) -> bool:
@@ -57,53 +57,55 @@ class Source(ABC):
 
     @property
     def origin(self) -> "Source":
-        """The source that holds the bytes: this one, unless it stands for another.
+        """The source that holds the bytes: this source, or the one it wraps.
 
-        What is remembered of pictures (stores, audits) is kept by their origin.
+        Stores and audits of pictures are cached by their origin.
         """
         return self
 
     @abstractmethod
     def __str__(self) -> str:
-        """The place, as its user names it."""
+        """The path, as the user gave it."""
 
 
 Record = dict[str, Any]
 
 
-def places(record: Record) -> Iterator[str]:
-    """The paths that a record names: its files and folders, but not what is in the cache."""
-    found: list[str] = []
-
-    def seen(place: str) -> str:
-        found.append(place)
-        return place
-
-    moved(record, seen)
-    yield from dict.fromkeys(found)
-
-
-def moved(record: Record, where: Callable[[str], str]) -> Record:
-    """The record with each of its paths put through `where`.
+def paths_in(record: Record) -> list[str]:
+    """The paths in a record: its files and folders, except those in the cache.
 
     Raises:
-        DataError: A path is no text.
+        DataError: A path is not text.
     """
-    if record.get("kind") == "arrays":  # they are in the cache, which does not move with them
+    paths: dict[str, None] = {}
+
+    def collect(path: str) -> str:
+        paths[path] = None
+        return path
+
+    with_paths(record, collect)
+    return list(paths)
+
+
+def with_paths(record: Record, new_path: Callable[[str], str]) -> Record:
+    """The record with each of its paths replaced by `new_path(path)`.
+
+    Raises:
+        DataError: A path is not text.
+    """
+    if record.get("kind") == "arrays":  # the cache does not move with the data
         return record
     changed = dict(record)
     for key in ("path", "root", "file"):
         if changed.get(key) is not None:
-            changed[key] = where(_text(changed[key]))
+            changed[key] = new_path(_text(changed[key]))
     files = changed.get("files")
     if isinstance(files, dict):
-        changed["files"] = {split: where(_text(file)) for split, file in files.items()}
+        changed["files"] = {split: new_path(_text(file)) for split, file in files.items()}
     return changed
 
 
-def _text(place: object) -> str:
-    if not isinstance(place, str):
-        raise DataError(
-            "The record of a source is damaged.", expected="paths", received=repr(place)
-        )
-    return place
+def _text(path: object) -> str:
+    if not isinstance(path, str):
+        raise DataError("The record of a source is damaged.", expected="paths", received=repr(path))
+    return path

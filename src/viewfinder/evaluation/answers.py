@@ -1,4 +1,4 @@
-"""A classifier's answers to the pictures of a dataset, as a table."""
+"""A classifier's predictions for the pictures of a dataset, as a table."""
 
 from collections.abc import Sequence
 
@@ -22,19 +22,19 @@ def answer(
     *,
     flips: bool = False,
 ) -> pd.DataFrame:
-    """Ask a classifier for all pictures of one split.
+    """Predict all pictures of one split.
 
     Args:
-        classifier: Answers.
+        classifier: Predicts the probabilities.
         part: The pictures of one split.
         pictures: Their pixels, prepared as the classifier takes them.
-        progress: Shows how far it is.
-        flips: Whether each answer is the mean of those to the picture and to its mirror image.
+        progress: Shows a bar.
+        flips: Whether to average the probabilities of each picture and its mirror image.
 
     Returns:
-        A row an answer: `locator`, `split`, `label`, `predicted` (names), `confidence` and
-        `probabilities` (a list in the order of the classes). A picture that has turned bad since
-        it was listed has none.
+        A row per picture: `locator`, `split`, `label`, `predicted` (names), `confidence` and
+        `probabilities` (a list in the order of the classes). Pictures that have become unreadable
+        since the dataset was opened have no row.
     """
     batches = Batches(pictures, part.labels, part.ids, batch_size=_BATCH)
     twice = ", flipped" if flips else ""
@@ -53,12 +53,12 @@ def answer(
 def answer_table(
     rows: pd.DataFrame, classes: Sequence[str], probabilities: NDArray[np.float64]
 ) -> pd.DataFrame:
-    """Answers as the table that :func:`answer` gives.
+    """Return predictions as the table that :func:`answer` returns.
 
     Args:
         rows: The pictures' rows of the dataset's table.
-        classes: The names.
-        probabilities: Shape (n, classes), a row for each picture.
+        classes: The class names, in the order of the columns.
+        probabilities: Shape (n, classes), a row per picture.
     """
     best = probabilities.argmax(axis=1)
     return pd.DataFrame(

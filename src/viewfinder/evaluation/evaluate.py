@@ -1,9 +1,8 @@
-"""How good the answers are: accuracy with its interval, loss, per-class figures, confusion."""
+"""Scores of a classifier: accuracy with its interval, loss, per-class figures, confusion matrix."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -22,14 +21,14 @@ _SUM_TOLERANCE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """One class's figures, each from 0 to 1, or None where there is nothing to divide by.
+    """The scores of one class, from 0 to 1, or None where the denominator is 0.
 
     Attributes:
         name: The class.
-        precision: Of the pictures that were called so, the share that is. None: none was.
-        recall: Of the pictures that are so, the share that was found. None: there are none.
-        f1: The harmonic mean of both. None: no such picture, and none was called so.
-        support: How many pictures of this class there are.
+        precision: The share of right ones among the pictures predicted as this class.
+        recall: The share of this class's pictures that are predicted as it.
+        f1: The harmonic mean of precision and recall.
+        support: The number of pictures of this class.
     """
 
     name: str
@@ -41,17 +40,17 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """What a classifier's answers on one split are worth.
+    """The scores of a classifier on one split.
 
     Attributes:
-        count: How many pictures were answered.
-        accuracy: The share that was right, 0 to 1.
+        count: The number of pictures.
+        accuracy: The share of right answers, 0 to 1.
         accuracy_interval: The 95 % interval of the accuracy, from `wilson_interval`.
         loss: Mean cross-entropy in nats.
-        macro_f1: The mean of the classes' F1, leaving out those that have none.
+        macro_f1: The mean F1 of the classes that have one.
         per_class: A score for each class, in class order.
         confusion: Counts, int64, `(k, k)`, read-only: the row is the true class, the column the
-            answer.
+            predicted one.
     """
 
     count: int
@@ -63,29 +62,29 @@ class Scores:
     confusion: NDArray[np.int64]
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain numbers, lists and dictionaries: a split's part of `metrics.json`."""
+        """Return the scores as numbers, lists and dictionaries, as in `metrics.json`."""
         return {
             "count": self.count,
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
             "loss": self.loss,
             "macro_f1": self.macro_f1,
-            "per_class": [asdict(one) for one in self.per_class],
+            "per_class": [asdict(class_score) for class_score in self.per_class],
             "confusion": self.confusion.tolist(),
         }
 
 
 def score(labels: ArrayLike, probabilities: ArrayLike, classes: Sequence[str]) -> Scores:
-    """Score a classifier's answers; the answer to a picture is its most probable class.
+    """Score probabilities against labels; the most probable class counts as the answer.
 
     Args:
-        labels: True classes as positions in `classes`, integer, shape `(n,)`.
-        probabilities: A row a picture, a column a class, 0 to 1, shape `(n, k)`.
+        labels: True classes as indices into `classes`, integer, shape `(n,)`.
+        probabilities: A row per picture, a column per class, 0 to 1, shape `(n, k)`.
         classes: The k class names, in the order of the columns.
 
     Raises:
-        DataError: Shapes do not fit, there is no picture, a label is not a class's position, or
-            a row is not a distribution.
+        DataError: Shapes do not match, there is no picture, a label is not the index of a class,
+            or a row is not a distribution.
     """
     truth = _checked_labels(np.asarray(labels), len(classes))
     shares = _checked_probabilities(np.asarray(probabilities), (len(truth), len(classes)))
@@ -107,12 +106,12 @@ def score(labels: ArrayLike, probabilities: ArrayLike, classes: Sequence[str]) -
 def score_split(
     answers: pd.DataFrame, classes: Sequence[str], leaks: Mapping[str, str]
 ) -> dict[str, Any]:
-    """A split's part of `metrics.json`: its scores, and those without leaks if it has any.
+    """Return a split's entry in `metrics.json`: its scores, and those without leaks if it has any.
 
     Args:
-        answers: A row an answer: `locator`, `label` and `probabilities`.
+        answers: A row per picture: `locator`, `label` and `probabilities`.
         classes: The class names, in the order of the probabilities.
-        leaks: The pictures that training knows, by locator: "exact" or "near".
+        leaks: "exact" or "near" by the locator of a picture that has a duplicate in training.
     """
     kinds = answers["locator"].map(leaks)
     found = _score_answers(answers, classes)
@@ -130,34 +129,30 @@ def _score_answers(answers: pd.DataFrame, classes: Sequence[str]) -> dict[str, A
 
 
 def wilson_interval(right: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval in which the true share lies, given `right` of `count`.
+    """Return the confidence interval of a share, given `right` of `count`.
 
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal
-    of the American Statistical Association 22 (1927), 209-212. Unlike the textbook's ±, it stays
-    within 0 to 1 and keeps its width when everything was right.
+    of the American Statistical Association 22 (1927), 209-212. Unlike the normal approximation, it
+    stays within 0 to 1 and keeps its width when every answer is right.
 
     Args:
-        right: How many were right, 0 to `count`.
-        count: Out of how many, at least 1.
-        confidence: How often such an interval holds the true share, between 0 and 1.
+        right: The number of right answers, 0 to `count`.
+        count: The number of answers, at least 1.
+        confidence: The coverage, between 0 and 1.
 
     Raises:
         DataError: `right` is not between 0 and `count`, or `count` is not positive.
     """
     if not (count > 0 and 0 <= right <= count):
         raise DataError(
-            "No interval can be given.",
+            "A confidence interval needs counts.",
             expected="0 ≤ right ≤ count, with count at least 1",
             received=f"right = {right}, count = {count}",
         )
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share, penalty = right / count, z * z / count
-    centre = (share + penalty / 2) / (1 + penalty)
-    reach = z / (1 + penalty) * math.sqrt(share * (1 - share) / count + penalty / (4 * count))
-    # At the ends the formula is exact, but its arithmetic is out by a rounding.
-    low = 0.0 if right == 0 else max(0.0, centre - reach)
-    high = 1.0 if right == count else min(1.0, centre + reach)
-    return low, high
+    from scipy import stats
+
+    interval = stats.binomtest(right, count).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def _cross_entropy(truth: NDArray[np.intp], shares: NDArray[np.float64]) -> float:
@@ -168,7 +163,7 @@ def _cross_entropy(truth: NDArray[np.intp], shares: NDArray[np.float64]) -> floa
 def _confusion(
     truth: NDArray[np.intp], answers: NDArray[np.intp], classes: int
 ) -> NDArray[np.int64]:
-    # scikit-learn's own warns when there is a single class, even if told so.
+    # scikit-learn's `confusion_matrix` warns about a single class even where `labels` names it.
     pairs = np.bincount(truth * classes + answers, minlength=classes**2).astype(np.int64)
     confusion = pairs.reshape(classes, classes)
     confusion.setflags(write=False)
@@ -195,14 +190,14 @@ def _checked_labels(labels: NDArray[Any], classes: int) -> NDArray[np.intp]:
     if labels.ndim != 1 or labels.size == 0 or not np.issubdtype(labels.dtype, np.integer):
         raise DataError(
             "The labels cannot be scored.",
-            expected="a class's position for each of one or more pictures: integers, shape (n,)",
+            expected="the index of a class for each of one or more pictures: integers, shape (n,)",
             received=f"{labels.dtype} of shape {labels.shape}",
-            remedy="score a split that has pictures in it" if labels.size == 0 else None,
+            remedy="score a split that has pictures" if labels.size == 0 else None,
         )
     if labels.min() < 0 or labels.max() >= classes:
         raise DataError(
-            "A label is not the position of a class.",
-            expected=f"0 to {classes - 1}, as there are {classes} classes",
+            "A label is not the index of a class.",
+            expected=f"0 to {classes - 1}, for {classes} classes",
             received=f"labels from {labels.min()} to {labels.max()}",
             remedy="take labels and class names from the same dataset or bundle",
         )
@@ -212,8 +207,8 @@ def _checked_labels(labels: NDArray[Any], classes: int) -> NDArray[np.intp]:
 def _checked_probabilities(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[np.float64]:
     if values.shape != shape:
         raise DataError(
-            "The probabilities do not fit the labels and classes.",
-            expected=f"shape {shape}: a row a picture, a column a class",
+            "The probabilities do not match the labels and classes.",
+            expected=f"shape {shape}: a row per picture, a column per class",
             received=f"shape {values.shape}",
             remedy="predict the same pictures, in the same order, with the same classes",
         )
@@ -221,19 +216,19 @@ def _checked_probabilities(values: NDArray[Any], shape: tuple[int, int]) -> NDAr
     broken = ~np.isfinite(shares).all(axis=1)
     if broken.any():
         raise DataError(
-            "The model gave answers that are not numbers.",
+            "The model's probabilities are not finite.",
             expected="finite probabilities",
             received=f"NaN or infinity for {broken.sum()} of {len(shares)} pictures, "
-            f"the first at position {broken.argmax()}",
+            f"the first at index {broken.argmax()}",
             remedy="training has diverged: lower the learning rate and train again",
         )
     outside = (shares.min() < -_EPSILON) or (shares.max() > 1 + _SUM_TOLERANCE)
     if outside or np.abs(shares.sum(axis=1) - 1).max() > _SUM_TOLERANCE:
         raise DataError(
-            "The answers are not probabilities.",
-            expected="values from 0 to 1, adding up to 1 in each row",
+            "The model's outputs are not probabilities.",
+            expected="values from 0 to 1 that sum to 1 in each row",
             received=f"values from {shares.min():.4g} to {shares.max():.4g}, "
-            f"rows adding up to {shares.sum(axis=1).min():.4g} to {shares.sum(axis=1).max():.4g}",
-            remedy="end the model with a softmax; logits cannot be scored",
+            f"rows that sum to {shares.sum(axis=1).min():.4g} to {shares.sum(axis=1).max():.4g}",
+            remedy="end the model with a softmax: logits cannot be scored",
         )
     return shares

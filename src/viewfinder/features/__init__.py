@@ -1,7 +1,8 @@
-"""Frozen features: what a pretrained network says of a picture, computed once and kept.
+"""Frozen features: the outputs of a pretrained network, computed once and stored.
 
-`extractor` is the network and what runs it, `store` the features on the disk, `compute` brings
-both together; `probe` is the linear classifier on top.
+`base` builds the network of a recipe, `extractor` runs it, `store` has the features on disk, and
+`compute` adds those that are missing. `probe` is the linear classifier on top, and `table` the
+features of a dataset in one file.
 """
 
 from viewfinder.features.compute import View, features_of

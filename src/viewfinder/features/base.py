@@ -1,4 +1,4 @@
-"""A recipe's frozen base as the way to features, and as the network that the head goes on."""
+"""A recipe's frozen base: its network, and its features."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class FrozenBase:
-    """A base by its settings; Keras builds it when it is first needed, and once.
+    """A base with its settings, which Keras builds once, at first use.
 
     Attributes:
         settings: Base, width, weights, cut and pooling.
-        preprocessing: What it takes.
-        seed: Decides its weights where none are loaded.
-        source: What it is built from, a file or a folder; None where its weights are drawn.
-        progress: Is told what is odd about it.
+        preprocessing: The preprocessing of its input.
+        seed: The seed of random weights.
+        source: The file or folder of the weights; None for random weights.
+        progress: Reports warnings about the base.
     """
 
     settings: Transfer
@@ -39,11 +39,11 @@ class FrozenBase:
 
     @classmethod
     def of(cls, recipe: Recipe, settings: Transfer, progress: Progress) -> "FrozenBase":
-        """The base of a settled recipe.
+        """Return the base of a resolved recipe, with its weights downloaded if necessary.
 
         Raises:
             UsageError: There are no ImageNet weights for this width, or KerasHub is missing.
-            DataError: The base or its weights are not at hand.
+            DataError: The base or its weights are missing.
         """
         return cls.at(settings, recipe.preprocessing, seed=recipe.seed, progress=progress)
 
@@ -56,23 +56,23 @@ class FrozenBase:
         seed: int = 0,
         progress: Progress | None = None,
     ) -> "FrozenBase":
-        """The same without a recipe; raises the same."""
+        """Return a base for this preprocessing; raises as :meth:`of`."""
         side = min(preprocessing.height, preprocessing.width)
         source = settings.built_on.obtain(side, progress)
         return cls(settings, preprocessing, seed, source, progress)
 
     @property
     def base(self) -> Base:
-        """What it is."""
+        """The base, without its cut and pooling."""
         return self.settings.built_on
 
     @cached_property
     def backbone(self) -> "Backbone":
-        """The network.
+        """The built network.
 
         Raises:
-            UsageError: It has no such layer, or the pictures are too small for it.
-            DataError: It or its weights are damaged, or another network's.
+            UsageError: The base has no such layer, or the pictures are too small for it.
+            DataError: The base or its weights are damaged, or another network's.
         """
         from viewfinder.bases.networks import build_from
 
@@ -87,7 +87,7 @@ class FrozenBase:
 
     @cached_property
     def extractor(self) -> Extractor:
-        """The way to its features."""
+        """The extractor of its pooled features."""
         return Extractor(self.base.label, self._identity(), self._network)
 
     def _identity(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class FrozenBase:
             "input": list(self.preprocessing.shape),
             "cut": self.settings.cut,
             "pooling": self.settings.pooling,
-            "keras": versions()["keras"],  # another one may build another network
+            "keras": versions()["keras"],  # another version may build another network
         }
 
     def _network(self) -> "keras.Model":

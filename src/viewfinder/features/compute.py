@@ -1,4 +1,4 @@
-"""Features of a dataset's pictures: the known ones from the disk, the others computed once."""
+"""Features of a dataset's pictures: read from disk, or computed and stored."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -23,18 +23,18 @@ from viewfinder.store.layout import decoder_versions
 Matrix = NDArray[np.float32]
 Positions = NDArray[np.intp]
 
-# What is computed is on the disk soon after: a killed run loses so many seconds of work.
+# Features are written at this interval, so a killed process loses a few seconds of work.
 _FLUSH_S = 5.0
 
 
 @dataclass(frozen=True)
 class View:
-    """How pictures are varied before the network sees them.
+    """Augmented views of each picture.
 
     Attributes:
         plan: The augmentation.
-        seed: Decides the variations; each picture's depend on its content and on nothing else.
-        count: How many views each picture has.
+        seed: The seed of the variations, which depend on a picture's content otherwise.
+        count: The number of views of each picture.
     """
 
     plan: Plan
@@ -51,23 +51,24 @@ def features_of(
     views: View | None = None,
     progress: Progress | None = None,
 ) -> Matrix:
-    """The features of all pictures, computed where they are not known yet.
+    """Return the features of all pictures, after computing those that are not stored yet.
 
     Args:
-        dataset: Readable pictures, with their `content`, as :func:`open_store` describes them.
+        dataset: Readable pictures, with the column `content` of :meth:`Store.describe`.
         pictures: Their pixels by position.
         extractor: The network.
-        preprocessing: What the network takes. With views, `pictures` may be larger than that.
-        views: Variations of each picture; None for the picture as it is.
-        progress: Shows how far it is.
+        preprocessing: The preprocessing of the network's input. With views, `pictures` may be
+            larger.
+        views: Augmented views of each picture; None for the plain picture.
+        progress: Shows the computation.
 
     Returns:
-        float32, shape `(n, d)`, or `(n, views, d)` with views. A picture that has turned bad
-        since it was listed has NaN.
+        float32, shape `(n, d)`, or `(n, views, d)` with views; NaN for a picture that can no longer
+        be read.
 
     Raises:
         OutputError: The cache cannot be written.
-        DataError: None of the pictures can be read any more.
+        DataError: None of the pictures can be read.
     """
     progress = progress or Progress(0)
     work = _Work(dataset, pictures, extractor, preprocessing, views)
@@ -79,16 +80,16 @@ def features_of(
         _compute(work, store, missing, progress)
         found, known = store.read(keys)
     else:
-        progress.detail(f"Features: all {len(keys):,} known")
+        progress.detail(f"Features: all {len(keys):,} are stored already")
     if found is None:
-        raise DataError("None of the pictures can be read any more.")
+        raise DataError("None of the pictures can be read.")
     rows = np.full((len(keys), found.shape[1]), np.nan, np.float32)
     rows[known] = found
     return rows if views is None else rows.reshape(len(dataset), views.count, -1)
 
 
 class _Work:
-    """What is to be computed: slots, one for each picture and view, a picture's side by side."""
+    """The features of a dataset: one slot per picture and view, ordered by picture, then view."""
 
     def __init__(
         self,
@@ -115,25 +116,25 @@ class _Work:
 
     @property
     def keys(self) -> list[Key]:
-        """What each slot's features are found by."""
+        """The key of each slot in the feature store."""
         return [(content, view) for content in self.contents for view in range(self.count)]
 
     def first_of_each(self, slots: Positions) -> Positions:
-        """These slots, those with the content of another left out."""
+        """Return the first of the given slots for each key, without duplicates."""
         keys = self.keys
         first = {keys[slot]: slot for slot in reversed(slots.tolist())}
         return np.asarray(sorted(first.values()), np.intp)
 
     def images(self, slots: Positions) -> tuple[NDArray[np.uint8], Positions]:
-        """The pixels of slots as the network takes them, and which slots could be read."""
-        positions, place = np.unique(slots // self.count, return_inverse=True)
+        """Return the network's input for the readable ones of these slots, and those slots."""
+        positions, index = np.unique(slots // self.count, return_inverse=True)
         pixels, kept = self.pictures.read(positions)
-        slots, place = slots[kept[place]], place[kept[place]]
-        pixels = pixels[(np.cumsum(kept) - 1)[place]]  # a picture once for each of its views
+        slots, index = slots[kept[index]], index[kept[index]]
+        pixels = pixels[(np.cumsum(kept) - 1)[index]]  # repeated for each view of a picture
         if self.views is None or not len(slots):
             return pixels, slots
         images = np.empty((len(slots), *self.size, pixels.shape[3]), np.uint8)
-        for view in np.unique(slots % self.count):  # a view is an epoch of the plan
+        for view in np.unique(slots % self.count):  # each view is an epoch of the plan
             rows = slots % self.count == view
             plan, randomness = self.views.plan, Randomness(self.views.seed)
             samples = plan.sample(randomness, int(view), self.ids[slots[rows] // self.count])
@@ -149,7 +150,7 @@ class _Work:
 
 
 def _compute(work: _Work, store: FeatureStore, slots: Positions, progress: Progress) -> None:
-    """Compute the features of slots; they are on the disk soon after, whatever ends this."""
+    """Compute and store the features of slots; after an error, the computed ones are stored."""
     runner = work.extractor.start(progress)
     keys = work.keys
     waiting: list[tuple[Positions, Matrix]] = []
@@ -162,10 +163,10 @@ def _compute(work: _Work, store: FeatureStore, slots: Positions, progress: Progr
             waiting.clear()
 
     blocks = [slots[start : start + runner.batch] for start in range(0, len(slots), runner.batch)]
-    answers = _answers(work, runner, blocks)
-    description = f"{work.extractor.name} looks at {len(slots):,} pictures (batches)"
+    computed = _computed(work, runner, blocks)
+    description = f"Computing {work.extractor.name} features of {len(slots):,} pictures (batches)"
     try:
-        for done, features in progress.track(answers, description, len(blocks)):
+        for done, features in progress.track(computed, description, len(blocks)):
             if len(done):
                 waiting.append((done, features))
             if time.monotonic() > due:
@@ -175,15 +176,15 @@ def _compute(work: _Work, store: FeatureStore, slots: Positions, progress: Progr
         flush()
 
 
-def _answers(
+def _computed(
     work: _Work, runner: Runner, blocks: list[Positions]
 ) -> Iterator[tuple[Positions, Matrix]]:
-    """Each block's features, in order; pictures are read ahead while the network runs."""
+    """Yield each block's features in order; pictures are read ahead while the network runs."""
 
     def run(images: NDArray[np.uint8], slots: Positions) -> tuple[Positions, Matrix]:
         return slots, runner(images) if len(slots) else np.empty((0, 0), np.float32)
 
-    if runner.in_threads:  # each thread reads a block and runs it: no core waits for another
+    if runner.in_threads:  # each thread reads a block and runs the network on it
         yield from map_ahead(lambda block: run(*work.images(block)), blocks, workers=cores())
         return
     for images, slots in map_ahead(work.images, blocks, workers=cores()):

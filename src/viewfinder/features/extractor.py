@@ -1,4 +1,4 @@
-"""The way from pixels to features: a frozen network, run by what runs it fastest here."""
+"""Extraction of features: a frozen network, on the fastest installed runtime."""
 
 import hashlib
 import json
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from viewfinder.core.errors import DataError, OutputError, UsageError
 from viewfinder.core.files import cache_folder, write_json
 from viewfinder.core.progress import Progress
 from viewfinder.runtime import onnx
-from viewfinder.runtime.accelerator import has_accelerator, may_have_accelerator
+from viewfinder.runtime.devices import has_accelerator, may_have_accelerator
 
 if TYPE_CHECKING:
     import keras
@@ -25,11 +26,11 @@ Matrix = NDArray[np.float32]
 
 
 class Runner(ABC):
-    """A network that is ready to run.
+    """A loaded network.
 
     Attributes:
-        batch: How many pictures it takes at once.
-        in_threads: Whether it may be called from several threads, and gains by it.
+        batch: The number of pictures per call.
+        in_threads: Whether calls from several threads are safe and faster.
     """
 
     batch: int
@@ -37,20 +38,20 @@ class Runner(ABC):
 
     @abstractmethod
     def __call__(self, images: NDArray[Any]) -> Matrix:
-        """Features, float32 (n, d), of pixels (n, height, width, channels), 0 to 255."""
+        """Return features, float32 (n, d), of pixels (n, height, width, channels), 0 to 255."""
 
 
 @dataclass(eq=False)
 class Extractor:
-    """A frozen network that turns prepared pictures into vectors; it is started once.
+    """A frozen network from prepared pictures to vectors, loaded once.
 
     Attributes:
-        name: What people call it.
+        name: The network's name, for people.
         identity: Everything that decides the features apart from the pictures' pixels: the
             network, its weights' hash, the cut, the pooling. Must fit JSON.
-        build: Makes the network: pixels from 0 to 255 in, (n, d) out. Called only where it has
-            to be: what was exported once starts without Keras.
-        started_s: Seconds that its start has taken, an export included; 0 before it.
+        build: Builds the network, from pixels of 0 to 255 to (n, d). Not called for a network that
+            was exported before, which loads without Keras.
+        started_s: The seconds of loading, including an export; 0 before.
     """
 
     name: str
@@ -60,7 +61,9 @@ class Extractor:
     _runner: Runner | None = field(default=None, init=False, repr=False)
 
     def start(self, progress: Progress) -> Runner:
-        """Make it ready: on an accelerator the backend, else ONNX Runtime; others are said aloud.
+        """Load the network: in Keras on an accelerator, else in ONNX Runtime.
+
+        Where ONNX Runtime is missing or cannot run the network, Keras does, with a warning.
 
         Raises:
             OutputError: The cache cannot be written.
@@ -73,19 +76,19 @@ class Extractor:
 
     def _started(self, progress: Progress) -> Runner:
         if may_have_accelerator() and has_accelerator():
-            progress.detail("Features: on the accelerator, through Keras")
+            progress.detail("Features: computed by Keras, on the accelerator")
             return _Backend(self.build())
         if not onnx.is_installed():
-            progress.say(f"Features: through Keras, slowly: {onnx.WHY_INSTALL}", style="yellow")
+            progress.say(f"Features: computed by Keras. {onnx.WHY_INSTALL}", style="yellow")
             return _Backend(self.build())
         try:
             return _Onnx(onnx.OnnxModel(self._path))
-        except DataError:  # not there yet, or damaged
+        except DataError:  # missing or damaged
             return self._exported(progress)
 
     @property
     def _path(self) -> Path:
-        """Where its ONNX file is kept, in the user's cache."""
+        """The path of the ONNX file, in the user's cache."""
         address = json.dumps(dict(self.identity), sort_keys=True).encode()
         key = hashlib.blake2b(address, digest_size=8).hexdigest()
         return cache_folder() / "onnx" / f"{self.name[:40]}-{key}.onnx"
@@ -99,7 +102,7 @@ class Extractor:
         except OutputError:
             raise
         except UsageError as error:
-            progress.say(f"Features: through Keras, slowly. {error}", style="yellow")
+            progress.say(f"Features: computed by Keras, which is slower. {error}", style="yellow")
             return _Backend(model)
         write_json(self._path.with_suffix(".json"), {"schema": 1, **self.identity})
         return _Onnx(onnx.OnnxModel(self._path))
@@ -112,6 +115,7 @@ class _Onnx(Runner):
     def __init__(self, network: onnx.OnnxModel) -> None:
         self._network = network
 
+    @override
     def __call__(self, images: NDArray[Any]) -> Matrix:
         return self._network(images)
 
@@ -123,5 +127,6 @@ class _Backend(Runner):
     def __init__(self, model: "keras.Model") -> None:
         self._model = model
 
+    @override
     def __call__(self, images: NDArray[Any]) -> Matrix:
         return np.asarray(self._model.predict_on_batch(images), np.float32)

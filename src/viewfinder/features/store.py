@@ -1,14 +1,14 @@
-"""Features on disk: what a frozen network said of a picture is kept, and never computed again.
+"""Features on disk, so that none is computed twice.
 
-A store is a folder, one for each way to features (network, weights, cut, pooling, preprocessing):
+A store is a folder, one for each identity (network, weights, cut, pooling, preprocessing):
 
-    features.json     the way, in full
+    features.json     the identity, in full
     rows-….npy        records: the hash of a picture's content, the view, a checksum, the features
 
-A picture is known by its content, so that all datasets and runs share the store, and a moved or
-renamed file is not computed again. Files are written whole, every few seconds, under names of their
-own: a process that is killed loses seconds, and two at once do each other no harm. A row that fails
-its checksum counts as missing; a file that cannot be read is removed.
+Pictures are identified by their content, so all datasets and runs share a store, and a moved or
+renamed file is not computed again. Files are written atomically, every few seconds, under unique
+names: a killed process loses a few seconds of work, and several processes may write at once. A row
+that fails its checksum counts as missing; an unreadable file is removed.
 """
 
 import hashlib
@@ -28,10 +28,10 @@ from viewfinder.core.files import cache_folder, write_json, written_whole
 
 Matrix = NDArray[np.float32]
 
-# What a row is found by: the hash of the picture's content, and the number of the view.
+# The key of a row: the hash of the picture's content, and the number of the view.
 Key = tuple[str, int]
 
-# Raised when the files change their meaning.
+# Raised when the meaning of the files changes.
 SCHEMA = 1
 
 _HASH_LENGTH = 32
@@ -39,18 +39,18 @@ _HASH_LENGTH = 32
 
 @dataclass(frozen=True)
 class Row:
-    """Where features are: the row of a memory-mapped file."""
+    """A row of a memory-mapped file."""
 
     records: NDArray[Any]
     number: int
 
 
 class FeatureStore:
-    """The features of one way, read from the disk as they are asked for.
+    """The stored features of one identity, read from disk on request.
 
     Args:
         identity: Everything that decides the features, apart from the pictures; must fit JSON.
-        name: What people shall call it, such as the network's name.
+        name: The start of the folder's name, such as the network's name.
     """
 
     def __init__(self, identity: Mapping[str, Any], name: str) -> None:
@@ -65,15 +65,15 @@ class FeatureStore:
         return len(self._rows)
 
     def read(self, keys: Sequence[Key]) -> tuple[Matrix | None, NDArray[np.bool_]]:
-        """The features under these keys.
+        """Return the stored features of these keys.
 
         Returns:
-            float32, shape (known, d), and which of the keys they are of, bool, shape `(n,)`;
-            None in place of the features where none is known.
+            float32, shape (known, d), or None if none is stored; and the mask of the stored keys,
+            bool, shape `(n,)`.
         """
         known = np.zeros(len(keys), np.bool_)
         found = []
-        for place, key in enumerate(keys):
+        for index, key in enumerate(keys):
             row = self._rows.get(key)
             if row is None:
                 continue
@@ -84,12 +84,12 @@ class FeatureStore:
             ):
                 del self._rows[key]
                 continue
-            known[place] = True
+            known[index] = True
             found.append(record["features"])
         return (np.stack(found) if found else None), known
 
     def add(self, keys: Sequence[Key], features: Matrix) -> None:
-        """Keep features, shape (n, d), under these keys.
+        """Store features, shape (n, d), under these keys.
 
         Raises:
             OutputError: The cache cannot be written.
@@ -108,11 +108,11 @@ class FeatureStore:
         self._take(path)
 
     def _take(self, path: Path) -> None:
-        """Index a file's rows; the features stay on the disk."""
+        """Index a file's rows; the features stay on disk."""
         try:
             records = np.load(path, mmap_mode="r")
             contents, views = records["content"].tolist(), records["view"].tolist()
-            records["features"], records["checksum"]  # a file of other records has neither
+            records["features"], records["checksum"]  # raises for a file of other records
         except (OSError, ValueError, IndexError, EOFError, BadZipFile):
             path.unlink(missing_ok=True)
             return
@@ -125,10 +125,10 @@ class FeaturesOnDisk:
     """A store of features in the cache.
 
     Attributes:
-        folder: Where it is.
-        base: What made them; "" where its files are damaged.
-        rows: How many pictures' features it holds, views counted apart.
-        bytes: What it takes on the disk.
+        folder: The path.
+        base: The name of the base; "" for a damaged store.
+        rows: The number of rows, one per picture and view.
+        bytes: The disk space.
     """
 
     folder: Path
@@ -137,12 +137,12 @@ class FeaturesOnDisk:
     bytes: int
 
     def to_json(self) -> dict[str, Any]:
-        """The record for machines; see docs/formats.md."""
+        """Return the record as `--json` prints it; see docs/formats.md."""
         return {**asdict(self), "folder": str(self.folder)}
 
 
 def list_features() -> Iterator[FeaturesOnDisk]:
-    """All stores of features, by name."""
+    """Yield all stores of features, by name."""
     if not features_folder().is_dir():
         return
     for folder in sorted(path for path in features_folder().iterdir() if path.is_dir()):
@@ -157,7 +157,7 @@ def list_features() -> Iterator[FeaturesOnDisk]:
 
 
 def features_folder() -> Path:
-    """The folder of all features, in the user's cache."""
+    """Return the folder of all features, in the user's cache."""
     return cache_folder() / "features"
 
 
@@ -173,7 +173,7 @@ def _record_type(width: int) -> np.dtype[Any]:
 
 
 def _checksum(content: bytes, view: int, features: Matrix) -> int:
-    """XXH3 of a row, its key included: features under a wrong key are as bad as wrong features."""
+    """Return the XXH3 hash of a row and its key, so that a wrong key is detected, too."""
     digest = xxhash.xxh3_64(bytes(content))
     digest.update(int(view).to_bytes(4, "little"))
     digest.update(np.ascontiguousarray(features).data)

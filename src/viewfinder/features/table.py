@@ -1,4 +1,4 @@
-"""A dataset's features as one table: computed, written to a file, read again, and looked at."""
+"""A dataset's features as one table: extract, save, load, and evaluate for the audit."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.features.base import FrozenBase
 from viewfinder.features.compute import features_of
-from viewfinder.features.probe import fit_probe, what_belongs_together
+from viewfinder.features.probe import fit_probe, group_names
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.recipe.transfer import Transfer
 from viewfinder.store import open_store
@@ -32,7 +32,7 @@ class FeatureTable:
     """The features of a dataset's readable pictures.
 
     Attributes:
-        pictures: A row a picture: `locator`, `label`, `split`, `content`.
+        pictures: A row per picture: `locator`, `label`, `split`, `content`.
         rows: float32, shape (n, d).
     """
 
@@ -43,26 +43,26 @@ class FeatureTable:
         return len(self.rows)
 
     def aligned(self, dataset: Dataset) -> Matrix:
-        """A row for each of the dataset's pictures, (len(dataset), d); NaN where there is none.
+        """Return the features of a dataset's pictures, (len(dataset), d); NaN where missing.
 
         Raises:
-            UsageError: There is none for any of them.
+            UsageError: The features of all its pictures are missing.
         """
-        place = pd.Index(self.pictures["locator"]).get_indexer(pd.Index(dataset.table["locator"]))
-        if not (place >= 0).any():
+        index = pd.Index(self.pictures["locator"]).get_indexer(pd.Index(dataset.table["locator"]))
+        if not (index >= 0).any():
             raise UsageError(
-                "The features are of other pictures.",
+                "The features are those of other pictures.",
                 expected=f"locators such as {dataset.table['locator'].iloc[0]}",
                 received=str(self.pictures["locator"].iloc[0]) if len(self) else "no features",
             )
-        aligned: Matrix = self.rows[place].copy()
-        aligned[place < 0] = np.nan
+        aligned: Matrix = self.rows[index].copy()
+        aligned[index < 0] = np.nan
         return aligned
 
     def nearest(self, count: int) -> NDArray[np.intp]:
-        """For each picture the positions of the pictures most like it, nearest first, (n, count).
+        """Return the positions of each picture's nearest neighbours, nearest first, (n, count).
 
-        The measure is the angle between features; a picture is not its own neighbour.
+        The distance is the angle between features; a picture is not its own neighbour.
         """
         from sklearn.neighbors import NearestNeighbors
 
@@ -71,24 +71,25 @@ class FeatureTable:
         return positions
 
     def map(self) -> tuple[NDArray[np.float64], tuple[float, float]]:
-        """The two directions in which the features vary most (PCA), and their shares of it.
+        """Project the features to their first two principal components (PCA).
 
         Returns:
-            float64, shape (n, 2), and two numbers from 0 to 1.
+            The coordinates, float64, shape (n, 2), and the explained variance of each component,
+            0 to 1.
         """
         from sklearn.decomposition import PCA
 
         fitted = PCA(2, random_state=0)
-        places = np.asarray(fitted.fit_transform(self.rows), np.float64)
+        coordinates = np.asarray(fitted.fit_transform(self.rows), np.float64)
         first, second = fitted.explained_variance_ratio_
-        return places, (float(first), float(second))
+        return coordinates, (float(first), float(second))
 
     def save(self, path: Path) -> None:
         """Write an `.npz` or `.parquet` file; see docs/formats.md.
 
         Raises:
-            UsageError: The file's name ends in neither.
-            OutputError: It cannot be written.
+            UsageError: The file's name has another ending.
+            OutputError: The file cannot be written.
         """
         kind = _kind(path)
         with written_whole(path) as temporary:
@@ -100,10 +101,10 @@ class FeatureTable:
 
 
 def load_features(path: Path) -> FeatureTable:
-    """A table that :meth:`FeatureTable.save` has written; nothing in it is ever executed.
+    """Read a file of :meth:`FeatureTable.save`; never executes code in it.
 
     Raises:
-        DataError: There is no such file, or it is not such a table.
+        DataError: The file is missing or has no features.
     """
     try:
         if _kind(path) == _PARQUET:
@@ -116,7 +117,7 @@ def load_features(path: Path) -> FeatureTable:
     except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
         raise DataError(
             f"{path} holds no features.",
-            expected="a file that `viewfinder features` has written",
+            expected="a file written by `viewfinder features`",
             received=str(error),
         ) from error
 
@@ -128,90 +129,92 @@ def extract(
     size: tuple[int, int] | None = None,
     progress: Progress | None = None,
 ) -> FeatureTable:
-    """The features of all readable pictures; those that are known are not computed again.
+    """Return the features of all readable pictures; stored ones are not computed again.
 
     Args:
         dataset: The pictures.
         settings: Base, width, weights, cut and pooling.
-        size: (height, width) in pixels of what the base sees; by default its own, or what suits
-            the pictures where it takes any.
-        progress: Shows how far it is.
+        size: (height, width) of the base's input in pixels; by default the base's own, or a
+            suitable one for these pictures where the base takes any.
+        progress: Shows the computation.
 
     Raises:
         UsageError: The base has no such width or layer, or the pictures are too small for it.
-        DataError: Weights are not at hand, or no picture can be read.
+        DataError: Weights are missing, or no picture can be read.
         OutputError: The cache cannot be written.
     """
     progress = progress or Progress(0)
     takes = settings.built_on.takes()
     height, width = size or takes.size or suitable_input(dataset)[0]
-    seen_as = Preprocessing(height=height, width=width, color=takes.color)
-    base = FrozenBase.at(settings, seen_as, progress=progress)
-    store = open_store(dataset, base.preprocessing, progress=progress)
-    seen = store.describe(dataset)
-    readable = seen.where(seen.table["status"] == "ok")
-    if skipped := len(seen) - len(readable):
-        progress.say(f"Left out, because they cannot be read: {skipped:,} pictures")
+    preprocessing = Preprocessing(height=height, width=width, color=takes.color)
+    base = FrozenBase.at(settings, preprocessing, progress=progress)
+    store = open_store(dataset, preprocessing, progress=progress)
+    described = store.describe(dataset)
+    readable = described.where(described.table["status"] == "ok")
+    if skipped := len(described) - len(readable):
+        progress.say(f"Skipped {skipped:,} pictures that cannot be read.")
     if not len(readable):
         raise DataError("None of the pictures can be read.", expected="at least one")
     pictures = store.pictures(readable)
-    rows = features_of(readable, pictures, base.extractor, base.preprocessing, progress=progress)
+    rows = features_of(readable, pictures, base.extractor, preprocessing, progress=progress)
     kept = np.asarray(np.isfinite(rows).all(axis=1))
     return FeatureTable(readable.where(kept).table[list(_COLUMNS)], rows[kept])
 
 
-def evidence(dataset: Dataset, wanted: Path | Transfer, progress: Progress) -> dict[str, Any]:
-    """What the audit takes to tell doubtful labels and outliers: `features`, `probabilities`.
+def evidence(dataset: Dataset, origin: Path | Transfer, progress: Progress) -> dict[str, Any]:
+    """Return the audit's input for doubtful labels and outliers: `features`, `probabilities`.
+
+    Without probabilities where a class has too few pictures to check the labels.
 
     Args:
-        dataset: The pictures that are audited.
-        wanted: A file of features, or the base that gives them.
-        progress: Shows how far it is; is told where labels cannot be judged.
+        dataset: The audited pictures.
+        origin: A file of features, or a base to compute them.
+        progress: Shows the computation, and warns where labels cannot be checked.
 
     Raises:
-        DataError: The file holds no features, or the weights are not at hand.
-        UsageError: The features are of other pictures.
+        DataError: The file holds no features, or the weights are missing.
+        UsageError: The features are those of other pictures.
     """
-    if isinstance(wanted, Path):
-        table = load_features(wanted)
+    if isinstance(origin, Path):
+        table = load_features(origin)
     else:
-        table = extract(dataset, wanted, progress=progress)
+        table = extract(dataset, origin, progress=progress)
     rows = table.aligned(dataset)
     contents = dict(zip(table.pictures["locator"], table.pictures["content"], strict=True))
     known = dataset.with_columns(
-        {"content": [contents.get(one, "") for one in dataset.table["locator"]]}
+        {"content": [contents.get(locator, "") for locator in dataset.table["locator"]]}
     )
     try:
         return {"features": rows, "probabilities": out_of_fold(known, rows, progress)}
-    except DataError as error:  # of classes with a picture or two
-        progress.say(f"Labels cannot be judged: {error.fact}", style="yellow")
+    except DataError as error:  # too few classes or pictures
+        progress.say(f"Labels cannot be checked: {error.fact}", style="yellow")
         return {"features": rows}
 
 
 def out_of_fold(dataset: Dataset, features: Matrix, progress: Progress) -> NDArray[np.float64]:
-    """Each picture's probabilities from a linear probe that has not seen it, for the audit.
+    """Return each picture's probabilities from a linear probe fitted on the other folds.
 
     Args:
         dataset: The pictures.
-        features: A row for each of them; NaN where there is none.
-        progress: Is told what the probe came to.
+        features: A row for each picture; NaN where missing.
+        progress: Reports the accuracy of the probe.
 
     Returns:
-        float64, shape (len(dataset), classes); NaN where there are no features.
+        float64, shape (len(dataset), classes); NaN where features are missing.
 
     Raises:
         DataError: A class has too few pictures for two folds.
     """
     if len(dataset.classes) < 2:
-        raise DataError("There are no two classes to tell apart.")
+        raise DataError("The dataset has fewer than two classes.")
     known = np.asarray(np.isfinite(features).all(axis=1))
     part = dataset.where(known)
-    belongs = what_belongs_together(part)
-    probe = fit_probe(features[known], part.labels, part.classes, belongs=belongs)
+    groups = group_names(part)
+    probe = fit_probe(features[known], part.labels, part.classes, groups=groups)
     progress.say(probe.in_words())
-    chances = np.full((len(dataset), len(dataset.classes)), np.nan)
-    chances[known] = probe.out_of_fold
-    return chances
+    probabilities = np.full((len(dataset), len(dataset.classes)), np.nan)
+    probabilities[known] = probe.out_of_fold
+    return probabilities
 
 
 def _kind(path: Path) -> str:

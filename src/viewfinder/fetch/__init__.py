@@ -1,5 +1,5 @@
-"""The course's datasets from where they live in public to the user's disk, verified.
+"""The course's datasets, downloaded from their public addresses and verified.
 
-`catalogue` says what there is, each an `entry`; `fetch` brings one: `download` (over `web` and
-`transfer`) or `kaggle`, checked by `trust`.
+`catalogue` lists them. `datasets` fetches one by `download` (over `web`) or `kaggle`, checks it by
+`trust`, and unpacks it by `archives`.
 """

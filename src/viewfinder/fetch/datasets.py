@@ -1,13 +1,13 @@
-"""A dataset of the catalogue, brought into a folder: downloaded, verified, unpacked, renamed.
+"""Fetch a dataset of the catalogue into a folder: download, verify, unpack, rename.
 
-Beside the folder `NAME` stands `NAME.json`, which says what it was made from; while files are being
-fetched, they are in `NAME.download`. A file whose checksum nobody has published is trusted the
-first time: its checksum is remembered in the user's cache, and another one later is an error.
+`NAME.json` beside the folder `NAME` records its files; downloads wait in `NAME.download`. A file
+without a published checksum is trusted the first time: its checksum is stored in the user's cache,
+and a different one later is an error.
 """
 
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from viewfinder.fetch.web import NoSuchHost
 
 
 def datasets_folder() -> Path:
-    """Where datasets are kept if nothing else is asked for."""
+    """Return the default folder of datasets."""
     return cache_folder() / "datasets"
 
 
@@ -36,26 +36,26 @@ def fetch(
     progress: Progress | None = None,
     patience: Patience | None = None,
 ) -> Path:
-    """Bring a dataset of the catalogue to the disk, unless it is there.
+    """Fetch a dataset of the catalogue, unless it is on the disk.
 
     Args:
         name: One of `viewfinder.fetch.catalogue.CATALOGUE`.
-        output: The folder that gets the dataset's folder; by default one in the user's cache.
-        progress: Shows how far it is.
-        patience: How long a download is tried.
+        output: The parent of the dataset's folder; by default one in the user's cache.
+        progress: Shows downloads.
+        patience: The attempts and waits of a download.
 
     Returns:
-        What `viewfinder.open` takes: the dataset's folder, or its one file.
+        The path for `viewfinder.open`: the dataset's folder, or its one file.
 
     Raises:
         UsageError: There is no dataset of this name.
-        DataError: It cannot be reached or is not the right file; the message says where a file
-            that was got in another way has to be put.
-        OutputError: The folder cannot be written, or the disk is full. Nothing half-written is
-            left, apart from a broken-off download that the next call goes on from.
+        DataError: A file cannot be downloaded, or differs from the published one. The remedy
+            names the path for a file that was obtained in another way.
+        OutputError: The folder cannot be written, or the disk is full. Only a partial download
+            remains, which the next call resumes.
     """
     entry = entry_named(name)
-    task = _Fetch(entry, where(entry, output), progress or Progress(0), patience)
+    task = _Fetch(entry, dataset_folder(entry, output), progress or Progress(0), patience)
     with _disk_errors(task.folder):
         if not is_fetched(task.folder):
             with _in_turn(name, task.progress):
@@ -64,26 +64,26 @@ def fetch(
     return task.folder / entry.opens
 
 
-def where(entry: Entry, output: str | Path | None = None) -> Path:
-    """The folder that a dataset has or would get."""
+def dataset_folder(entry: Entry, output: str | Path | None = None) -> Path:
+    """Return the folder of a dataset, whether fetched or not."""
     return (Path(output) if output is not None else datasets_folder()) / entry.name
 
 
 def is_fetched(folder: Path) -> bool:
-    """Whether this folder is a dataset that was fetched."""
+    """Whether this folder is a fetched dataset."""
     return folder.is_dir() and _record_path(folder).is_file()
 
 
 @dataclass(frozen=True)
 class _Obtained:
-    """A file that is on the disk and is the right one.
+    """A verified file on the disk.
 
     Attributes:
-        remote: What the catalogue says of it.
-        path: Where it is.
-        sha256: Its checksum.
-        trust: Who vouches for the checksum.
-        is_ours: Whether this call has downloaded it; what the user has put there is not removed.
+        remote: The file in the catalogue.
+        path: The path.
+        sha256: The checksum.
+        trust: The source of the checksum.
+        is_ours: Whether this call downloaded it; files that the user has put there are kept.
     """
 
     remote: RemoteFile
@@ -105,15 +105,15 @@ class _Fetch:
         self.downloads = folder.with_name(f"{folder.name}.download")
 
     def run(self) -> None:
-        """Everything is made ready under another name; the last step is a rename."""
+        """Fetch into a temporary folder, and rename it in the end."""
         if self.folder.exists():
             raise OutputError(
-                f"{self.folder} exists, and was not made by fetching.",
-                remedy="remove it, or choose another place with --output",
+                f"{self.folder} exists, and is not a fetched dataset.",
+                remedy="remove it, or choose another `output`",
             )
         obtained = [self._obtain(file) for file in self.entry.files]
         temporary = self.folder.with_name(f".fetching-{self.folder.name}")
-        shutil.rmtree(temporary, ignore_errors=True)  # of a fetch that was killed
+        shutil.rmtree(temporary, ignore_errors=True)  # from a fetch that was killed
         try:
             temporary.mkdir(parents=True)
             self._assemble(obtained, temporary)
@@ -125,13 +125,13 @@ class _Fetch:
         self._tidy(obtained)
 
     def _obtain(self, remote: RemoteFile) -> _Obtained:
-        """The file: put there by the user or by an earlier fetch, or else downloaded."""
+        """Use the file that the user or an earlier fetch has left, or download it; verify it."""
         path = self.downloads / remote.name
-        # It is there also if the download fails: an error may ask to put a file into it.
+        # The folder must exist even if the download fails: the remedy may name a path in it.
         self.downloads.mkdir(parents=True, exist_ok=True)
         is_ours = not path.exists()
         if not is_ours:
-            self.progress.say(f"{path} is there; it is checked and used.")
+            self.progress.say(f"Using {path} after verification.")
         elif self.entry.kaggle:
             download_from_kaggle(self.entry.kaggle, path, self.progress)
         else:
@@ -145,16 +145,16 @@ class _Fetch:
         return _Obtained(remote, path, sha256, trust, is_ours)
 
     def _download(self, remote: RemoteFile, path: Path) -> None:
-        """From the first address that has the right file."""
+        """Download from the first address that has the right file."""
         first_error: DataError | None = None
         for address in remote.addresses:
             try:
-                self.progress.say(f"From {address.url}")
+                self.progress.say(f"Downloading {address.url}")
                 download(address, path, patience=self.patience, progress=self.progress)
                 return
             except DataError as error:
                 first_error = first_error or error
-                # Offline, every address fails alike: the error at the end says it once.
+                # Offline, every address fails alike, and the final error reports it once.
                 is_offline = isinstance(error.__cause__, NoSuchHost)
                 if len(remote.addresses) > 1 and not is_offline:
                     self.progress.say(error.fact)
@@ -162,19 +162,19 @@ class _Fetch:
             raise first_error
 
     def _assemble(self, obtained: list[_Obtained], folder: Path) -> None:
-        """Put each file's part where it belongs in the dataset's folder."""
-        for one in obtained:
-            if not one.remote.unpack:
-                shutil.copyfile(one.path, folder / one.remote.name)
+        """Copy or unpack each file into the dataset's folder."""
+        for file in obtained:
+            if not file.remote.unpack:
+                shutil.copyfile(file.path, folder / file.remote.name)
                 continue
-            self.progress.say(f"Unpacking {one.path.name} …")
+            self.progress.say(f"Unpacking {file.path.name} …")
             scratch = folder / ".unpacked"
             try:
-                _move_part(_inside(one, scratch), folder / one.remote.becomes)
+                _move_part(_unpacked_part(file, scratch), folder / file.remote.becomes)
             except DataError:
-                # Kept, it would fail again; without a checksum nothing speaks for it.
-                if one.is_ours:
-                    one.path.unlink(missing_ok=True)
+                # The next call would fail on the same file.
+                if file.is_ours:
+                    file.path.unlink(missing_ok=True)
                 raise
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
@@ -184,16 +184,16 @@ class _Fetch:
             write_digits(folder)
 
     def _remember_new(self, obtained: list[_Obtained]) -> None:
-        for one in obtained:
-            if one.trust is Trust.FIRST_SEEN:
-                self.checksums.remember(one.remote.name, one.sha256)
+        for file in obtained:
+            if file.trust is Trust.FIRST_SEEN:
+                self.checksums.remember(file.remote.name, file.sha256)
                 self.progress.say(
-                    f"Nobody has published a checksum of {one.remote.name}; this one is "
-                    f"remembered: SHA-256 {one.sha256}"
+                    f"{file.remote.name} has no published checksum; stored this one for later "
+                    f"fetches: SHA-256 {file.sha256}"
                 )
 
     def _record(self, obtained: list[_Obtained]) -> dict[str, Any]:
-        """What stands beside the folder; see docs/formats.md."""
+        """Return the record beside the folder; see docs/formats.md."""
         return {
             "schema": 1,
             "name": self.entry.name,
@@ -202,41 +202,39 @@ class _Fetch:
             "fetched": datetime.now(UTC).isoformat(timespec="seconds"),
             "files": [
                 {
-                    "name": one.remote.name,
-                    "bytes": one.path.stat().st_size,
-                    "sha256": one.sha256,
-                    "checksum": one.trust,
+                    "name": file.remote.name,
+                    "bytes": file.path.stat().st_size,
+                    "sha256": file.sha256,
+                    "checksum": file.trust,
                 }
-                for one in obtained
+                for file in obtained
             ],
         }
 
     def _tidy(self, obtained: list[_Obtained]) -> None:
-        for one in obtained:
-            if one.is_ours:
-                one.path.unlink(missing_ok=True)
+        for file in obtained:
+            if file.is_ours:
+                file.path.unlink(missing_ok=True)
             else:
-                self.progress.say(f"{one.path} is not needed any more; you can remove it.")
-        try:
+                self.progress.say(f"{file.path} is no longer needed; you can remove it.")
+        with suppress(OSError):  # the folder is missing, or holds files of the user's
             self.downloads.rmdir()
-        except OSError:
-            return  # it is not there, or has something of the user's
 
 
-def _inside(one: _Obtained, scratch: Path) -> Path:
-    """Unpack an archive, and archives in it, down to the part that is wanted."""
+def _unpacked_part(file: _Obtained, scratch: Path) -> Path:
+    """Unpack an archive, and archives inside it, and return the path of `remote.inside`."""
     scratch.mkdir()
     part = scratch / "0"
-    unpack(one.path, part)
-    for number, step in enumerate(one.remote.inside, start=1):
+    unpack(file.path, part)
+    for number, step in enumerate(file.remote.inside, start=1):
         found = part / step
         if not found.exists():
-            there = ", ".join(sorted(path.name for path in part.iterdir())[:10]) or "nothing"
+            members = ", ".join(sorted(path.name for path in part.iterdir())[:10]) or "nothing"
             raise DataError(
-                f"{one.path.name} is not laid out as it should be.",
-                expected=f"{'/'.join(one.remote.inside)} in it",
-                received=there,
-                remedy="it may be a new edition; unpack it by hand and use the folder",
+                f"{file.path.name} has an unknown layout.",
+                expected=f"{'/'.join(file.remote.inside)} in it",
+                received=members,
+                remedy="it may be a new edition: unpack it yourself and open the folder",
             )
         part = found
         if found.is_file():
@@ -246,7 +244,7 @@ def _inside(one: _Obtained, scratch: Path) -> Path:
 
 
 def _move_part(part: Path, target: Path) -> None:
-    """Move what is in `part` into `target`, which may hold something already."""
+    """Move the content of `part` into `target`, which may exist."""
     target.mkdir(exist_ok=True)
     for path in part.iterdir():
         path.rename(target / path.name)
@@ -257,10 +255,10 @@ def _record_path(folder: Path) -> Path:
 
 
 def _in_turn(name: str, progress: Progress) -> AbstractContextManager[None]:
-    """One fetch of a dataset at a time; the others wait and find it done."""
+    """Let one process fetch a dataset while others wait."""
     datasets_folder().mkdir(parents=True, exist_ok=True)
     lock = datasets_folder() / f".{name}.lock"
-    return locked_in_turn(lock, progress, "Another process is fetching it: waiting for it.")
+    return locked_in_turn(lock, progress, f"Waiting for another process that fetches {name}.")
 
 
 @contextmanager
@@ -270,5 +268,5 @@ def _disk_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise OutputError(
             f"Cannot write {folder}: {error.strerror or error}.",
-            remedy="free some space, or choose another place with --output",
+            remedy="free some space, or choose another `output`",
         ) from error

@@ -1,7 +1,7 @@
-"""One file from one address: resumed where it broke off, and taken only if it is the right one.
+"""Download of one file, with resume and verification.
 
-The bytes go to `FILE.part`; `FILE.part.json` says of which state of which address they are. Only
-what is complete and has the right length and checksum becomes `FILE`.
+The bytes go to `FILE.part`; `FILE.part.json` records the address and version that they belong to.
+A complete file of the right length and checksum is renamed to `FILE`.
 """
 
 import errno
@@ -25,7 +25,7 @@ from viewfinder.fetch.catalogue import Address
 from viewfinder.fetch.web import Broken, Gone, opened
 
 _CHUNK_BYTES = 256 << 10
-# No file of the course is near it; it is for addresses of which no size is known.
+# For addresses without a published size; far above every file of the course.
 _MOST_BYTES = 8 << 30
 _LEFT_FREE_BYTES = 64 << 20
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
@@ -33,12 +33,12 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a download is tried.
+    """The attempts and waits of a download.
 
     Attributes:
-        attempts: How often, in all.
-        wait_s: Seconds before the second attempt; each further wait is twice as long.
-        timeout_s: Seconds of silence after which a connection counts as broken.
+        attempts: The number of attempts.
+        wait_s: The seconds before the second attempt; each further wait is twice as long.
+        timeout_s: The seconds without data after which a connection counts as broken.
     """
 
     attempts: int = 6
@@ -54,18 +54,18 @@ def download(
     patience: Patience | None = None,
     progress: Progress | None = None,
 ) -> None:
-    """Download a file; what an earlier attempt or run has left in `target.part` is gone on from.
+    """Download a file, resuming from the `target.part` of an earlier attempt or run.
 
     Args:
-        address: Where it is, and its length and checksum where they are known.
-        target: What it becomes, once it is complete and right.
-        most_bytes: The most that is taken, where the length is not known.
-        patience: How long it is tried.
-        progress: Shows how far it is.
+        address: The address, with length and checksum where they are known.
+        target: The path of the complete file.
+        most_bytes: The size limit where the length is not known.
+        patience: The attempts and waits.
+        progress: Shows the download.
 
     Raises:
-        DataError: The address cannot be reached, has no such file, breaks off again and again, or
-            has another file than expected. After a break, `target.part` is kept for the next run.
+        DataError: The address cannot be reached, has no such file, fails in every attempt, or has
+            another file than expected. After a broken connection, `target.part` is kept.
         OutputError: `target` cannot be written, or the disk is full. Nothing is left.
     """
     task = _Download(address, target, most_bytes, patience or Patience(), progress or Progress(0))
@@ -75,14 +75,14 @@ def download(
 
 
 def sha256_of(path: Path) -> str:
-    """A file's SHA-256 in hexadecimal."""
+    """Return a file's SHA-256 in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
 class _State:
-    """Of what the bytes in `FILE.part` are: two parts belong together if these are the same."""
+    """The version of the remote file: parts of equal versions belong together."""
 
     url: str
     etag: str | None
@@ -91,7 +91,7 @@ class _State:
 
     @property
     def validator(self) -> str | None:
-        """What `If-Range` may hold: a weak tag does not promise the same bytes."""
+        """The value for `If-Range`; a weak tag does not guarantee equal bytes."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
 
@@ -111,11 +111,11 @@ class _Download:
         self.most_bytes = address.bytes or most_bytes
         self.patience = patience
         self.progress = progress
-        # Whether what is held came over more than one connection.
+        # Whether the bytes came over more than one connection.
         self._is_joined = False
 
     def run(self) -> None:
-        """Attempt after attempt, until the file is there or there is no hope."""
+        """Repeat attempts until the file is complete, or a failure is permanent."""
         wait_s = self.patience.wait_s
         for attempt in range(1, self.patience.attempts + 1):
             try:
@@ -126,17 +126,17 @@ class _Download:
                 if attempt == self.patience.attempts:
                     raise self._error(
                         f"The download of {self.address.url} failed {attempt} times: {broken}.",
-                        again="run the same command again to go on from there",
+                        again="repeat the call to resume the download",
                     ) from broken
                 pause_s = wait_s if broken.wait_s is None else broken.wait_s
-                self.progress.say(f"{self.target.name}: {broken}; again in {pause_s:.0f} s.")
+                self.progress.say(f"{self.target.name}: {broken}; retrying in {pause_s:.0f} s.")
                 time.sleep(pause_s)
                 wait_s *= 2
             except Gone as gone:
-                raise self._error(f"Cannot fetch {self.address.url}: {gone}.") from gone
+                raise self._error(f"Cannot download {self.address.url}: {gone}.") from gone
 
     def _receive(self) -> None:
-        """Bring `FILE.part` to its full length."""
+        """Complete `FILE.part`."""
         known = self._resumable()
         offset = self._held() if known else 0
         self._is_joined = offset > 0
@@ -151,7 +151,7 @@ class _Download:
             with opened(self.address.url, headers, self.patience.timeout_s) as response:
                 self._take(response, known, offset)
         except Broken as broken:
-            if broken.status == 416:  # more is here than there: theirs has changed
+            if broken.status == 416:  # the remote file is now shorter than the part
                 self._discard()
             raise
 
@@ -162,11 +162,11 @@ class _Download:
             self.address.url, response.headers["ETag"], response.headers["Last-Modified"], total
         )
         if not is_continued:
-            # The server starts anew: it ignores ranges, or its file has changed.
+            # The server sends the whole file: it ignores ranges, or the file has changed.
             offset, self._is_joined = 0, False
         elif state != known or _start(response) != offset:
             self._discard()
-            raise Broken("the file there has changed meanwhile", wait_s=0)
+            raise Broken("the remote file has changed", wait_s=0)
         self._require_plausible(total, offset)
         write_json(self.note, vars(state))
         with (
@@ -185,7 +185,7 @@ class _Download:
             raise Broken(f"the connection broke off at {offset:,} of {total:,} bytes")
 
     def _accept(self) -> None:
-        """Give the complete file its name, if it is the right one."""
+        """Verify the complete file, and rename it."""
         size = self._held()
         if self.address.bytes is not None and size != self.address.bytes:
             raise self._wrong_length(f"{size:,} bytes")
@@ -194,18 +194,18 @@ class _Download:
             if found != self.address.sha256:
                 if self._is_joined:
                     self._discard()
-                    raise Broken("its two parts do not belong together", wait_s=0)
+                    raise Broken("its parts belong to different versions", wait_s=0)
                 raise self._wrong("checksum", self.address.sha256, found)
         self.part.replace(self.target)
         self.note.unlink(missing_ok=True)
 
     def _resumable(self) -> _State | None:
-        """Of what the bytes in `FILE.part` are, if they can be gone on from."""
+        """Return the version of the bytes in `FILE.part`, if they can be resumed."""
         try:
             state = _State(**json.loads(self.note.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
-        # Where the server tells two files not apart, only a checksum can.
+        # Without a validator, only a checksum can tell two versions apart.
         is_safe = state.validator or self.address.sha256
         return state if is_safe and state.url == self.address.url and self._held() else None
 
@@ -213,11 +213,11 @@ class _Download:
         return self.part.stat().st_size if self.part.exists() else 0
 
     def _require_plausible(self, total: int | None, offset: int) -> None:
-        """Say no before the first byte, where the server's own words are reason enough."""
+        """Refuse before the first byte a length that the server states, if it is wrong."""
         if total is None:
             return
         if total > self.most_bytes or self.address.bytes not in (None, total):
-            raise self._wrong_length(f"{total:,} bytes, says the server")
+            raise self._wrong_length(f"{total:,} bytes, as the server states")
         free = shutil.disk_usage(self.part.parent).free
         if free < total - offset + _LEFT_FREE_BYTES:
             raise OSError(errno.ENOSPC, f"it needs {total / 1e6:,.0f} MB, {free / 1e6:,.0f} free")
@@ -230,21 +230,21 @@ class _Download:
         self._discard()
         by = f" ({self.address.stated_by})" if self.address.stated_by else ""
         return DataError(
-            f"{self.address.url} is not the file that it should be: its {what} differs.",
+            f"{self.address.url} is another file than expected: its {what} differs.",
             expected=f"{expected}{by}",
             received=received,
-            remedy="a portal may have answered instead of the server, or the file there is a new "
-            f"one; nothing was kept. A right file can be put at {self.target}",
+            remedy="a login page of the network may have replaced the file, or the file is a new "
+            f"version; nothing was kept. You can put the right file at {self.target}",
         )
 
     def _error(
-        self, fact: str, *, again: str = "fetch it again when it can be reached"
+        self, fact: str, *, again: str = "try again when the server can be reached"
     ) -> DataError:
         return DataError(
             fact,
             expected=f"{self.target.name} from {self.address.url}",
-            remedy=f"{again}; or get the file in another way, put it at {self.target}, "
-            "and run the same command: it will be checked and used",
+            remedy=f"{again}; or obtain the file in another way, put it at {self.target}, "
+            "and repeat the call, which verifies and uses it",
         )
 
     def _discard(self) -> None:
@@ -253,7 +253,7 @@ class _Download:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """What the disk says becomes an `OutputError`, and a full disk is not left full."""
+        """Turn errors of the disk into an `OutputError`, and remove the part."""
         try:
             yield
         except (OSError, OutputError) as error:
@@ -262,13 +262,13 @@ class _Download:
             why = error.strerror if isinstance(error, OSError) else error.fact
             raise OutputError(
                 f"Cannot write {self.target}: {why or error}.",
-                remedy="free some space, or choose another place with --output",
+                remedy="free some space, or choose another `output`",
             ) from error
 
 
 def _chunks(response: HTTPResponse) -> Iterator[bytes]:
     try:
-        # `read` would lose what it has of a chunk when the connection goes silent.
+        # On a timeout, `read` would lose the part of a chunk that it has received.
         while chunk := response.read1(_CHUNK_BYTES):
             yield chunk
     except (OSError, HTTPException) as error:
@@ -276,7 +276,7 @@ def _chunks(response: HTTPResponse) -> Iterator[bytes]:
 
 
 def _total(response: HTTPResponse) -> int | None:
-    """The length of the whole file, if the server tells it."""
+    """Return the length of the whole file, if the server states it."""
     if response.status == 206:
         match = _CONTENT_RANGE.fullmatch(response.headers["Content-Range"] or "")
         return int(match[2]) if match and match[2] != "*" else None

@@ -1,4 +1,4 @@
-"""What Kaggle gives only to those with an account: by its own client, or by hand."""
+"""Files of Kaggle, which need an account: by Kaggle's client, or by hand."""
 
 import shutil
 import subprocess
@@ -11,16 +11,16 @@ from viewfinder.fetch.catalogue import Kaggle
 
 
 def download_from_kaggle(kaggle: Kaggle, target: Path, progress: Progress) -> None:
-    """Download a dataset's or a competition's zip with the `kaggle` client of the user.
+    """Download the zip of a dataset or competition with the user's `kaggle` client.
 
     Raises:
-        DataError: The client is not installed or is refused; the remedy has the steps.
+        DataError: The client is not installed or fails; the remedy lists the steps.
     """
     client = shutil.which("kaggle")
     if client is None:
-        raise DataError(f"{target.name} needs an account at Kaggle.", remedy=_steps(kaggle, target))
-    progress.say(f"Kaggle's client fetches {kaggle.name} …")
-    # A folder of its own, so that what a killed client leaves is not taken for the file.
+        raise DataError(f"{target.name} needs a Kaggle account.", remedy=_steps(kaggle, target))
+    progress.say(f"Downloading {kaggle.name} with Kaggle's client …")
+    # A new folder, so that the remains of a killed client are not mistaken for the file.
     folder = target.with_name(f".kaggle-{uuid4().hex}")
     folder.mkdir(parents=True)
     try:
@@ -37,7 +37,7 @@ def download_from_kaggle(kaggle: Kaggle, target: Path, progress: Progress) -> No
         fetched = folder / target.name
         if answer.returncode or not fetched.is_file():
             raise DataError(
-                f"Kaggle's client did not fetch {kaggle.name}.",
+                f"Kaggle's client did not download {kaggle.name}.",
                 received=answer.stdout.strip()[-500:] or f"exit code {answer.returncode}",
                 remedy=_steps(kaggle, target),
             )

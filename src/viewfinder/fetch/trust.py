@@ -1,4 +1,4 @@
-"""Is this the right file? Published checksums, and the memory of those seen before."""
+"""Verification of downloads by published checksums, or by those of the first download."""
 
 import json
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from viewfinder.fetch.download import sha256_of
 
 
 class Trust(StrEnum):
-    """Who vouches for a checksum."""
+    """The source of a checksum."""
 
     PUBLISHED = "published"
     REMEMBERED = "remembered"
@@ -21,7 +21,7 @@ class Trust(StrEnum):
 
 
 class Checked(NamedTuple):
-    """A file's SHA-256 in hexadecimal, and who vouches for it."""
+    """A file's SHA-256 in hexadecimal, and its source."""
 
     sha256: str
     trust: Trust
@@ -31,23 +31,23 @@ class Checksums:
     """The checksums of a dataset's files.
 
     Args:
-        memory: The JSON file that keeps those which nobody has published.
+        memory: The JSON file of the checksums that nobody has published.
     """
 
     def __init__(self, memory: Path) -> None:
         self.memory = memory
 
     def check(self, remote: RemoteFile, path: Path) -> Checked:
-        """Whether the file at `path` is this one, from whichever of its addresses.
+        """Verify that the file at `path` is the remote one, of any of its addresses.
 
         Raises:
-            DataError: Its checksum or length is neither published nor the remembered one.
+            DataError: Its checksum or length differs from the published or the stored one.
         """
         found = sha256_of(path)
-        published = [one.sha256 for one in remote.addresses if one.sha256]
+        published = [address.sha256 for address in remote.addresses if address.sha256]
         if published:
             if found not in published:
-                raise _unlike(remote, path, f"SHA-256 {' or '.join(published)}", found)
+                raise _differs(remote, path, f"SHA-256 {' or '.join(published)}", found)
             return Checked(found, Trust.PUBLISHED)
         self._require_length(remote, path, found)
         remembered = self._remembered().get(remote.name)
@@ -63,7 +63,7 @@ class Checksums:
         return Checked(found, Trust.REMEMBERED)
 
     def remember(self, name: str, sha256: str) -> None:
-        """Expect this checksum from now on."""
+        """Store the checksum for later checks."""
         today = datetime.now(UTC).date().isoformat()
         seen = {**self._remembered(), name: {"sha256": sha256, "first_seen": today}}
         write_json(self.memory, {"schema": 1, "files": seen})
@@ -72,29 +72,29 @@ class Checksums:
         try:
             seen = json.loads(self.memory.read_text(encoding="utf-8"))["files"]
             return {
-                name: {"sha256": str(one["sha256"]), "first_seen": str(one["first_seen"])}
-                for name, one in seen.items()
+                name: {"sha256": str(record["sha256"]), "first_seen": str(record["first_seen"])}
+                for name, record in seen.items()
             }
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            # Taken for empty, it would trust whatever comes next.
+            # Reading it as empty would accept any file.
             raise DataError(
                 f"{self.memory} is damaged: {error}.",
-                remedy="delete it; checksums are then remembered anew",
+                remedy="delete it; the next download is then trusted without a checksum",
             ) from error
 
     @staticmethod
     def _require_length(remote: RemoteFile, path: Path, found: str) -> None:
-        lengths = [one.bytes for one in remote.addresses if one.bytes is not None]
+        lengths = [address.bytes for address in remote.addresses if address.bytes is not None]
         if lengths and path.stat().st_size not in lengths:
-            raise _unlike(remote, path, f"{' or '.join(map(str, lengths))} bytes", found)
+            raise _differs(remote, path, f"{' or '.join(map(str, lengths))} bytes", found)
 
 
-def _unlike(remote: RemoteFile, path: Path, expected: str, found: str) -> DataError:
+def _differs(remote: RemoteFile, path: Path, expected: str, found: str) -> DataError:
     return DataError(
-        f"{path} is not {remote.name} as it was published.",
+        f"{path} differs from the published {remote.name}.",
         expected=expected,
         received=f"{path.stat().st_size} bytes, SHA-256 {found}",
-        remedy="remove it, and fetch again or put the right file there",
+        remedy="remove it, then fetch again or put the right file at this path",
     )

@@ -1,4 +1,4 @@
-"""Requests to the web: encrypted all the way, and errors sorted into what may pass and what not."""
+"""HTTPS requests, with errors classed as temporary or permanent."""
 
 import socket
 import ssl
@@ -11,18 +11,18 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-# What passes by itself: too busy, or broken for the moment. 416 asks for a new beginning.
-_PASSING = frozenset({408, 416, 425, 429, 500, 502, 503, 504})
+# Temporary statuses. 416 (range not satisfiable) means that the download must start again.
+_TEMPORARY = frozenset({408, 416, 425, 429, 500, 502, 503, 504})
 _LONGEST_WAIT_S = 60.0
 _THIS_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class Broken(Exception):
-    """The connection or the server failed in a way that may be over at the next attempt.
+    """A temporary failure of the connection or the server.
 
     Attributes:
-        wait_s: How long to wait before it, where that is known.
-        status: The server's status, if it answered.
+        wait_s: The seconds to wait before the next attempt, where known.
+        status: The server's status, if it responded.
     """
 
     def __init__(self, why: str, *, wait_s: float | None = None, status: int | None = None) -> None:
@@ -32,22 +32,22 @@ class Broken(Exception):
 
 
 class Gone(Exception):
-    """Another attempt would end in the same way."""
+    """A permanent failure: another attempt would fail in the same way."""
 
 
 class NoSuchHost(Gone):
-    """The name of the server leads nowhere: mostly, this computer is offline."""
+    """The server's name cannot be resolved, mostly because this computer is offline."""
 
 
 @contextmanager
 def opened(url: str, headers: Mapping[str, str], timeout_s: float) -> Iterator[HTTPResponse]:
-    """The server's answer to a GET: a 200 or 206.
+    """Yield the server's response to a GET, of status 200 or 206.
 
-    Only https is spoken, also after redirections; http only within this machine.
+    Only https is allowed, also after redirects; plain http only to this machine.
 
     Raises:
-        Broken: It may work at the next attempt.
-        Gone: It will not.
+        Broken: A temporary failure.
+        Gone: A permanent one.
     """
     _require_safe(url)
     agent = {"User-Agent": f"viewfinder/{version('viewfinder')}"}
@@ -61,12 +61,12 @@ def opened(url: str, headers: Mapping[str, str], timeout_s: float) -> Iterator[H
         raise _unreachable(error, urlsplit(url).hostname) from error
     with response:
         if response.status not in (200, 206):
-            raise Gone(f"the server answers {response.status}")
+            raise Gone(f"the server returned status {response.status}")
         yield cast(HTTPResponse, response)
 
 
 class _SafeRedirects(HTTPRedirectHandler):
-    """Follows redirections that do not give up encryption."""
+    """Follows redirects to https only."""
 
     def redirect_request(
         self,
@@ -89,7 +89,7 @@ def _require_safe(url: str) -> None:
 
 def _require_https(url: str) -> None:
     if urlsplit(url).scheme != "https":
-        raise Gone(f"only https is spoken, and this leads to {url}")
+        raise Gone(f"only https is allowed, and this leads to {url}")
 
 
 def _is_local(url: str) -> bool:
@@ -98,12 +98,12 @@ def _is_local(url: str) -> bool:
 
 
 def _refused(error: HTTPError) -> Broken | Gone:
-    answer = f"the server answers {error.code} {error.reason}"
-    if error.code not in _PASSING:
-        return Gone(answer)
-    asked = error.headers["Retry-After"] or ""
-    wait_s = min(float(asked), _LONGEST_WAIT_S) if asked.isdecimal() else None
-    return Broken(answer, wait_s=0 if error.code == 416 else wait_s, status=error.code)
+    why = f"the server returned status {error.code} {error.reason}"
+    if error.code not in _TEMPORARY:
+        return Gone(why)
+    retry_after = error.headers["Retry-After"] or ""
+    wait_s = min(float(retry_after), _LONGEST_WAIT_S) if retry_after.isdecimal() else None
+    return Broken(why, wait_s=0 if error.code == 416 else wait_s, status=error.code)
 
 
 def _unreachable(error: OSError | HTTPException, host: str | None) -> Broken | Gone:
@@ -111,7 +111,7 @@ def _unreachable(error: OSError | HTTPException, host: str | None) -> Broken | G
     if isinstance(reason, socket.gaierror):
         return NoSuchHost(f"{host} is not found (is this computer offline?)")
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return Gone(f"{host} does not prove who it is: {reason.verify_message}")
+        return Gone(f"the certificate of {host} is not valid: {reason.verify_message}")
     if isinstance(reason, TimeoutError):
-        return Broken(f"{host} does not answer in time")
+        return Broken(f"{host} does not respond in time")
     return Broken(f"no connection to {host}: {reason or type(reason).__name__}")

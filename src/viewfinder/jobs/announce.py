@@ -1,14 +1,15 @@
-"""What is said and drawn of a run while its history grows."""
+"""What a training shows: warnings and redrawn plots while it runs, how it ended, how to resume."""
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from viewfinder.core.progress import Progress
+from viewfinder.jobs.job import Job
 from viewfinder.pages.report import write_curves
 from viewfinder.recipe.stopping import GOES_ON
-from viewfinder.run.run import Run
-from viewfinder.run_folder import best_epoch
+from viewfinder.run_folder import RunFolder, best_epoch
 
 if TYPE_CHECKING:
     import keras
@@ -16,39 +17,37 @@ if TYPE_CHECKING:
     from viewfinder.training import Fitted
 
 
-def watchers_of(run: Run, progress: Progress) -> "list[keras.callbacks.Callback]":
-    """The callbacks that read a run's `history.csv`: warnings, and its plots drawn again."""
-    from viewfinder.training import watchers  # imports Keras
+def watchers_of(run: Path, fit: Path, job: Job) -> "list[keras.callbacks.Callback]":
+    """The callbacks of a training: warnings, plots, TensorBoard's logs, and the caller's own.
+
+    Args:
+        run: The run's folder, for plots and logs.
+        fit: The folder whose `history.csv` grows; the run's, or a head's within it.
+        job: The caller's callbacks, and whether logs for TensorBoard are written.
+    """
+    from viewfinder.training import tensorboard_logs, watchers  # imports Keras
 
     def draw(history: pd.DataFrame) -> None:
-        write_curves(history, best_epoch(history), run.folder / "plots")
+        write_curves(history, best_epoch(history), run / "plots")
 
-    return watchers(lambda: run.history, draw, progress)
-
-
-def _watching(run: Run, progress: Progress, *, tensorboard: bool) -> list[Any]:
-    """The callbacks that say, draw and log how a training goes on."""
-    from viewfinder.training import tensorboard_logs
-
-    logs = [tensorboard_logs(run.folder)] if tensorboard else []
-    return [*watchers_of(run, progress), *logs]
+    logs = [tensorboard_logs(run)] if job.tensorboard else []
+    return [*watchers(lambda: RunFolder(fit).history, draw, job.progress), *logs, *job.callbacks]
 
 
-def _say_how_it_ended(fitted: "Fitted", run: Run, progress: Progress) -> None:
+def announce_end(fitted: "Fitted", run: RunFolder, progress: Progress) -> None:
+    """Print why a training ended, and how to resume it where it can be resumed."""
     if fitted.interrupted:
-        progress.say("Interrupted: saving what was reached …", style="yellow")
-    kept = "best epoch's" if fitted.best_epoch else "last good checkpoint's"
-    _say_why_it_ended(fitted.ended, fitted.why, kept, progress)
+        progress.say("Interrupted: saving the training …", style="yellow")
+    diverged = fitted.ended == "diverged"
+    if fitted.why:
+        progress.say(fitted.why, style="yellow" if diverged else None)
+    if diverged:
+        kept = "best epoch" if fitted.best_epoch else "last checkpoint before it"
+        progress.say(f"The model of the {kept} is kept. Try a lower learning rate next.")
     if fitted.ended in GOES_ON:
-        _say_how_to_go_on(run, progress)
+        announce_resume(run, progress)
 
 
-def _say_why_it_ended(ended: str, why: str, kept: str, progress: Progress) -> None:
-    if why:
-        progress.say(why, style="yellow" if ended == "diverged" else None)
-    if ended == "diverged":
-        progress.say(f"The {kept} model is kept. A lower --lr is the next thing to try.")
-
-
-def _say_how_to_go_on(run: Run, progress: Progress) -> None:
-    progress.say(f"Go on with: viewfinder train --resume {run}")
+def announce_resume(run: RunFolder, progress: Progress) -> None:
+    """Print the command that resumes a run."""
+    progress.say(f"Resume with: viewfinder train --resume {run}")

@@ -1,30 +1,31 @@
-"""Every picture judged once, by a model that has not seen it: a dataset and a recipe become folds.
+"""Cross-validation: every picture is evaluated once, by a model that was not trained on it.
 
-Each fold in turn is held out and steers nothing; the pictures that choose the epoch are carved from
-the others. What the folds' answers come to together is what this recipe does on these pictures.
+Each fold in turn is held out; the pictures that choose the epoch are set aside from the others. The
+held-out answers of all folds together say how accurate the recipe is on this data.
 """
 
 import shutil
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
 from viewfinder.core.errors import DataError, RunError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.splits.folds import FOLD, folds_of, into_folds
+from viewfinder.data.splits.folds import FOLD, folds_of
 from viewfinder.data.splits.groups import known_groups
-from viewfinder.features.probe import fold_numbers, what_belongs_together
+from viewfinder.features.probe import fold_numbers, group_names
+from viewfinder.jobs.job import Job, Options
 from viewfinder.jobs.prepare import Prepared, placed, require_every_class, settled
-from viewfinder.jobs.resume import can_go_on, require_same_pictures, resume
-from viewfinder.jobs.train import name_of, require_ready, train
+from viewfinder.jobs.resume_run import require_same_pictures, resume_run
+from viewfinder.jobs.train import require_ready, train_run
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
-from viewfinder.run import Run, plain_name
-from viewfinder.run.folds import HELD_OUT, CrossValidation
-from viewfinder.runtime.retracing import several_models
+from viewfinder.run import CrossValidation, Run
+from viewfinder.run.folds import HELD_OUT
+from viewfinder.runtime.backend import several_models
 from viewfinder.split.leaks import require_no_exact
 from viewfinder.store import open_store
 
@@ -35,86 +36,65 @@ def cross_validate(
     dataset: Dataset,
     recipe: Recipe | str = "scratch",
     folds: int | None = None,
-    *,
-    output: str | Path = "runs",
-    name: str | None = None,
-    progress: Progress | None = None,
-    store_budget: int | None = None,
-    tensorboard: bool = False,
-    on_dealt: Callable[[Prepared], None] | None = None,
+    **options: Unpack[Options],
 ) -> CrossValidation:
-    """Train a run for each fold, which it holds out, and put their held-out answers together.
+    """Train a run for each fold, which it holds out, and join all held-out answers.
 
-    Training and validation pictures are dealt, stratified, by the recipe's seed; groups (the column
-    `group`) and pictures with the same bytes stay in one fold. Where the dataset has been dealt
-    already, its folds are used. A test split is left alone: nothing in it is read.
+    Training and validation pictures are dealt into folds at random with the recipe's seed,
+    stratified by class; groups (the column `group`) and pictures with equal bytes stay in one fold.
+    Folds that the dataset has are used. A test split is left alone: nothing in it is read.
 
     Args:
         dataset: Labelled pictures.
-        recipe: A recipe, or the name of one. Its limits, such as `training.stop.max_time`, are for
-            each fold.
-        folds: How many; by default those of the dataset, or else 5.
-        output: The folder that holds the runs.
-        name: The name of the folder for all folds; by default the data folder's.
-        progress: What is shown meanwhile.
-        store_budget: As in :func:`viewfinder.train`.
-        tensorboard: Whether logs for TensorBoard are written into the runs.
-        on_dealt: Called with what :func:`deal` returns, before training starts.
+        recipe: A recipe, or the name of one. Its limits, such as `training.stop.max_time`, hold
+            for each fold.
+        folds: The number of folds; by default those of the dataset, or else 5.
+        options: `output`, `name`, `progress` …: the fields of :class:`viewfinder.jobs.job.Job`.
+            `on_prepared` is called with what :func:`deal` returns.
 
     Returns:
-        The folder with all runs. After Ctrl-C it has those that are done, and
-        :func:`viewfinder.resume_folds` goes on.
+        The folder with all runs. After Ctrl-C it has those that have ended, and
+        :func:`viewfinder.resume` continues.
 
     Raises:
         UsageError: There are fewer than two folds, the dataset has another number of them, or the
             recipe names a fold or a held-out split of its own.
         DataError: A class has too few pictures (or groups) for so many folds.
     """
+    job = Job(**options)
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
-    progress = progress or Progress()
-    name = plain_name(name or name_of(dataset))
-    _count(dataset, recipe, folds)  # said before anything is looked for
-    require_ready(recipe, Path(output), progress, tensorboard=tensorboard)
-    dealt = deal(dataset, recipe, folds, store_budget=store_budget, progress=progress)
-    if on_dealt:
-        on_dealt(dealt)
-    whole = CrossValidation.create(Path(output), name, dealt.recipe, dealt.dataset, dealt.rejected)
-    _train_missing(whole, dealt.dataset, progress, store_budget, tensorboard)
+    name = job.name_for(dataset)
+    _count(dataset, recipe, folds)  # refuses what is wrong before anything is read
+    require_ready(recipe, job)
+    dealt = deal(dataset, recipe, folds, store_budget=job.store_budget, progress=job.progress)
+    job.announce(dealt)
+    whole = CrossValidation.create(
+        Path(job.output), name, dealt.recipe, dealt.dataset, dealt.rejected
+    )
+    _train_missing(whole, dealt.dataset, job)
     return whole
 
 
-def resume_folds(
-    whole: CrossValidation | str | Path,
-    *,
-    dataset: Dataset | None = None,
-    progress: Progress | None = None,
-    store_budget: int | None = None,
-    tensorboard: bool = False,
-) -> CrossValidation:
-    """Train the folds that are missing; the one that was stopped goes on where it can.
+def resume_folds(whole: CrossValidation, dataset: Dataset | None, job: Job) -> CrossValidation:
+    """Train the missing folds; a fold that was stopped is resumed.
 
     Args:
-        whole: What :func:`cross_validate` has returned, or its folder.
-        dataset: The pictures, where they are not any more where they were found.
-        progress: What is shown meanwhile.
-        store_budget: As in :func:`viewfinder.train`.
-        tensorboard: Whether logs for TensorBoard are written.
+        whole: What :func:`cross_validate` returned.
+        dataset: The pictures, where they have moved; else None.
+        job: Progress and callbacks; the runs stay in their folder.
 
     Raises:
-        RunError: The pictures have changed since the folds were dealt.
+        RunError: The pictures have changed since they were dealt.
     """
-    whole = whole if isinstance(whole, CrossValidation) else CrossValidation.open(whole)
-    progress = progress or Progress()
     before = whole.dataset
-    today = Dataset(
-        dataset.source if dataset else before.source, before.table, before.classes, (), before.notes
-    )
+    source = dataset.source if dataset else before.source
+    today = Dataset(source, before.table, before.classes, (), before.notes)
     if whole.missing:
-        seen = _read(today, whole.recipe, store_budget, progress)
+        seen = _read(today, whole.recipe, job.store_budget, job.progress)
         require_same_pictures(before, seen, whole.folder.name)
-        _train_missing(whole, today, progress, store_budget, tensorboard)
+        _train_missing(whole, today, job)
     else:
-        whole.put_together()
+        whole.evaluate()
     return whole
 
 
@@ -135,7 +115,6 @@ def deal(
         UsageError, DataError: As :func:`cross_validate`.
     """
     progress = progress or Progress(0)
-    recipe.require_no_idle_settings()
     count = _count(dataset, recipe, folds)
     dataset = _without_test(dataset)
     recipe = settled(recipe, dataset)
@@ -145,7 +124,7 @@ def deal(
     unsplit = readable.with_columns({"split": np.full(len(readable), "train")})
     require_every_class(unsplit, rejected)
     readable = _dealt(readable, count, recipe.seed)
-    for fold in folds_of(readable):
+    for fold in folds_of(readable.table):
         _require_trainable(readable, rejected, fold, recipe)
     return Prepared(recipe, readable, rejected, {}, store_budget)
 
@@ -155,94 +134,83 @@ def recipe_of(recipe: Recipe, fold: int) -> Recipe:
     return recipe.changed({"data.fold": fold, "data.holdout": "validation"})
 
 
-def _train_missing(
-    whole: CrossValidation,
-    dataset: Dataset,
-    progress: Progress,
-    store_budget: int | None,
-    tensorboard: bool,
-) -> None:
-    missing = whole.missing
+def _train_missing(whole: CrossValidation, dataset: Dataset, job: Job) -> None:
+    missing, progress = whole.missing, job.progress
     count = len(missing) + len(whole.done)
     limit = whole.recipe.training.stop.max_time
     if limit:
         progress.say(f"The time is for each fold: at most {limit * len(missing):,.0f} s in all.")
-    options: dict[str, Any] = {
-        "progress": progress,
-        "store_budget": store_budget,
-        "tensorboard": tensorboard,
-        "on_prepared": lambda prepared: progress.say(_sides(prepared)),
-    }
+    job = replace(job, on_prepared=lambda prepared: progress.say(_sizes(prepared)))
     try:
         for number, fold in enumerate(missing, start=count - len(missing) + 1):
             progress.say(f"Fold {fold} ({number} of {count})", style="bold")
-            stopped = _that_can_go_on(whole, fold)
             with several_models():
-                if stopped:
-                    run = resume(stopped, dataset=dataset, **options)
-                else:
-                    place = whole.place_of(fold)
-                    shutil.rmtree(place, ignore_errors=True)  # a half run, of no use
-                    recipe = recipe_of(whole.recipe, fold)
-                    run = train(dataset, recipe, output=place.parent, name=place.name, **options)
+                run = _trained(whole, fold, dataset, job)
             if run.timing["interrupted"]:
                 break
-            whole.put_together()
+            whole.evaluate()
             held_out = run.metrics[HELD_OUT]
-            progress.say(f"Fold {fold}: accuracy {held_out['accuracy']:.4f} on what it held out.")
+            progress.say(f"Fold {fold}: accuracy {held_out['accuracy']:.4f} on its pictures.")
     finally:
         if whole.missing:
-            _say_what_is_kept(whole, progress)
+            _announce_missing(whole, progress)
 
 
-def _that_can_go_on(whole: CrossValidation, fold: int) -> Run | None:
-    """The run of a fold that was stopped, if it can go on."""
+def _trained(whole: CrossValidation, fold: int, dataset: Dataset, job: Job) -> Run:
+    """The run of a fold: resumed where it was stopped, else trained."""
+    folder = whole.folder_of(fold)
     try:
-        run = Run.open(whole.place_of(fold))
-        return run if can_go_on(run.recipe) else None
+        stopped = Run.open(folder)
     except RunError:
-        return None
+        shutil.rmtree(folder, ignore_errors=True)  # half a run that cannot be resumed
+        job = replace(job, output=folder.parent, name=folder.name)
+        return train_run(dataset, recipe_of(whole.recipe, fold), job)
+    return resume_run(stopped, stopped.recipe, dataset, job)
 
 
-def _say_what_is_kept(whole: CrossValidation, progress: Progress) -> None:
+def _announce_missing(whole: CrossValidation, progress: Progress) -> None:
     done = whole.done
-    kept = f"{len(done)} of {len(done) + len(whole.missing)} folds are done and kept in {whole}."
-    progress.say(kept if done else "No fold is done yet.", style="yellow")
-    progress.say(f"Go on with all of it: viewfinder train --resume {whole}")
+    kept = f"{len(done)} of {len(done) + len(whole.missing)} folds are trained and kept in {whole}."
+    progress.say(kept if done else "No fold is trained yet.", style="yellow")
+    progress.say(f"Resume with: viewfinder train --resume {whole}")
 
 
-def _sides(prepared: Prepared) -> str:
+def _sizes(prepared: Prepared) -> str:
     sizes = prepared.dataset.split_sizes()
     chooses = sizes.get("validation")
     words = f"{chooses:,} choose the epoch" if chooses else "folds of these choose"
-    return f"{sizes['train']:,} pictures train, {words}, {sizes['test']:,} judge at the end."
+    return f"{sizes['train']:,} pictures train, {words}, {sizes['test']:,} are held out."
 
 
 def _count(dataset: Dataset, recipe: Recipe, folds: int | None) -> int:
-    """How many folds there are to be, where that can be."""
-    for key, flag in (("fold", "--fold"), ("holdout", "--holdout"), ("test", "--test")):
+    """The number of folds.
+
+    Raises:
+        UsageError: The number is impossible, or the recipe names a split of its own.
+    """
+    for key in ("fold", "holdout", "test"):
         given = getattr(recipe.data, key)
         if given != type(recipe.data).model_fields[key].default:
             raise UsageError(
-                f"With --folds, every fold is held out in its turn; {flag} names one split.",
-                expected=f"--folds without {flag}",
+                f"With `folds`, each fold is held out in turn; `data.{key}` names one split.",
+                expected=f"`folds` without `data.{key}`",
                 received=f"data.{key}={given}",
-                remedy=f"leave out {flag}; or leave out --folds, for a single run",
+                remedy=f"leave out `data.{key}`; or leave out `folds`, for a single run",
             )
-    there = folds_of(dataset)
+    there = folds_of(dataset.table)
     if folds is not None and folds < 2:
         raise UsageError(
-            "There must be at least two folds: one judges while the others train.",
+            "There must be at least two folds: one is held out while the others train.",
             expected="2 or more",
             received=str(folds),
-            remedy="--folds 5 is usual",
+            remedy="`folds=5` is usual",
         )
     if there and folds not in (None, len(there)):
         raise UsageError(
-            f"The dataset {dataset.source} has been dealt into {len(there)} folds already.",
-            expected=f"--folds {len(there)}",
+            f"The dataset {dataset.source} already has {len(there)} folds.",
+            expected=f"`folds={len(there)}`",
             received=str(folds),
-            remedy="`viewfinder split` deals the original data anew",
+            remedy="`viewfinder split` makes new folds of the original data",
         )
     return there[-1] + 1 if there else folds or _USUAL
 
@@ -269,10 +237,10 @@ def _dealt(readable: Dataset, count: int, seed: int) -> Dataset:
     """The pictures in folds; those that are in one already stay there."""
     if FOLD in readable.table and (readable.table[FOLD] != "").all():
         return readable
-    groups = known_groups(readable)
+    groups = known_groups(readable.table)
     if groups is not None and not len(groups.sizes):
         groups = None
-    return into_folds(readable, count, seed=seed, groups=groups)
+    return readable.into_folds(count, seed=seed, groups=groups)
 
 
 def _require_trainable(readable: Dataset, rejected: Dataset, fold: int, recipe: Recipe) -> None:
@@ -282,8 +250,8 @@ def _require_trainable(readable: Dataset, rejected: Dataset, fold: int, recipe: 
         require_every_class(split, rejected)
         if recipe.chooses_on_folds:
             train_part = split.only("train")
-            belongs = what_belongs_together(train_part)
-            fold_numbers(train_part.labels, belongs, split.classes, seed=recipe.seed)
+            groups = group_names(train_part)
+            fold_numbers(train_part.labels, groups, split.classes, seed=recipe.seed)
     except DataError as error:
         raise DataError(
             f"Without fold {fold}, the others are not enough. {error.fact}",

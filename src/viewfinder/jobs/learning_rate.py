@@ -1,4 +1,4 @@
-"""Which learning rate to begin with: a dataset and a recipe become a range test."""
+"""The learning-rate range test: a dataset and a recipe become a first learning rate."""
 
 from typing import TYPE_CHECKING
 
@@ -6,9 +6,10 @@ from viewfinder.batches.features import FeatureBatches
 from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
-from viewfinder.jobs.heads import feature_batches, frozen_base, split_features, training_views
+from viewfinder.jobs.features import Features
+from viewfinder.jobs.heads import feature_batches
 from viewfinder.jobs.prepare import Prepared, batches_of, prepare
-from viewfinder.recipe import Recipe, Training
+from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 
 if TYPE_CHECKING:
@@ -49,16 +50,13 @@ def find_learning_rate(
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
     if recipe.solves_head:
         raise UsageError(
-            "A linear head is solved for at once: it has no learning rate.",
-            expected="a recipe that is trained in steps",
+            "A linear head is solved without steps: it has no learning rate.",
+            expected="a recipe that is trained by steps",
             received=recipe.name,
-            remedy="--head dense, which is trained in steps",
+            remedy="model.dense=[128], which is trained by steps",
         )
     plain = {
-        "training.schedule": "constant",
-        "training.decay_every": Training.model_fields["decay_every"].default,
-        "training.decay_factor": Training.model_fields["decay_factor"].default,
-        "training.warmup": 0,
+        "training.schedule": {"kind": "constant", "warmup": 0},
         "training.average_epochs": 0,
         "training.accumulate": 1,
     }
@@ -78,12 +76,11 @@ def find_learning_rate(
 
 
 def _head_in_steps(prepared: Prepared, progress: Progress) -> "tuple[keras.Model, FeatureBatches]":
-    """A dense head, compiled, and the scaled features that its training begins with."""
+    """A dense head, compiled, and the scaled features on which its training begins."""
     from viewfinder.training.heads import compiled_head, mean_and_deviation
 
-    base, recipe = frozen_base(prepared, progress), prepared.recipe
-    part = split_features(prepared, "train", base, progress)
-    features = training_views(prepared, part, base, progress)
-    batches = feature_batches(features, part.dataset, recipe, shuffle=True)
-    head = compiled_head(batches, recipe, base.settings.head)
+    features, recipe = Features(prepared, progress), prepared.recipe
+    train = features.of("train")
+    batches = feature_batches(features.views(train), train.dataset, recipe, shuffle=True)
+    head = compiled_head(batches, recipe, features.base.settings.head)
     return head, batches.scaled(*mean_and_deviation(batches))

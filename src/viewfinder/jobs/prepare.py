@@ -1,4 +1,4 @@
-"""Pictures made ready for training: split, read, judged fit, and handed out in batches."""
+"""Prepared pictures: split, read and checked, and given out in batches."""
 
 from dataclasses import dataclass, replace
 
@@ -23,11 +23,11 @@ class Prepared:
     """Pictures that are ready for training.
 
     Attributes:
-        recipe: The recipe with all that the pictures decide.
-        dataset: The readable pictures, every one in a split.
+        recipe: The recipe, with the settings that depend on the pictures.
+        dataset: The readable pictures, each in a split.
         rejected: The pictures that cannot be used, each with its reason.
         pictures: The prepared pixels of each split's pictures.
-        store_budget: The most bytes of pixels to keep on disk, as it was asked for.
+        store_budget: The requested limit of pixels on disk, in bytes.
     """
 
     recipe: Recipe
@@ -38,7 +38,7 @@ class Prepared:
 
     @property
     def everything(self) -> Dataset:
-        """Readable and rejected pictures, by locator."""
+        """Readable and rejected pictures, sorted by locator."""
         table = pd.concat([self.dataset.table, self.rejected.table])
         return replace(self.dataset, table=table.sort_values("locator", ignore_index=True))
 
@@ -50,28 +50,26 @@ def prepare(
     store_budget: int | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
-    """Split the dataset, read its pictures, and leave out those that cannot be read.
+    """Split the dataset, read its pictures, and reject those that cannot be read.
 
     Raises:
-        RecipeError: A setting was given that this recipe never reads.
-        UsageError: A test split is asked for, and the data has one.
-        DataError: What is left cannot be trained on.
+        UsageError: A test split is requested, and the data has one.
+        DataError: The readable pictures cannot be trained on.
     """
     progress = progress or Progress(0)
-    recipe.require_no_idle_settings()
-    dataset = _judged(dataset, recipe)
+    dataset = _with_fold(dataset, recipe)
     recipe = settled(recipe, dataset)
     readable, rejected = dataset, dataset.where(np.zeros(len(dataset), bool))
     while True:
-        # Splitting comes first, because training pictures may be stored larger than the others;
-        # where pictures turn out to be unreadable, or copies of each other on two sides of a split
-        # that was made here, the readable ones are split again.
+        # Splitting comes first, because training pictures may be stored larger than the others.
+        # Where pictures turn out to be unreadable, or duplicates in two splits that were made
+        # here, the readable ones are split again.
         split = _split(readable, recipe)
         seen, pictures = read_pictures(split, recipe, store_budget, progress)
         good = (seen.table["status"] == "ok").to_numpy()
         rejected = replace(rejected, table=pd.concat([rejected.table, seen.table[~good]]))
         readable = _with_contents(readable, seen)
-        if good.all() and _same_sides(_split(readable, recipe), seen):
+        if good.all() and _same_splits(_split(readable, recipe), seen):
             break
         if not good.any():
             raise DataError(
@@ -86,27 +84,27 @@ def prepare(
 
 
 def settled(recipe: Recipe, dataset: Dataset) -> Recipe:
-    """The recipe with its input's size and colour: its own, its base's, or what suits these."""
-    recipe = recipe.settled_by_base()
+    """The recipe with an input size and colour: its own, its base's, or what suits the pictures."""
+    recipe = recipe.resolved_by_base()
     if recipe.input.size is None or recipe.input.color is None:
-        recipe = recipe.settled(*suitable_input(dataset))
+        recipe = recipe.resolved(*suitable_input(dataset))
     return recipe
 
 
 def placed(dataset: Dataset, recipe: Recipe) -> Dataset:
-    """The dataset with every picture in the split that it has under this recipe.
+    """The dataset with each picture in its split under this recipe.
 
     Raises:
-        UsageError: The dataset has no such fold, or has a test split beside the one asked for.
-        DataError: It has not the split to be held out, or too few pictures of a class.
+        UsageError: The dataset has no such fold, or already has a test split.
+        DataError: The split to hold out is missing, or a class has too few pictures.
     """
-    return _split(_judged(dataset, recipe), recipe)
+    return _split(_with_fold(dataset, recipe), recipe)
 
 
 def read_pictures(
     dataset: Dataset, recipe: Recipe, budget: int | None, progress: Progress
 ) -> tuple[Dataset, dict[str, Pictures]]:
-    """What reading the pictures has shown, and the pixels of each split's readable pictures."""
+    """The dataset with what reading found, and the pixels of each split's readable pictures."""
     needed: dict[Preprocessing, list[str]] = {}
     for split in dataset.split_sizes():
         is_train = split == "train"
@@ -126,16 +124,16 @@ def read_pictures(
 
 
 def batches_of(prepared: Prepared, split: str) -> Batches:
-    """The batches of a split as they are fed: training pictures shuffled and varied."""
+    """The batches of a split: training pictures shuffled and augmented."""
     recipe, part = prepared.recipe, prepared.dataset.only(split)
     is_train = split == "train"
     height, width, _ = recipe.preprocessing.shape
-    is_sampled = is_train and recipe.training.balance == "sampling"
+    is_sampled = is_train and recipe.steps.balance == "sampling"
     return Batches(
         prepared.pictures[split],
         part.labels,
         part.ids,
-        batch_size=recipe.training.batch_size,
+        batch_size=recipe.steps.batch_size,
         plan=recipe.training.plan if is_train else policy("none"),
         size=(height, width),
         mixup=recipe.training.mixup if is_train else 0.0,
@@ -146,13 +144,13 @@ def batches_of(prepared: Prepared, split: str) -> Batches:
 
 
 def without_dropped(prepared: Prepared, progress: Progress) -> Dataset:
-    """All pictures, those marked as rejected that have turned bad while the training ran."""
+    """All pictures; those that became unreadable while training are marked as rejected."""
     everything = prepared.everything
     table = everything.table.set_index("locator", drop=False)
     for pictures in prepared.pictures.values():
         for locator, rejection in pictures.dropped.items():
             table.loc[locator, ["status", "detail"]] = [rejection.reason.value, rejection.detail]
-            progress.say(f"Dropped while training, {rejection.reason}: {locator}", style="yellow")
+            progress.say(f"Skipped while training ({rejection.reason}): {locator}", style="yellow")
     return replace(everything, table=table.reset_index(drop=True))
 
 
@@ -163,15 +161,15 @@ def require_every_class(dataset: Dataset, rejected: Dataset) -> None:
     if not missing:
         return
     raise DataError(
-        f"There is nothing to train on for: {', '.join(missing)}.",
+        f"These classes have no pictures to train on: {', '.join(missing)}.",
         expected="at least one readable picture of each class in the training split",
         received=_reasons(rejected.table[rejected.table["label"].isin(missing)]) or "none",
-        remedy="add pictures of the class, or take its folder away from the other splits too",
+        remedy="add pictures of the class, or remove its folder from the other splits too",
     )
 
 
-def _judged(dataset: Dataset, recipe: Recipe) -> Dataset:
-    """The dataset with the fold that the recipe asks for as validation split."""
+def _with_fold(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """The dataset with the recipe's fold as validation split."""
     if recipe.data.fold is not None:
         dataset = dataset.use_fold(recipe.data.fold)
     if recipe.data.holdout:
@@ -179,19 +177,19 @@ def _judged(dataset: Dataset, recipe: Recipe) -> Dataset:
     if recipe.data.test and "test" in dataset.split_sizes():
         raise UsageError(
             "The data has a test split already.",
-            expected="no --test, or data without a test split",
-            received=f"--test {recipe.data.test:g}, "
+            expected="no data.test, or data without a test split",
+            received=f"data.test={recipe.data.test:g}, "
             f"and a test split of {dataset.split_sizes()['test']:,} pictures",
-            remedy="train without --test: that split is judged at the end, and steers nothing",
+            remedy="train without data.test: the test split is evaluated at the end",
         )
     return dataset
 
 
 def _split(dataset: Dataset, recipe: Recipe) -> Dataset:
     share, held, test = recipe.data.validation, recipe.data.holdout, recipe.data.test
-    groups = known_groups(dataset)
+    groups = known_groups(dataset.table)
     if recipe.chooses_on_folds and (held or test):
-        share = 0.0  # nothing would ask them
+        share = 0.0  # folds choose, so that no validation pictures are needed
     if held:
         return dataset.hold_out(held, validation=share, seed=recipe.seed, groups=groups)
     if test or not dataset.is_split or "validation" not in dataset.split_sizes():
@@ -200,16 +198,16 @@ def _split(dataset: Dataset, recipe: Recipe) -> Dataset:
 
 
 def _with_contents(dataset: Dataset, seen: Dataset) -> Dataset:
-    """The dataset with the hashes of the pictures' bytes, as far as they have been read."""
+    """The dataset with the content hashes of the pictures that have been read."""
     contents = dict(zip(seen.table["locator"], seen.table["content"], strict=True))
     found = dataset.table["locator"].map(contents).fillna("")
     return dataset.with_columns({"content": found.array})
 
 
-def _same_sides(split: Dataset, seen: Dataset) -> bool:
-    """Whether two splits of the same pictures are the same."""
-    sides = dict(zip(split.table["locator"], split.table["split"], strict=True))
-    return sides == dict(zip(seen.table["locator"], seen.table["split"], strict=True))
+def _same_splits(split: Dataset, seen: Dataset) -> bool:
+    """Whether each picture has the same split in both."""
+    splits = dict(zip(split.table["locator"], split.table["split"], strict=True))
+    return splits == dict(zip(seen.table["locator"], seen.table["split"], strict=True))
 
 
 def _reasons(rejected: pd.DataFrame) -> str:

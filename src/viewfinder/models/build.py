@@ -1,4 +1,4 @@
-"""A recipe's network, of whichever kind."""
+"""Building of a recipe's network of any kind, and its summary."""
 
 import os
 from unittest import mock
@@ -13,17 +13,17 @@ from viewfinder.recipe.transfer import Transfer
 
 
 def build_model(recipe: Recipe, classes: int, *, progress: Progress | None = None) -> keras.Model:
-    """The recipe's network, not compiled, its first weights decided by the recipe's seed.
+    """Build a recipe's network, not compiled, with initial weights from the recipe's seed.
 
     Args:
-        recipe: A settled recipe.
-        classes: How many classes there are, at least 2.
-        progress: Says where a base's weights come from.
+        recipe: A resolved recipe.
+        classes: The number of classes, at least 2.
+        progress: Reports the origin of a base's weights.
 
     Raises:
         RecipeError: The pictures are too small for the network.
         UsageError: A base has no such layer or width.
-        DataError: A base's weights are not at hand, damaged, or another network's.
+        DataError: A base's weights are missing, damaged, or another network's.
     """
     if isinstance(recipe.model, Transfer):
         return build_transfer(recipe, recipe.model, classes, progress)
@@ -34,9 +34,9 @@ _WIDTH = 88
 
 
 def model_summary(model: keras.Model) -> str:
-    """What `model.summary()` prints, 88 characters wide wherever it is printed."""
+    """Return the text of `model.summary()`, 88 characters wide in any terminal."""
     lines: list[str] = []
-    # Keras cuts the table at the terminal's width, which it asks of this variable first.
+    # Keras cuts the table at the width of the terminal, which this variable overrides.
     with mock.patch.dict(os.environ, {"COLUMNS": str(_WIDTH)}):
         model.summary(print_fn=lambda text, **_: lines.append(text), line_length=_WIDTH)
     return "\n".join(lines).rstrip()

@@ -1,4 +1,4 @@
-"""What stands on a base: pooling, dense layers, dropout; and the last layer of every network."""
+"""The head on a base: pooling, dense layers, dropout; and the last layer of every network."""
 
 from typing import Any
 
@@ -11,25 +11,25 @@ from viewfinder.core.errors import RecipeError
 from viewfinder.core.randomness import Randomness
 from viewfinder.recipe.transfer import Head, Pooling
 
-# Keras's 0.99 needs hundreds of steps before the averages fit; small datasets have a few dozen.
+# With Keras's 0.99, averages need hundreds of steps; small datasets have a few dozen.
 NORM_MOMENTUM = 0.9
 
 
 def add_head(features: Any, head: Head, classes: int, randomness: Randomness) -> Any:
-    """Put a head on a feature map.
+    """Add a head to a feature map.
 
     Args:
-        features: A Keras tensor: a map (n, rows, columns, channels), a sequence (n, places,
-            channels), or rows of numbers (n, k), which need no pooling.
-        head: Its settings.
-        classes: How many classes there are, at least 2.
-        randomness: Decides the first weights.
+        features: A Keras tensor: a map (n, rows, columns, channels), a sequence (n, positions,
+            channels), or vectors (n, k), which are not pooled.
+        head: The settings of the head.
+        classes: The number of classes, at least 2.
+        randomness: Draws the initial weights.
 
     Returns:
-        The probabilities, as :func:`last_layer` gives them.
+        The probabilities of :func:`last_layer`.
 
     Raises:
-        RecipeError: There is no map that could be flattened or pooled.
+        RecipeError: The features cannot be flattened or pooled.
     """
     x = pooled(features, head.pooling)
     for number, units in enumerate(head.dense, start=1):
@@ -52,7 +52,7 @@ def add_head(features: Any, head: Head, classes: int, randomness: Randomness) ->
 
 
 def last_layer(x: Any, classes: int, randomness: Randomness, l2: float = 0.0) -> Any:
-    """One sigmoid for two classes, a softmax for more; always in float32."""
+    """Add the last layer: one sigmoid for two classes, a softmax for more; in float32."""
     units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
     return layers.Dense(
         units,
@@ -65,44 +65,44 @@ def last_layer(x: Any, classes: int, randomness: Randomness, l2: float = 0.0) ->
 
 
 def penalty(l2: float) -> keras.regularizers.L2 | None:
-    """What a kernel's squares cost in the loss; None for nothing."""
+    """Return a regularizer with this weight of squared kernels in the loss, or None for 0."""
     return keras.regularizers.L2(l2) if l2 else None
 
 
 def model_name(recipe_name: str) -> str:
-    """A recipe's name as Keras takes names."""
+    """Return a name with all characters that Keras may refuse replaced."""
     return "".join(letter if letter.isalnum() else "_" for letter in recipe_name)
 
 
 def pooled(features: Any, pooling: Pooling) -> Any:
-    """A feature map as rows of numbers, (n, k); what is rows already stays as it is.
+    """Pool a feature map to vectors, (n, k); vectors are returned unchanged.
 
-    A sequence, as transformers give it, has no quarters: it is averaged over its places.
+    For a sequence, the output of transformers, "quarters" is the average over its positions.
 
     Raises:
-        RecipeError: There is no map that could be flattened or pooled.
+        RecipeError: The features cannot be flattened or pooled.
     """
     axes = len(features.shape)
     if axes not in (2, 3, 4) or (axes == 2 and pooling == "flatten"):
         raise RecipeError(
-            "The base leaves no feature map for the head.",
-            expected="rows × columns × channels, or places × channels",
+            "The output of the base is no feature map that the head can pool.",
+            expected="rows × columns × channels, or positions × channels",
             received=" × ".join(str(side) for side in features.shape[1:]),
-            remedy="another model.cut, or model.pooling average where the features are a row",
+            remedy="another model.cut, or model.pooling=average for a vector",
         )
     if axes == 2:
         return features
     if axes == 4 and None in features.shape[1:] and pooling in ("flatten", "quarters"):
         raise RecipeError(
-            "A feature map of open size cannot be pooled in this way.",
+            f"A feature map of variable size cannot be pooled by {pooling}.",
             expected="a base with a fixed input size",
             received=str(tuple(features.shape[1:])),
         )
     name = f"{HEAD}{pooling}"
     if axes == 3 and pooling != "flatten":
         is_max = pooling == "max"
-        over = layers.GlobalMaxPooling1D if is_max else layers.GlobalAveragePooling1D
-        return over(name=name)(features)
+        layer = layers.GlobalMaxPooling1D if is_max else layers.GlobalAveragePooling1D
+        return layer(name=name)(features)
     match pooling:
         case "flatten":
             return layers.Flatten(name=name)(features)
@@ -115,7 +115,7 @@ def pooled(features: Any, pooling: Pooling) -> Any:
 
 
 def _quarters(features: Any) -> Any:
-    """Averages over the four quarters of a map, (n, 2, 2, channels); in the middle they overlap."""
+    """Average over the quarters of a map, (n, 2, 2, channels), which overlap for odd sides."""
     sides = features.shape[1:3]
     return layers.AveragePooling2D(
         pool_size=tuple(side - side // 2 for side in sides),

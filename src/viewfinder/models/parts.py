@@ -1,4 +1,4 @@
-"""The parts that networks are built of, each with a name, a seed, a penalty and a precision."""
+"""The parts of networks, each with a name, a seed, a penalty and a precision."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from viewfinder.models.head import NORM_MOMENTUM, last_layer, penalty
 
 
 class Parts:
-    """Layers with names and seeds of their own: equal recipes give equal models, always.
+    """Layers with unique names and seeds, so that equal recipes give equal models.
 
     Args:
-        randomness: Draws the first weights, each layer's from its name.
+        randomness: Draws the initial weights of each layer from its name.
         l2: The weight of the squared kernels in the loss.
         dtype: The name of a Keras dtype policy.
     """
@@ -37,18 +37,18 @@ class Parts:
         zero: bool = False,
         relu: bool = True,
     ) -> Any:
-        """A convolution, its norm, and ReLU.
+        """Add a convolution, batch norm and ReLU.
 
         Args:
-            x: What it is of.
-            filters: How many.
-            name: The start of the layers' names.
-            size: Of the kernel.
-            strides: In pixels.
+            x: A feature map, shape (n, rows, columns, channels).
+            filters: The number of filters.
+            name: The prefix of the layers' names.
+            size: The side of the kernel in pixels.
+            strides: The stride in pixels.
             padding: "same" or "valid".
-            norm: Whether batch norm stands between convolution and ReLU.
-            zero: Whether the norm's scale begins at 0, so that a block begins as its shortcut.
-            relu: Whether ReLU follows.
+            norm: Whether to add batch norm.
+            zero: Whether the norm's scale starts at 0, so that a block starts as its shortcut.
+            relu: Whether to add ReLU.
         """
         x = layers.Conv2D(
             filters,
@@ -66,7 +66,7 @@ class Parts:
     def normed(
         self, x: Any, name: str, *, norm: bool = True, zero: bool = False, relu: bool = True
     ) -> Any:
-        """Batch norm and ReLU, or one of them."""
+        """Add batch norm and ReLU, or one of them."""
         if norm:
             x = layers.BatchNormalization(
                 momentum=NORM_MOMENTUM,
@@ -77,7 +77,7 @@ class Parts:
         return self.layer(layers.Activation, "relu", name=f"{name}_relu")(x) if relu else x
 
     def course_conv(self, x: Any, filters: int, name: str, *, norm: bool) -> Any:
-        """A 3 × 3 convolution without padding, ReLU inside, as the course writes it."""
+        """Add the course's 3 × 3 convolution: without padding, and with ReLU inside the layer."""
         if norm:
             return self.conv(x, filters, name, padding="valid")
         return layers.Conv2D(
@@ -91,7 +91,7 @@ class Parts:
         )(x)
 
     def dense(self, x: Any, units: int, name: str, *, norm: bool = False) -> Any:
-        """A dense layer with ReLU."""
+        """Add a dense layer with ReLU."""
         x = layers.Dense(
             units,
             activation=None if norm else "relu",
@@ -104,22 +104,22 @@ class Parts:
         return self.normed(x, name) if norm else x
 
     def dropout(self, x: Any, rate: float) -> Any:
-        """Dropout, or nothing where the rate is 0."""
+        """Add dropout, or nothing for a rate of 0."""
         if not rate:
             return x
         return self.layer(layers.Dropout, rate, seed=self._seed("dropout"), name="dropout")(x)
 
     def probability(self, x: Any, classes: int) -> Any:
-        """One sigmoid for two classes, a softmax for more; always in float32."""
+        """Add the last layer: one sigmoid for two classes, a softmax for more; in float32."""
         return last_layer(x, classes, self._randomness, self._l2)
 
     def layer(self, kind: Any, *settings: Any, **named: Any) -> Any:
-        """Any other layer, in this precision."""
+        """Return any other layer, in this precision."""
         return kind(*settings, dtype=self._dtype, **named)
 
     def _glorot(self, layer: str) -> Any:
         return keras.initializers.GlorotUniform(self._seed(layer))
 
     def _seed(self, layer: str) -> int:
-        """A layer's own seed, 32 bits: no other layer and no other recipe seed has it."""
+        """Return the seed of a layer, 32 bits, unique to the layer's name and the recipe's seed."""
         return seed_of(self._randomness, layer)

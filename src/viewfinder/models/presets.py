@@ -1,7 +1,7 @@
 """The networks of the recipes, each a plain functional `keras.Model`.
 
-All of them take pixels from 0 to 255 (uint8 or float), scale them inside, and end in what the
-classes ask for: one sigmoid for two classes, a softmax for more.
+All take pixels from 0 to 255 (uint8 or float), include their scaling, and end in one sigmoid for
+two classes, a softmax for more.
 """
 
 from itertools import count
@@ -16,28 +16,28 @@ from viewfinder.models.head import model_name
 from viewfinder.models.parts import Parts
 from viewfinder.recipe import Compact, ConvStack, Dense, Recipe, Residual
 from viewfinder.recipe.transfer import Transfer
-from viewfinder.runtime.precision import dtype_policy
+from viewfinder.runtime.devices import dtype_policy
 
 # Stages of the compact network end once the shorter side is below this many pixels.
 _SMALLEST_MAP = 6
 _MOST_TIMES_WIDTH = 8
 
-# The residual network's: pictures of this side or more are halved by the first convolution. A
-# stage's map has at most so many pixels a side, large or small, when no further stage follows.
+# In the residual network, the first convolution halves pictures of at least this side. The last
+# stage's map has at most so many pixels per side, for large and for small pictures.
 _LARGE = 48
 _LAST_MAP_LARGE, _LAST_MAP_SMALL = 8, 4
 _MOST_STAGES = 5
 
-# A processor takes filters by so many at once: 24 take the time of 32.
+# Filters are computed in groups of this size: 24 take the time of 32.
 _AT_ONCE = 16
 
 
 def build_preset(recipe: Recipe, classes: int) -> keras.Model:
-    """The network of a recipe without a base, not compiled, its weights drawn from the seed.
+    """Build the network of a recipe without a base, not compiled, with weights from its seed.
 
     Args:
-        recipe: A settled recipe. Its input size decides how deep the network is.
-        classes: How many classes there are, at least 2.
+        recipe: A resolved recipe. The depth of the network depends on its input size.
+        classes: The number of classes, at least 2.
 
     Raises:
         RecipeError: The pictures are too small for the network.
@@ -62,7 +62,7 @@ def build_preset(recipe: Recipe, classes: int) -> keras.Model:
 
 
 def _dense(parts: Parts, x: Any, settings: Dense | ConvStack) -> Any:
-    """The pixels or features in a row, then dense layers."""
+    """Flatten pixels or features, and add dense layers."""
     x = parts.dropout(parts.layer(layers.Flatten, name="flatten")(x), settings.dropout)
     for number, units in enumerate(settings.dense, start=1):
         x = parts.dense(x, units, f"dense_{number}", norm=settings.batch_norm)
@@ -70,7 +70,7 @@ def _dense(parts: Parts, x: Any, settings: Dense | ConvStack) -> Any:
 
 
 def _conv_stack(parts: Parts, x: Any, settings: ConvStack) -> Any:
-    """Convolutions with pooling, then dense layers: the course's shape."""
+    """Add convolutions with pooling, then dense layers, as in the course's networks."""
     for number, filters in enumerate(settings.filters, start=1):
         if min(x.shape[1:3]) < 4:
             raise RecipeError(
@@ -85,8 +85,8 @@ def _conv_stack(parts: Parts, x: Any, settings: ConvStack) -> Any:
 
 
 def _compact(parts: Parts, x: Any, settings: Compact, side: int) -> Any:
-    """Stages of convolutions, halving the picture down to a few pixels."""
-    # A large picture is halved at once: full resolution costs most and tells least.
+    """Add stages of convolutions that halve the picture down to a few pixels."""
+    # Large pictures are halved first: full resolution is expensive and helps little.
     is_halved = side >= 64
     norm = settings.batch_norm
     x = parts.conv(x, settings.width, "stem", strides=2 if is_halved else 1, norm=norm)
@@ -102,10 +102,10 @@ def _compact(parts: Parts, x: Any, settings: Compact, side: int) -> Any:
 
 
 def _residual(parts: Parts, x: Any, settings: Residual, side: int) -> Any:
-    """Stages of residual blocks, each stage with half the pixels and twice the filters."""
+    """Add stages of residual blocks, each with half the pixels per side and twice the filters."""
     is_large = side >= _LARGE
     width, norm = _filled(settings.width), settings.batch_norm
-    # Full resolution costs most: large pictures have none of it, small ones half the filters.
+    # Full resolution is expensive: large pictures are halved, small ones get half the filters.
     if is_large:
         x = parts.conv(x, width, "stem", strides=2, norm=norm)
     else:
@@ -126,12 +126,12 @@ def _residual(parts: Parts, x: Any, settings: Residual, side: int) -> Any:
 
 
 def _filled(filters: int) -> int:
-    """So many filters, or a few more that cost nothing."""
+    """Return the number of filters, rounded up to a full group, which takes no more time."""
     return -(-filters // _AT_ONCE) * _AT_ONCE if filters > _AT_ONCE else filters
 
 
 def _stages(side: int, is_large: bool) -> int:
-    """How many stages bring pictures of this side to a last map of a few pixels."""
+    """Return the number of stages from pictures of this side to a map of a few pixels."""
     last = _LAST_MAP_LARGE if is_large else _LAST_MAP_SMALL
     for stages in range(1, _MOST_STAGES):
         side = -(-side // 2)
@@ -141,7 +141,7 @@ def _stages(side: int, is_large: bool) -> int:
 
 
 def _block(parts: Parts, x: Any, filters: int, name: str, *, strides: int, norm: bool) -> Any:
-    """Two convolutions beside a shortcut, which averages pixels rather than leave them out."""
+    """Add two convolutions and a shortcut, which averages pixels instead of dropping them."""
     y = parts.conv(x, filters, f"{name}_1", strides=strides, norm=norm)
     y = parts.conv(y, filters, f"{name}_2", norm=norm, zero=True, relu=False)
     if strides > 1:

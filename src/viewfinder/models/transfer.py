@@ -1,4 +1,4 @@
-"""The course's transfer learning in one call: a frozen base, cut, under a head of our own."""
+"""The course's transfer learning in one call: a frozen base, cut at a layer, with a new head."""
 
 from pathlib import Path
 
@@ -23,38 +23,38 @@ def transfer(
     weights: str | Path | None = None,
     input_shape: tuple[int, int, int] | None = None,
 ) -> keras.Model:
-    """A base without its top, its weights loaded, frozen and cut, and a head on it.
+    """Return a frozen, pretrained base without its top, with a new head.
 
-    The result is flat: `summary` shows the whole journey, and `get_layer("mixed7")` finds every
-    layer. Frozen layers stay in inference mode, batch norm and dropout included.
+    The model is flat: `summary` lists every layer, and `get_layer("mixed7")` finds it. Frozen
+    layers stay in inference mode, including batch norm and dropout.
 
     Args:
         base: A name of `keras.applications`, a `.keras` file or a preset of KerasHub, as
-            :func:`build_backbone` takes them; a model of your own that takes pixels from 0 to
-            255; or a backbone, which says width and seed as well.
-        classes: How many classes there are, at least 2.
-        cut: Ends the base at this layer.
+            for :func:`build_backbone`; your own model, from pixels of 0 to 255; or a backbone,
+            with its own width and seed.
+        classes: The number of classes, at least 2.
+        cut: The layer at which the base ends; None for the last.
         head: Pooling, dense layers and dropout; by default average pooling and dropout 0.2.
         weights: "imagenet" (the default), "none" or a file, for a name of `keras.applications`.
-        input_shape: (height, width, channels) in pixels; by default what the base was trained at.
+        input_shape: (height, width, channels) in pixels; by default that of the base's training.
 
     Returns:
         A functional model, not compiled, from pixels 0 to 255 to probabilities: one sigmoid for
         two classes, a softmax for more.
 
     Raises:
-        UsageError: There is no such base or layer, or it takes other pictures.
-        DataError: The base or its weights are not at hand, damaged, or another network's.
+        UsageError: There is no such base or layer, or the base takes other pictures.
+        DataError: The base or its weights are missing, damaged, or another network's.
     """
     if classes < 2:
         raise UsageError(
-            "A classifier needs classes.", expected="at least 2", received=f"{classes}"
+            "A classifier needs several classes.", expected="at least 2", received=f"{classes}"
         )
     if isinstance(base, str):
         shape = input_shape or _shape_of(base)
         backbone = build_backbone(base, input_shape=shape, weights=weights, cut=cut)
     elif isinstance(base, Backbone):
-        _require_nothing_else(cut, input_shape)
+        _require_neither(cut, input_shape)
         backbone = base
     else:
         backbone = wrap_backbone(base, input_shape=input_shape, cut=cut)
@@ -64,17 +64,17 @@ def transfer(
 def with_head(
     backbone: Backbone, head: Head, classes: int, *, seed: int = 0, name: str = "transfer"
 ) -> keras.Model:
-    """A head on a backbone, as one flat functional model.
+    """Return a backbone with a head, as one flat functional model.
 
     Args:
-        backbone: It is used, not copied: the model shares its layers.
+        backbone: The backbone, whose layers the model shares.
         head: Pooling, dense layers and dropout.
-        classes: How many classes there are, at least 2.
-        seed: Decides the head's first weights.
+        classes: The number of classes, at least 2.
+        seed: The seed of the head's initial weights.
         name: The model's name.
 
     Raises:
-        RecipeError: The backbone leaves no feature map for the head.
+        RecipeError: The head cannot pool the output of the backbone.
     """
     outputs = add_head(backbone.model.outputs[0], head, classes, Randomness(seed))
     return keras.Model(backbone.model.inputs[0], outputs, name=name)
@@ -83,11 +83,11 @@ def with_head(
 def build_transfer(
     recipe: Recipe, settings: Transfer, classes: int, progress: Progress | None = None
 ) -> keras.Model:
-    """The network of a recipe with a base, not compiled.
+    """Build the network of a recipe with a base, not compiled.
 
     Raises:
         UsageError: The base has no such layer, or the pictures are too small for it.
-        DataError: The weights are not at hand, damaged, or another network's.
+        DataError: The weights are missing, damaged, or another network's.
     """
     shape = recipe.preprocessing.shape
     backbone = build_from(
@@ -103,7 +103,7 @@ def build_transfer(
 
 
 def _shape_of(name: str) -> tuple[int, int, int]:
-    """What a base was trained at: (height, width, channels)."""
+    """Return the input shape of a base's training: (height, width, channels)."""
     shape = base_named(name).takes().shape
     if shape is None:
         raise UsageError(
@@ -114,7 +114,7 @@ def _shape_of(name: str) -> tuple[int, int, int]:
     return shape
 
 
-def _require_nothing_else(cut: str | None, input_shape: tuple[int, int, int] | None) -> None:
+def _require_neither(cut: str | None, input_shape: tuple[int, int, int] | None) -> None:
     if cut is not None or input_shape is not None:
         raise UsageError(
             "A backbone has its cut and its input shape already.",

@@ -1,6 +1,5 @@
-"""Features to look at: a map of the dataset, and pictures beside those most like them."""
+"""Figures of features: a map of the dataset, and pictures beside their nearest neighbours."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,17 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import RejectedPicture
-from viewfinder.core.files import written_whole
 from viewfinder.core.randomness import Randomness, ids
 from viewfinder.data.dataset import Dataset
 from viewfinder.features.table import FeatureTable
-from viewfinder.pages.plots import INK, MUTED, PAPER, picture_grid, short_name
+from viewfinder.pages import plots
+from viewfinder.pages.parts.words import short_name
+from viewfinder.pages.plots.style import INK, MUTED, figure_of
 from viewfinder.pictures.decode import decode
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Colours that stay apart for colour-blind eyes (M. Okabe and K. Ito, 2008); then shapes change.
+# Distinguishable by colour-blind eyes (M. Okabe and K. Ito, 2008); further classes change shape.
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#999999", "#000000")
 _MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
 _MOST_NAMED = 24
@@ -32,7 +32,7 @@ def write_feature_plots(table: FeatureTable, dataset: Dataset, folder: Path) -> 
     """Draw `map.png` and `neighbours.png` into a folder.
 
     Returns:
-        What was drawn: nothing where there are not even three pictures.
+        The files; none where there are fewer than three pictures.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -52,36 +52,32 @@ def write_feature_plots(table: FeatureTable, dataset: Dataset, folder: Path) -> 
         "neighbours.png": neighbours(table, picture),
     }
     for name, figure in drawings.items():
-        with written_whole(folder / name) as temporary, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            figure.savefig(temporary)
+        plots.save(figure, folder / name)
     return [folder / name for name in drawings]
 
 
 def feature_map(table: FeatureTable, classes: Sequence[str]) -> "Figure":
-    """The pictures as points, like ones near each other, coloured by class.
+    """Draw each picture as a point, similar ones near each other, coloured by class.
 
     Args:
         table: The features.
         classes: The names, in the dataset's order.
     """
-    from matplotlib.figure import Figure
-
-    places, shares = table.map()
-    figure = Figure(figsize=(7.2, 6.0), layout="constrained", facecolor=PAPER, dpi=150)
+    points, shares = table.map()
+    figure = figure_of(7.2, 6.0)
     axes = figure.add_subplot()
     labels = table.pictures["label"].to_numpy()
     for number, name in enumerate(classes):
-        points = places[labels == name]
+        of_class = points[labels == name]
         axes.scatter(
-            points[:, 0],
-            points[:, 1],
+            of_class[:, 0],
+            of_class[:, 1],
             s=max(4.0, min(24.0, 12_000 / max(1, len(labels)))),
             color=_COLOURS[number % len(_COLOURS)],
             marker=_MARKERS[number // len(_COLOURS) % len(_MARKERS)],
             alpha=0.6,
             linewidths=0,
-            label=f"{short_name(name)} ({len(points):,})",
+            label=f"{short_name(name)} ({len(of_class):,})",
         )
     axes.set_title("The pictures by their features", loc="left", color=INK, fontweight="bold")
     axes.set_xlabel(f"first direction: {shares[0]:.0%} of the variation", color=MUTED)
@@ -102,13 +98,13 @@ def neighbours(
     rows: int = 8,
     seed: int = 0,
 ) -> "Figure":
-    """Some pictures, each at the head of a row of those most like it.
+    """Draw some pictures, each followed by its nearest neighbours in its row.
 
     Args:
         table: The features of at least two pictures.
-        picture: From a locator to pixels, or None when the file has gone.
+        picture: From a locator to pixels, or None when the file is missing.
         rows: How many pictures.
-        seed: Decides which.
+        seed: Selects the pictures.
     """
     locators = table.pictures["locator"].to_numpy()
     labels = table.pictures["label"].to_numpy()
@@ -118,10 +114,10 @@ def neighbours(
     captions: list[str] = []
     for query in order[:rows]:
         shown += [int(query), *map(int, nearest[query])]
-        captions.append(f"{short_name(labels[query], 14)}\nand those like it:")
-        for place in nearest[query]:
-            other = "" if labels[place] == labels[query] else "≠ "
-            captions.append(f"{other}{short_name(labels[place], 14)}\n")
-    return picture_grid(
-        [picture(locators[place]) for place in shown], captions, columns=nearest.shape[1] + 1
+        captions.append(f"{short_name(labels[query], 14)}\nnearest neighbours:")
+        for row in nearest[query]:
+            other = "" if labels[row] == labels[query] else "≠ "
+            captions.append(f"{other}{short_name(labels[row], 14)}\n")
+    return plots.picture_grid(
+        [picture(locators[row]) for row in shown], captions, columns=nearest.shape[1] + 1
     )

@@ -1,4 +1,4 @@
-"""What augmentation makes of the pictures, to be looked at before training."""
+"""A contact sheet of augmented pictures, to check before training."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -21,12 +21,11 @@ if TYPE_CHECKING:
 
 
 def preview(dataset: Dataset, recipe: Recipe, *, pictures: int = 6, versions: int = 7) -> "Figure":
-    """A contact sheet: a row a picture, as the model would see it in its first epochs.
+    """Draw a contact sheet: a row a picture, as training uses it in its first epochs.
 
-    The first column is the picture without augmentation. The others are exactly what a training
-    with this recipe and seed shows the model: the same pixels at the same address. Only those that
-    `training.mixup` blends are blended with others of the sheet, where a training blends them with
-    others of their batch.
+    The first column is the picture without augmentation. The others are the exact pixels that
+    training with this recipe and seed uses, except that `training.mixup` blends pictures of the
+    sheet here, and pictures of a batch in training.
 
     Args:
         dataset: The pictures; classes take turns.
@@ -38,44 +37,44 @@ def preview(dataset: Dataset, recipe: Recipe, *, pictures: int = 6, versions: in
         DataError: None of the pictures can be read.
     """
     if recipe.input.size is None or recipe.input.color is None:
-        recipe = recipe.settled(*suitable_input(dataset))
+        recipe = recipe.resolved(*suitable_input(dataset))
     rows = list(islice(_readable(dataset, recipe), pictures))
     if not rows:
         raise DataError(f"None of the pictures in {dataset.source} can be read.")
-    places = [row.place for row in rows]
+    selected = [row.row for row in rows]
     stored = np.stack([row.stored for row in rows])
-    labels = dataset.table["label"].iloc[places].astype(str).tolist()
+    labels = dataset.table["label"].iloc[selected].astype(str).tolist()
     shown, captions = [[row.plain for row in rows]], [labels]  # column by column
     for epoch in range(versions):
-        images, mixing = _seen(stored, dataset.ids[places], recipe, epoch)
+        images, mixing = _in_epoch(stored, dataset.ids[selected], recipe, epoch)
         shown.append(list(images))
         captions.append([f"epoch {epoch + 1}{more}" for more in _blends(labels, mixing)])
     return picture_grid(_row_by_row(shown), _row_by_row(captions), columns=versions + 1)
 
 
 class _Row(NamedTuple):
-    """A picture of the sheet: its place in the dataset, as the model is asked, and as stored."""
+    """A picture of the sheet: its row in the dataset, its pixels for prediction, and as stored."""
 
-    place: int
+    row: int
     plain: NDArray[np.uint8]
     stored: NDArray[np.uint8]
 
 
 def _readable(dataset: Dataset, recipe: Recipe) -> Iterator[_Row]:
     """The pictures that can be read, in random order."""
-    for place in _sample(dataset, recipe.seed):
+    for row in _sample(dataset, recipe.seed):
         try:
-            source = dataset.source.read(dataset.table["locator"].iloc[place])
+            source = dataset.source.read(dataset.table["locator"].iloc[row])
             stored = prepare(source, recipe.training_preprocessing).pixels
-            yield _Row(place, prepare(source, recipe.preprocessing).pixels, stored)
+            yield _Row(row, prepare(source, recipe.preprocessing).pixels, stored)
         except RejectedPicture:
             continue
 
 
-def _seen(
+def _in_epoch(
     stored: NDArray[np.uint8], ids: Ids, recipe: Recipe, epoch: int
 ) -> tuple[NDArray[np.uint8], Mixing]:
-    """The pictures as an epoch shows them, and what was blended with what."""
+    """The pictures as an epoch uses them, and which are blended with which."""
     plan, randomness = recipe.training.plan, Randomness(recipe.seed)
     height, width, _ = recipe.preprocessing.shape
     images = plan.apply(stored, plan.sample(randomness, epoch, ids), (height, width))
@@ -84,10 +83,10 @@ def _seen(
 
 
 def _blends(labels: list[str], mixing: Mixing) -> list[str]:
-    """What each picture shows of another one, as a second line of its caption."""
+    """The second line of each caption: which picture is blended in."""
     lines = []
-    for place, (weight, other) in enumerate(zip(mixing.weights, mixing.partners, strict=True)):
-        is_blended = weight < 1 and other != place
+    for index, (weight, other) in enumerate(zip(mixing.weights, mixing.partners, strict=True)):
+        is_blended = weight < 1 and other != index
         lines.append(f"\nwith {100 * (1 - weight):.0f} % {labels[other]}" if is_blended else "")
     return lines
 

@@ -1,1 +1,1 @@
-"""From bytes to upright pixels to a model's input, or one typed rejection."""
+"""Decoding and preparation of pictures: bytes to upright pixels to a model's input."""

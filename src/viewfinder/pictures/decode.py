@@ -1,9 +1,9 @@
-"""Bytes → upright pixels, or one typed rejection: the only place that opens a picture.
+"""Decoding of pictures to upright pixels; every picture of the package is decoded here.
 
-**One rule for broken pictures.** If every row of pixels decodes, the picture is readable; a
-missing end marker, junk after the end or damage in the middle is only a note. If not, it is
-rejected as TRUNCATED with how much of it is there, unless truncated pictures are allowed. The
-answer is the same whatever colour or size is asked for.
+**The rule for broken pictures.** A picture of which every row of pixels decodes is readable; a
+missing end marker, data after the end or damage in the middle gives a note. Otherwise it is
+rejected as TRUNCATED, with the share of its rows, unless truncated pictures are allowed. The
+result does not depend on the requested colour and size.
 """
 
 from viewfinder.core.errors import Reason, RejectedPicture
@@ -32,22 +32,21 @@ def decode(
     allow_truncated: bool = False,
     limits: Limits = Limits(),  # noqa: B008  (frozen)
 ) -> Decoded:
-    """Decode a picture: JPEG, PNG, GIF, BMP, WebP or TIFF, told by content and not by name.
+    """Decode a picture: JPEG, PNG, GIF, BMP, WebP or TIFF, detected by content.
 
-    The pixels stand upright (EXIF orientation applied), are composited on `background` where the
-    picture is transparent, and have 8 bits. Of an animation they are the first frame.
+    The pixels are upright (EXIF orientation applied), composited on `background` where the picture
+    is transparent, and have 8 bits. Of an animation they are the first frame.
 
     Args:
         data: The picture's bytes.
         color: "rgb" for three channels, "gray" for one (ITU-R 601 luma).
-        background: What shows through transparency, as (red, green, blue), 0 to 255.
-        at_least: An upright (height, width) down to which a JPEG may be decoded smaller, at 1/2,
-            1/4 or 1/8, which is much faster. The picture is never enlarged, nor is any side
-            decoded below it.
-        allow_truncated: Give what is there of a truncated picture, with a note, instead of
-            rejecting it; the missing rows are as the decoder leaves them. (Nothing is given
-            where not even the header is there, nor for WebP, which decodes as a whole.)
-        limits: What the picture may cost; checked before pixels are allocated.
+        background: The colour behind transparent pixels, as (red, green, blue), 0 to 255.
+        at_least: An upright (height, width). A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size,
+            which is much faster, as long as no side falls below.
+        allow_truncated: Return the decoded part of a truncated picture, with a note, instead of
+            rejecting it; missing rows are as the decoder leaves them. Without a header, and for
+            WebP, which decodes as a whole, there is no such part.
+        limits: The limits on size and memory, checked before pixels are allocated.
 
     Raises:
         RejectedPicture: EMPTY, NOT_A_PICTURE, UNSUPPORTED, TRUNCATED, CORRUPT or TOO_LARGE. No

@@ -1,8 +1,8 @@
-"""A subject cut out of its scene, so that no model can learn the scene in its place.
+"""Replace the scene behind a picture's subject, so that a model cannot learn from the scene.
 
-GrabCut (C. Rother, V. Kolmogorov and A. Blake, "GrabCut", ACM SIGGRAPH 2004; OpenCV's) tells two
-mixtures of colours apart, with as short an edge between them as they allow. Nobody draws it a box
-here: what a photographer pictures stands near the middle, and what touches the frame is scene.
+GrabCut (C. Rother, V. Kolmogorov and A. Blake, "GrabCut", ACM SIGGRAPH 2004; OpenCV's) separates
+two mixtures of colours by a short edge. Instead of a box drawn by hand, it starts from the
+assumption that the subject is near the middle, and that the picture's frame is scene.
 """
 
 import cv2
@@ -13,38 +13,39 @@ from viewfinder.pictures.codecs.types import Background, Pixels
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.pictures.resize import levels, resize
 
-# Long side of the copy on which the edge is sought: GrabCut's taste for short edges makes it lose
-# thin subjects in smaller copies, and its time grows with the area.
+# Long side of the copy that GrabCut works on. In smaller copies its preference for short edges
+# loses thin subjects, and its time grows with the area.
 _SIDE = 128
-# Shares of the sides: a frame that is scene; margins within which a subject is likely; and the
-# middle, which the first passes take for subject, so that the colours of a dark subject before a
-# dark scene are learnt.
+# Shares of the sides: the frame, which is scene; the margins, inside which a subject is likely;
+# and the middle, which the first passes take as subject, so that GrabCut learns the colours of a
+# dark subject on a dark scene.
 _FRAME = 1 / 25
 _MARGIN = 1 / 6
 _MIDDLE = (1 / 4, 1 / 8)
 _PASSES_WITH_MIDDLE, _PASSES_WITHOUT = 2, 1
-# How many levels a colour may be off, as JPEG leaves it, and the share of the frame that is enough.
+# A frame has the background's colour if this share of its pixels is within so many levels of it,
+# as JPEG changes levels.
 _SAME_COLOR, _MOST_OF_FRAME = 8, 3 / 4
-# Of a subject that is found. Less is a glint, and more is all of it.
+# The least and the largest share of the picture that counts as a subject.
 _LEAST, _MOST = 0.05, 0.8
 
 
 def isolate(pixels: Pixels, background: Background) -> Pixels:
-    """Put a plain background in place of the scene behind the subject of a picture.
+    """Replace the scene behind the subject of a picture by a plain background.
 
-    The same pixels give the same result, in any thread.
+    The result depends on the pixels only, in any thread.
 
     Args:
         pixels: uint8, shape `(height, width, channels)`, channels 3 or 1.
-        background: What takes the scene's place, as (red, green, blue), 0 to 255.
+        background: The new background, as (red, green, blue), 0 to 255.
 
     Returns:
-        uint8, of the shape of `pixels`; the input itself where nothing is to be cut off: where
-        three quarters of its frame already have the colour of `background`. And where no subject
-        is found: where that is less than a twentieth or more than four fifths of the picture.
+        uint8, of the shape of `pixels`. The input itself where three quarters of its frame already
+        have the colour of `background`, or where the subject found covers less than a twentieth or
+        more than four fifths of the picture.
     """
     small = _small_copy(pixels)
-    if _stands_before(background, small):
+    if _has_background(small, background):
         return pixels
     subject = _subject(small)
     if not _LEAST <= subject.mean() <= _MOST:
@@ -54,24 +55,25 @@ def isolate(pixels: Pixels, background: Background) -> Pixels:
     plain = np.array(levels(background, channels), np.uint8)
     isolated = pixels.copy()
     isolated[share == 0] = plain
-    # Only the edge is mixed: floats for all of a large picture would take eight times its memory.
+    # Only the edge is blended: floats for a whole large picture would take eight times its memory.
     edge = (share > 0) & (share < 255)
-    of_subject = share[edge][:, None] / 255
-    isolated[edge] = np.rint(pixels[edge] * of_subject + plain * (1 - of_subject))
+    weights = share[edge][:, None] / 255
+    isolated[edge] = np.rint(pixels[edge] * weights + plain * (1 - weights))
     return isolated
 
 
-def _stands_before(background: Background, small: Pixels) -> bool:
-    """Whether a picture has this background already: a second cut would only take of the subject.
+def _has_background(small: Pixels, background: Background) -> bool:
+    """Whether a picture already has this background.
 
-    White horses are the reason: GrabCut takes them for a part of white paper.
+    Isolating it again would remove parts of the subject: GrabCut takes a white horse for a part of
+    white paper.
     """
     distance = np.abs(small[_frame(small)].astype(int) - levels(background, small.shape[2]))
     return bool((distance.max(axis=1) <= _SAME_COLOR).mean() >= _MOST_OF_FRAME)
 
 
 def _subject(small: Pixels) -> NDArray[np.bool_]:
-    """Where the subject of a small picture is, bool, of its height and width."""
+    """Return the mask of the subject of a small picture, bool, of its height and width."""
     height, width, channels = small.shape
     if channels == 1:
         small = np.repeat(small, 3, axis=2)
@@ -82,7 +84,7 @@ def _subject(small: Pixels) -> NDArray[np.bool_]:
     middle = _inner(height, (1 - tall) / 2), _inner(width, (1 - wide) / 2)
     guess[middle] = cv2.GC_FGD
     mixtures = np.zeros((1, 65)), np.zeros((1, 65))  # of the scene's colours and the subject's
-    cv2.setRNGSeed(0)  # this thread's: GrabCut draws where its mixtures begin
+    cv2.setRNGSeed(0)  # for this thread: GrabCut draws the start of its mixtures
     cv2.grabCut(small, guess, None, *mixtures, _PASSES_WITH_MIDDLE, cv2.GC_INIT_WITH_MASK)
     guess[middle] = cv2.GC_PR_FGD
     cv2.grabCut(small, guess, None, *mixtures, _PASSES_WITHOUT, cv2.GC_EVAL)
@@ -91,7 +93,7 @@ def _subject(small: Pixels) -> NDArray[np.bool_]:
 
 
 def _small_copy(pixels: Pixels) -> Pixels:
-    """A copy whose long side is `_SIDE`."""
+    """Return a copy whose long side is `_SIDE`."""
     height, width = pixels.shape[:2]
     scale = _SIDE / max(height, width)
     rows, columns = (max(8, round(side * scale)) for side in (height, width))
@@ -99,7 +101,7 @@ def _small_copy(pixels: Pixels) -> Pixels:
 
 
 def _frame(small: Pixels) -> NDArray[np.bool_]:
-    """Which pixels are of the frame, bool, (height, width)."""
+    """Return the mask of the frame, bool, (height, width)."""
     height, width = small.shape[:2]
     frame = np.ones((height, width), bool)
     frame[_inner(height, _FRAME), _inner(width, _FRAME)] = False
@@ -107,6 +109,6 @@ def _frame(small: Pixels) -> NDArray[np.bool_]:
 
 
 def _inner(side: int, margin: float) -> slice:
-    """A side without its margins, which are at least one pixel each."""
+    """Return the slice of a side without its margins, which are at least one pixel each."""
     cut = max(1, round(side * margin))
     return slice(cut, side - cut)

@@ -1,6 +1,6 @@
-"""The one path from a picture to a model's input, for store, training, prediction and evaluation.
+"""From a picture to a model's input, for store, training, prediction and evaluation alike.
 
-The same picture and the same `Preprocessing` give the same pixels in each of them.
+Equal pictures and equal `Preprocessing` give equal pixels in each of them.
 """
 
 import numpy as np
@@ -22,14 +22,14 @@ def prepare(
     limits: Limits = Limits(),  # noqa: B008  (frozen)
     allow_truncated: bool = False,
 ) -> Decoded:
-    """Bring a picture to the pixels that a model takes.
+    """Prepare a picture as a model's input.
 
     Args:
         source: The bytes of a picture, or its upright pixels: uint8, shape `(height, width)`,
             `(height, width, 1)`, `(height, width, 3)` RGB or `(height, width, 4)` RGBA.
         preprocessing: The size, colour, background and resize policy.
-        limits: What the picture may cost.
-        allow_truncated: Take what is there of a truncated picture.
+        limits: The limits on size and memory.
+        allow_truncated: Use the decoded part of a truncated picture.
 
     Returns:
         The picture with `pixels` of shape `preprocessing.shape`; `width` and `height` are those
@@ -37,12 +37,12 @@ def prepare(
 
     Raises:
         RejectedPicture: The bytes have no usable pixels; see `decode`.
-        UsageError: The array is not of the shapes and type above.
+        UsageError: The array has another shape or type.
     """
     picture = before_resizing(
         source,
         preprocessing,
-        # Enough for each policy: none enlarges what has both sides at least of this size.
+        # Sufficient for each policy: none enlarges a picture with both sides of at least this size.
         at_least=(preprocessing.height, preprocessing.width),
         limits=limits,
         allow_truncated=allow_truncated,
@@ -58,12 +58,12 @@ def before_resizing(
     limits: Limits = Limits(),  # noqa: B008  (frozen)
     allow_truncated: bool = False,
 ) -> Decoded:
-    """A picture as a model sees it, but in its own shape: to be resized, or looked at.
+    """Prepare a picture as a model's input, except for resizing.
 
     Args:
         source: As for `prepare`.
-        preprocessing: Its height, width and resize policy have no say.
-        at_least: The (height, width) that is enough; see `decode`.
+        preprocessing: Its height, width and resize policy have no effect.
+        at_least: The (height, width) that is sufficient; see `decode`.
         limits: As for `prepare`.
         allow_truncated: As for `prepare`.
 

@@ -1,8 +1,7 @@
-"""How any picture becomes a model's input: decided once, stored with the model.
+"""The preprocessing of pictures: one record that is stored with the model.
 
-The record is used by the store, training, evaluation and prediction alike, so that a picture has
-the same pixels in each of them. Turning pixels into floats is not part of it: that happens inside
-the model, which takes values from 0 to 255.
+The store, training, evaluation and prediction use the same record, so that a picture has the same
+pixels in each of them. Conversion to floats happens inside the model, which takes 0 to 255.
 """
 
 from typing import Annotated, Literal
@@ -14,17 +13,16 @@ Level = Annotated[int, Field(ge=0, le=255)]
 Color = Literal["rgb", "gray"]
 ResizePolicy = Literal["stretch", "crop", "pad"]
 
-# Raised whenever `data/decode.py`, `isolate.py` or `resize.py` changes the pixels it gives.
+# Raised whenever `decode.py`, `isolate.py` or `resize.py` gives other pixels.
 PIXELS_VERSION = 2
 
 
 class Preprocessing(BaseModel):
-    """The way from a picture's bytes to a model's input.
+    """The steps from a picture's bytes to a model's input.
 
-    A picture is decoded, turned upright (EXIF), composited on `background` where it is
-    transparent, brought to `color`, with `isolate` cut out of its scene, for which `background` is
-    put (:func:`viewfinder.pictures.isolate.isolate`), and resized to `height` × `width` by
-    `resize`:
+    A picture is decoded, turned upright (EXIF), composited on `background` where it is transparent,
+    converted to `color`, with `isolate` put on `background` without its scene
+    (:func:`viewfinder.pictures.isolate.isolate`), and resized to `height` × `width` by `resize`:
 
     - `stretch` fits both sides and ignores the aspect ratio (Keras's `target_size`);
     - `crop` fits the shorter side and keeps the centre;

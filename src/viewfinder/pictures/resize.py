@@ -1,12 +1,12 @@
-"""Pixels of any size → pixels of the model's size, by one of three policies.
+"""Resizing of pixels to a model's input by one of three policies.
 
-A side that shrinks is averaged over the area that each new pixel covers, so that nothing aliases;
-a side that grows is interpolated linearly. Each side goes its own way.
+Each side is treated by itself: one that shrinks is averaged over the area of each new pixel, which
+avoids aliasing, and one that grows is interpolated linearly.
 
 Where a side shrinks to no less than half, the average is that of two samples, each interpolated
-linearly, at a quarter and three quarters of the new pixel: OpenCV's exact average over parts of
-pixels takes longer than decoding a photo does, and this a third of it. In photos the two are half
-a level apart.
+linearly, at a quarter and three quarters of the new pixel. OpenCV's exact average over parts of
+pixels takes longer than decoding a photo; this takes a third of it. In photos the two differ by
+half a level.
 """
 
 from typing import cast
@@ -17,12 +17,12 @@ import numpy as np
 from viewfinder.pictures.codecs.types import Pixels, Size
 from viewfinder.pictures.preprocessing import Preprocessing
 
-# OpenCV would start threads of its own in each of the threads that prepare pictures.
+# Otherwise OpenCV starts threads of its own in each of the threads that prepare pictures.
 cv2.setNumThreads(1)
 
 
 def resize(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
-    """Bring pixels to the size that `preprocessing` names, by its policy.
+    """Resize pixels to the size of `preprocessing` by its policy.
 
     Args:
         pixels: uint8, shape `(height, width, channels)`, channels 3 or 1.
@@ -30,7 +30,7 @@ def resize(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
 
     Returns:
         uint8, shape `(preprocessing.height, preprocessing.width, channels)`; the input itself if
-        it has that size.
+        it already has that size.
     """
     size = preprocessing.height, preprocessing.width
     match preprocessing.resize:
@@ -53,7 +53,7 @@ def _stretch(pixels: Pixels, size: Size) -> Pixels:
 
 
 def _samples(old: int, new: int) -> int:
-    """How many samples of a side its average is taken of."""
+    """Return the number of samples along a side to average."""
     return 2 * new if new < old <= 2 * new else old
 
 
@@ -66,7 +66,7 @@ def _resample(pixels: Pixels, size: Size, interpolation: int) -> Pixels:
 
 
 def _centre_of_shape(pixels: Pixels, size: Size) -> Pixels:
-    """The largest centred part that has the aspect ratio of `size`, to the nearest pixel."""
+    """Return the largest centred part of the aspect ratio of `size`, to the nearest pixel."""
     height, width = pixels.shape[:2]
     scale = max(size[0] / height, size[1] / width)
     rows = min(height, max(1, round(size[0] / scale)))
@@ -76,7 +76,7 @@ def _centre_of_shape(pixels: Pixels, size: Size) -> Pixels:
 
 
 def _pad(pixels: Pixels, size: Size, background: tuple[int, int, int]) -> Pixels:
-    """The whole picture, centred, with bars of the background."""
+    """Fit the whole picture, centred, and fill the rest with the background."""
     height, width, channels = pixels.shape
     scale = min(size[0] / height, size[1] / width)
     rows = min(size[0], max(1, round(height * scale)))
@@ -89,11 +89,11 @@ def _pad(pixels: Pixels, size: Size, background: tuple[int, int, int]) -> Pixels
 
 
 def levels(color: tuple[int, int, int], channels: int) -> tuple[int, ...]:
-    """A colour as the levels of a pixel of so many channels: itself, or its gray level."""
+    """Return a colour as the levels of a pixel: itself for three channels, or its gray level."""
     return color if channels == 3 else (luma(color),)
 
 
 def luma(color: tuple[int, int, int]) -> int:
-    """The gray level of a colour (ITU-R 601), in Pillow's fixed-point arithmetic, 0 to 255."""
+    """Return the gray level of a colour (ITU-R 601), in Pillow's fixed-point arithmetic."""
     red, green, blue = color
     return (red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16

@@ -4,76 +4,69 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from viewfinder.recipe.record import Count, Fraction, Record, Units
+from viewfinder.recipe.record import KIND_ALONE, Alternative, Count, Fraction, Penalty, Units
 from viewfinder.recipe.transfer import Transfer
 
-Penalty = Annotated[float, Field(ge=0, le=1)]
 
-
-class _Network(Record):
-    """What every network can be given.
-
-    Attributes:
-        any_size: Whether its weights fit pictures of any size, so that training may begin with
-            small ones.
-        dropout: The share of units dropped, while training, before the first dense layer.
-        l2: The weight of the squared kernels in the loss; 0 for none. Biases and norms are free.
-    """
+class _Network(Alternative):
+    """The settings of every network without a base; `any_size`: its weights fit every size."""
 
     any_size: ClassVar[bool]
 
     dropout: Fraction = 0.0
+    """Share of units dropped, while training, before the first dense layer."""
+
     l2: Penalty = 0.0
+    """Weight of the squared kernels in the loss; 0 for none. Biases and norms are free."""
 
 
 class Dense(_Network):
-    """No convolution: the pixels in a row, then dense layers with ReLU.
-
-    Attributes:
-        dense: One dense layer with ReLU for each number.
-        batch_norm: Whether each of them is followed by batch norm.
-    """
+    """No convolution: the pixels as a vector, then dense layers with ReLU."""
 
     any_size: ClassVar[bool] = False
 
     kind: Literal["dense"] = "dense"
+
     dense: Units = (512,)
+    """Units of each dense layer with ReLU."""
+
     batch_norm: bool = False
+    """Whether batch norm follows each dense layer."""
 
 
 class ConvStack(_Network):
-    """The course's shape: convolutions, each with 2 × 2 max pooling, then dense layers.
-
-    Attributes:
-        filters: One 3 × 3 convolution with ReLU for each number.
-        dense: One dense layer with ReLU for each number.
-        batch_norm: Whether each of these layers is followed by batch norm.
-    """
+    """The course's shape: convolutions, each with 2 × 2 max pooling, then dense layers."""
 
     any_size: ClassVar[bool] = False
 
     kind: Literal["conv-stack"] = "conv-stack"
+
     filters: Units = (16, 32, 64)
+    """Filters of each 3 × 3 convolution with ReLU."""
+
     dense: Units = (512,)
+    """Units of each dense layer with ReLU."""
+
     batch_norm: bool = False
+    """Whether batch norm follows each of these layers."""
 
 
 class Compact(_Network):
-    """A small network for any size: global average pooling, no large dense layer.
-
-    Attributes:
-        width: The filters of the first stage; each further stage has twice as many, up to eight
-            times. There are as many stages as halve the picture to four pixels or so.
-        batch_norm: Whether each convolution is followed by batch norm.
-        dropout: The share of features dropped before the last layer.
-    """
+    """A small network for any size: global average pooling, no large dense layer."""
 
     any_size: ClassVar[bool] = True
 
     kind: Literal["compact"] = "compact"
+
     width: Count = 32
+    """Filters of the first stage. Each further stage has twice as many, up to eight times. There
+    are as many stages as halve the picture to about four pixels."""
+
     batch_norm: bool = True
+    """Whether batch norm follows each convolution."""
+
     dropout: Fraction = 0.2
+    """Share of features dropped, while training, before the last layer."""
 
 
 class Residual(_Network):
@@ -81,24 +74,26 @@ class Residual(_Network):
 
     A stage halves the picture and doubles the filters; its blocks are two 3 × 3 convolutions
     beside a shortcut. Pictures of 48 pixels or more are halved by the first convolution instead of
-    by the first stage: full resolution costs most and tells least.
-
-    Attributes:
-        width: The filters of the first stage; above 16 rounded up to a multiple of it, as in the
-            other stages, since a processor takes filters by sixteen.
-        blocks: How many blocks each stage has; None: one each, in as many stages as bring the
-            picture to a few pixels, at most five.
-        batch_norm: Whether each convolution is followed by batch norm.
-        dropout: The share of features dropped before the last layer.
+    by the first stage, because full resolution costs most and contributes least.
     """
 
     any_size: ClassVar[bool] = True
 
     kind: Literal["residual"] = "residual"
+
     width: Count = 24
+    """Filters of the first stage. Above 16, each stage's filters are rounded up to a multiple of
+    16, which processors compute fastest."""
+
     blocks: Annotated[Units, Field(min_length=1, max_length=6)] | None = None
+    """Number of blocks in each stage; null for stages of one block. There are then as many stages
+    as bring the picture to a few pixels, at most five."""
+
     batch_norm: bool = True
+    """Whether batch norm follows each convolution."""
+
     dropout: Fraction = 0.1
+    """Share of features dropped, while training, before the last layer."""
 
     @model_validator(mode="after")
     def _can_be_trained(self) -> Self:
@@ -107,11 +102,6 @@ class Residual(_Network):
         return self
 
 
-Model = Annotated[Dense | ConvStack | Compact | Residual | Transfer, Field(discriminator="kind")]
-KINDS: dict[str, type[_Network | Transfer]] = {
-    "dense": Dense,
-    "conv-stack": ConvStack,
-    "compact": Compact,
-    "residual": Residual,
-    "transfer": Transfer,
-}
+Model = Annotated[
+    Dense | ConvStack | Compact | Residual | Transfer, Field(discriminator="kind"), KIND_ALONE
+]

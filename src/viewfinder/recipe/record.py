@@ -1,15 +1,48 @@
-"""What all parts of a recipe are: frozen records that refuse keys they do not know."""
+"""The base of all parts of a recipe, and unions of parts that `kind` tells apart."""
 
-from typing import Annotated
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Penalty = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Units = tuple[Count, ...]
 
 
 class Record(BaseModel):
-    """A part of a recipe."""
+    """A part of a recipe: frozen, and without unknown keys.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    The docstring below a field is its description in :func:`viewfinder.recipe.recipe_schema`, which
+    shows the first sentence.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True
+    )
+
+
+class Alternative(Record):
+    """A record of a union, told apart by `kind`."""
+
+    kind: str
+
+
+def _with_kind(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+# In the annotation of a union: a string is short for that kind with its defaults.
+KIND_ALONE = BeforeValidator(_with_kind)
+
+
+def records_of(field: FieldInfo) -> dict[str, type[BaseModel]]:
+    """The records that a field may hold: of a tagged union by kind, else one under ""."""
+    is_union = get_origin(field.annotation) in (Union, UnionType)
+    choices = get_args(field.annotation) if is_union else (field.annotation,)
+    records = [one for one in choices if isinstance(one, type) and issubclass(one, BaseModel)]
+    if field.discriminator:
+        return {record.model_fields["kind"].default: record for record in records}
+    return {"": records[0]} if records else {}

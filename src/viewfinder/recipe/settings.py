@@ -1,24 +1,35 @@
-"""Settings as they come: words of the command line, a YAML file, nested or by dotted key."""
+"""Settings from the command line, a file or Python, and their values laid over a recipe's."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from viewfinder.core.errors import RecipeError, nearest
-from viewfinder.recipe.model import KINDS
-from viewfinder.recipe.transfer import FineTune
+from viewfinder.recipe.keys import dotted, unknown_key
+from viewfinder.recipe.record import records_of
 
-KIND_KEYS = ("model.kind", "model")
+# A setting's dotted key, as names, and its value.
+_Settings = list[tuple[list[str], Any]]
+
+
+class _UnknownKeyError(Exception):
+    def __init__(self, key: str, tree: dict[str, Any]) -> None:
+        """A dotted key, and the settings that do not have it, with the kinds set so far."""
+        super().__init__(key)
+        self.key = key
+        self.tree = tree
 
 
 def read_settings(path: Path) -> dict[str, Any]:
     """The settings in a YAML file, for :meth:`Recipe.changed`.
 
     Raises:
-        RecipeError: There is no such file, or it is not a mapping in YAML.
+        RecipeError: The file cannot be read, or is not a mapping in YAML.
     """
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -34,7 +45,11 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
-    """Settings from `key=value` words; values are read as YAML, so `null` and `[1, 2]` work."""
+    """Settings from `key=value` words; values are read as YAML, so `null` and `[1, 2]` work.
+
+    Raises:
+        RecipeError: A word has no key or no value, or the value is not YAML.
+    """
     settings = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
@@ -51,68 +66,113 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
     return settings
 
 
-def place(tree: dict[str, Any], path: list[str], value: Any, key: str) -> None:
-    """Put a value at its place in a nested mapping whose keys are the known ones."""
-    name, *rest = path
-    if name not in tree:
-        raise RecipeError(f"A recipe has no key {key!r}.", remedy=nearest(name, tree))
-    if key == "model.kind" and not rest:
-        _change_kind(tree, value)
-        return
-    if key.startswith("training.fine_tune") and tree[name] is None and (rest or value == {}):
-        tree[name] = FineTune().model_dump()
-    if rest:
-        if not isinstance(tree[name], dict):
-            raise RecipeError(f"A recipe has no key {key!r}: {name} is a single value.")
-        place(tree[name], rest, value, key)
-    elif isinstance(tree[name], dict) and isinstance(value, dict):
-        inner_settings = {str(inner): inner_value for inner, inner_value in value.items()}
-        for inner in sorted(inner_settings, key=lambda inner: kind_first(f"{key}.{inner}")):
-            place(tree[name], inner.split("."), inner_settings[inner], f"{key}.{inner}")
-    else:
-        tree[name] = value
+def laid_over(
+    root: type[BaseModel], tree: dict[str, Any], settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Nested settings of a record with others laid over them.
+
+    Args:
+        root: The record's class.
+        tree: What `model_dump` returns; unchanged.
+        settings: By dotted key; a mapping as value has further keys, and a string for a union is
+            the kind. A kind comes before the keys beside it, whatever the order.
+
+    Raises:
+        RecipeError: There is no such key or kind.
+    """
+    pairs = [(key.split("."), value) for key, value in settings.items()]
+    try:
+        return _record_over(root, tree, pairs, "")
+    except _UnknownKeyError as error:
+        raise unknown_key(root, error.tree, error.key) from None
 
 
-def kind_first(key: str) -> bool:
-    """Sorts a model's kind to the front, because it decides which other keys there are."""
-    return key not in KIND_KEYS
+def _record_over(
+    record: type[BaseModel], tree: Mapping[str, Any], settings: _Settings, path: str
+) -> dict[str, Any]:
+    grouped: dict[str, _Settings] = defaultdict(list)
+    for (name, *rest), value in settings:
+        grouped[name].append((rest, value))
+    changed = dict(tree)
+    for name, inner in grouped.items():
+        key = f"{path}.{name}" if path else name
+        if name not in record.model_fields:
+            raise _UnknownKeyError(".".join([key, *inner[0][0]]), changed)
+        field = record.model_fields[name]
+        try:
+            changed[name] = _value_over(field, changed.get(name), inner, key)
+        except _UnknownKeyError as error:
+            raise _UnknownKeyError(error.key, {**changed, name: error.tree}) from None
+    return changed
 
 
-def fits_one_size(model: Any) -> bool:
-    """Whether these settings of a model are of a kind whose weights fit one picture size only."""
-    return isinstance(model, dict) and not KINDS[model["kind"]].any_size
-
-
-def _change_kind(model: dict[str, Any], kind: Any) -> None:
-    if kind == model["kind"]:
-        return
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise RecipeError(
-            "There is no such kind of model.",
-            received=repr(kind),
-            remedy=nearest(str(kind), KINDS),
-        )
-    model.clear()
-    model.update(KINDS[kind]().model_dump())
-
-
-def refused(error: ValidationError) -> RecipeError:
-    """What the first of the refused values makes of it: where, what was expected, what came."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in KINDS)
-    if first["type"] == "value_error":  # several settings together, in our own words
-        if not isinstance(first["input"], dict):
-            return RecipeError(
-                f"The recipe's {where} cannot be used.",
-                expected=first["msg"].removeprefix("Value error, "),
-                received=repr(first["input"]),
+def _value_over(field: FieldInfo, value: Any, settings: _Settings, path: str) -> Any:
+    """A field's value with settings laid over it; their keys are below the field."""
+    records = records_of(field)
+    below: _Settings = []
+    for rest, new in sorted(settings, key=lambda setting: len(setting[0])):
+        if rest:
+            below.append((rest, new))
+        elif field.discriminator and isinstance(new, str):
+            below.append((["kind"], new))
+        elif isinstance(new, Mapping) and records and isinstance(value, dict | None):
+            below += [(str(name).split("."), inner) for name, inner in new.items()]
+            value = value or {}
+        elif field.discriminator:
+            raise RecipeError(
+                f"The recipe's {path} cannot be used.",
+                expected=f"{', '.join(records)}, or a mapping with `kind`",
+                received=repr(new),
             )
-        return RecipeError(
-            f"The recipe's {where} settings do not fit together.",
-            remedy=first["msg"].removeprefix("Value error, "),
-        )
+        else:
+            value = new
+    if not below:
+        return value
+    if not records or not isinstance(value, dict | None):
+        name = ".".join(below[0][0])
+        raise RecipeError(f"A recipe has no key '{path}.{name}': {path} is a single value.")
+    if field.discriminator:
+        assert value is not None
+        kinds = [new for rest, new in below if rest == ["kind"]]
+        value = _of_kind(records, value, kinds[-1], path) if kinds else value
+        below = [(rest, new) for rest, new in below if rest != ["kind"]]
+        return _record_over(records[value["kind"]], value, below, path)
+    return _record_over(records[""], value or {}, below, path)
+
+
+def _of_kind(
+    records: Mapping[str, type[BaseModel]], value: dict[str, Any], kind: Any, path: str
+) -> dict[str, Any]:
+    """The settings for another kind: its defaults, but for the values that both kinds have.
+
+    A network has its own defaults throughout, as keys of one name mean other layers in another.
+    """
+    if kind == value["kind"]:
+        return value
+    if not isinstance(kind, str) or kind not in records:
+        raise RecipeError(f"There is no {path}.kind {kind!r}.", remedy=nearest(str(kind), records))
+    defaults = records[kind]().model_dump()
+    if path == "model":
+        return defaults
+    shared = {
+        name: given
+        for name, given in value.items()
+        if name in defaults and name != "kind" and given is not None
+    }
+    return defaults | shared
+
+
+def refused(root: type[BaseModel], error: ValidationError) -> RecipeError:
+    """The first of Pydantic's errors as the library's own."""
+    first = error.errors()[0]
+    where = dotted(root, first["loc"])
+    if first["type"] == "value_error":  # a validator of the recipe, in the library's own words
+        message = first["msg"].removeprefix("Value error, ")
+        if isinstance(first["input"], dict):
+            fact = f"The recipe's {where} settings do not fit together."
+            return RecipeError(fact, remedy=message)
+    else:
+        message = first["msg"][0].lower() + first["msg"][1:]
     return RecipeError(
-        f"The recipe's {where} cannot be used.",
-        expected=first["msg"][0].lower() + first["msg"][1:],
-        received=repr(first["input"]),
+        f"The recipe's {where} cannot be used.", expected=message, received=repr(first["input"])
     )

@@ -2,18 +2,19 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from viewfinder.core.errors import UsageError, nearest
+from viewfinder.core.errors import RecipeError, UsageError, nearest
+from viewfinder.recipe.record import Count, Record
 
 Direction = Literal["up", "down"]
 
-# What every training of ours measures; Keras's users have others.
+# What every run measures; a `fit` of the user's own may have others.
 METRICS = ("accuracy", "loss", "val_accuracy", "val_loss")
 
-# Why a training was stopped before its end, so that it can go on.
+# Reasons to end after which a training can be resumed.
 GOES_ON = ("interrupted", "time")
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
@@ -22,10 +23,10 @@ _RISING = re.compile(r"acc|auc|precision|recall|f1|f_beta|iou|r2|similarity")
 
 
 def known_metric(name: str, known: Iterable[str]) -> str:
-    """The metric that is meant, among those which are known; `acc` stands for `accuracy`.
+    """The metric of this name among the known ones; `acc` is short for `accuracy`.
 
     Raises:
-        UsageError: There is none of this name; the message lists those which there are.
+        UsageError: There is none of this name; the message lists the known ones.
     """
     names = list(known)
     if name in names:
@@ -38,26 +39,26 @@ def known_metric(name: str, known: Iterable[str]) -> str:
 
 
 def direction_of(metric: str) -> Direction:
-    """Whether this metric gets better upwards or downwards, as its name tells.
+    """Whether larger ("up") or smaller ("down") values of a metric are better, by its name.
 
     Raises:
-        UsageError: The name does not tell.
+        UsageError: The name does not say.
     """
     if _FALLING.search(metric):
         return "down"
     if _RISING.search(metric):
         return "up"
     raise UsageError(
-        f"It is not known whether {metric!r} is better high or low.",
+        f"Cannot tell whether larger or smaller values of {metric!r} are better.",
         expected="direction='up' or direction='down'",
     )
 
 
 def parse_target(text: str) -> tuple[str, float]:
-    """A metric's name and its value from `val_accuracy=0.95`.
+    """A metric's name and its value, from text such as `val_accuracy=0.95`.
 
     Raises:
-        UsageError: It is none.
+        UsageError: The text is no target.
     """
     name, equals, value = text.partition("=")
     try:
@@ -66,13 +67,15 @@ def parse_target(text: str) -> tuple[str, float]:
         equals, number = "", 0.0
     if not equals or not name.strip() or not abs(number) < float("inf"):
         raise UsageError(
-            "This is no target.", expected="METRIC=VALUE, such as val_accuracy=0.95", received=text
+            "The target cannot be read.",
+            expected="METRIC=VALUE, such as val_accuracy=0.95",
+            received=text,
         )
     return name.strip(), number
 
 
 def seconds(duration: Any) -> Any:
-    """Seconds from `10m`, `90s` or `1h30m`; a number is seconds already."""
+    """Seconds from text such as `10m`, `90s` or `1h30m`; other values are returned unchanged."""
     if not isinstance(duration, str):
         return duration
     found = _DURATION.fullmatch(duration.strip().lower().replace(" ", ""))
@@ -93,22 +96,30 @@ def _target(text: str) -> str:
     return f"{name}={value:g}"
 
 
-class Stopping(BaseModel):
-    """What ends a training before its last epoch; the best epoch's model is kept in any case.
-
-    Attributes:
-        target: `METRIC=VALUE`: reached, the training ends. One of accuracy, loss, val_accuracy,
-            val_loss; a loss is reached from above.
-        hold: For how many epochs in a row the target is to be reached.
-        patience: The training ends after this many epochs without a better `val_accuracy` (or
-            an equal one with a lower `val_loss`).
-        max_time: Seconds, or a time such as `10m`, after which it ends with the batch at hand;
-            each sitting of a resumed training has as much.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Stopping(Record):
+    """What ends a training before its last epoch; the best epoch's model is kept in any case."""
 
     target: Annotated[str, AfterValidator(_target)] | None = None
-    hold: Annotated[int, Field(ge=1)] = 1
-    patience: Annotated[int, Field(ge=1)] | None = None
-    max_time: Annotated[float, BeforeValidator(seconds), Field(gt=0)] | None = None
+    """METRIC=VALUE that ends the training when it is reached; null for none. METRIC is one of
+    accuracy, loss, val_accuracy, val_loss; a loss is reached from above."""
+
+    hold: Count = 1
+    """Consecutive epochs in which the target must hold."""
+
+    patience: Count | None = None
+    """Epochs without a better `val_accuracy` after which the training ends; null for any. An equal
+    accuracy with a lower `val_loss` is better."""
+
+    max_time: Annotated[float, Field(gt=0), BeforeValidator(seconds)] | None = None
+    """Seconds, or a time such as 10m, after which the training ends; null for any. It ends with the
+    current batch; a resumed training has as much again."""
+
+    @model_validator(mode="after")
+    def _has_what_is_held(self) -> Self:
+        if self.hold > 1 and self.target is None:
+            raise RecipeError(
+                "training.stop.hold has no effect without a target.",
+                expected="training.stop.target as well, such as val_accuracy=0.95",
+                received=f"training.stop.hold={self.hold}",
+            )
+        return self

@@ -1,48 +1,43 @@
-"""How a base is used: the parts of a recipe that speak of it, as records."""
+"""Networks on a pretrained base: the base, the head on it, and fine-tuning."""
 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from viewfinder.bases.base import Base
 from viewfinder.bases.naming import USUAL_WEIGHTS, base_named
+from viewfinder.recipe.record import Alternative, Count, Fraction, Penalty, Record, Units
 
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
 Pooling = Literal["average", "max", "quarters", "flatten"]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class Head(_Record):
-    """What is put on a base: pooling, dense layers with ReLU, dropout; then the last layer.
-
-    Attributes:
-        pooling: How the base's feature map becomes a row of numbers: the "average" or "max" of
-            each channel over the map; "quarters", its average in each quarter of the map, so that
-            it matters where things are; or "flatten", which keeps every place of it. A
-            transformer's sequence has no quarters, and is averaged over its places.
-        dense: One dense layer with ReLU for each number.
-        batch_norm: Whether each of them is followed by batch norm.
-        dropout: The share of units dropped before the last layer.
-        l2: The weight of the squared kernels of these layers and the last in the loss.
-    """
+class Head(Record):
+    """The layers on a base: pooling, dense layers with ReLU, dropout, the last layer."""
 
     pooling: Pooling = "average"
-    dense: tuple[Count, ...] = ()
+    """How the base's feature map becomes a vector. "average" or "max" of each channel; "quarters",
+    the average in each quarter of the map, which keeps rough positions; or "flatten", every
+    position. A transformer's sequence has no quarters, and is averaged."""
+
+    dense: Units = ()
+    """Units of each dense layer with ReLU before the last layer."""
+
     batch_norm: bool = False
+    """Whether batch norm follows each dense layer."""
+
     dropout: Fraction = 0.2
-    l2: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of units dropped before the last layer."""
+
+    l2: Penalty = 0.0
+    """Weight of the squared kernels of the head's layers in the loss."""
 
     @model_validator(mode="after")
     def _has_what_is_normed(self) -> Self:
         if self.batch_norm and not self.dense:
             raise ValueError(
                 "model.batch_norm follows the dense layers of a head, and this one has none: "
-                "--head dense"
+                "set model.dense, such as [128]"
             )
         return self
 
@@ -51,45 +46,47 @@ def _known_base(name: str) -> str:
     return base_named(name).name
 
 
-def _place_of_weights(weights: str) -> str:
-    """A file is meant wherever the recipe is read again."""
+def _absolute(weights: str) -> str:
+    """A file's absolute path, so that the recipe can be read from another folder."""
     is_word = weights in (*USUAL_WEIGHTS, "none")
     return weights if is_word else str(Path(weights).expanduser().absolute())
 
 
-class Transfer(Head):
-    """A network that others have trained, frozen, under a head of our own.
-
-    Attributes:
-        base: One of `viewfinder bases`; a `.keras` file of a model that takes pixels from 0 to
-            255; or "hub:" and a preset of KerasHub, by its name or its folder.
-        alpha: The factor on the width of its layers, for the bases that have one; None is 1.
-        weights: "imagenet", a file, or "none" for weights drawn from the seed; "own" for a file
-            or a preset, which have theirs.
-        cut: Ends the base at this layer; None keeps it whole, one of `viewfinder bases` but for
-            its top.
-        frozen: "features" runs the base once for each picture and fits the head on what it gave;
-            "graph" runs it in every step, as the course does, and as fine-tuning has to.
-        views: How many views of each training picture the head is fitted on, with "features": the
-            picture itself, and further ones by `training.augment`.
-        any_size: Whether its weights fit pictures of every size.
-    """
+class Transfer(Head, Alternative):
+    """A frozen pretrained network under a head."""
 
     any_size: ClassVar[bool] = False
 
-    pooling: Pooling = "quarters"
     kind: Literal["transfer"] = "transfer"
+
+    pooling: Pooling = "quarters"
+    """How the base's feature map becomes a vector: average, max, quarters or flatten."""
+
     base: Annotated[str, AfterValidator(_known_base)] = "MobileNetV2"
+    """Name of a network, a `.keras` file, or "hub:" and a preset of KerasHub. A file's model takes
+    pixels from 0 to 255; a preset is given by its name or its folder."""
+
     alpha: float | None = None
-    weights: Annotated[str, AfterValidator(_place_of_weights)] = "imagenet"
+    """Factor on the width of the base's layers, for bases that have one; null for 1."""
+
+    weights: Annotated[str, AfterValidator(_absolute)] = "imagenet"
+    """Weights of the base: imagenet, a file, or none for random ones from the seed. A `.keras` file
+    or a preset has its "own"."""
+
     cut: str | None = None
+    """Layer that ends the base; null for the whole base without its top."""
+
     frozen: Literal["features", "graph"] = "features"
+    """Whether the base runs once for each picture (features) or in every step (graph)."""
+
     views: Count = 1
+    """Views of each training picture that the head is fitted on, with frozen=features. The first is
+    the picture itself; `training.augment` makes the others."""
 
     @model_validator(mode="before")
     @classmethod
     def _usual_weights_are_the_bases(cls, settings: Any) -> Any:
-        """What is usual is another word for each kind of base, so another base changes it."""
+        """Each kind of base has its own word for its usual weights."""
         base = settings.get("base") if isinstance(settings, dict) else None
         if isinstance(base, str) and settings.get("weights", "own") in USUAL_WEIGHTS:
             return {**settings, "weights": base_named(base).usual_weights}
@@ -107,37 +104,40 @@ class Transfer(Head):
 
     @property
     def head(self) -> Head:
-        """What is put on the base, and trained in steps."""
+        """The settings of the head while it trains by steps."""
         return Head(**{name: getattr(self, name) for name in Head.model_fields})
 
     @property
     def fitted_head(self) -> Head:
-        """What stands on the base in the end: a head that was fitted on features has no norms.
+        """The settings of the head in the finished model.
 
-        Those of its training are scales and shifts by then, and part of its dense layers.
+        Of a head that was fitted on features, the batch norms are folded into the dense layers.
         """
         is_folded = self.frozen == "features"
         return self.head.model_copy(update={"batch_norm": False}) if is_folded else self.head
 
 
-class FineTune(_Record):
+class FineTune(Record):
     """A second phase of training, in which the top of the base trains too.
 
-    It starts from the best model of the first, and is kept only if it does better on pictures
-    that were carved from the training pictures. Batch norms stay as they are.
-
-    Attributes:
-        blocks: How many of the base's last blocks train.
-        from_layer: Or the first layer that trains; `blocks` then says nothing.
-        factor: The learning rate of the head, as a share of the first phase's.
-        decay: The learning rate of each block, as a share of that of the block above it.
-        epochs: Passes over the training pictures.
-        carved: The share of the training pictures that decide whether it is kept.
+    It starts from the best model of the first phase, and is kept only if it is better on training
+    pictures that were set aside. Batch norms keep their statistics.
     """
 
     blocks: Count = 3
+    """Number of the base's last blocks that train."""
+
     from_layer: str | None = None
+    """First layer that trains, instead of `blocks`; null for none."""
+
     factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Learning rate of the head, as a share of the optimizer's."""
+
     decay: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Learning rate of each block, as a share of that of the block above it."""
+
     epochs: Count = 5
-    carved: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Passes over the training pictures."""
+
+    set_aside: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of the training pictures set aside to decide whether the phase is kept."""

@@ -1,25 +1,26 @@
-"""The `Run`: a folder with everything that one training left, readable on its own.
+"""The `Run`: a folder with all files of one training, readable on its own.
 
-recipe.yaml          everything the run depended on, apart from the pictures
-data.parquet         a row a picture: where, label, split, status, size, content hash
-skipped.csv          what was found and not used, and why
-labels.json          the classes in the model's order, and the preprocessing
-best.keras           the model of the best epoch        last.keras   of the last one
-history.csv          a row an epoch
-trials.json          what else was tried, where no recipe was named
-probe.json           of a linear head on a base: what each strength came to on the folds
+recipe.yaml          all settings of the training
+data.parquet         a row per picture: locator, label, split, status, size, content hash
+skipped.csv          the files that were not used, and why
+labels.json          the classes in the order of the model's outputs, and the preprocessing
+best.keras           the model of the best epoch
+last.keras           the model of the last epoch
+history.csv          a row per epoch
+trials.json          the candidates, where no recipe was given
+probe.json           for a linear head on a base: the result of each strength on the folds
 metrics.json         accuracy, loss and per-class figures of each split
-predictions.parquet  a row an answer
-doctor.json          what is wrong with the training, and what to try
-environment.json     versions, backend, machine, where the data was
-timing.json          how long things took, and why the training ended
-checkpoint/          where a training that was stopped goes on
-fine_tuning/         the same, and both phases' models, until a fine-tuning has ended
+predictions.parquet  a row per prediction
+doctor.json          the diagnosis of the training, with suggestions
+environment.json     versions, backend, machine, the path of the data
+timing.json          durations, and why the training ended
+checkpoint/          the state from which a stopped training resumes
+fine_tuning/         this state and the models of both phases, until fine-tuning has ended
 plots/, report.html  for people
-.lock                held while it is trained, so that no other training writes to it
+.lock                held during a training, so that no other training writes to the folder
 """
 
+from viewfinder.run.folds import CrossValidation
 from viewfinder.run.run import Run
-from viewfinder.run_folder import RunFiles, best_epoch, plain_name, skipped_table
 
-__all__ = ["Run", "RunFiles", "best_epoch", "plain_name", "skipped_table"]
+__all__ = ["CrossValidation", "Run"]

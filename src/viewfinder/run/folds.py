@@ -1,8 +1,9 @@
-"""Cross-validation's folder: a run a fold, and what their held-out answers come to together.
+"""The folder of a cross-validation: a run per fold, and the scores of all held-out predictions.
 
-folds.json           what was asked for, what each fold has come to, and all of them together
-data.parquet         a row a picture, with its fold        skipped.csv   what was not used, and why
-predictions.parquet  a row a picture: the answer of the one model that did not train on its fold
+folds.json           the settings, the scores of each fold, and those of all folds together
+data.parquet         a row per picture, with its fold
+skipped.csv          the files that were not used, and why
+predictions.parquet  a row per picture: the prediction of the model that did not train on its fold
 fold-0/, fold-1/ …   the runs
 """
 
@@ -23,20 +24,20 @@ from viewfinder.data.splits.folds import FOLD, folds_of
 from viewfinder.evaluation.evaluate import score_split
 from viewfinder.recipe import Recipe
 from viewfinder.run.run import Run
-from viewfinder.run_folder import FOLDS, RunFiles
+from viewfinder.run_folder import FOLDS, RunFolder
 from viewfinder.split.leaks import known_leaks
 
-# In a fold's run, the pictures that steer nothing are the test split.
+# The held-out fold is the test split of a fold's run, so it chooses no epoch.
 HELD_OUT = "test"
-_OF_A_FOLD = ("count", "accuracy", "accuracy_interval", "loss", "macro_f1")
+_FOLD_SCORES = ("count", "accuracy", "accuracy_interval", "loss", "macro_f1")
 
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """Runs that held out a fold each, in one folder.
+    """The runs of a cross-validation, in one folder.
 
     Args:
-        folder: A folder that `viewfinder train --folds` has written.
+        folder: A folder written by `viewfinder train --folds`.
     """
 
     folder: Path
@@ -45,48 +46,48 @@ class CrossValidation:
     def create(
         cls, output: Path, name: str, recipe: Recipe, readable: Dataset, rejected: Dataset
     ) -> Self:
-        """A new folder, in which no fold is done; a number is added to a name that is taken.
+        """Create a folder without trained folds; a number is added to a name in use.
 
         Args:
             output: The folder that holds the runs.
-            name: Its name.
-            recipe: What every fold is trained by, without the fold.
-            readable: The pictures, dealt.
-            rejected: Those that cannot be used.
+            name: The name of the new folder.
+            recipe: The recipe of all folds, without the number of the fold.
+            readable: The pictures, with their folds.
+            rejected: The pictures that cannot be used.
 
         Raises:
-            OutputError: The folder cannot be made.
+            OutputError: The folder cannot be created.
         """
-        files = RunFiles.create(output, name)
+        files = RunFolder.create(output, name)
         everything = pd.concat([readable.table, rejected.table]).fillna({FOLD: ""})
         table = everything.sort_values("locator", ignore_index=True)
         files.write_data(Dataset(readable.source, table, readable.classes, readable.passed_over))
-        made = cls(files.folder)
-        asked = {
+        created = cls(files.folder)
+        settings = {
             "recipe": recipe.model_dump(mode="json"),
             "data": {"source": readable.source.record(), "notes": list(readable.notes)},
             "classes": list(readable.classes),
         }
-        made._write(asked, [], folds_of(readable))
-        return made
+        created._write(settings, [], folds_of(readable.table))
+        return created
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """One that has been written before.
+        """Open the folder of a cross-validation.
 
         Raises:
-            RunError: The folder holds none.
+            RunError: The folder has no `folds.json`.
         """
         if not cls.is_in(Path(folder)):
             raise RunError(
                 f"{folder} holds no folds.",
-                expected="a folder that `viewfinder train --folds` has written",
+                expected="a folder written by `viewfinder train --folds`",
             )
         return cls(Path(folder))
 
     @staticmethod
     def is_in(folder: Path) -> bool:
-        """Whether the folder holds folds, and is no single run."""
+        """Whether the folder is that of a cross-validation, not of a single run."""
         return (folder / FOLDS).is_file()
 
     def __str__(self) -> str:
@@ -106,122 +107,121 @@ class CrossValidation:
 
     @property
     def recipe(self) -> Recipe:
-        """What every fold was trained by, without the fold."""
+        """The recipe of all folds, without the number of the fold."""
         return Recipe.model_validate(self.results["recipe"])
 
     @property
     def dataset(self) -> Dataset:
-        """The readable pictures, dealt; without the test split, which no fold has seen."""
-        asked = self.results
-        source, classes = from_record(asked["data"]["source"]), tuple(asked["classes"])
-        table = RunFiles(self.folder).data
-        everything = Dataset(source, table, classes, notes=tuple(asked["data"]["notes"]))
+        """The readable pictures with their folds, without the test split, which is in none."""
+        results = self.results
+        source, classes = from_record(results["data"]["source"]), tuple(results["classes"])
+        table = RunFolder(self.folder).data
+        everything = Dataset(source, table, classes, notes=tuple(results["data"]["notes"]))
         return everything.where(everything.table["status"] == "ok")
 
     @property
     def predictions(self) -> pd.DataFrame:
-        """A row a picture: locator, fold, label, predicted, confidence, probabilities.
+        """A row per picture: locator, fold, label, predicted, confidence, probabilities.
 
         Raises:
-            RunError: A fold is missing yet.
+            RunError: A fold is still missing.
         """
-        return RunFiles(self.folder).predictions
+        return RunFolder(self.folder).predictions
 
     @property
     def accuracy(self) -> float | None:
-        """The share of all pictures that a model without them was right on; None until all are."""
-        together = self.results["all"]
-        return None if together is None else float(together["accuracy"])
+        """The accuracy of all held-out predictions, 0 to 1; None while a fold is missing."""
+        overall = self.results["all"]
+        return None if overall is None else float(overall["accuracy"])
 
     @property
     def done(self) -> list[int]:
-        """The folds whose training has ended by itself, and was judged."""
+        """The folds whose training is complete and evaluated."""
         return [fold for fold in self._numbers if self.run_of(fold) is not None]
 
     @property
     def missing(self) -> list[int]:
-        """The folds that are still to be trained."""
+        """The folds that are not trained yet."""
         return [fold for fold in self._numbers if self.run_of(fold) is None]
 
     @property
     def runs(self) -> list[Run]:
-        """The runs of the folds that are done."""
+        """The runs of the complete folds."""
         return [run for run in map(self.run_of, self._numbers) if run is not None]
 
     def run_of(self, fold: int) -> Run | None:
-        """The run of a fold that is done."""
-        run = Run(self.place_of(fold))
-        # The timing is written once a run has been judged.
+        """Return the run of a fold; None while it is not complete."""
+        run = Run(self.folder_of(fold))
+        # The timing is written after the evaluation.
         is_done = (run.folder / "timing.json").exists() and not run.timing["interrupted"]
         return run if is_done else None
 
-    def place_of(self, fold: int) -> Path:
-        """The folder of a fold's run."""
+    def folder_of(self, fold: int) -> Path:
+        """Return the folder of a fold's run."""
         return self.folder / f"fold-{fold}"
 
-    def put_together(self) -> dict[str, Any]:
-        """Score what is done; writes `folds.json`, and the predictions once no fold is missing.
+    def evaluate(self) -> dict[str, Any]:
+        """Score the complete folds and write `folds.json`; with all folds also the predictions.
 
         Returns:
             The content of `folds.json`.
         """
-        asked = {key: self.results[key] for key in ("recipe", "data", "classes")}
-        done = self.done
-        judged = [_Judged.by(Run(self.place_of(fold)), fold) for fold in done]
+        settings = {key: self.results[key] for key in ("recipe", "data", "classes")}
+        folds = [_FoldResult.of(Run(self.folder_of(fold)), fold) for fold in self.done]
         missing = self.missing
-        together = None
+        overall = None
         if not missing:
-            answers = pd.concat([one.answers for one in judged]).sort_values("locator")
+            predictions = pd.concat([fold.predictions for fold in folds]).sort_values("locator")
             with written_whole(self.folder / "predictions.parquet") as temporary:
-                answers.to_parquet(temporary, index=False)
-            leaks = {locator: kind for one in judged for locator, kind in one.leaks.items()}
-            together = score_split(answers, asked["classes"], leaks)
-        return self._write(asked, [one.entry for one in judged], missing, together)
+                predictions.to_parquet(temporary, index=False)
+            leaks = {locator: kind for fold in folds for locator, kind in fold.leaks.items()}
+            overall = score_split(predictions, settings["classes"], leaks)
+        return self._write(settings, [fold.entry for fold in folds], missing, overall)
 
     @property
     def _numbers(self) -> list[int]:
         results = self.results
-        return sorted([one["fold"] for one in results["folds"]] + results["missing"])
+        return sorted([entry["fold"] for entry in results["folds"]] + results["missing"])
 
     def _write(
         self,
-        asked: Mapping[str, Any],
+        settings: Mapping[str, Any],
         entries: list[dict[str, Any]],
         missing: list[int],
-        together: Mapping[str, Any] | None = None,
+        overall: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        shares = [one["accuracy"] for one in entries]
+        accuracies = [entry["accuracy"] for entry in entries]
         content = {
             "schema": 1,
             "folds": entries,
             "missing": missing,
-            "accuracy_mean": None if missing else mean(shares),
-            "accuracy_deviation": None if missing or len(shares) < 2 else stdev(shares),
-            "all": together,
-            **asked,
+            "accuracy_mean": None if missing else mean(accuracies),
+            "accuracy_deviation": None if missing or len(accuracies) < 2 else stdev(accuracies),
+            "all": overall,
+            **settings,
         }
         write_json(self.folder / FOLDS, content)
         return content
 
 
 @dataclass(frozen=True, eq=False)
-class _Judged:
-    """What a fold's run says of the pictures that it held out."""
+class _FoldResult:
+    """The scores and predictions of a fold's run on its held-out pictures."""
 
     entry: dict[str, Any]
-    answers: pd.DataFrame
+    predictions: pd.DataFrame
     leaks: dict[str, str]
 
     @classmethod
-    def by(cls, run: Run, fold: int) -> Self:
-        metrics, answers = run.metrics, run.predictions
-        held_out = answers[answers["split"] == HELD_OUT]
+    def of(cls, run: Run, fold: int) -> Self:
+        metrics, predictions = run.metrics, run.predictions
+        held_out = predictions[predictions["split"] == HELD_OUT]
         entry = {
             "fold": fold,
             "run": run.name,
             "ended": run.timing["ended"],
             "best_epoch": metrics["best_epoch"],
-            **{key: metrics[HELD_OUT][key] for key in _OF_A_FOLD},
+            **{key: metrics[HELD_OUT][key] for key in _FOLD_SCORES},
         }
         held_out = held_out.assign(split=fold).rename(columns={"split": FOLD})
         everything = Dataset(from_record(run.environment["data"]["source"]), run.data, run.classes)

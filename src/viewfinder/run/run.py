@@ -1,9 +1,8 @@
-"""What a run can do once it is written: answer, be judged, and be reported."""
+"""The operations on a written run: predict, evaluate, diagnose, report."""
 
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,11 +19,11 @@ from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.data.sources import from_record
 from viewfinder.evaluation.answers import answer
 from viewfinder.evaluation.doctor import Diagnosis, diagnose
+from viewfinder.evaluation.doctor.case import LayerHealth, case_of
 from viewfinder.evaluation.evaluate import score_split
-from viewfinder.pages.report import ReportMaterial, write_report
+from viewfinder.pages.report import Report, write_report
 from viewfinder.pictures.prepare import before_resizing
-from viewfinder.run.checkup import DOCTOR, case_of, look_at_units, model_written
-from viewfinder.run_folder import RunFiles, best_epoch
+from viewfinder.run_folder import RunFolder, best_epoch
 from viewfinder.split.leaks import known_leaks
 from viewfinder.store import open_store
 
@@ -33,11 +32,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Run(RunFiles):
-    """One training, as its folder holds it.
+class Run(RunFolder):
+    """The folder of one training.
 
     Args:
-        folder: A folder that `viewfinder train` has written.
+        folder: A folder written by `viewfinder train`.
     """
 
     @cached_property
@@ -50,17 +49,10 @@ class Run(RunFiles):
         """The best model, a plain `keras.Model`."""
         return self.classifier.model
 
-    @property
-    def dataset(self) -> Dataset:
-        """The pictures that were used, as the run split them."""
-        source = from_record(self.environment["data"]["source"])
-        everything = Dataset(source, self.data, self.classes)
-        return everything.where(everything.table["status"] == "ok")
-
     def predict(
         self, pictures: Iterable[Picture] | Picture, *, progress: Progress | None = None
     ) -> list[Prediction]:
-        """Answer for any pictures: see :meth:`Classifier.predict`."""
+        """Predict the classes of any pictures; see :meth:`Classifier.predict`."""
         return self.classifier.predict(pictures, progress=progress)
 
     def evaluate(
@@ -70,88 +62,92 @@ class Run(RunFiles):
         store_budget: int | None = None,
         progress: Progress | None = None,
     ) -> dict[str, Any]:
-        """Score the best model on the run's splits; writes `metrics.json` and the predictions.
+        """Evaluate the best model on each split, and write `metrics.json` and the predictions.
 
-        Every picture is seen as `predict` would see it, without augmentation. Pictures that have
-        gone or changed since the training are named in a line on stderr.
+        Pictures are prepared as for `predict`, without augmentation. Those that are missing or have
+        changed since the training are counted on stderr.
 
         Args:
-            splits: Which of them.
-            store_budget: The most bytes of pixels to keep on disk; see
+            splits: The splits.
+            store_budget: The largest size of the stored pixels in bytes; see
                 :func:`viewfinder.store.open_store`.
-            progress: Shows how far it is.
+            progress: Shows the evaluation.
 
         Returns:
             The content of `metrics.json`.
 
         Raises:
-            DataError: The pictures are not where they were.
-            RunError: The run has none of these splits.
+            DataError: The data has moved.
+            RunError: The run has none of these splits, or no picture can be read.
         """
         progress = progress or Progress(0)
         dataset = self.dataset
         preprocessing = self.classifier.preprocessing
         store = open_store(dataset, preprocessing, budget=store_budget, progress=progress)
-        seen = store.describe(dataset)
-        _say_what_has_changed(dataset, seen, progress)
-        dataset = seen.where(seen.table["status"] == "ok")
+        described = store.describe(dataset)
+        _report_changes(dataset, described, progress)
+        dataset = described.where(described.table["status"] == "ok")
         if not len(dataset):
-            raise RunError("The run's pictures are gone.", expected=f"pictures in {dataset.source}")
-        wanted = set(splits)
-        asked = [split for split in dataset.split_sizes() if split in wanted]
-        if not asked:
+            raise RunError(
+                "None of the run's pictures can be read.",
+                expected=f"pictures in {dataset.source}",
+            )
+        requested = set(splits)
+        known = [split for split in dataset.split_sizes() if split in requested]
+        if not known:
             raise RunError(
                 "The run has none of these splits.",
                 expected=f"some of: {', '.join(dataset.split_sizes())}",
-                received=", ".join(sorted(wanted)) or "none",
+                received=", ".join(sorted(requested)) or "none",
             )
         flip = self.recipe.training.plan.flip
         tables, flipped = [], {}
-        for split in asked:
+        for split in known:
             part = dataset.only(split)
             pictures = store.pictures(part)
             tables.append(answer(self.classifier, part, pictures, progress))
-            # An extra figure, where the model was trained to see no difference.
+            # An additional figure, for models trained on mirrored pictures.
             if split != "train" and flip is not None and flip.horizontal:
-                twice = answer(self.classifier, part, pictures, progress, flips=True)
-                flipped[split] = self._flipped(twice)
-        return self.judge(pd.concat(tables, ignore_index=True), flipped=flipped)
-
-    @property
-    def steered_by(self) -> str:
-        """The split that chose the best epoch; "" where folds of the training pictures chose."""
-        return "" if self.probe else "validation"
+                averaged = answer(self.classifier, part, pictures, progress, flips=True)
+                flipped[split] = self._flipped(averaged)
+        return self.score(pd.concat(tables, ignore_index=True), flipped=flipped)
 
     def doctor(self, *, progress: Progress | None = None) -> Diagnosis:
-        """Say what is wrong with the training and what to try; writes `doctor.json`.
+        """Diagnose the training and write `doctor.json`.
 
-        The first time, some pictures are passed through the best model to look at its units, if
-        steps of a training have moved them.
+        The first call measures the activations of the best model's units on some pictures, if the
+        model was trained in steps.
 
         Raises:
             RunError: A file of the run is missing or damaged.
         """
         case = case_of(self)
-        is_trained = (self.folder / "best.keras").exists() and not case.setup.solved
-        if case.units is None and is_trained:
-            case = replace(case, units=look_at_units(self, progress or Progress(0)))
+        if case.units is None and self.has_model and not self.recipe.chooses_on_folds:
+            case = replace(case, units=self._measured_units(progress or Progress(0)))
         diagnosis = diagnose(case)
-        written = model_written(self) if case.units is not None else None
-        seen = {"model_written": written, "units": case.units}
-        write_json(self.folder / DOCTOR, {**diagnosis.to_json(), **seen})
+        self.write_doctor(diagnosis.to_json(), case.units)
         return diagnosis
 
+    def _measured_units(self, progress: Progress) -> list[LayerHealth] | None:
+        from viewfinder.run.health import measure_units  # imports Keras
+
+        try:
+            return measure_units(self.dataset, self.classifier)
+        except ViewfinderError as error:
+            progress.say(f"The units were not measured: {error.fact}", style="yellow")
+            return None
+
     def conclude(self, progress: Progress, model: "keras.Model | None" = None) -> None:
-        """Diagnose and report a training that has just ended.
+        """Write the diagnosis and the report of a training that has just ended.
 
         Args:
-            progress: Shows how far it is.
-            model: The best model, where it is at hand; else it is loaded.
+            progress: Shows the diagnosis.
+            model: The best model, if in memory; None to load it.
 
         Raises:
             OutputError: The report cannot be written; the run is kept, and the remedy writes it.
         """
-        again = f"viewfinder report {shlex.quote(str(self))}"
+        again = f"viewfinder evaluate {shlex.quote(str(self))}"
         try:
             self.doctor(progress=progress)
             self.report(model)
@@ -159,21 +155,19 @@ class Run(RunFiles):
             why = error.fact if isinstance(error, ViewfinderError) else f"{error}."
             raise OutputError(
                 f"The run {self} is trained and kept, but its report could not be written: {why}",
-                remedy=f"{again} writes it, once there is space and the folder can be written",
+                remedy=f"once there is space and the folder is writable, {again} writes the report",
             ) from error
-        except Exception as error:  # a bug of ours: it is shown, and so is what became of the run
+        except Exception as error:  # a bug: the note states that the run is kept
             error.add_note(f"The run {self} is trained and kept; `{again}` writes its report.")
             raise
 
     def report(self, model: "keras.Model | None" = None) -> Path:
-        """Write the plots and `report.html` again, from what is in the folder.
+        """Write the plots and `report.html` from the files of the folder, and return its path.
 
         Args:
-            model: The best model, where it is at hand; else it is loaded.
+            model: The best model, if in memory; None to load it.
         """
-        environment = self.environment
-        timing = self.timing
-        source = from_record(environment["data"]["source"])
+        source = from_record(self.environment["data"]["source"])
         in_color = self.recipe.preprocessing.model_copy(update={"color": "rgb"})
 
         def picture(locator: str) -> NDArray[np.uint8] | None:
@@ -182,40 +176,22 @@ class Run(RunFiles):
             except RejectedPicture:
                 return None
 
-        material = ReportMaterial(
-            name=self.name,
-            created=_in_words(environment["created"]),
-            recipe=self.recipe.model_dump(mode="json"),
-            environment=environment,
-            timing=timing,
-            metrics=self.metrics,
-            history=self.history,
-            data=self.data,
-            predictions=self.predictions,
-            classes=self.classes,
-            model_summary=_summary(model or self.model),
-            interrupted=timing["interrupted"],
-            steered_by=self.steered_by,
-            diagnosis=diagnose(case_of(self)),
-            picture=picture,
-            passed_over=self.passed_over(),
-            probe=self.probe,
-            trials=self.trials,
-        )
-        return write_report(material, self.folder)
+        diagnosis = diagnose(case_of(self))
+        summary = _summary(model or self.model)
+        return write_report(Report(self.folder, diagnosis, summary, picture))
 
-    def _flipped(self, answers: pd.DataFrame) -> dict[str, Any]:
-        scores = score_split(answers, self.classes, {})
+    def _flipped(self, predictions: pd.DataFrame) -> dict[str, Any]:
+        scores = score_split(predictions, self.classes, {})
         return {key: scores[key] for key in ("count", "accuracy", "accuracy_interval", "loss")}
 
-    def judge(
+    def score(
         self, predictions: pd.DataFrame, *, flipped: Mapping[str, Mapping[str, Any]] | None = None
     ) -> dict[str, Any]:
-        """Score answers; writes `metrics.json` and the predictions.
+        """Score predictions, and write `metrics.json` and the predictions.
 
         Args:
-            predictions: A row an answer; see :func:`viewfinder.evaluation.answers.answer`.
-            flipped: By split, what answers to mirrored pictures add.
+            predictions: A row per picture; see :func:`viewfinder.evaluation.answers.answer`.
+            flipped: By split, the scores of averages over each picture and its mirror image.
 
         Returns:
             The content of `metrics.json`.
@@ -240,14 +216,12 @@ def _summary(model: "keras.Model") -> str:
     return model_summary(model)
 
 
-def _say_what_has_changed(trained: Dataset, today: Dataset, progress: Progress) -> None:
-    gone = today.table["status"] != "ok"
-    changed = ~gone & (today.table["content"] != trained.table["content"])
-    for rows, what in ((gone, "cannot be read any more"), (changed, "have changed")):
+def _report_changes(trained: Dataset, current: Dataset, progress: Progress) -> None:
+    unreadable = current.table["status"] != "ok"
+    changed = ~unreadable & (current.table["content"] != trained.table["content"])
+    for rows, what in (
+        (unreadable, "can no longer be read"),
+        (changed, "have changed since the training"),
+    ):
         if rows.any():
-            progress.say(f"Since the training, {rows.sum():,} pictures {what}.", style="yellow")
-
-
-def _in_words(iso: str) -> str:
-    moment = datetime.fromisoformat(iso)
-    return f"{moment.day} {moment:%B %Y, %H:%M}"
+            progress.say(f"{rows.sum():,} of the run's pictures {what}.", style="yellow")

@@ -1,1 +1,1 @@
-"""What training and prediction both stand on: which backend computes."""
+"""Backends and devices, ONNX Runtime, export, and loading of models in safe mode."""

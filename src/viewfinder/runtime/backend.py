@@ -1,10 +1,13 @@
-"""Which backend Keras runs on: settled before Keras is first imported, as Keras demands."""
+"""Keras's backend: its choice, which must precede the first import of Keras, and its settings."""
 
 import json
+import logging
 import os
 import re
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -12,19 +15,20 @@ from importlib.util import find_spec
 from viewfinder.core.errors import BackendError, nearest
 from viewfinder.core.files import keras_home
 
-# In the order of preference: the package that is imported for each of Keras's backends.
+# The package of each backend, in the order of preference.
 _BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 
 _GREETINGS = re.compile(r"absl::InitializeLog|port\.cc|cpu_feature_guard|rebuild TensorFlow|cudart")
 
+_XLA_FLAG = "--xla_gpu_deterministic_ops=true"
 _INSTALL = "pip install 'viewfinder[cpu]' (TensorFlow), 'viewfinder[jax]' or 'viewfinder[torch]'"
 
 
 def use_backend() -> str:
-    """Import Keras on a backend that is installed, and name the backend.
+    """Import Keras on an installed backend, and return the backend's name.
 
     Raises:
-        BackendError: None is installed, or not the one that was asked for.
+        BackendError: No backend is installed, or not the requested one.
     """
     chosen = choose_backend()
     if "keras" not in sys.modules:
@@ -34,43 +38,43 @@ def use_backend() -> str:
 
 
 def choose_backend() -> str:
-    """The backend that Keras runs on or would run on; imports nothing.
+    """Return the backend that Keras runs on or would run on; imports nothing.
 
-    `KERAS_BACKEND` decides where it is set, then Keras's own configuration file; else it is the
-    first one installed of TensorFlow, JAX and PyTorch.
+    `KERAS_BACKEND` has priority, then Keras's configuration file, then the first installed one of
+    TensorFlow, JAX and PyTorch.
 
     Raises:
-        BackendError: None is installed, or not the one that was asked for.
+        BackendError: No backend is installed, or not the requested one.
     """
     if "keras" in sys.modules:
         return str(sys.modules["keras"].backend.backend())
-    asked = os.environ.get("KERAS_BACKEND") or _configured()
+    requested = os.environ.get("KERAS_BACKEND") or _configured()
     installed = [name for name, package in _BACKENDS.items() if find_spec(package)]
-    if asked and asked not in _BACKENDS:
+    if requested and requested not in _BACKENDS:
         raise BackendError(
-            f"KERAS_BACKEND asks for {asked!r}, which cannot train.",
+            f"KERAS_BACKEND is {requested!r}, which cannot train.",
             expected="tensorflow, jax or torch",
-            received=asked,
-            remedy=nearest(asked, _BACKENDS),
+            received=requested,
+            remedy=nearest(requested, _BACKENDS),
         )
-    if asked and asked not in installed:
+    if requested and requested not in installed:
         raise BackendError(
-            f"KERAS_BACKEND asks for {asked}, which is not installed.",
-            expected=f"one of the installed: {', '.join(installed) or 'none is'}",
-            received=asked,
+            f"KERAS_BACKEND is {requested}, which is not installed.",
+            expected=f"an installed backend: {', '.join(installed) or 'none is'}",
+            received=requested,
             remedy=_INSTALL,
         )
-    if not asked and not installed:
+    if not requested and not installed:
         raise BackendError(
             "No deep-learning backend is installed.",
             expected="TensorFlow, JAX or PyTorch",
             remedy=_INSTALL,
         )
-    return asked or installed[0]
+    return requested or installed[0]
 
 
 def versions() -> dict[str, str]:
-    """The versions of what a result may depend on."""
+    """Return the versions of the packages that a result may depend on."""
     names = (
         "viewfinder",
         "keras",
@@ -93,12 +97,61 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _import_without_greetings(module: str) -> None:
-    """Import what imports TensorFlow, whose greetings say nothing that a user could act on.
+def use_deterministic_operations() -> str:
+    """Make the backend use deterministic operations only, from now on in this process.
 
-    It writes them from C++, before any setting of its logs is heard, so the only way is to catch
-    what reaches stderr meanwhile; all but the greetings is then passed on. (Keras imports
-    TensorFlow, where it is installed, on other backends too.)
+    On a CPU the operations of an image classifier are deterministic in any case. On an accelerator
+    they may become slower; the backend raises an error for one without a deterministic form.
+
+    Returns:
+        A line that states the setting.
+    """
+    backend = choose_backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+        return "Deterministic: TensorFlow's op determinism is on."
+    if backend == "jax":
+        flags = os.environ.get("XLA_FLAGS", "")
+        if _XLA_FLAG in flags:
+            return f"Deterministic: XLA_FLAGS has {_XLA_FLAG}."
+        os.environ["XLA_FLAGS"] = f"{flags} {_XLA_FLAG}".strip()
+        return (
+            f"Deterministic: added {_XLA_FLAG} to XLA_FLAGS. JAX reads it once: restart the "
+            "process if JAX has computed before."
+        )
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    return "Deterministic: torch.use_deterministic_algorithms is on."
+
+
+@contextmanager
+def several_models() -> Iterator[None]:
+    """Suppress TensorFlow's retracing warning while several models are trained in turn.
+
+    TensorFlow counts tracings by the name of Keras's function, over all models.
+    """
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(_is_other_message)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_other_message)
+
+
+def _is_other_message(record: logging.LogRecord) -> bool:
+    return "triggered tf.function retracing" not in record.getMessage()
+
+
+def _import_without_greetings(module: str) -> None:
+    """Import a module that imports TensorFlow, without TensorFlow's start-up messages.
+
+    C++ code prints them before any setting of the logs takes effect, so stderr is captured during
+    the import, and everything else is then printed. (Keras imports an installed TensorFlow on other
+    backends too.)
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with tempfile.TemporaryFile() as caught:
@@ -116,9 +169,9 @@ def _import_without_greetings(module: str) -> None:
 
 
 def _configured() -> str | None:
-    """The backend in Keras's configuration file, if its owner has set one that is installed.
+    """Return the backend in Keras's configuration file, if it is installed.
 
-    Keras writes that file by itself with "tensorflow" in it, so the word alone is not a wish.
+    Keras writes "tensorflow" into that file by itself, so it need not be the user's choice.
     """
     try:
         named = json.loads((keras_home() / "keras.json").read_text(encoding="utf-8")).get("backend")

@@ -1,9 +1,9 @@
-"""Keras models as ONNX files, on every backend.
+"""Export of Keras models to ONNX, on every backend.
 
-tf2onnx converts what TensorFlow has traced. (Keras's `Model.export` does so, too, but wants to see
-the model run first, and looks through all its parts for tables, which takes longer than the trace.)
-On another backend the model is handed to a process that runs Keras on TensorFlow, where TensorFlow
-is installed: what JAX's own exporter needs is larger than TensorFlow.
+tf2onnx converts a trace of TensorFlow. (Keras's `Model.export` does so too, but runs the model
+first and searches all its parts for tables, which takes longer than the trace.) On another backend
+a separate process exports the model with Keras on TensorFlow, which must be installed: JAX's own
+exporter needs larger packages than TensorFlow.
 """
 
 import logging
@@ -28,41 +28,39 @@ from viewfinder.runtime.onnx import INSTALL, OnnxModel
 if TYPE_CHECKING:
     import keras
 
-# How far ONNX Runtime may be from Keras, relative to the largest output.
+# The largest difference of ONNX Runtime from Keras, relative to the largest output.
 _TOLERANCE = 1e-3
-# tf2onnx copies the graph with all weights before each of its two dozen optimisations, so that it
-# could go on without one that fails; that takes as long as all the rest.
+# By default tf2onnx copies the graph with all weights before each of its two dozen optimisations,
+# to recover from one that fails; that doubles the time.
 _WITHOUT_COPIES = {"TF2ONNX_CATCH_ERRORS": "FALSE"}
 
 
 def export_onnx(model: "keras.Model", path: Path) -> None:
-    """Write a model as an ONNX file, once ONNX Runtime has given the same answer as Keras.
+    """Write a model as an ONNX file, after comparing ONNX Runtime's output with Keras's.
 
     Args:
         model: A functional model with one input, (height, width, channels), and one output.
-        path: The file; written whole.
+        path: The file; written completely or not at all.
 
     Raises:
-        UsageError: TensorFlow or tf2onnx is missing, or ONNX Runtime cannot run the network or does
-            not give the same answer.
+        UsageError: TensorFlow or tf2onnx is missing, or ONNX Runtime cannot run the network, or
+            its output differs.
     """
     if missing := [
         name for name in ("tensorflow", "tf2onnx", "onnxruntime") if not find_spec(name)
     ]:
-        raise UsageError(
-            f"A model cannot be exported to ONNX without {' and '.join(missing)}.", remedy=INSTALL
-        )
+        raise UsageError(f"Export to ONNX needs {' and '.join(missing)}.", remedy=INSTALL)
     with written_whole(path) as temporary, _without_logs():
         if use_backend() == "tensorflow":
             _export(model, temporary)
         else:
             _export_beside(model, temporary)
-        _require_the_same(model, temporary)
+        _require_equal_outputs(model, temporary)
 
 
 @contextmanager
 def _without_logs() -> Iterator[None]:
-    """tf2onnx logs each operation that it does not know; what comes of it is told by a trial."""
+    """Suppress logs: tf2onnx logs each unknown operation; a comparison finds those that matter."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -76,9 +74,9 @@ def _export(model: "keras.Model", path: Path) -> None:
     import tensorflow as tf
     from tf2onnx.convert import from_function
 
-    for layer in model._flatten_layers():  # those inside of others, too
+    for layer in model._flatten_layers():  # nested layers, too
         if isinstance(layer, keras.layers.Normalization):
-            # As tensors, which the layer keeps beside its weights, they would be further inputs.
+            # As tensors beside the layer's weights, they would become further inputs.
             layer.mean, layer.variance = np.asarray(layer.mean), np.asarray(layer.variance)
     inputs = model.inputs[0]
     pixels = tf.TensorSpec((None, *inputs.shape[1:]), inputs.dtype)
@@ -86,10 +84,10 @@ def _export(model: "keras.Model", path: Path) -> None:
     try:
         with mock.patch.dict(os.environ, _WITHOUT_COPIES):
             from_function(network, [pixels], output_path=str(path))
-    except Exception:  # an optimisation has failed, in a way of its own: go on without it
+    except Exception:  # an optimisation has failed, with any exception: repeat with copies
         try:
             from_function(network, [pixels], output_path=str(path))
-        except Exception as error:  # what an operation makes tf2onnx raise may be anything
+        except Exception as error:  # tf2onnx may raise anything
             raise UsageError(
                 f"{model.name} cannot be exported to ONNX.", received=_first_line(error)
             ) from error
@@ -100,7 +98,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _export_beside(model: "keras.Model", path: Path) -> None:
-    """The same in a process of its own, on TensorFlow."""
+    """Export in a separate process on TensorFlow."""
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model.keras"
         model.save(saved)
@@ -116,26 +114,26 @@ def _export_beside(model: "keras.Model", path: Path) -> None:
         )
 
 
-def _require_the_same(model: "keras.Model", path: Path) -> None:
-    """Hold the exported network against the model on a picture of noise."""
+def _require_equal_outputs(model: "keras.Model", path: Path) -> None:
+    """Compare the exported network with the model on two pictures of noise."""
     import keras
 
     shape = (2, *model.input_shape[1:])
     noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
-    right = np.asarray(keras.ops.convert_to_numpy(model(noise, training=False)))
+    expected = np.asarray(keras.ops.convert_to_numpy(model(noise, training=False)))
     try:
         network = OnnxModel(path)
     except DataError as error:
         raise UsageError(
-            f"{model.name} has operations that ONNX Runtime does not know.",
+            f"{model.name} has operations that ONNX Runtime does not support.",
             received=error.received,
         ) from error
-    off = float(np.abs(network(noise) - right).max())
-    if not off <= _TOLERANCE * max(1.0, float(np.abs(right).max())):
+    difference = float(np.abs(network(noise) - expected).max())
+    if not difference <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
         raise UsageError(
-            f"{model.name} gives other numbers as ONNX than in Keras.",
-            expected=f"the same within {_TOLERANCE}",
-            received=f"up to {off:.2g} apart",
+            f"{model.name} has other outputs in ONNX Runtime than in Keras.",
+            expected=f"equal within {_TOLERANCE}",
+            received=f"differences up to {difference:.2g}",
         )
 
 

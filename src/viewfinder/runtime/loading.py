@@ -1,4 +1,4 @@
-"""A saved model, loaded in safe mode: what comes from elsewhere cannot run code of its own."""
+"""Loading of saved models in safe mode, so that a file cannot run code."""
 
 import zipfile
 from importlib.util import find_spec
@@ -16,18 +16,18 @@ _MOST_LETTERS = 300
 
 
 def load_model(path: Path) -> "keras.Model":
-    """The model in a `.keras` file, without loss and optimizer.
+    """Load the model in a `.keras` file, without loss and optimizer.
 
     Raises:
-        DataError: It cannot be loaded. Where it has layers of KerasHub, and that is not installed,
-            the message has the command that installs it.
+        DataError: The file cannot be loaded. For layers of a KerasHub that is not installed, the
+            remedy is the command to install it.
     """
     use_backend()
     import keras
 
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # what a damaged file makes Keras raise may be anything
+    except Exception as error:  # for a damaged file, Keras may raise anything
         if find_spec("keras_hub") is None and _has_layers_of_hub(path):
             raise DataError(
                 f"The model {path} has layers of KerasHub, which is not installed.",
@@ -47,7 +47,7 @@ def _has_layers_of_hub(path: Path) -> bool:
 
 
 def _shortly(message: str) -> str:
-    """The cause, without the whole configuration that Keras prints around it."""
+    """Return the cause, without the configuration that Keras prints around it."""
     cause = message.rpartition("Exception encountered: ")[2].strip()
     for begins in ("Full object config:", "\n\nconfig=", "config={"):
         cause = cause.partition(begins)[0]

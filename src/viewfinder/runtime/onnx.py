@@ -1,6 +1,6 @@
-"""ONNX Runtime: where a network that is only run forward runs several times faster than in Keras.
+"""Inference with ONNX Runtime, several times faster than Keras on a CPU.
 
-Needs neither Keras nor a backend, so what has been exported once starts in a second.
+It needs neither Keras nor a backend, so an exported network starts within a second.
 """
 
 from importlib.util import find_spec
@@ -15,29 +15,29 @@ from viewfinder.core.errors import DataError, UsageError
 INSTALL = "pip install 'viewfinder[onnx]'"
 WHY_INSTALL = f"ONNX Runtime, several times faster on a CPU, is not installed ({INSTALL})"
 
-# On two cores small batches are as fast as large ones or faster, and need less memory; see
+# On two cores small batches are at least as fast as large ones, and need less memory; see
 # docs/performance.md.
 BATCH = 16
 
 
 def is_installed() -> bool:
-    """Whether ONNX Runtime is there; imports nothing."""
+    """Whether ONNX Runtime is installed; imports nothing."""
     return find_spec("onnxruntime") is not None
 
 
 class OnnxModel:
     """A network in an ONNX file, with one input and one output.
 
-    It may be called from several threads at once. With `threads=1` that is the fastest way to go
-    through many pictures: each thread decodes a batch and runs it.
+    Several threads may call it at once. For many pictures that is the fastest way, with
+    `threads=1`: each thread decodes a batch and runs it.
 
     Args:
         path: The file.
-        threads: How many threads one call uses.
+        threads: The number of threads in one call.
 
     Raises:
         UsageError: ONNX Runtime is not installed.
-        DataError: The file is no such network.
+        DataError: The file is not such a network.
     """
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
@@ -48,20 +48,20 @@ class OnnxModel:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # its warnings are about optimisations of its own
+        options.log_severity_level = 3  # warnings are about its own optimisations
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
-            (self._input,) = [one.name for one in self._session.get_inputs()]
-            (self._output,) = [one.name for one in self._session.get_outputs()]
-        except Exception as error:  # its own exceptions share no base class
+            (self._input,) = [tensor.name for tensor in self._session.get_inputs()]
+            (self._output,) = [tensor.name for tensor in self._session.get_outputs()]
+        except Exception as error:  # ONNX Runtime's exceptions share no base class
             raise DataError(
-                f"{path} is no network for ONNX Runtime.", received=str(error)
+                f"{path} is not a network for ONNX Runtime.", received=str(error)
             ) from error
 
     def __call__(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        """The network's output for a batch.
+        """Compute the network's output for a batch.
 
         Args:
             images: Shape (n, height, width, channels), values 0 to 255, any numeric type.
@@ -69,6 +69,6 @@ class OnnxModel:
         Returns:
             float32, n rows.
         """
-        fed = {self._input: np.ascontiguousarray(images, np.float32)}
-        (output,) = self._session.run([self._output], fed)
+        inputs = {self._input: np.ascontiguousarray(images, np.float32)}
+        (output,) = self._session.run([self._output], inputs)
         return np.asarray(output, np.float32)

@@ -1,9 +1,11 @@
-"""`viewfinder split`: leak-free splits, kept in a saved dataset.
+"""Leak-free splits, kept in a saved dataset.
 
-plan     what a split is made by, and what came of it
-make     every picture gets its side, and groups stay whole
-save     the split as an entry of a saved dataset's journal
-extend   pictures that were added later get theirs; the others stay where they are
+plan         the settings of a split, and its result
+make         split a dataset, groups and duplicates kept whole
+extend       place pictures that were added later, without moving the others
+save         write a split as an entry of a saved dataset's journal
+duplicates   groups of near and exact duplicates
+leaks        pictures of another split that are in training too
 """
 
 from viewfinder.split.extend import extend

@@ -1,23 +1,18 @@
-"""Groups of duplicates, as a split keeps them together."""
+"""Groups of duplicates that a split keeps together."""
 
-from typing import TYPE_CHECKING
-
+from viewfinder.audit import duplicate_groups, survey
 from viewfinder.core.progress import Progress
-from viewfinder.data.splits.groups import Groups, together
-
-if TYPE_CHECKING:
-    from viewfinder.data.dataset import Dataset
+from viewfinder.data.dataset import Dataset
+from viewfinder.data.splits.groups import Groups, connected
 
 
-def by_duplicates(dataset: "Dataset", progress: Progress | None = None) -> Groups:
-    """Near duplicates together where that can be, exact copies always.
+def by_duplicates(dataset: Dataset, progress: Progress | None = None) -> Groups:
+    """Groups of near duplicates; those of exact duplicates are required.
 
-    Looks at every picture that the audit has not measured before.
+    Measures every picture that no audit has measured before.
 
     Raises:
         OutputError: The audit's cache cannot be written.
     """
-    from viewfinder.audit import duplicate_groups, survey
-
     found = duplicate_groups(survey(dataset, progress=progress))
-    return Groups(together(found.keys()), found.keys(near=False), "groups of duplicates")
+    return Groups(connected(found.keys()), found.keys(near=False), "groups of duplicates")

@@ -1,61 +1,62 @@
-"""Pictures that judge a model which has been trained on the same, or nearly the same, picture."""
+"""Leaks: pictures of another split that are in training too, exactly or nearly."""
 
 import numpy as np
 
+from viewfinder.audit.measurements import is_measured
 from viewfinder.core.errors import DataError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.splits.groups import Keys, by_column
 from viewfinder.split.duplicates import by_duplicates
 
-# The column that says of a judging picture how training knows it: "exact", "near", or "".
+# The column with each picture's kind of leak: "exact", "near", or "".
 LEAK = "leak"
 
-# So few pictures are measured for near leaks at once; more, only if an audit has done it before.
-_MEASURED_AT_ONCE = 5_000
-# Comparing more takes longer than a reader of the result would wait for it.
+# Up to this many pictures are measured for near leaks right away; more, only if an audit has.
+MEASURED_AT_ONCE = 5_000
+# Comparing more takes longer than the user of a training would wait.
 _MOST_COMPARED = 100_000
 _SHOWN = 3
 
 
 def partners(dataset: Dataset, keys: Keys) -> Keys:
-    """For each picture of another split, a training picture of its group, as its row; else -1.
+    """For each picture of another split, the row of a training picture of its group; else -1.
 
     Args:
         dataset: The pictures, in splits.
-        keys: Equal ones belong together, shape `(n,)`.
+        keys: Pictures with equal keys form a group, shape `(n,)`.
     """
     is_train = (dataset.table["split"] == "train").to_numpy()
-    trained = np.full(len(dataset), -1, np.int64)
-    trained[keys[is_train]] = np.flatnonzero(is_train)
-    return np.where(is_train, -1, trained[keys])
+    training_row = np.full(len(dataset), -1, np.int64)
+    training_row[keys[is_train]] = np.flatnonzero(is_train)
+    return np.where(is_train, -1, training_row[keys])
 
 
 def marked(dataset: Dataset, *, allowed: bool, progress: Progress) -> Dataset:
-    """The dataset with the column `leak`; leaks are said aloud.
+    """The dataset with the column `leak`; each kind of leak is printed as a warning.
 
-    Exact leaks, by the hash of the pictures' bytes, are always found. Near ones are looked for
-    where that costs little: in up to 5,000 pictures, or where an audit or a split has measured all
-    of them before.
+    Exact leaks, by the hash of the pictures' bytes, are always found. Near leaks are looked for
+    where that is cheap: in up to 5,000 pictures, or where an audit or a split has measured all of
+    them before.
 
     Args:
         dataset: Pictures that have been read, in splits.
-        allowed: Whether exact leaks are let through.
-        progress: Says what was found.
+        allowed: Whether exact leaks are accepted.
+        progress: Prints the warnings.
 
     Raises:
         DataError: A picture of another split is in training too, and that is not allowed.
     """
     if not allowed:
         require_no_exact(dataset)
-    exact = partners(dataset, by_column(dataset, "content"))
+    exact = partners(dataset, by_column(dataset.table, "content"))
     near = np.full(len(dataset), -1, np.int64)
-    if _near_costs_little(dataset):
+    if _is_cheap(dataset):
         near = partners(dataset, by_duplicates(dataset, progress).keys)
     kinds = np.where(exact >= 0, "exact", np.where(near >= 0, "near", ""))
-    for kind, found in (("exact", exact), ("near", near)):
+    for kind, partner in (("exact", exact), ("near", near)):
         if count := int((kinds == kind).sum()):
-            progress.say_once(_warning(dataset, kind, count, found), style="yellow")
+            progress.say_once(_warning(dataset, kind, count, partner), style="yellow")
     return dataset.with_columns({LEAK: kinds.astype(object)})
 
 
@@ -65,23 +66,21 @@ def require_no_exact(dataset: Dataset) -> None:
     Args:
         dataset: Pictures that have been read, in splits.
     """
-    exact = partners(dataset, by_column(dataset, "content"))
+    exact = partners(dataset, by_column(dataset.table, "content"))
     if (exact >= 0).any():
         raise _refusal(dataset, exact)
 
 
 def known_leaks(dataset: Dataset) -> dict[str, str]:
-    """How training knows the pictures that leak, by locator; none where nobody has looked."""
+    """The kind of leak of each leaking picture, by locator; empty before `marked`."""
     if LEAK not in dataset.table:
         return {}
     leaking = dataset.table[dataset.table[LEAK].isin(["exact", "near"])]
     return dict(zip(leaking["locator"], leaking[LEAK], strict=True))
 
 
-def _near_costs_little(dataset: Dataset) -> bool:
-    from viewfinder.audit.measurements import is_measured
-
-    if len(dataset) <= _MEASURED_AT_ONCE:
+def _is_cheap(dataset: Dataset) -> bool:
+    if len(dataset) <= MEASURED_AT_ONCE:
         return True
     return len(dataset) <= _MOST_COMPARED and is_measured(dataset)
 
@@ -90,25 +89,29 @@ def _refusal(dataset: Dataset, partner: Keys) -> DataError:
     count = int((partner >= 0).sum())
     are = "picture is" if count == 1 else "pictures are"
     return DataError(
-        f"{count:,} {are} in training and in another split too: what was learned by heart "
-        "would be judged.",
-        expected="no picture on both sides",
+        f"{count:,} {are} in training and in another split too: the evaluation would reward "
+        "memorising.",
+        expected="each picture in one split",
         received=_pairs(dataset, partner),
-        remedy=f"viewfinder split {dataset.source} --output NAME.dataset brings copies to one "
-        "side, and viewfinder clean leaves them out; then train on NAME.dataset. "
-        "Or train with --allow-leaks: the result is given with and without them",
+        remedy="train on a dataset saved by `viewfinder split`, with duplicates in one split, or "
+        "by `viewfinder clean`, without duplicates; or set `allow_leaks`: the result is then "
+        "reported with and without them",
     )
 
 
 def _warning(dataset: Dataset, kind: str, count: int, partner: Keys) -> str:
     if kind == "exact":
-        what = "is in training, too" if count == 1 else "are in training, too"
+        what = "is in training too" if count == 1 else "are in training too"
     else:
-        what = "is nearly a training picture" if count == 1 else "are nearly training pictures"
-    pictures = "picture that judges" if count == 1 else "pictures that judge"
+        what = (
+            "is a near duplicate of a training picture"
+            if count == 1
+            else "are near duplicates of training pictures"
+        )
+    pictures = "evaluation picture" if count == 1 else "evaluation pictures"
     return (
-        f"{count:,} {pictures} {what} ({_pairs(dataset, partner)}). The result is given with and "
-        f"without them; viewfinder split {dataset.source} keeps such pictures on one side."
+        f"{count:,} {pictures} {what} ({_pairs(dataset, partner)}). The result is reported with "
+        f"and without them; viewfinder split {dataset.source} keeps duplicates in one split."
     )
 
 

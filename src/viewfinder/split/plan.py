@@ -1,4 +1,4 @@
-"""What a split is made by, and what came of it."""
+"""The settings of a split, and its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from viewfinder.data.splits.shares import require_shares
 
 
 class Copies(StrEnum):
-    """Which copies of a picture are kept on its side."""
+    """Which duplicates of a picture stay in its split."""
 
     NEAR = "near"
     EXACT = "exact"
@@ -25,18 +25,18 @@ class Copies(StrEnum):
 
 
 class SplitPlan(BaseModel):
-    """What a split is made by; it is written down with it.
+    """The settings of a split; saved with it.
 
     Attributes:
         validation: The validation split's share of each class.
         test: The test split's share.
-        folds: How many folds validation and training are dealt into; 0: none.
-        seed: Decides which picture goes where.
-        copies: Which copies stay on one side; None: near duplicates, unless there are groups.
-        group_from: The pattern that tells groups by the files' names; None: groups are those that
-            the data came with.
-        anew: Whether splits that the data came with are forgotten.
-        carved: The shares of the splits that were made, and not found: filled in by `split_up`.
+        folds: The number of folds for training and validation pictures; 0: none.
+        seed: Determines each picture's split.
+        copies: Which duplicates stay in one split; None: near ones, or none where there are groups.
+        group_from: A regular expression that finds the group in a file's name; None: the data's
+            own groups.
+        anew: Whether existing splits are discarded.
+        set_aside: The shares of the splits that did not exist before; set by `split_up`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,14 +48,14 @@ class SplitPlan(BaseModel):
     copies: Copies | None = None
     group_from: str | None = None
     anew: bool = False
-    carved: Mapping[str, float] = {}
+    set_aside: Mapping[str, float] = {}
 
     @classmethod
     def made(cls, **settings: Any) -> "SplitPlan":
-        """A plan from what a user has said.
+        """Return a plan with these settings.
 
         Raises:
-            UsageError: A setting cannot be.
+            UsageError: A setting is invalid.
         """
         require_shares(settings.get("validation", 0.2), settings.get("test", 0.0))
         try:
@@ -63,7 +63,7 @@ class SplitPlan(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             raise UsageError(
-                f"A split's {first['loc'][0]} cannot be used.",
+                f"The setting `{first['loc'][0]}` of a split is invalid.",
                 expected=first["msg"][0].lower() + first["msg"][1:],
                 received=repr(first["input"]),
             ) from error
@@ -71,14 +71,14 @@ class SplitPlan(BaseModel):
 
 @dataclass(frozen=True)
 class SplitUp:
-    """A dataset whose pictures all have their side.
+    """A dataset whose pictures are all in a split.
 
     Attributes:
-        opened: The dataset as it came.
-        dataset: The same, split.
-        plan: What by.
-        groups: What was kept on one side; None where nothing was looked for.
-        placed: How many pictures have got a side that they had not before.
+        opened: The dataset before the split.
+        dataset: The dataset after the split.
+        plan: The settings.
+        groups: What was kept in one split; None where groups were ignored.
+        placed: The number of pictures whose split changed.
     """
 
     opened: Dataset
@@ -89,27 +89,26 @@ class SplitUp:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What there is to say of the splitting."""
+        """The notes of the split."""
         return self.dataset.notes[len(self.opened.notes) :]
 
     def counts(self) -> pd.DataFrame:
         """Pictures per class (rows) and split, or fold (columns)."""
-        counts, dealt = self.dataset.counts(), fold_counts(self.dataset)
-        if dealt.empty:
+        counts, in_folds = self.dataset.counts(), self._fold_counts()
+        if in_folds.empty:
             return counts
         tests = counts[["test"]] if "test" in counts else counts[[]]
-        return dealt.add_prefix("fold ").join(tests)
+        return in_folds.add_prefix("fold ").join(tests)
 
     def to_json(self) -> dict[str, Any]:
-        """What `viewfinder split --json` prints; see docs/formats.md."""
-        counts = self.dataset.counts()
-        dealt = fold_counts(self.dataset)
+        """The document that `viewfinder split --json` prints; see docs/formats.md."""
+        counts, in_folds = self.dataset.counts(), self._fold_counts()
         sizes = np.array([], np.int64) if self.groups is None else self.groups.sizes
         return {
             "schema": 1,
             "source": str(self.opened.source),
             "pictures": {name: counts[name].to_dict() for name in counts},
-            "folds": {fold: dealt[fold].to_dict() for fold in dealt},
+            "folds": {fold: in_folds[fold].to_dict() for fold in in_folds},
             "placed": self.placed,
             "groups": {
                 "count": len(sizes),
@@ -119,3 +118,6 @@ class SplitUp:
             "plan": self.plan.model_dump(mode="json"),
             "notes": list(self.notes),
         }
+
+    def _fold_counts(self) -> pd.DataFrame:
+        return fold_counts(self.dataset.table, self.dataset.classes)

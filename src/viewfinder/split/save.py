@@ -1,4 +1,4 @@
-"""A split as an entry of a saved dataset's journal: to undo it is one command."""
+"""Write a split as an entry of a saved dataset's journal, which can be undone."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from viewfinder.data.saved import Decision, SavedDataset, changes, create
-from viewfinder.data.saved.place import is_in_place, require_place
+from viewfinder.data.saved.output import is_in_place, require_output
 from viewfinder.data.sources.saved import SavedSource
 from viewfinder.data.splits.folds import FOLD
 from viewfinder.data.splits.groups import GROUP
@@ -18,19 +18,19 @@ _COLUMNS = ("split", FOLD, GROUP)
 
 
 def save(made: SplitUp, output: Path, settings: Mapping[str, Any]) -> SavedDataset:
-    """Write a split down: as a new saved dataset, or into the one that was opened.
+    """Write a split to a new saved dataset, or to the journal of the one that was split.
 
     Args:
         made: The split.
-        output: The new folder; or the saved dataset that was split, whose journal gets an entry.
-        settings: How the data was opened; `extend` opens it so again.
+        output: The new folder; or the saved dataset that was split.
+        settings: The options the data was opened with; `extend` uses them again.
 
     Raises:
-        OutputError: The folder is another dataset, is inside of the pictures' own, or cannot be
+        OutputError: The folder is another dataset, is inside the pictures' own, or cannot be
             written.
-        DataError: Another process has changed the same pictures meanwhile.
+        DataError: Another process has changed the same pictures.
     """
-    require_place(made.opened, output)
+    require_output(made.opened, output)
     if is_in_place(made.opened, output):
         saved = SavedDataset.open(output)
         _append(saved, _decision(made, saved.state, "split"))
@@ -46,22 +46,22 @@ def save(made: SplitUp, output: Path, settings: Mapping[str, Any]) -> SavedDatas
 
 
 def save_extension(saved: SavedDataset, made: SplitUp) -> None:
-    """Write down what `extend` has placed; nothing where nothing is new.
+    """Write what `extend` has placed, if anything.
 
     Raises:
-        DataError: Another process has changed the same pictures meanwhile.
+        DataError: Another process has changed the same pictures.
         OutputError: The folder cannot be written.
     """
     _append(saved, _decision(made, saved.state, "extend"))
 
 
-def _append(saved: SavedDataset, one: Decision) -> None:
-    if len(one.changes):
-        saved.append(one.verb, one.why, one.changes, one.options)
+def _append(saved: SavedDataset, decision: Decision) -> None:
+    if len(decision.changes):
+        saved.append(decision.verb, decision.why, decision.changes, decision.options)
 
 
 def _decision(made: SplitUp, known: pd.DataFrame, verb: str) -> Decision:
-    """The entry that makes the dataset what it is now, out of what is known of it."""
+    """The entry that turns the table `known` into the dataset after the split."""
     table = made.dataset.table
     columns = [name for name in _COLUMNS if name in table]
     frames = [changes(known, table["locator"], name, table[name].astype(str)) for name in columns]

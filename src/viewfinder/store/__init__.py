@@ -1,7 +1,7 @@
-"""Every picture decoded once, into a memory-mapped file of prepared pixels.
+"""Memory-mapped files of prepared pixels, so that every picture is decoded once.
 
-`layout` says what a store's files are and reads them; `build` makes a store and brings it up to
-date; `cache` lists and clears what is in the user's cache.
+`layout` defines and reads the files of a store, `build` makes and updates a store, and `cache`
+lists and clears the user's cache.
 """
 
 from viewfinder.store.build import open_store

@@ -1,4 +1,4 @@
-"""Making a store, and bringing it up to date: only what is new or has changed is decoded."""
+"""Build or update a store: only new and changed pictures are decoded."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ from viewfinder.store.layout import (
 )
 
 _MISSING = Stamp(-1, -1)
-_WAITING = "Another process is reading the same pictures: waiting for it."
+_WAITING = "Waiting for another process that reads the same pictures."
 _LEFT_FREE_BYTES = 64 << 20
 
 
@@ -47,19 +47,18 @@ def open_store(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Store:
-    """The store that holds these pictures, after reading those that it does not hold yet.
+    """Open the store of these pictures, after adding those that it lacks.
 
-    Pictures whose stamp (size, time of change) is known are not opened again. Several processes
-    may ask at once: one builds, the others wait and read what it has built.
+    Pictures whose stamp (size, time of change) is in the store are not opened again. Of several
+    processes, one builds the store while the others wait.
 
     Args:
-        dataset: The pictures. Rejected ones get an entry, and no pixels.
-        preprocessing: What the pixels in the store are.
-        budget: The most bytes of pixels to keep; by default half of what the disk has free. A
-            store that would be larger keeps what is known of the pictures only, and they are
-            decoded anew whenever they are asked for.
-        workers: Threads that decode; by default one a core.
-        progress: Shows how far the reading is.
+        dataset: The pictures. Rejected ones get an entry without pixels.
+        preprocessing: The preprocessing of the stored pixels.
+        budget: The largest size of the pixels in bytes; by default half of the free disk space. A
+            store beyond it holds the index only, and pictures are decoded on every read.
+        workers: Threads that decode; by default one per core.
+        progress: Shows the reading.
 
     Raises:
         OutputError: The cache folder cannot be written, or its disk is full.
@@ -74,7 +73,7 @@ def open_store(
         progress.detail(f"Store: {folder}")
         with locked_in_turn(folder / "lock", progress, _WAITING):
             known = load(folder, wanted)
-            current, pending = _sort_out(dataset, known)
+            current, pending = _current_and_pending(dataset, known)
             if known is not None and not pending:
                 return replace(known, entries=current)
             build = _Build(folder, wanted, known)
@@ -94,21 +93,21 @@ def _is_within(
     needed = len(dataset) * math.prod(preprocessing.shape)
     if budget is None:
         folder = Identity(dataset.source, preprocessing).folder()
-        if (folder / "store.json").exists():  # what it takes is taken already
+        if (folder / "store.json").exists():  # its disk space is in use already
             return True
         budget = shutil.disk_usage(stores_folder()).free // 2
     if needed > budget:
         progress.say(
-            f"A store of the pictures would take {needed / 1e9:.1f} GB, and {budget / 1e9:.1f} GB "
-            "are allowed: they are decoded anew in each epoch."
+            f"The pictures are decoded again in each epoch: a store would take "
+            f"{needed / 1e9:.1f} GB, and {budget / 1e9:.1f} GB are allowed."
         )
     return needed <= budget
 
 
-def _sort_out(
+def _current_and_pending(
     dataset: Dataset, known: Store | None
 ) -> tuple[dict[str, Entry], list[tuple[str, Stamp]]]:
-    """What the known store says of the source today, and which pictures have to be read."""
+    """Return the entries that still match the source, and the pictures to read."""
     entries = known.entries if known else {}
     wanted = dict.fromkeys(dataset.table["locator"])
     stamps = {locator: _stamp(dataset.source, locator) for locator in {**wanted, **entries}}
@@ -129,7 +128,7 @@ def _stamp(source: Source, locator: str) -> Stamp:
 
 @dataclass(frozen=True)
 class _Build:
-    """One writing of a store: the pixels and the index under new names, then the switch to them."""
+    """One update of a store: writes pixels and index under new names, then replaces the header."""
 
     folder: Path
     wanted: Identity
@@ -142,7 +141,7 @@ class _Build:
         workers: int,
         progress: Progress,
     ) -> Store:
-        """Copy what is still current, read what is pending, publish both."""
+        """Copy the current pictures, read the pending ones, and publish both."""
         _remove_leftovers(self.folder)
         pixels_path = self.folder / f"pixels-{uuid4().hex}.u8"
         try:
@@ -153,11 +152,11 @@ class _Build:
                 copied = [self._copy(entry, rows) for entry in current.values()]
                 fresh = self._read_all(pending, rows, workers, progress)
             self._publish(pixels_path, rows.written, [*copied, *fresh])
-        finally:  # of this build, if it has failed; of the store before, if not
+        finally:  # the files of this build after a failure, else those of the previous store
             _remove_leftovers(self.folder)
         store = load(self.folder, self.wanted)
         if store is None:
-            raise OSError("what was written cannot be read back")
+            raise OSError("the written files cannot be read back")
         return store
 
     def _read_all(
@@ -179,21 +178,20 @@ class _Build:
     def _read(
         self, locator: str, stamp: Stamp, rows: "_PixelRows", by_content: dict[str, Entry]
     ) -> Entry:
-        """Read one picture; runs in several threads at once."""
+        """Read one picture; called from several threads."""
         content = ""
         try:
             source = self.wanted.source.read(locator)
             content = _content(source)
             if content in by_content:  # the file was moved or touched; its bytes are known
-                same = by_content[content]
-                moved = same._replace(
+                moved = by_content[content]._replace(
                     locator=locator, size=stamp.size, modified_ns=stamp.modified_ns
                 )
                 return self._copy(moved, rows)
             decoded = prepare(source, self.wanted.preprocessing)
         except RejectedPicture as rejection:
             fault = (rejection.reason.value, rejection.detail)
-            if rejection.reason is Reason.MISSING:  # it may come back just as it was
+            if rejection.reason is Reason.MISSING:  # the file may return with its old stamp
                 stamp = _MISSING
             return Entry(locator, *stamp, content, NO_PIXELS, 0, *fault, 0, 0)
         row, code = NO_PIXELS, 0
@@ -232,14 +230,14 @@ class _PixelRows:
         self._lock = threading.Lock()
 
     def require_space(self, count: int) -> None:
-        """Raise `OSError` unless the disk has room for so many pictures, before any is read."""
+        """Raise `OSError` unless the disk has space for `count` pictures."""
         needed = count * self._picture_bytes + _LEFT_FREE_BYTES
         free = shutil.disk_usage(self._file.name).free
         if free < needed:
             raise OSError(f"it needs {needed / 1e6:,.0f} MB, and {free / 1e6:,.0f} MB are free")
 
     def write(self, pixels: Pixels) -> int:
-        """Append one picture, or several in an array; returns the row of the first."""
+        """Append one picture, or an array of several, and return the row of the first."""
         block = np.ascontiguousarray(pixels)
         with self._lock:
             row = self.written
@@ -254,7 +252,7 @@ def _content(source: bytes | Pixels) -> str:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove what no store.json names: files of killed builds, and of the store before this."""
+    """Remove files that store.json does not name: those of killed builds and previous stores."""
     try:
         header = json.loads((folder / "store.json").read_text(encoding="utf-8"))
         named = {header["pixels"], header["index"]}

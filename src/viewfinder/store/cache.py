@@ -1,4 +1,4 @@
-"""What stores there are in the user's cache, and how to be rid of them."""
+"""The stores in the user's cache: list and clear them."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 from viewfinder.core.files import cache_folder
 from viewfinder.store.layout import stores_folder
 
-# Folders of what was downloaded: datasets, and the weights of networks that others have trained.
+# Folders of downloads.
 _DOWNLOADS = ("datasets", "weights")
 
 
@@ -19,12 +19,12 @@ class StoreOnDisk:
     """A store in the cache.
 
     Attributes:
-        folder: Where it is.
-        source: Where its pictures come from; "" where its files are damaged.
-        size: Height and width of its pictures, as "150 × 150"; "" likewise.
-        pictures: How many pictures it holds the pixels of.
-        bytes: What it takes on the disk.
-        written: When it was last brought up to date.
+        folder: The path.
+        source: The source of the pictures; "" for a damaged store.
+        size: Height and width of the pictures, as "150 × 150"; "" for a damaged store.
+        pictures: The number of pictures with pixels.
+        bytes: The disk space.
+        written: The time of the last update.
     """
 
     folder: Path
@@ -36,7 +36,7 @@ class StoreOnDisk:
 
 
 def list_stores() -> Iterator[StoreOnDisk]:
-    """All stores, by name."""
+    """Yield all stores by name."""
     if not stores_folder().is_dir():
         return
     for folder in sorted(path for path in stores_folder().iterdir() if path.is_dir()):
@@ -54,15 +54,14 @@ def list_stores() -> Iterator[StoreOnDisk]:
 
 
 def bytes_beside() -> int:
-    """What else is in the cache and can be made again: unpacked archives, arrays, audits."""
+    """Return the bytes of everything else in the cache that is not a download."""
     return sum(_used(folder) for folder in _made_folders() if folder != stores_folder())
 
 
 def clear_cache() -> int:
-    """Remove all that can be made again and return the bytes that are free again.
+    """Remove everything except downloads from the cache, and return the freed bytes.
 
-    Downloads stay: they cannot be made again. A training that is reading a store keeps what it
-    has open, on systems that allow it.
+    A training that reads a store keeps its open files, on systems that allow it.
     """
     freed = 0
     for folder in _made_folders():

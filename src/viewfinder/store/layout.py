@@ -1,15 +1,15 @@
-"""What a store's files are, and how they are read.
+"""The files of a store, and how to read them.
 
 A store is a folder, one for each (source, preprocessing):
 
-    store.json          what the store is, and the names of the two files below
+    store.json          identity of the store, and the names of the next two files
     pixels-….u8         (rows, height, width, channels) uint8, one picture after the other
-    index-….parquet     a row a picture: locator, stamp, content hash, row of pixels, checksum,
-                        or the reason why it has no pixels; its own checksum is in store.json
+    index-….parquet     a row per picture: locator, stamp, content hash, row of pixels, checksum,
+                        or the reason of its rejection; store.json has the file's checksum
     lock                held while the store is written
 
-A change writes new files under new names and then replaces `store.json`: a reader sees the old
-store or the new one, and a build that is killed leaves the old one in place.
+An update writes new files under new names and then replaces `store.json`, so a reader sees the old
+store or the new one, and a killed build leaves the old one intact.
 """
 
 import hashlib
@@ -40,13 +40,13 @@ Pixels = NDArray[np.uint8]
 OK = "ok"
 NO_PIXELS = -1
 
-# Raised when the files of a store change their meaning.
+# Raised when the meaning of the files changes.
 SCHEMA = 1
 _DECODERS = ("pillow", "simplejpeg", "opencv-python-headless")
 
 
 class Entry(NamedTuple):
-    """A row of the index: what is known of one picture."""
+    """A row of the index, for one picture."""
 
     locator: str
     size: int
@@ -65,11 +65,11 @@ class Store:
     """Prepared pictures, read-only.
 
     Attributes:
-        folder: Where the store is.
-        pixels: Memory-mapped, uint8, shape (rows, height, width, channels); None where the store
-            was to be larger than its budget, and holds the index only.
-        entries: What is known of each picture, by locator.
-        preprocessing: What the pixels are.
+        folder: The path.
+        pixels: Memory-mapped, uint8, shape (rows, height, width, channels); None in a store
+            beyond its budget, which holds the index only.
+        entries: The row of each picture, by locator.
+        preprocessing: The preprocessing of the pixels.
     """
 
     folder: Path
@@ -78,7 +78,7 @@ class Store:
     preprocessing: Preprocessing
 
     def describe(self, dataset: Dataset) -> Dataset:
-        """The dataset with what reading its pictures has shown: status, detail, size, content."""
+        """Return the dataset with the columns `status`, `detail`, `width`, `height`, `content`."""
         found = pd.DataFrame(
             [self.entries[locator] for locator in dataset.table["locator"]], columns=Entry._fields
         )
@@ -86,10 +86,10 @@ class Store:
         return dataset.with_columns({name: found[name].array for name in columns})
 
     def pictures(self, dataset: Dataset) -> "StoredPictures | LivePictures":
-        """The dataset's pictures by their position in it.
+        """Return the pictures of a dataset by their position in it.
 
         Raises:
-            UsageError: Some of them were rejected.
+            UsageError: Some of the pictures were rejected.
         """
         locators = list(dataset.table["locator"])
         entries = [self.entries[locator] for locator in locators]
@@ -98,7 +98,7 @@ class Store:
                 f"{len(rejected)} of these pictures have no pixels.",
                 expected="pictures with the status 'ok'",
                 received=f"{rejected[0].locator}: {rejected[0].status}",
-                remedy="leave them out: dataset = store.describe(dataset), then "
+                remedy="drop these pictures: dataset = store.describe(dataset), then "
                 "dataset.where(dataset.table['status'] == 'ok')",
             )
         if self.pixels is None:
@@ -108,12 +108,12 @@ class Store:
 
 @dataclass(frozen=True)
 class StoredPictures:
-    """The pictures of a dataset in a store, reachable by position.
+    """The pictures of a dataset in a store, by position.
 
     Attributes:
         pixels: The store's pixels.
-        rows: The row of each picture in them, int64, shape `(n,)`.
-        dropped: Always empty: what is in the store stays readable.
+        rows: The row of each picture in `pixels`, int64, shape `(n,)`.
+        dropped: Always empty, because stored pictures stay readable.
     """
 
     pixels: Pixels
@@ -130,18 +130,18 @@ class StoredPictures:
         return height, width, channels
 
     def read(self, positions: NDArray[np.intp]) -> tuple[Pixels, NDArray[np.bool_]]:
-        """Copies of these pictures, uint8 (m, height, width, channels); none is ever missing."""
+        """Return copies of these pictures, uint8 (m, height, width, channels), and a true mask."""
         return self.pixels[self.rows[positions]], np.ones(len(positions), np.bool_)
 
 
 @dataclass(frozen=True)
 class Identity:
-    """All that decides what the pixels in a store are, apart from the pictures' own bytes.
+    """Everything that decides the pixels in a store, apart from the pictures' bytes.
 
     Attributes:
-        source: Where the pictures come from.
-        preprocessing: What is made of them.
-        keeps_pixels: Whether the pixels are kept, or the index only.
+        source: The source of the pictures.
+        preprocessing: Their preprocessing.
+        keeps_pixels: Whether the store holds pixels, or the index only.
     """
 
     source: Source
@@ -149,7 +149,7 @@ class Identity:
     keeps_pixels: bool = True
 
     def record(self) -> dict[str, Any]:
-        """The identity as it stands in `store.json`, with all versions that matter."""
+        """Return the identity as in `store.json`, with the versions of schema and decoders."""
         return {
             "schema": SCHEMA,
             "decoders": decoder_versions(),
@@ -159,7 +159,7 @@ class Identity:
         }
 
     def folder(self) -> Path:
-        """The store's folder in the user's cache: the same for all versions, which replace it."""
+        """Return the store's folder in the user's cache, the same for all versions."""
         address = self.record()
         for name in ("schema", "decoders"):
             del address[name]
@@ -170,20 +170,20 @@ class Identity:
 
 
 def decoder_versions() -> dict[str, str]:
-    """The versions of what decodes pictures: another one may give other pixels."""
+    """Return the versions of the decoders: another version may give other pixels."""
     return {name: version(name) for name in _DECODERS}
 
 
 def stores_folder() -> Path:
-    """The folder of all stores, in the user's cache."""
+    """Return the folder of all stores in the user's cache."""
     return cache_folder() / "stores"
 
 
 def load(folder: Path, wanted: Identity) -> Store | None:
-    """The store in this folder, without the pictures whose pixels fail their checksum.
+    """Read the store in this folder, without pictures whose pixels fail their checksum.
 
     Returns:
-        None where there is no store, it is another version's, or its files do not fit together.
+        None where there is no store, or one of another version or with inconsistent files.
     """
     try:
         header = json.loads((folder / "store.json").read_text(encoding="utf-8"))
@@ -193,7 +193,7 @@ def load(folder: Path, wanted: Identity) -> Store | None:
         index = pd.read_parquet(io.BytesIO(data))
         entries = [Entry(*row) for row in index[list(Entry._fields)].itertuples(index=False)]
         pixels = _map_pixels(folder / header["pixels"], header["rows"], wanted.preprocessing)
-    except (OSError, ValueError, KeyError, TypeError):  # whatever is wrong, it is built again
+    except (OSError, ValueError, KeyError, TypeError):  # a damaged store is built again
         return None
     intact = {entry.locator: entry for entry in _intact(pixels, entries)}
     return Store(folder, pixels if wanted.keeps_pixels else None, intact, wanted.preprocessing)
@@ -209,12 +209,12 @@ def _map_pixels(path: Path, rows: int, preprocessing: Preprocessing) -> Pixels:
 
 
 def checksum(pixels: Pixels) -> int:
-    """XXH3 of one picture's pixels."""
+    """Return the XXH3 hash of one picture's pixels."""
     return xxhash.xxh3_64_intdigest(np.ascontiguousarray(pixels).data)
 
 
 def file_checksum(data: bytes) -> str:
-    """XXH3 of a file's bytes, in hexadecimal."""
+    """Return the XXH3 hash of a file's bytes, in hexadecimal."""
     return xxhash.xxh3_64_hexdigest(data)
 
 

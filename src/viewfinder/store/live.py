@@ -1,4 +1,4 @@
-"""Pictures that are decoded from their source each time they are asked for."""
+"""Pictures that are decoded from their source on every read."""
 
 import threading
 from collections.abc import Sequence
@@ -15,16 +15,15 @@ from viewfinder.pictures.preprocessing import Preprocessing
 
 @dataclass(frozen=True)
 class LivePictures:
-    """The pictures of a dataset where no store holds them, reachable by position.
+    """The pictures of a dataset without a store, by position.
 
-    Costs no disk, and the time of decoding in each epoch; it is the workers of `Batches` that
-    decode, several batches at once.
+    They need no disk space, and are decoded again in each epoch, by the workers of `Batches`.
 
     Attributes:
-        source: Where the bytes are.
+        source: The source of the bytes.
         locators: The pictures, in the order of their positions.
-        preprocessing: What is made of them.
-        dropped: Pictures that could not be read any more, by locator, and why.
+        preprocessing: The preprocessing of the pixels.
+        dropped: The rejections, by locator, of pictures that have become unreadable.
     """
 
     source: Source
@@ -42,7 +41,7 @@ class LivePictures:
         return self.preprocessing.shape
 
     def read(self, positions: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """These pictures, uint8 (m, height, width, channels), and which of them could be read."""
+        """Return the readable pictures, uint8 (m, height, width, channels), and their mask."""
         pixels = np.empty((len(positions), *self.shape), np.uint8)
         kept = np.ones(len(positions), np.bool_)
         for slot, position in enumerate(positions):

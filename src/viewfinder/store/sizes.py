@@ -1,4 +1,4 @@
-"""Which input suits the pictures, told from a sample of them."""
+"""A suitable input size and colour, from a sample of the pictures."""
 
 import numpy as np
 
@@ -15,11 +15,11 @@ _PHOTO = 128
 
 
 def suitable_input(dataset: Dataset) -> tuple[tuple[int, int], Color]:
-    """The (height, width) and colour of a model's input that suit these pictures.
+    """Choose the (height, width) and colour of a model's input for these pictures.
 
-    Small pictures (up to 64 pixels) of one size keep it; others of that scale become squares of
-    their typical side. Larger ones become 128 × 128: enough to tell things apart, and affordable
-    on a laptop. Gray, if every picture of the sample is.
+    Small pictures (up to 64 pixels) of equal size keep it; others of that scale become squares of
+    their typical side. Larger ones become 128 × 128, which suffices for most objects and is
+    affordable on a laptop. The colour is gray if every picture of the sample is gray.
 
     Raises:
         DataError: None of the sampled pictures can be read.
@@ -34,14 +34,15 @@ def suitable_input(dataset: Dataset) -> tuple[tuple[int, int], Color]:
         except RejectedPicture:
             return None
 
-    sample = [one for one in map_ahead(read, locators, workers=cores()) if one is not None]
+    sample = [pixels for pixels in map_ahead(read, locators, workers=cores()) if pixels is not None]
     if not sample:
         raise DataError(
-            f"None of {len(locators)} files tried in {dataset.source} is a readable picture.",
+            f"None of {len(locators)} sampled files in {dataset.source} is a readable picture.",
             expected="JPEG, PNG, GIF, BMP, WebP or TIFF files",
         )
-    is_gray = all(np.ptp(one, axis=2).max() == 0 for one in sample)
-    return _size([(one.shape[0], one.shape[1]) for one in sample]), "gray" if is_gray else "rgb"
+    is_gray = all(np.ptp(pixels, axis=2).max() == 0 for pixels in sample)
+    sizes = [(pixels.shape[0], pixels.shape[1]) for pixels in sample]
+    return _size(sizes), "gray" if is_gray else "rgb"
 
 
 def _size(sizes: list[tuple[int, int]]) -> tuple[int, int]:

@@ -1,14 +1,15 @@
-"""Fitting a model to batches: the adapters for Keras, the callbacks, and the fit itself."""
+"""Fits a model to batches: adapters for Keras, callbacks, and the fit."""
 
 from viewfinder.runtime.backend import use_backend
 
-use_backend()  # settled here, because Keras looks for its backend when it is first imported
+use_backend()  # before the first import of Keras, which reads the backend only then
 
-from viewfinder.training.adapters import BatchDataset  # noqa: E402
-from viewfinder.training.compiled import compile_model  # noqa: E402
-from viewfinder.training.fit import Fitted, fit  # noqa: E402
-from viewfinder.training.tensorboard import require_tensorboard, tensorboard_logs  # noqa: E402
-from viewfinder.training.watching import watchers  # noqa: E402
+from viewfinder.training.adapters import BatchDataset
+from viewfinder.training.compiled import compile_model
+from viewfinder.training.fit import fit
+from viewfinder.training.fitted import Fitted
+from viewfinder.training.tensorboard import require_tensorboard, tensorboard_logs
+from viewfinder.training.watching import watchers
 
 __all__ = [
     "BatchDataset",

@@ -1,4 +1,4 @@
-"""Viewfinder's batches as what `model.fit`, `evaluate` and `predict` take, on every backend."""
+"""Adapts batches to Keras's `fit`, `evaluate` and `predict`, on every backend."""
 
 from collections.abc import Iterator
 from threading import Lock
@@ -7,28 +7,30 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from viewfinder.batches.features import FeatureBatches
 from viewfinder.batches.pictures import Batch, Batches
 
 Feed = Batches | FeatureBatches
+Logs = dict[str, float]  # the metrics that Keras passes to callbacks
 
 
 class BatchDataset(keras.utils.PyDataset):
-    """Batches as a `keras.utils.PyDataset` of `(images, labels)`, in anyone's `model.fit`.
+    """Batches as a `keras.utils.PyDataset` of `(images, labels)`, for any `model.fit`.
 
-    Images are uint8, (n, height, width, channels); labels int64, (n,), or where pictures are
-    blended their shares of the classes, float32, (n, classes). Each epoch of a `fit` gets the
-    batches of the next epoch number, so order and augmentation are new and repeatable. They come in
-    the order of `Batches`, prepared ahead by its workers; Keras's `shuffle` has no say.
+    Images are uint8, (n, height, width, channels); labels int64, (n,), or for blended pictures the
+    shares of the classes, float32, (n, classes). Each epoch of a `fit` gets the batches of the next
+    epoch number, so order and augmentation are new and repeatable. `Batches` sets the order, and
+    its workers prepare batches ahead; Keras's `shuffle` has no effect.
 
     Args:
-        batches: What is fed.
+        batches: Batches of pictures or features.
         first_epoch: The epoch number of the first epoch of the fit: its `initial_epoch`.
-        first_batch: The batch at which that epoch goes on. What has a length has only one, so
-            this is for a fit of what is left of one epoch.
-        class_weights: What a picture of each class counts in the loss, float32, shape (classes,);
-            batches then are `(images, labels, weights)`. By default all count the same.
+        first_batch: The batch at which each epoch begins. A dataset has one length for all
+            epochs, so give it only for a fit of the rest of one epoch.
+        class_weights: The weight of each class in the loss, float32, shape (classes,); batches
+            then are `(images, labels, weights)`. By default all classes have weight 1.
     """
 
     def __init__(
@@ -46,10 +48,10 @@ class BatchDataset(keras.utils.PyDataset):
         self._first_batch = first_batch
         self._epoch = first_epoch - 1
         self._ahead: Iterator[Batch] | None = None
-        self._handed_out = 0
-        self._is_begun_again = False
-        # Keras may ask for batches in a thread of its own while an epoch ends in another.
-        self._turn = Lock()
+        self._yielded = 0
+        self._has_restarted = False
+        # Keras may draw batches in one thread while an epoch ends in another.
+        self._lock = Lock()
 
     @property
     def num_batches(self) -> int:
@@ -58,38 +60,38 @@ class BatchDataset(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         batch = self._next_ahead()
-        if batch is None:  # outside of an epoch: Keras looks at batches to learn their shapes
+        if batch is None:  # outside of an epoch, Keras reads batches to infer their shapes
             batch = self.batches.batch(
                 self._first_batch + index, max(self._epoch, self._first_epoch)
             )
         if self._class_weights is None:
             return batch.images, batch.targets
-        counts = self._class_weights[batch.labels]
+        weights = self._class_weights[batch.labels]
         if batch.shares is not None:
-            counts = batch.shares @ self._class_weights
-        return batch.images, batch.targets, counts
+            weights = batch.shares @ self._class_weights
+        return batch.images, batch.targets, weights
 
+    @override
     def on_epoch_begin(self) -> None:
-        """Move to the next epoch's batches and start to prepare them."""
         self.on_epoch_end()
-        with self._turn:
-            # On JAX, Keras draws one batch to build the model, and then begins the epoch again.
-            drew_one = self._handed_out == 1 < self.num_batches
-            self._is_begun_again = drew_one and not self._is_begun_again
-            self._epoch += not self._is_begun_again
+        with self._lock:
+            # On JAX, Keras draws one batch to build the model, then restarts the epoch.
+            drew_one = self._yielded == 1 < self.num_batches
+            self._has_restarted = drew_one and not self._has_restarted
+            self._epoch += not self._has_restarted
             self._ahead = self.batches.epoch(self._epoch, first=self._first_batch)
-            self._handed_out = 0
+            self._yielded = 0
 
+    @override
     def on_epoch_end(self) -> None:
-        """Stop preparing batches."""
-        with self._turn:
+        with self._lock:
             if self._ahead is not None:
                 self._ahead.close()  # type: ignore[attr-defined]
                 self._ahead = None
 
     def _next_ahead(self) -> Batch | None:
-        """The epoch's next batch: they come one after the other, whatever index Keras draws."""
-        with self._turn:
+        """Return the epoch's next batch, whatever index Keras requests."""
+        with self._lock:
             batch = next(self._ahead, None) if self._ahead is not None else None
-            self._handed_out += batch is not None
+            self._yielded += batch is not None
             return batch

@@ -1,4 +1,4 @@
-"""What happens at each epoch's end: the history is written, the best model kept, the user told."""
+"""Callbacks that write the history and save the best model at the end of each epoch."""
 
 import math
 import time
@@ -9,22 +9,22 @@ from typing import Any
 
 import keras
 import pandas as pd
+from typing_extensions import override
 
 from viewfinder.core.files import written_whole
+from viewfinder.training.adapters import Logs
 from viewfinder.training.step import in_float32
-
-Logs = dict[str, float]
 
 
 class HistoryFile(keras.callbacks.Callback):
-    """Keeps the history, a row an epoch, in memory and in a CSV file that is always whole.
+    """Records the history, a row for each epoch, in memory and in a CSV file, written atomically.
 
     Attributes:
         rows: The epochs so far: `epoch` (from 1), the metrics, `learning_rate`; `size`, the
-            (height)x(width) that was trained at, where epochs differ in it; and, once `BestModel`
-            has considered it, `kept`: 1 where its model took the place of the one kept before.
-        seconds: How long each epoch took, its validation included.
-        size: What the rows say of the size from now on; None for nothing.
+            "(height)x(width)" of the training pictures, where epochs differ in it; and, once
+            `BestModel` has considered the row, `kept`: 1 if it saved the epoch's model, else 0.
+        seconds: The duration of each epoch, validation included.
+        size: The `size` of the next rows; None to omit it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,12 +36,12 @@ class HistoryFile(keras.callbacks.Callback):
         self._began = 0.0
         self._earlier = 0.0
 
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Note the time."""
+    @override
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._began = time.perf_counter()
 
+    @override
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Add the epoch's row."""
         self.seconds.append(self._in_epoch())
         self._earlier = 0.0
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
@@ -52,11 +52,11 @@ class HistoryFile(keras.callbacks.Callback):
         self.write()
 
     def get_state(self) -> dict[str, Any]:
-        """The rows so far, and how long the epochs took, with the one at hand."""
+        """Return the state for a checkpoint, in JSON types."""
         return {"rows": self.rows, "seconds": self.seconds, "in_epoch": self._in_epoch()}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Take up the rows; the file has them, too, and no more than them."""
+        """Restore the state from a checkpoint."""
         self.rows, self.seconds = list(state["rows"]), list(state["seconds"])
         self._earlier = float(state["in_epoch"])
         if self.rows:
@@ -65,12 +65,12 @@ class HistoryFile(keras.callbacks.Callback):
             self._path.unlink(missing_ok=True)
 
     def write(self) -> None:
-        """Write the file."""
+        """Write the CSV file."""
         with written_whole(self._path) as temporary:
             self.table().to_csv(temporary, index=False)
 
     def table(self) -> pd.DataFrame:
-        """The history, a row an epoch."""
+        """Return the history, a row for each epoch."""
         return pd.DataFrame(self.rows, columns=list(self.rows[0]) if self.rows else ["epoch"])
 
     def _in_epoch(self) -> float:
@@ -78,21 +78,21 @@ class HistoryFile(keras.callbacks.Callback):
 
 
 class BestModel(keras.callbacks.Callback):
-    """Keeps the model of the best epoch, as far as the validation pictures can tell epochs apart.
+    """Saves the model of the best epoch, allowing for the sampling error of its accuracy.
 
-    That is the highest `val_accuracy`, at ties the lowest loss. A training that comes to rest, by a
-    falling rate or averaged weights, ends with its best guess; an earlier epoch is then preferred
-    only if it is better by more than one standard error of its accuracy, and else the latest that
-    is not (the rule of one standard error: Breiman, Friedman, Olshen and Stone, "Classification
-    and Regression Trees", 1984). Else a few lucky pictures would choose a model that is unfinished.
+    The best epoch has the highest `val_accuracy`, at ties the lowest loss. A training that
+    converges, by a falling rate or averaged weights, is expected to be best at its end. The best
+    epoch is then the latest whose accuracy is within one standard error of the highest (the
+    one-standard-error rule: Breiman, Friedman, Olshen and Stone, "Classification and Regression
+    Trees", 1984). Otherwise a few pictures, correct by chance, would select an unfinished model.
 
     Args:
         path: The `.keras` file.
-        history: Whose last row is considered, and gets `kept`: 1 if the model is saved, else 0.
-        pictures: How many validation pictures there are.
-        comes_to_rest: Whether the training does.
-        model: What is kept, where it is not the model that is fitted but one with its weights.
-        as_kept: Within it, the model has the weights that were validated.
+        history: The history; its last row gets `kept`: 1 if the model is saved, else 0.
+        pictures: The number of validation pictures.
+        comes_to_rest: Whether the training converges, and the one-standard-error rule applies.
+        model: The model to save, where another model that shares its weights is fitted.
+        as_kept: A context in which the model has the weights that were validated.
 
     Attributes:
         best_epoch: From 1; None until an epoch has ended.
@@ -118,49 +118,49 @@ class BestModel(keras.callbacks.Callback):
         self._as_kept = as_kept
         self._best: tuple[float, float] | None = None
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Save the model if this epoch is the best so far."""
+    @override
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self.consider()
 
     def consider(self) -> None:
-        """Save the model if the last row of the history is the best so far; look at it once."""
+        """Save the model if the last row of the history is the best so far; consider a row once."""
         row = self._history.rows[-1]
         if "kept" in row:
             return
-        reached = (row["val_accuracy"], -row["val_loss"])
-        is_ahead = self._best is None or reached > self._best
-        is_kept = is_ahead or (self._comes_to_rest and reached[0] >= self._within_noise())
+        score = (row["val_accuracy"], -row["val_loss"])
+        is_ahead = self._best is None or score > self._best
+        is_kept = is_ahead or (self._comes_to_rest and score[0] >= self._within_noise())
         if is_kept:
             with self._as_kept():
                 save_model(self._kept or self.model, self._path)
             self.best_epoch = int(row["epoch"])
         if is_ahead:
-            self._best = reached
+            self._best = score
         row["kept"] = int(is_kept)
         self._history.write()
 
     def get_state(self) -> dict[str, Any]:
-        """Which epoch is the best so far."""
+        """Return the state for a checkpoint, in JSON types."""
         return {"best": self._best, "epoch": self.best_epoch}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on comparing."""
+        """Restore the state from a checkpoint."""
         self._best = tuple(state["best"]) if state["best"] else None
         self.best_epoch = state["epoch"]
 
     def _within_noise(self) -> float:
-        """The lowest accuracy that is not worse than the best by more than its standard error."""
+        """Return the best accuracy minus its standard error."""
         assert self._best is not None
-        # By Laplace's rule, one right and one wrong more: where all are right, it is not zero.
+        # Laplace's rule adds one correct and one wrong picture: the error is never 0.
         share = (self._best[0] * self._pictures + 1) / (self._pictures + 2)
         return self._best[0] - math.sqrt(share * (1 - share) / (self._pictures + 3))
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Save a `.keras` file whole: `model.save` itself writes over the old one in place.
+    """Write a `.keras` file atomically; `model.save` itself overwrites the old file in place.
 
-    Saved without loss, schedule and optimizer, it loads in any Keras, without this package; in
-    float32, whatever it was trained in, it answers alike on any device.
+    Without loss, schedule and optimizer, the file loads in any Keras, without this package. In
+    float32, whatever the training's precision, its predictions are alike on any device.
     """
     plain = keras.Model(model.inputs, model.outputs, name=model.name)  # the same layers
     with in_float32(plain), written_whole(path) as temporary:

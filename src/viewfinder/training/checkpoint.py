@@ -1,8 +1,8 @@
-"""Checkpoints: all that a training has come to, in a file that is whole or is not believed.
+"""Checkpoints: the state of a training in a file with a checksum.
 
 A file is a line with a checksum, and a NumPy archive: every variable of model, optimizer and
-metrics, and as JSON what the callbacks remember. It is written whole under a new number; the one
-before it stays until the next.
+metrics, and as JSON the state of the callbacks. Each file is written atomically under a new number;
+the folder has the newest two.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ FOLDER = "checkpoint"
 
 _MAGIC = b"viewfinder-checkpoint 1 "
 _KEPT = 2
-# What a step changes; seeds of dropout are among the non-trainable variables.
+# The variables that a step changes; dropout's seeds are among the non-trainable ones.
 _WEIGHTS = ("trainable", "non_trainable")
 
 Arrays = dict[str, list[NDArray[Any]]]
@@ -33,15 +33,15 @@ Arrays = dict[str, list[NDArray[Any]]]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training stands after a batch.
+    """The state of a training after a batch.
 
     Attributes:
-        epoch: The epoch at hand, from 0.
-        batch: How many of its batches are done.
+        epoch: The current epoch, from 0.
+        batch: The number of its batches that are done.
         arrays: The values of the model's variables, by kind: "trainable", "non_trainable" (with
             the seeds of dropout), "optimizer" (with the schedule's step and averaged weights) and
-            "metrics" (what the epoch's figures are made of).
-        memory: What else is to be remembered, as JSON knows it.
+            "metrics" (the accumulators of the epoch's metrics).
+        memory: The state of the callbacks and the elapsed time, in JSON types.
     """
 
     epoch: int
@@ -51,7 +51,7 @@ class Checkpoint:
 
     @classmethod
     def of(cls, model: keras.Model, epoch: int, batch: int, memory: dict[str, Any]) -> "Checkpoint":
-        """What this model has come to."""
+        """Return the state of this model."""
         if hasattr(model, "jax_state_sync"):  # on JAX the variables lag behind within an epoch
             model.jax_state_sync()
         arrays = {
@@ -62,20 +62,20 @@ class Checkpoint:
 
     @property
     def is_finite(self) -> bool:
-        """Whether every weight is a number."""
+        """Whether every weight is finite."""
         return all(np.isfinite(array).all() for kind in _WEIGHTS for array in self.arrays[kind])
 
     def restore(self, model: keras.Model) -> None:
-        """Put model and optimizer where they were; the metrics have :meth:`restore_metrics`.
+        """Restore model and optimizer; :meth:`restore_metrics` restores the metrics.
 
         Raises:
-            RunError: It is the checkpoint of another model.
+            RunError: The checkpoint is of another model.
         """
         for kind in (*_WEIGHTS, "optimizer"):
             self._assign(model, kind)
 
     def restore_metrics(self, model: keras.Model) -> None:
-        """Put the metrics where they were: once Keras has reset them for the epoch."""
+        """Restore the metrics, after Keras has reset them at the beginning of the epoch."""
         self._assign(model, "metrics")
 
     def _assign(self, model: keras.Model, kind: str) -> None:
@@ -92,36 +92,36 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoints in a folder: the newest, and the one before it.
+    """The two newest checkpoints of a training, in a folder.
 
     Args:
-        folder: Made when the first one is written.
+        folder: Created with the first checkpoint.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Keep this one, and the one before it."""
-        there = self._files()
-        number = int(there[-1].stem) + 1 if there else 1
+        """Write a checkpoint, and delete all but the newest two."""
+        earlier = self._files()
+        number = int(earlier[-1].stem) + 1 if earlier else 1
         content = _packed(checkpoint)
         checksum = _checksum(content)
         with written_whole(self._folder / f"{number:06}.checkpoint") as temporary:
             temporary.write_bytes(_MAGIC + checksum + b"\n" + content)
-        for old in there[: 1 - _KEPT]:
+        for old in earlier[: 1 - _KEPT]:
             old.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Take all of them away."""
+        """Delete all checkpoints."""
         for path in self._files():
             path.unlink(missing_ok=True)
 
     def newest(self, say: Callable[[str], None]) -> Checkpoint | None:
-        """The newest that is whole, or None; what is damaged is named and taken away.
+        """Return the newest undamaged checkpoint or None; report and delete damaged ones.
 
         Raises:
-            RunError: One cannot be read now, which says nothing about what is in it.
+            RunError: A file cannot be read; that does not mean that it is damaged.
         """
         files = self._files()
         for path in reversed(files):
@@ -132,10 +132,9 @@ class Checkpoints:
             try:
                 return _unpacked(content)
             except (ValueError, KeyError) as error:
-                before = (
-                    "the one before" if path != files[0] else "the beginning: there is no other"
-                )
-                say(f"Checkpoint {path.name} is damaged ({error}); going back to {before}.")
+                is_last = path == files[0]
+                start = "the beginning, for lack of another" if is_last else "the one before it"
+                say(f"Checkpoint {path.name} is damaged ({error}); resuming from {start}.")
                 path.unlink(missing_ok=True)
         return None
 
@@ -170,15 +169,15 @@ def _packed(checkpoint: Checkpoint) -> bytes:
 
 
 def _unpacked(data: bytes) -> Checkpoint:
-    """The checkpoint in a file's bytes; `ValueError` or `KeyError` if they are not all there."""
+    """Parse a file's bytes; raise `ValueError` or `KeyError` if they are damaged."""
     line, _, content = data.partition(b"\n")
     if not line.startswith(_MAGIC) or line[len(_MAGIC) :] != _checksum(content):
         raise ValueError("its checksum does not match")
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         first, *values = (archive[name] for name in archive.files)
     head = json.loads(first.tobytes())
-    left = iter(values)
-    arrays = {kind: list(islice(left, count)) for kind, count in head["counts"].items()}
+    remaining = iter(values)
+    arrays = {kind: list(islice(remaining, count)) for kind, count in head["counts"].items()}
     return Checkpoint(head["epoch"], head["batch"], arrays, head["memory"])
 
 

@@ -1,9 +1,9 @@
-"""One training in the eyes of its callbacks, although Keras runs it in several fits.
+"""Presents several fits of Keras to their callbacks as one training, and writes checkpoints.
 
-Keras's `fit` can neither begin in the middle of an epoch nor change the size of the pictures, so
-a resumed training and one with stages are run as a fit for each part. `Course` is the list of
-callbacks that all of them get: it counts batches as one training would, keeps checkpoints, and
-sees to it that the weights are averaged once, at the end, and not after each fit.
+Keras's `fit` can neither begin in the middle of an epoch nor change the size of the pictures, so a
+resumed training and a training in stages take several fits. All of them get the same `Course`, a
+list of callbacks that counts epochs and batches across the fits, writes checkpoints, and lets the
+optimizer assign averaged weights only once, at the end of the training.
 """
 
 import time
@@ -13,26 +13,25 @@ from typing import Any
 
 import keras
 import numpy as np
+from typing_extensions import override
 
-from viewfinder.training.adapters import BatchDataset
+from viewfinder.training.adapters import BatchDataset, Logs
 from viewfinder.training.checkpoint import Checkpoint, Checkpoints
 from viewfinder.training.stopping import StopAtDivergence, Stopper
 
-Logs = dict[str, float]
-
 
 class HaltedError(Exception):
-    """A `Stopper` has ended the training in the middle of an epoch."""
+    """A `Stopper` has ended the training within an epoch."""
 
 
 @dataclass
 class Keeper:
-    """When checkpoints are written.
+    """Writes checkpoints and times them.
 
     Args:
-        checkpoints: Where.
-        seconds: At the latest this long after the last one.
-        clock: What tells the seconds.
+        checkpoints: The folder's checkpoints.
+        seconds: The interval after which a checkpoint is due.
+        clock: Returns the time in seconds.
     """
 
     checkpoints: Checkpoints
@@ -44,22 +43,22 @@ class Keeper:
 
     @property
     def is_due(self) -> bool:
-        """Whether the last checkpoint is old."""
+        """Whether the last checkpoint is older than the interval."""
         return self.clock() - self._last >= self.seconds
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Keep it."""
+        """Write a checkpoint and restart the interval."""
         self.checkpoints.write(checkpoint)
         self._last = self.clock()
 
 
 class Course(keras.callbacks.CallbackList):
-    """The callbacks of a training; `get_state` and `set_state` are asked of those that have them.
+    """The callbacks of a training; a checkpoint has the state of those with `get_state`.
 
     Args:
-        model: What is fitted; compiled.
-        callbacks: In the order in which they are called.
-        keeper: Keeps the checkpoints.
+        model: The model to fit, compiled.
+        callbacks: Callbacks in the order in which Keras calls them.
+        keeper: Writes the checkpoints.
         epochs: Epochs of the whole training.
         steps: Batches in an epoch.
     """
@@ -73,7 +72,7 @@ class Course(keras.callbacks.CallbackList):
         epochs: int,
         steps: int,
     ) -> None:
-        # It looks first, so that nobody keeps what is worth nothing.
+        # Runs before other callbacks, so that no checkpoint of a diverged model is written.
         self._divergence = StopAtDivergence()
         super().__init__(
             [self._divergence, *callbacks],
@@ -83,7 +82,7 @@ class Course(keras.callbacks.CallbackList):
             steps=steps,
         )
         for callback in self.callbacks:
-            if hasattr(callback, "restores_best"):  # `last.keras` is to be the last epoch's
+            if hasattr(callback, "restores_best"):  # `last.keras` is the last epoch's
                 callback.restores_best = False
         self._keeper = keeper
         self._steps = steps
@@ -96,66 +95,67 @@ class Course(keras.callbacks.CallbackList):
 
     @property
     def elapsed(self) -> float:
-        """Seconds that the training has taken, in all sittings up to the last checkpoint's."""
+        """Seconds of training, including those before the checkpoint that it resumed from."""
         return self._earlier + time.perf_counter() - self._began
 
     @property
     def stopper(self) -> Stopper | None:
-        """The callback that has ended the training."""
-        fired = (one for one in self.callbacks if isinstance(one, Stopper) and one.reason)
-        return next(fired, None)
+        """The callback that ended the training, or None."""
+        stoppers = (callback for callback in self.callbacks if isinstance(callback, Stopper))
+        return next((stopper for stopper in stoppers if stopper.reason), None)
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Put the model and the callbacks where they were."""
+        """Restore the model and the callbacks from a checkpoint."""
         checkpoint.restore(self.model)
         states = checkpoint.memory["callbacks"]
-        for name, callback in self._remembering().items():
+        for name, callback in self._stateful().items():
             if name in states:
                 callback.set_state(states[name])
         self._earlier = checkpoint.memory["elapsed_s"]
         self._resumed = checkpoint
 
-    def keep_first(self) -> None:
-        """Keep a checkpoint of the beginning."""
+    def write_first(self) -> None:
+        """Write a checkpoint of the initial state."""
         self._keeper.write(self._checkpoint(0))
 
     def begin_part(self, epoch: int, first_batch: int) -> None:
-        """The next fit begins here."""
+        """Note the epoch and the batch at which the next fit begins."""
         self._epoch, self._first_batch = epoch, first_batch
 
     def end_part(self) -> None:
-        """Undo what Keras does to averaged weights at the end of each fit."""
+        """Restore the trained weights, which Keras replaces by their average after each fit."""
         if self._weights is not None:
             for variable, value in zip(self.model.trainable_variables, self._weights, strict=True):
                 variable.assign(value)
             self._weights = None
 
     def finish_epoch(self, validation: BatchDataset) -> None:
-        """Do what is left of an epoch all of whose batches are done, as `fit` would do it."""
+        """Validate and end an epoch whose batches are all done, as `fit` would."""
         self.model.stop_training = False
         self.on_train_begin()
         self.on_epoch_begin(self._epoch)
         logs = dict(self.model.get_metrics_result())
-        judged = self.model.evaluate(validation, callbacks=self, return_dict=True, verbose=0)
-        self.on_epoch_end(self._epoch, logs | {f"val_{key}": judged[key] for key in judged})
+        metrics = self.model.evaluate(validation, callbacks=self, return_dict=True, verbose=0)
+        self.on_epoch_end(self._epoch, logs | {f"val_{name}": metrics[name] for name in metrics})
 
     def end(self) -> None:
-        """The training has ended, however it did."""
+        """End the training: assign averaged weights and call each `on_train_end`."""
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         if self._has_begun:
             super().on_train_end()
 
+    @override
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Pass it on once."""
         if not self._has_begun:
             self._has_begun = True
             super().on_train_begin(logs)
 
+    @override
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Wait for the training's own end."""
+        """Do nothing: :meth:`end` ends the training, not the end of a fit."""
 
+    @override
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Pass it on; in the middle of an epoch the metrics are what they were."""
         self._epoch = epoch
         super().on_epoch_begin(epoch, logs)
         if self._resumed:
@@ -163,49 +163,49 @@ class Course(keras.callbacks.CallbackList):
                 self._resumed.restore_metrics(self.model)
             self._resumed = None
 
+    @override
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Pass it on, and note the weights before Keras may average them."""
         super().on_epoch_end(epoch, logs)
         self._first_batch = 0
         self._note_weights()
 
+    @override
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """Pass it on, counted as in the whole epoch."""
         self._weights = None
         super().on_train_batch_begin(self._first_batch + batch, logs)
 
+    @override
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Pass it on, counted as in the whole epoch, and keep a checkpoint if it is time."""
         done = self._first_batch + batch + 1
         try:
             super().on_train_batch_end(done - 1, logs)
         except KeyboardInterrupt:
-            self._keep(done)
+            self._write(done)
             self._note_weights()
             raise
         stopper = self.stopper
         if stopper and stopper.reason == "diverged":
             raise HaltedError
         if done == self._steps or stopper or self._keeper.is_due:
-            self._keep(done)
+            self._write(done)
         if stopper and done < self._steps:
             self._note_weights()
             raise HaltedError
 
-    def _keep(self, done: int) -> None:
+    def _write(self, done: int) -> None:
         checkpoint = self._checkpoint(done)
         if not checkpoint.is_finite:
-            self._divergence.diverged(done - 1, "weights are no numbers any more")
+            self._divergence.diverged(done - 1, "weights are not finite")
             raise HaltedError
         self._keeper.write(checkpoint)
 
     def _checkpoint(self, done: int) -> Checkpoint:
-        states = {name: one.get_state() for name, one in self._remembering().items()}
+        states = {name: callback.get_state() for name, callback in self._stateful().items()}
         memory = {"callbacks": states, "elapsed_s": self.elapsed}
         return Checkpoint.of(self.model, self._epoch, done, memory)
 
-    def _remembering(self) -> dict[str, Any]:
-        """The callbacks that have a state, by names that are the same in another process."""
+    def _stateful(self) -> dict[str, Any]:
+        """Return the callbacks that have a state, by names that are the same in each process."""
         named: dict[str, Any] = {}
         for callback in self.callbacks:
             if hasattr(callback, "get_state") and hasattr(callback, "set_state"):
@@ -220,4 +220,4 @@ class Course(keras.callbacks.CallbackList):
             if hasattr(self.model, "jax_state_sync"):
                 self.model.jax_state_sync()
             variables = self.model.trainable_variables
-            self._weights = [np.array(keras.ops.convert_to_numpy(one)) for one in variables]
+            self._weights = [np.array(keras.ops.convert_to_numpy(value)) for value in variables]

@@ -1,8 +1,8 @@
-"""Fine-tuning: a second fit, in which the top of the base trains too, slowly.
+"""Fine-tuning: a second fit, which trains the top of the base too, at a low learning rate.
 
-It starts from the best model of the first. Whether it is kept is decided by pictures that were
-carved from the training pictures: neither fit has trained on them, and validation has not chosen
-by them.
+The second fit starts from the best model of the first. Pictures set aside from the training
+pictures decide which of the two models the run keeps: neither fit trains on them, and they do not
+select an epoch.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,8 @@ from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import FineTune
 from viewfinder.training.adapters import BatchDataset
 from viewfinder.training.compiled import compile_model
-from viewfinder.training.fit import BEST, HISTORY, Fitted, fit
+from viewfinder.training.fit import BEST, HISTORY, fit
+from viewfinder.training.fitted import Fitted
 from viewfinder.training.phases import Phases
 from viewfinder.training.schedules import set_rates
 
@@ -36,51 +37,52 @@ class Feeds:
     """The pictures of both phases.
 
     Attributes:
-        train: What trains.
-        validation: What chooses an epoch within a phase.
-        carved: What decides between the phases; see :func:`viewfinder.training.phases.carve`.
+        train: Batches to train on.
+        validation: Batches that select the best epoch of a phase.
+        aside: Batches that decide between the phases; see
+            :func:`viewfinder.training.phases.set_aside`.
     """
 
     train: Batches
     validation: Batches
-    carved: Batches
+    aside: Batches
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Which phase's model did better on the carved pictures.
+    """The comparison of both phases' best models on the pictures set aside.
 
     Attributes:
-        before: `accuracy` and `loss` of the first phase's best model.
-        after: The same of the second's.
-        carved: How many pictures there were.
+        before: `accuracy` and `loss` of the first phase's model.
+        after: `accuracy` and `loss` of the second phase's model.
+        pictures: The number of pictures set aside.
     """
 
     before: dict[str, float]
     after: dict[str, float]
-    carved: int
+    pictures: int
 
     @property
     def is_kept(self) -> bool:
-        """Whether fine-tuning was of use: more accurate, or as accurate with a lower loss."""
+        """Whether the second model is more accurate, or as accurate with a lower loss."""
         before, after = self.before, self.after
         return (after["accuracy"], -after["loss"]) > (before["accuracy"], -before["loss"])
 
     def __str__(self) -> str:
         return (
-            f"Fine-tuning is {'kept' if self.is_kept else 'not kept'}: on {self.carved:,} pictures "
-            f"carved from training, "
+            f"Fine-tuning is {'kept' if self.is_kept else 'not kept'}: "
+            f"on {self.pictures:,} pictures set aside from training, "
             f"accuracy {self.before['accuracy']:.4f} → {self.after['accuracy']:.4f}, "
             f"loss {self.before['loss']:.4f} → {self.after['loss']:.4f}."
         )
 
     def to_json(self, from_layer: str, epochs: int) -> dict[str, Any]:
-        """What `fine_tuning.json` holds; see docs/formats.md."""
+        """Return the record for `fine_tuning.json`; see docs/formats.md."""
         return {
             "schema": 1,
             "kept": self.is_kept,
             "from_layer": from_layer,
-            "carved": self.carved,
+            "set_aside": self.pictures,
             "before": self.before,
             "after": self.after,
             "epochs": epochs,
@@ -95,18 +97,21 @@ def fine_tune(
     progress: Progress | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Fitted:
-    """Go on with the model of the first phase, its base's top included.
+    """Train the best model of the first phase further, together with the top of its base.
 
-    Nothing but the files of the first phase decides where it begins, and one that was stopped goes
-    on from its checkpoint. In the run's folder, `best.keras` and `last.keras` become those of the
-    better phase; `history.csv` gets both, and `fine_tuning.json` says how it was decided.
+    Starts from the files of the first phase, or resumes from a checkpoint of the second. In the
+    run's folder, `best.keras` and `last.keras` become those of the better phase; `history.csv` gets
+    both phases, and `fine_tuning.json` the figures of the decision.
 
     Args:
-        phases: The first has ended.
+        phases: The run's phases, the first of which has ended.
         feeds: The pictures of both phases.
         recipe: A recipe with `training.fine_tune`.
-        progress: Shows how far it is.
+        progress: Prints and draws the epochs.
         callbacks: Further Keras callbacks.
+
+    Returns:
+        The outcome of both phases.
 
     Raises:
         UsageError: The base has no such layer.
@@ -119,9 +124,9 @@ def fine_tune(
         )
     progress = progress or Progress(0)
     model = _model_in(phases.before)
-    second = _made_ready(model, feeds, recipe, settings)
+    second = _prepare(model, feeds, recipe, settings)
     from_layer = _announce(model, settings, second, progress)
-    before = _judged(model, feeds.carved)
+    before = _evaluate(model, feeds.aside)
     tuned = fit(
         model,
         feeds.train,
@@ -133,21 +138,21 @@ def fine_tune(
         resume=True,
     )
     model.set_weights(_model_in(phases.after).get_weights())
-    verdict = Verdict(before, _judged(model, feeds.carved), len(feeds.carved.labels))
+    verdict = Verdict(before, _evaluate(model, feeds.aside), len(feeds.aside.labels))
     phases.take(phases.after if verdict.is_kept else phases.before)
     progress.say(str(verdict))
-    together = _joined(first, tuned, verdict.is_kept)
+    joined = _joined(first, tuned, verdict.is_kept)
     with written_whole(phases.run / HISTORY) as temporary:
-        together.history.to_csv(temporary, index=False)
+        joined.history.to_csv(temporary, index=False)
     write_json(phases.run / RECORD, verdict.to_json(from_layer, settings.epochs))
-    return together
+    return joined
 
 
 def blocks_to_train(model: keras.Model, settings: FineTune) -> list[list[keras.Layer]]:
-    """The top of a model's base, as blocks, from below; nothing is changed.
+    """Return the top of a model's base as blocks, from input to output, without changing it.
 
     Raises:
-        UsageError: There is no such layer, or nothing in it can train.
+        UsageError: The base has no such layer, or no layer above it can train.
     """
     blocks = blocks_of(model)
     if settings.from_layer is None:
@@ -155,7 +160,7 @@ def blocks_to_train(model: keras.Model, settings: FineTune) -> list[list[keras.L
     names = [layer.name for layer in base_layers(model)]
     if settings.from_layer not in names:
         raise UsageError(
-            f"The base has no layer {settings.from_layer!r} to be fine-tuned from.",
+            f"The base has no layer {settings.from_layer!r} to fine-tune from.",
             remedy=nearest(settings.from_layer, [block[0].name for block in blocks]),
         )
     above = set(names[names.index(settings.from_layer) :])
@@ -163,7 +168,7 @@ def blocks_to_train(model: keras.Model, settings: FineTune) -> list[list[keras.L
     kept = [block for block in kept if any(map(can_train, block))]
     if not kept:
         raise UsageError(
-            "Nothing of the base would train.",
+            "No layer of the base would train.",
             expected="a training.fine_tune.from_layer with layers above it that have weights",
             received=settings.from_layer,
         )
@@ -171,10 +176,10 @@ def blocks_to_train(model: keras.Model, settings: FineTune) -> list[list[keras.L
 
 
 def thaw(model: keras.Model, settings: FineTune) -> dict[str, float]:
-    """Let the top of a model's base train; each weight's share of the learning rate, by path.
+    """Unfreeze the top of a model's base; return factors of the learning rate by weight path.
 
     Raises:
-        UsageError: There is no such layer, or nothing in it can train.
+        UsageError: The base has no such layer, or no layer above it can train.
     """
     shares: dict[str, float] = {}
     for height, block in enumerate(reversed(blocks_to_train(model, settings)), start=1):
@@ -185,11 +190,9 @@ def thaw(model: keras.Model, settings: FineTune) -> dict[str, float]:
     return shares
 
 
-def _made_ready(model: keras.Model, feeds: Feeds, recipe: Recipe, settings: FineTune) -> Recipe:
-    """Unfreeze and compile for the second phase; its recipe."""
-    rate = recipe.training.learning_rate * settings.factor
-    changes = {"learning_rate": rate, "epochs": settings.epochs, "fine_tune": None}
-    second = recipe.model_copy(update={"training": recipe.training.model_copy(update=changes)})
+def _prepare(model: keras.Model, feeds: Feeds, recipe: Recipe, settings: FineTune) -> Recipe:
+    """Unfreeze and compile the model for the second phase; return its recipe."""
+    second = recipe.second_phase
     shares = thaw(model, settings)
     compile_model(model, second, steps=len(feeds.train) * settings.epochs)
     set_rates(model.optimizer, shares)
@@ -197,17 +200,17 @@ def _made_ready(model: keras.Model, feeds: Feeds, recipe: Recipe, settings: Fine
 
 
 def _model_in(folder: Path) -> keras.Model:
-    """The best model of a phase; its dropout begins anew."""
+    """Load the best model of a phase; its dropout restarts from the seed."""
     return keras.saving.load_model(folder / BEST, compile=False)
 
 
-def _judged(model: keras.Model, carved: Batches) -> dict[str, float]:
-    found = model.evaluate(BatchDataset(carved), return_dict=True, verbose=0)
-    return {"accuracy": float(found["accuracy"]), "loss": float(found["loss"])}
+def _evaluate(model: keras.Model, batches: Batches) -> dict[str, float]:
+    metrics = model.evaluate(BatchDataset(batches), return_dict=True, verbose=0)
+    return {name: float(metrics[name]) for name in ("accuracy", "loss")}
 
 
 def _joined(fitted: Fitted, tuned: Fitted, is_kept: bool) -> Fitted:
-    """Both phases as one, the second's epochs counted on."""
+    """Join both phases into one outcome, with consecutive epoch numbers."""
     done = len(fitted.history)
     second = tuned.history.assign(
         epoch=tuned.history["epoch"] + done, phase=TUNED_PHASE if is_kept else REFUSED_PHASE
@@ -224,12 +227,12 @@ def _joined(fitted: Fitted, tuned: Fitted, is_kept: bool) -> Fitted:
 
 
 def _announce(model: keras.Model, settings: FineTune, second: Recipe, progress: Progress) -> str:
-    """Say what trains; the first layer that does."""
+    """Print what trains; return the first layer that trains."""
     trained = [layer for layer in base_layers(model) if layer.trainable_weights]
     count = sum(layer.count_params() for layer in trained)
     progress.say(
-        f"Fine-tuning: {count:,} weights of the base, from {trained[0].name} on; batch norm stays "
-        f"as it is; learning rate {second.training.learning_rate:g}, "
-        f"× {settings.decay:g} for each block down."
+        f"Fine-tuning: {count:,} weights of the base, from {trained[0].name} on; batch norms are "
+        f"frozen; learning rate {second.steps.optimizer.learning_rate:g}, "
+        f"× {settings.decay:g} for each block towards the input."
     )
     return str(trained[0].name)

@@ -1,4 +1,4 @@
-"""The fit: a compiled model, batches, and what is kept of each epoch."""
+"""Fits a compiled model to batches, with checkpoints, the best model and the history."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,6 @@ from itertools import groupby
 from pathlib import Path
 
 import keras
-import pandas as pd
 
 from viewfinder.batches.pictures import Batches
 from viewfinder.core.progress import Progress
@@ -20,9 +19,10 @@ from viewfinder.training.callbacks import BestModel, HistoryFile, save_model
 from viewfinder.training.checkpoint import Checkpoint, Checkpoints
 from viewfinder.training.course import Course, HaltedError, Keeper
 from viewfinder.training.display import TrainingProgress
+from viewfinder.training.fitted import Fitted
 from viewfinder.training.interruption import Interruption
 from viewfinder.training.memory import is_out_of_memory, out_of_memory
-from viewfinder.training.step import JudgedInFloat32, build_all, elastic, fused_norms
+from viewfinder.training.step import EvaluatedInFloat32, build_all, elastic, fused_norms
 from viewfinder.training.stopping import StopAfter, StopAtTarget, Stopper, StopWithoutProgress
 
 BEST = "best.keras"
@@ -31,41 +31,13 @@ HISTORY = "history.csv"
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """What a fit has come to; the models themselves are in its folder.
-
-    Attributes:
-        history: A row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate,
-            size where the training had stages, and kept.
-        seconds: How long each epoch took.
-        training_seconds: How long all of it took, in all sittings.
-        best_epoch: The epoch of `best.keras`, from 1; None if no epoch was finished.
-        ended: Why it ended: "finished", "target", "patience", "time", "interrupted", "diverged",
-            or "callback" where one of the caller's has ended it.
-        why: The same as a sentence, where there is more to say.
-    """
-
-    history: pd.DataFrame
-    seconds: list[float]
-    training_seconds: float
-    best_epoch: int | None
-    ended: str
-    why: str = ""
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether the user stopped it."""
-        return self.ended == "interrupted"
-
-
-@dataclass(frozen=True)
 class Part:
-    """Epochs that one fit of Keras can run: all of one size, and whole or the rest of one.
+    """Epochs that one fit of Keras runs: whole epochs of one size, or the rest of an epoch.
 
     Attributes:
-        size: The (height, width) of the training pictures, where there are stages.
-        epochs: Their numbers, from 0.
-        first_batch: Where the first of them goes on.
+        size: The (height, width) of the training pictures; None without stages.
+        epochs: Numbers of the epochs, from 0.
+        first_batch: The batch at which the first epoch begins.
     """
 
     size: Size | None
@@ -84,32 +56,42 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback] = (),
     resume: bool = False,
 ) -> Fitted:
-    """Train a compiled model; `best.keras`, `last.keras` and `history.csv` are left in `folder`.
+    """Train a compiled model; write `best.keras`, `last.keras` and `history.csv` to `folder`.
 
-    Ctrl-C ends the training, not the program: what has been reached is saved as if it were the end.
-    A checkpoint is kept in `folder`, and with `resume` the training goes on from it: on one CPU
-    machine the weights and the history are those of a training that never stopped.
+    Ctrl-C ends the training, not the program, and saves the models as at the end. `folder` has
+    checkpoints, from which a training resumes with `resume`. On one CPU machine the weights and the
+    history then equal those of an uninterrupted training.
+
+    Args:
+        model: Compiled for the recipe.
+        train: Batches to train on.
+        validation: Batches that select the best epoch.
+        recipe: A recipe that trains by steps.
+        folder: The folder of models, history and checkpoints.
+        progress: Prints and draws the epochs.
+        callbacks: Further Keras callbacks.
+        resume: Whether to continue from the newest checkpoint.
 
     Raises:
-        OutOfMemory: A batch is too large; what was reached before it is saved.
+        OutOfMemory: A batch is too large; the models and the history so far are saved.
     """
     progress = progress or Progress(0)
     fitting = _Fitting(model, train, validation, recipe, folder)
     start = fitting.checkpoints.newest(progress.say) if resume else None
     done = start.epoch * len(train) + start.batch if start else 0
-    bar = TrainingProgress(progress, recipe.training.epochs, len(train), done=done)
+    bar = TrainingProgress(progress, recipe.steps.epochs, len(train), done=done)
     interruption = Interruption()
     course = fitting.course([bar, *callbacks, interruption])
     if start:
         course.resume(start)
         progress.say(
-            f"Going on in epoch {start.epoch + 1}, after {start.batch} of {len(train)} batches."
+            f"Resuming in epoch {start.epoch + 1}, after {start.batch} of {len(train)} batches."
         )
     else:
         if resume and (folder / HISTORY).exists():
-            progress.say("No checkpoint is left: the training begins anew.", style="yellow")
+            progress.say("No checkpoint is left: restarting the training.", style="yellow")
         fitting.checkpoints.clear()
-        course.keep_first()
+        course.write_first()
     try:
         with interruption, fused_norms(fitting.model):
             fitting.run(course, start)
@@ -119,13 +101,13 @@ def fit(
 
 
 class _Fitting:
-    """A fit's model, batches and folder, from one part to the next."""
+    """The model, batches, callbacks and folder of a fit, shared by its parts."""
 
     def __init__(
         self, model: keras.Model, train: Feed, validation: Feed, recipe: Recipe, folder: Path
     ) -> None:
         self.kept = model
-        self.model = elastic(model, recipe.epoch_sizes) if recipe.training.stages else model
+        self.model = elastic(model, recipe.epoch_sizes) if recipe.steps.stages else model
         build_all(self.model)
         self.train, self.validation = train, validation
         self.recipe, self.folder = recipe, folder
@@ -136,7 +118,7 @@ class _Fitting:
             folder / BEST,
             self.history,
             len(validation.labels),
-            comes_to_rest=recipe.training.comes_to_rest,
+            comes_to_rest=recipe.steps.comes_to_rest,
             model=model,
             as_kept=self.companions.as_kept,
         )
@@ -144,15 +126,15 @@ class _Fitting:
         self.error: BaseException | None = None
 
     def course(self, others: Sequence[keras.callbacks.Callback]) -> Course:
-        """The callbacks of the whole training."""
-        training = self.recipe.training
+        """Return the callbacks of the whole training."""
+        training = self.recipe.steps
         return Course(
             self.model,
             [
                 *(self.history, self.best),
                 *stoppers(training.stop),
                 *self.companions.callbacks,
-                JudgedInFloat32(),
+                EvaluatedInFloat32(),
                 *others,
             ],
             Keeper(self.checkpoints, training.checkpoint_minutes * 60),
@@ -161,7 +143,7 @@ class _Fitting:
         )
 
     def run(self, course: Course, start: Checkpoint | None) -> None:
-        """Fit part after part, from the checkpoint on, until the end or until it is stopped."""
+        """Fit part after part, from the checkpoint on, until the training ends or is stopped."""
         steps = len(self.train)
         try:
             for part in parts(self._sizes(), start):
@@ -173,7 +155,7 @@ class _Fitting:
         except KeyboardInterrupt:
             self.interrupted = True
             course.end_part()
-            if self.history.rows:  # it may have come while the last epoch was being kept
+            if self.history.rows:  # Ctrl-C may have interrupted the saving of the last epoch
                 self.best.consider()
                 self.history.write()
         except Exception as error:
@@ -182,10 +164,10 @@ class _Fitting:
             self.error = error
 
     def end(self, course: Course, say: Callable[[str], None]) -> Fitted:
-        """Save what was reached, and say how it ended."""
+        """Save the last model, and return the outcome."""
         stopper = course.stopper
         if self.error or (stopper and stopper.reason == "diverged"):
-            self._go_back()
+            self._restore_newest()
         course.end()
         save_model(self.kept, self.folder / LAST)
         if self.best.best_epoch is None:
@@ -209,7 +191,7 @@ class _Fitting:
         )
 
     def _run_part(self, part: Part, course: Course, *, is_done: bool) -> None:
-        """One fit; or what is left of an epoch all of whose batches are done."""
+        """Run a fit, or with `is_done` the validation of an epoch whose batches are all done."""
         course.begin_part(part.epochs.start, part.first_batch)
         validation = BatchDataset(self.validation)
         train = self.train
@@ -217,7 +199,7 @@ class _Fitting:
             assert isinstance(train, Batches)
             train = replace(train, size=part.size)
             self.history.size = f"{part.size[0]}x{part.size[1]}"
-            # Else TensorFlow compiles a step for all sizes, whose last bits are not those of one.
+            # A step that TensorFlow compiles for all sizes differs in the last bits.
             self.model.make_train_function(force=True)
         if is_done:
             course.finish_epoch(validation)
@@ -234,28 +216,28 @@ class _Fitting:
                 validation_data=validation,
                 initial_epoch=part.epochs.start,
                 epochs=part.epochs.stop,
-                shuffle=False,  # the batches shuffle by themselves, by seed
+                shuffle=False,  # `Batches` shuffles, by seed
                 verbose=0,
                 callbacks=course,
             )
         finally:
-            for one in (feed, validation):
-                one.on_epoch_end()  # Keras does not end an epoch that was broken off
+            for dataset in (feed, validation):
+                dataset.on_epoch_end()  # Keras does not end an interrupted epoch
         course.end_part()
 
     def _sizes(self) -> Sequence[Size | None]:
-        training = self.recipe.training
+        training = self.recipe.steps
         return self.recipe.epoch_sizes if training.stages else [None] * training.epochs
 
-    def _go_back(self) -> None:
-        """Put the weights where they last were good."""
+    def _restore_newest(self) -> None:
+        """Restore the weights of the newest checkpoint, the last that were finite."""
         newest = self.checkpoints.newest(lambda _: None)
         if newest:
             newest.restore(self.model)
 
 
 def stoppers(settings: Stopping) -> Iterator[Stopper]:
-    """The callbacks that end a training as the recipe says."""
+    """Yield the callbacks of the recipe's stopping rules."""
     if settings.target:
         metric, value = parse_target(settings.target)
         yield StopAtTarget(metric, value, hold=settings.hold)
@@ -266,11 +248,11 @@ def stoppers(settings: Stopping) -> Iterator[Stopper]:
 
 
 def parts(sizes: Sequence[Size | None], start: Checkpoint | None) -> Iterator[Part]:
-    """The fits that a training takes: its stages, and the rest of the epoch where it goes on.
+    """Yield the fits of a training: the rest of an interrupted epoch, and a fit for each stage.
 
     Args:
         sizes: Each epoch's (height, width); None for the pictures' own.
-        start: Where it goes on.
+        start: The checkpoint to resume from.
     """
     first = start.epoch if start else 0
     if start and start.batch:

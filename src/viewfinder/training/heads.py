@@ -1,10 +1,7 @@
-"""Heads on stored features, and the finished model: base and head as one plain `keras.Model`."""
+"""Fits heads on stored features, and joins base and head into one plain `keras.Model`."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import keras
 import numpy as np
@@ -21,25 +18,13 @@ from viewfinder.models.transfer import with_head
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import Head
 from viewfinder.training.compiled import compile_model
-from viewfinder.training.fit import BEST, Fitted, fit
+from viewfinder.training.fit import BEST, fit
+from viewfinder.training.fitted import Fitted
 
 Matrix = NDArray[np.float32]
 
-# Kernel and bias of a head's layers for raw features, by the layer's name.
+# Kernel and bias of each layer of a head on raw features, by the layer's name.
 HeadWeights = dict[str, tuple[Matrix, Matrix]]
-
-
-@dataclass(frozen=True)
-class HeadFit:
-    """A head that has been trained on features.
-
-    Attributes:
-        weights: Its layers' weights; the first layer's take raw features.
-        fitted: How the training went.
-    """
-
-    weights: HeadWeights
-    fitted: Fitted
 
 
 def fit_head(
@@ -47,90 +32,90 @@ def fit_head(
     validation: FeatureBatches,
     recipe: Recipe,
     head: Head,
+    folder: Path,
     *,
     progress: Progress,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    folder: Path | None = None,
-) -> HeadFit:
-    """Train a head with dense layers on features.
+) -> tuple[HeadWeights, Fitted]:
+    """Train a head with dense layers by steps on features; resume from a checkpoint, if any.
 
-    The features are brought to mean 0 and deviation 1 for it. Ctrl-C ends the training, not the
-    program: the best epoch so far is what is given.
+    The features are scaled to mean 0 and standard deviation 1. Ctrl-C ends the training, not the
+    program, and returns the best epoch so far.
 
     Args:
-        train: Features, in all their views.
-        validation: What chooses the best epoch.
-        recipe: Says how it is fitted.
-        head: Has at least one dense layer.
-        progress: Shows the epochs.
+        train: Features of the training pictures, in all views.
+        validation: Features that select the best epoch.
+        recipe: The training settings.
+        head: The head's settings; at least one dense layer.
+        folder: The folder of the head's models, history and checkpoints.
+        progress: Prints and draws the epochs.
         callbacks: Further Keras callbacks.
-        folder: Where it is kept, and goes on if it was stopped; None keeps nothing.
+
+    Returns:
+        The weights of the best epoch, adapted to unscaled features; and the outcome of the fit.
     """
     mean, deviation = mean_and_deviation(train)
     model = compiled_head(train, recipe, head)
     scaled = (train.scaled(mean, deviation), validation.scaled(mean, deviation))
-    with nullcontext(folder) if folder else TemporaryDirectory() as kept:
-        place = Path(kept)
-        fitted = fit(
-            model, *scaled, recipe, place, progress=progress, callbacks=callbacks, resume=True
-        )
-        best = keras.saving.load_model(place / BEST, compile=False)
-    weights = _folded(best)
+    fitted = fit(
+        model, *scaled, recipe, folder, progress=progress, callbacks=callbacks, resume=True
+    )
+    weights = _folded(keras.saving.load_model(folder / BEST, compile=False))
     first = next(iter(weights))
     kernel, bias = weights[first]
     kernel = kernel / deviation[:, None]
     weights[first] = (kernel, bias - mean @ kernel)
-    return HeadFit(weights, fitted)
+    return weights, fitted
 
 
 def mean_and_deviation(train: FeatureBatches) -> tuple[Matrix, Matrix]:
-    """What features are brought to mean 0 and deviation 1 by: float32, each of shape (d,)."""
+    """Return the features' means and standard deviations: float32, each of shape (d,)."""
     rows = train.features.reshape(-1, train.features.shape[-1])
     return rows.mean(axis=0, dtype=np.float64).astype(np.float32), deviations(rows)
 
 
 def compiled_head(train: FeatureBatches, recipe: Recipe, head: Head) -> keras.Model:
-    """A head for scaled features, with first weights, ready to be fitted."""
+    """Return a compiled head for scaled features, with initial weights."""
     classes = 1 + int(train.labels.max())
     inputs = keras.Input((train.features.shape[-1],), name="features")
     outputs = add_head(inputs, head, classes, Randomness(recipe.seed))
     model = keras.Model(inputs, outputs, name="head")
-    compile_model(model, recipe, steps=len(train) * recipe.training.epochs)
+    compile_model(model, recipe, steps=len(train) * recipe.steps.epochs)
     return model
 
 
 def _folded(head: keras.Model) -> HeadWeights:
-    """The weights of a head's dense layers, each with the batch norm that follows it folded in."""
+    """Return the weights of a head's dense layers, batch norms folded into them."""
     weights: HeadWeights = {}
-    last = ""
+    dense = ""
     for layer in head.layers:
         if isinstance(layer, keras.layers.Dense):
-            last = layer.name
+            dense = layer.name
             kernel, *bias = layer.get_weights()
-            weights[last] = (kernel, bias[0] if bias else np.zeros(kernel.shape[1], np.float32))
+            weights[dense] = (kernel, bias[0] if bias else np.zeros(kernel.shape[1], np.float32))
         elif isinstance(layer, keras.layers.BatchNormalization):
             gamma, beta, mean, variance = layer.get_weights()
             scale = gamma / np.sqrt(variance + layer.epsilon)
-            kernel, middle = weights[last]
-            weights[last] = (kernel * scale, (middle - mean) * scale + beta)
+            kernel, offset = weights[dense]
+            weights[dense] = (kernel * scale, (offset - mean) * scale + beta)
     return weights
 
 
 def linear_weights(head: Linear) -> HeadWeights:
-    """A linear classifier as the weights of a head without dense layers."""
+    """Return a linear classifier as the weights of a head without hidden layers."""
     return {LAST_LAYER: (head.weights, head.bias)}
 
 
 def with_fitted_head(
     backbone: Backbone, head: Head, weights: HeadWeights, *, seed: int, name: str
 ) -> keras.Model:
-    """A base and the head that was fitted on its features, as one model.
+    """Join a base and the head fitted on its features into one model.
 
     Args:
-        backbone: It is used, not copied.
-        head: Its pooling is that of the features; it has no norms.
-        weights: The head's.
-        seed: Of the head's dropout.
+        backbone: The base, which the model shares.
+        head: The head's settings, with the pooling of the features and without norms.
+        weights: The head's weights.
+        seed: The seed of the head's dropout.
         name: The model's name.
 
     Returns:
@@ -143,13 +128,13 @@ def with_fitted_head(
 
 
 def set_head(model: keras.Model, weights: HeadWeights) -> None:
-    """Give a model's head the weights that were fitted on features."""
+    """Assign weights fitted on features to a model's head."""
     for layer, (kernel, bias) in weights.items():
         model.get_layer(layer).set_weights([kernel, bias])
 
 
 def head_probabilities(weights: HeadWeights, features: Matrix) -> NDArray[np.float64]:
-    """What a head says of raw features (n, d): float64, shape (n, classes), rows sum to 1."""
+    """Return probabilities for raw features (n, d): float64, shape (n, classes), sum 1."""
     *dense, (kernel, bias) = weights.values()
     rows = features
     for inner_kernel, inner_bias in dense:

@@ -1,56 +1,54 @@
-"""Ctrl-C as a wish that is granted between two batches."""
+"""Defers Ctrl-C to the end of the current batch."""
 
 import signal
 import threading
-from types import FrameType
 from typing import Any, Self
 
 import keras
+from typing_extensions import override
 
-Logs = dict[str, float]
+from viewfinder.training.adapters import Logs
 
 
 class Interruption(keras.callbacks.Callback):
-    """While it is entered, the first Ctrl-C ends the training after the batch at hand.
+    """Raises `KeyboardInterrupt` after the current batch, on the first Ctrl-C in its context.
 
-    Python's own way is an exception out of the blue. It is lost where it comes while the garbage
-    collector or a destructor calls back (JAX has such a call, and may be loaded beside another
-    backend), and it may come while a file is being written. The second Ctrl-C has Python's own way.
-
-    Attributes:
-        asked: Whether Ctrl-C was pressed.
+    Python raises `KeyboardInterrupt` anywhere. The exception is lost inside a callback of the
+    garbage collector or a destructor (JAX registers such a callback, and may be loaded beside
+    another backend), and it may interrupt the writing of a file. On the second Ctrl-C, Python
+    raises at once.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked = False
-        self._is_listening = False
+        self._is_requested = False
+        self._is_installed = False
 
     def __enter__(self) -> Self:
-        # Whoever has a handler of their own, or ignores the signal, knows better.
+        # A handler that the program installed stays in force.
         is_default = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if is_default and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self._ask)
-            self._is_listening = True
+            signal.signal(signal.SIGINT, self._request)
+            self._is_installed = True
         return self
 
     def __exit__(self, *_: Any) -> None:
-        if self._is_listening:
+        if self._is_installed:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            self._is_listening = False
+            self._is_installed = False
 
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """End the training if that was asked for."""
-        self._grant()
+    @override
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._raise_if_requested()
 
-    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """End the training if that was asked for."""
-        self._grant()
+    @override
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._raise_if_requested()
 
-    def _ask(self, signal_number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        self.asked = True
+    def _request(self, *_: object) -> None:
+        self._is_requested = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def _grant(self) -> None:
-        if self.asked:
+    def _raise_if_requested(self) -> None:
+        if self._is_requested:
             raise KeyboardInterrupt

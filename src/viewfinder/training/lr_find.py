@@ -1,7 +1,7 @@
-"""A range test: the learning rate rises from step to step, and the loss tells where it is too high.
+"""The learning rate range test: raises the rate from step to step, and records the loss.
 
 L. Smith, "Cyclical learning rates for training neural networks", arXiv:1506.01186, section 3.3;
-the smoothing, the stop and the reading of the curve are those that fastai made common.
+the smoothing, the stopping rule and the suggestion follow fastai.
 """
 
 import math
@@ -20,24 +20,24 @@ from viewfinder.training.adapters import Feed
 from viewfinder.training.memory import is_out_of_memory, out_of_memory
 from viewfinder.training.step import fused_norms
 
-# The share of the smoothed loss that each step keeps, and how far above its lowest it may go.
+# The momentum of the smoothed loss, and the multiple of its minimum at which the test stops.
 _SMOOTHING = 0.9
-_DIVERGED = 4.0
+_DIVERGENCE = 4.0
 
 RULE = "a tenth of the rate at which the smoothed loss was lowest"
 
 
 @dataclass(frozen=True, eq=False)
 class RangeTest:
-    """What a range test has seen.
+    """The outcome of a range test.
 
     Attributes:
         rates: The learning rate of each step, float64, shape (n,), rising.
         losses: The loss of each step's batch before the step, float64, shape (n,).
-        smoothed: Their exponential average, corrected for its start, float64, shape (n,).
-        diverged: Whether the test ended because the loss rose to four times its lowest, or was no
-            number any more.
-        suggestion: The rate to begin with, by `RULE`.
+        smoothed: The losses' bias-corrected exponential average, float64, shape (n,).
+        diverged: Whether the test ended early: the smoothed loss rose above four times its
+            minimum, or the loss was not finite.
+        suggestion: The suggested learning rate, by `RULE`.
     """
 
     rates: NDArray[np.float64]
@@ -47,7 +47,7 @@ class RangeTest:
     suggestion: float
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain numbers and lists: what `viewfinder lr-find --json` prints."""
+        """Return the outcome in JSON types, as `viewfinder lr-find --json` prints it."""
         return {
             "suggestion": self.suggestion,
             "rule": RULE,
@@ -67,31 +67,30 @@ def range_test(
     steps: int = 100,
     progress: Progress | None = None,
 ) -> RangeTest:
-    """Train a compiled model with a rate that rises exponentially; its weights are put back.
+    """Train a compiled model with an exponentially rising rate, then restore its weights.
 
     Args:
-        model: Compiled with a rate that is a number: its schedule would set another.
-        train: Training batches, of pictures or of features; they are gone through as often as it
-            takes.
+        model: Compiled with a number as learning rate, not a schedule.
+        train: Training batches, of pictures or of features, repeated as often as needed.
         low: The first rate.
-        high: The last one.
-        steps: How many steps there are from one to the other, at least 10.
-        progress: Shows how far it is.
+        high: The last rate.
+        steps: The number of steps, at least 10.
+        progress: Shows the steps done.
 
     Raises:
-        UsageError: The limits or the count of steps make no test.
-        DataError: The loss never fell, so that nothing can be suggested.
-        OutOfMemory: A batch is too large; one that fits is named.
+        UsageError: The rates or the number of steps are out of range.
+        DataError: The loss never fell, so there is no suggestion.
+        OutOfMemory: A batch is too large; the message names a batch size that fits.
     """
     if not (0 < low < high and steps >= 10):
         raise UsageError(
-            "This is no range of learning rates.",
+            "The range of learning rates is invalid.",
             expected="0 < low < high, and at least 10 steps",
             received=f"low = {low:g}, high = {high:g}, steps = {steps}",
         )
     rates = np.geomspace(low, high, steps)
     progress = progress or Progress(0)
-    before = [np.array(one) for one in model.get_weights()]
+    initial = [np.array(weight) for weight in model.get_weights()]
     try:
         with fused_norms(model):
             losses, diverged = _losses(model, train, rates, progress)
@@ -100,19 +99,19 @@ def range_test(
             raise out_of_memory(model, train, progress.say) from error
         raise
     finally:
-        model.set_weights(before)
+        model.set_weights(initial)
     return read_curve(rates[: len(losses)], losses, diverged=diverged)
 
 
 def read_curve(
     rates: NDArray[np.float64], losses: NDArray[np.float64], *, diverged: bool = False
 ) -> RangeTest:
-    """Smooth the losses and read a suggestion off them.
+    """Smooth the losses and derive the suggested rate.
 
     Args:
-        rates: Rising, shape (n,).
-        losses: Finite, shape (n,).
-        diverged: Whether the test was ended by its loss.
+        rates: Rising rates, shape (n,).
+        losses: Finite losses, shape (n,).
+        diverged: Whether the loss ended the test.
 
     Raises:
         DataError: The smoothed loss never fell.
@@ -123,10 +122,10 @@ def read_curve(
         raise DataError(
             "The loss never fell, so no learning rate can be suggested.",
             expected="a smoothed loss that falls before it rises",
-            received=f"{smoothed[0]:.4g} at {rates[0]:.2g}, and no less at any higher rate"
+            received=f"{smoothed[0]:.4g} at {rates[0]:.2g}, and not lower at any higher rate"
             if len(smoothed)
-            else "no finite loss at all",
-            remedy="begin lower (--low), take more steps, or look at the data first",
+            else "no finite loss",
+            remedy="a lower first rate (--low), more steps, or an audit of the data",
         )
     return RangeTest(
         rates=rates,
@@ -140,7 +139,7 @@ def read_curve(
 def _losses(
     model: keras.Model, train: Feed, rates: NDArray[np.float64], progress: Progress
 ) -> tuple[NDArray[np.float64], bool]:
-    """The loss of each step, up to where it diverges, and whether it did."""
+    """Return the loss of each step until it diverges, and whether it diverged."""
     losses: list[float] = []
     batches = _endless(train)
     for rate in progress.track(iter(rates), "Range test (steps)", len(rates)):
@@ -152,7 +151,7 @@ def _losses(
             return np.array(losses), True
         losses.append(loss)
         smoothed = _smooth(np.array(losses))
-        if smoothed[-1] > _DIVERGED * smoothed.min():
+        if smoothed[-1] > _DIVERGENCE * smoothed.min():
             return np.array(losses), True
     return np.array(losses), False
 

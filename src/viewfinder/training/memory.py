@@ -1,4 +1,4 @@
-"""What a backend raises when the memory is too small, in words, and a batch that does fit."""
+"""Detects that a backend is out of memory, and finds a batch size that fits."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,25 +14,25 @@ _TYPES = ("ResourceExhaustedError", "OutOfMemoryError", "MemoryError", "_ArrayMe
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the memory was too small, in any backend's words, for this or what it came from."""
+    """Whether the error or one of its causes is any backend's out-of-memory error."""
     return any(
-        type(one).__name__ in _TYPES or any(sign in str(one) for sign in _SIGNS)
-        for one in _chain(error)
+        type(cause).__name__ in _TYPES or any(sign in str(cause) for sign in _SIGNS)
+        for cause in _chain(error)
     )
 
 
 def out_of_memory(model: keras.Model, batches: Feed, say: Callable[[str], None]) -> OutOfMemory:
-    """The error for the user, after a step has not fitted: it names a batch that does.
+    """Return an error that names a batch size whose training step fits in memory.
 
-    Half a batch is tried, a quarter, and so on, by a training step each: the model's weights are
-    of no use afterwards.
+    Tries half a batch, a quarter, and so on, with a training step each, which changes the
+    model's weights.
 
     Args:
         model: Compiled.
         batches: The training batches that were too large.
-        say: Told what is tried.
+        say: Prints a line before the tries.
     """
-    say("The memory is too small for a batch: trying smaller ones …")
+    say("The memory is too small for a batch: trying smaller batches …")
     fits = _half_that_fits(model, batches)
     if isinstance(batches, Batches):
         each = "pictures of " + " × ".join(map(str, batches.image_shape))
@@ -40,25 +40,25 @@ def out_of_memory(model: keras.Model, batches: Feed, say: Callable[[str], None])
         each = f"pictures of {batches.features.shape[-1]} features"
     return OutOfMemory(
         f"The memory is too small for a batch of {batches.batch_size} {each}.",
-        expected=f"a batch of {fits}, with which a step was tried and fits" if fits else None,
-        received=None if fits else "too little memory for any batch that was tried",
+        expected=f"a batch of {fits}, whose training step fits" if fits else None,
+        received=None if fits else "too little memory for any batch tried",
         remedy=f"--batch-size {fits}" if fits else "a smaller --image-size or a smaller model",
     )
 
 
 def _half_that_fits(model: keras.Model, batches: Feed) -> int:
-    """The largest half, quarter, … of a batch whose step fits in memory; 0 where none was seen to.
+    """Return the largest half, quarter, … of a batch whose step fits in memory; 0 if none does.
 
-    At the full size of the pictures, whatever stage of the training has failed.
+    Every try is at the full size of the pictures, whichever stage of the training failed.
     """
     size = min(batches.batch_size, len(batches.labels)) // 2
     while size:
         try:
             batch = replace(batches, batch_size=size).batch(0)
-            model.make_train_function(force=True)  # compiled anew for this size
+            model.make_train_function(force=True)  # compiles the step for this size
             model.train_on_batch(batch.images, batch.targets)
         except Exception as error:
-            if not is_out_of_memory(error):  # a backend that is of no more use
+            if not is_out_of_memory(error):  # the backend is no longer usable
                 return 0
             size //= 2
         else:

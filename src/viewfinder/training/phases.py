@@ -1,16 +1,17 @@
-"""The files of a fine-tuning, from which it goes on wherever it was stopped.
+"""The files and the pictures of a training in two phases, the second of which fine-tunes.
 
 fine_tuning/head/    a dense head on stored features, while it trains
-fine_tuning/before/  what the first phase has come to; whole once `fitted.json` is in it
+fine_tuning/before/  the result of the first phase; complete once it has `fitted.json`
 fine_tuning/after/   the second phase, with its checkpoints
 
-The run's own models and history are made from these, and may be made from them again.
+The run's models and history are copied from these folders, from which a stopped training resumes.
+`set_aside` splits off the training pictures that decide whether the second phase is kept.
 """
 
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,17 +23,18 @@ from viewfinder.batches.pictures import Batches, Pictures, Positions
 from viewfinder.core.errors import DataError, RejectedPicture
 from viewfinder.core.files import write_json, written_whole
 from viewfinder.core.randomness import Randomness
-from viewfinder.training.fit import BEST, LAST, Fitted
+from viewfinder.training.fit import BEST, LAST
+from viewfinder.training.fitted import Fitted
 
 FOLDER = "fine_tuning"
-# Not as text: a number that is read again is the same to the last bit.
-_HISTORY = "history.parquet"
+_HISTORY = "history.parquet"  # CSV would not restore floats to the last bit
 _FITTED = "fitted.json"
+_FACTS = ("seconds", "training_seconds", "best_epoch", "ended", "why")
 
 
 @dataclass(frozen=True)
 class Phases:
-    """The phases of a training that ends in fine-tuning.
+    """The folders of a training that ends in fine-tuning.
 
     Args:
         run: The folder of the run.
@@ -42,22 +44,22 @@ class Phases:
 
     @property
     def head(self) -> Path:
-        """Where a dense head on features is trained."""
+        """The folder in which a dense head trains on features."""
         return self.run / FOLDER / "head"
 
     @property
     def before(self) -> Path:
-        """What the first phase has come to."""
+        """The folder of the first phase's result."""
         return self.run / FOLDER / "before"
 
     @property
     def after(self) -> Path:
-        """Where the second phase is trained."""
+        """The folder of the second phase."""
         return self.run / FOLDER / "after"
 
     @property
     def first(self) -> Fitted | None:
-        """What the first phase has come to; None before it has ended."""
+        """The result of the first phase; None before it has ended."""
         if not (self.before / _FITTED).exists():
             return None
         facts = json.loads((self.before / _FITTED).read_text(encoding="utf-8"))
@@ -65,22 +67,21 @@ class Phases:
         return Fitted(pd.read_parquet(self.before / _HISTORY), **facts)
 
     def end_first(self, fitted: Fitted) -> None:
-        """Keep what the first phase has left in the run's folder: from here the second begins."""
+        """Copy the result of the first phase from the run; the second phase starts from it."""
         for name in (BEST, LAST):
             _copy(self.run / name, self.before / name)
         with written_whole(self.before / _HISTORY) as temporary:
             fitted.history.to_parquet(temporary, index=False)
-        facts = {one.name: getattr(fitted, one.name) for one in fields(fitted)}
-        del facts["history"]
+        facts = {name: getattr(fitted, name) for name in _FACTS}
         write_json(self.before / _FITTED, {"schema": 1, **facts})
 
     def take(self, phase: Path) -> None:
-        """Make the models of a phase those of the run."""
+        """Copy the models of a phase to the run."""
         for name in (BEST, LAST):
             _copy(phase / name, self.run / name)
 
     def clear(self) -> None:
-        """Take everything away: the run has ended."""
+        """Delete the folders of both phases, once the run has ended."""
         shutil.rmtree(self.run / FOLDER, ignore_errors=True)
 
 
@@ -89,72 +90,46 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, temporary)
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Some of the pictures, as pictures of their own.
+def set_aside(train: Batches, share: float) -> tuple[Batches, Batches]:
+    """Set aside the same share of each class, at least one picture, at random with the seed.
 
-    Attributes:
-        pictures: All of them.
-        rows: Which, as positions among all.
-    """
-
-    pictures: Pictures
-    rows: Positions
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """The shape of one picture: (height, width, channels)."""
-        return self.pictures.shape
-
-    @property
-    def dropped(self) -> Mapping[str, RejectedPicture]:
-        """Pictures that have turned bad since they were listed: by locator, and why."""
-        return self.pictures.dropped
-
-    def read(self, positions: Positions) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Pictures, and which of the positions they are of; see `Pictures.read`."""
-        return self.pictures.read(self.rows[positions])
-
-
-def carve(train: Batches, share: float) -> tuple[Batches, Batches]:
-    """What still trains, and what is set aside: of each class the same share, at least one.
-
-    The set aside come in their order and unvaried, as validation pictures do. Which they are
-    depends on the seed and the pictures' ids alone.
+    Seed and picture ids alone determine which pictures are set aside.
 
     Args:
         train: Batches of training pictures.
-        share: Of each class, above 0 and below 1.
+        share: The share of each class, above 0 and below 1.
+
+    Returns:
+        The batches that train; and the batches set aside, in order and not augmented, as
+        validation pictures are.
 
     Raises:
         DataError: No class has two pictures.
     """
+    # The name of the random stream decides which pictures are set aside: another name would change
+    # the results of a recipe.
     order = Randomness(train.seed).order("carved", epoch=-1, examples=train.ids)
-    aside: list[int] = []
+    chosen: list[int] = []
     for label in np.unique(train.labels):
         ordered = order[train.labels[order] == label]
-        aside.extend(ordered[: min(max(1, round(share * len(ordered))), len(ordered) - 1)])
-    if not aside:
+        chosen.extend(ordered[: min(max(1, round(share * len(ordered))), len(ordered) - 1)])
+    if not chosen:
         raise DataError(
-            "There are too few pictures to decide whether fine-tuning is of use.",
-            expected="at least two training pictures of a class",
-            received="one of each",
+            "There are too few pictures to decide whether to keep fine-tuning.",
+            expected="a class with at least two training pictures",
+            received="one picture in each class",
         )
-    is_aside = np.isin(np.arange(len(train.labels)), aside)
+    is_aside = np.isin(np.arange(len(train.labels)), chosen)
     height, width, _ = train.image_shape
-    carved = _only(train, np.flatnonzero(is_aside))
-    carved = replace(
-        carved,
+    aside = replace(
+        _only(train, np.flatnonzero(is_aside)),
         plan=policy("none"),
         size=(height, width),
         mixup=0.0,
         shuffle=False,
         drop_last=False,
     )
-    return _only(train, np.flatnonzero(~is_aside)), carved
+    return _only(train, np.flatnonzero(~is_aside)), aside
 
 
 def _only(batches: Batches, rows: Positions) -> Batches:
@@ -165,3 +140,33 @@ def _only(batches: Batches, rows: Positions) -> Batches:
         ids=batches.ids[rows],
         weights=None if batches.weights is None else batches.weights[rows],
     )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A selection of pictures, with the interface of `Pictures`.
+
+    Attributes:
+        pictures: All pictures.
+        rows: Positions of the selected pictures among all.
+    """
+
+    pictures: Pictures
+    rows: Positions
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape of a picture: (height, width, channels)."""
+        return self.pictures.shape
+
+    @property
+    def dropped(self) -> Mapping[str, RejectedPicture]:
+        """The reason, by locator, for each listed picture that can no longer be read."""
+        return self.pictures.dropped
+
+    def read(self, positions: Positions) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Read the pictures at these positions of the selection; see `Pictures.read`."""
+        return self.pictures.read(self.rows[positions])

@@ -1,4 +1,4 @@
-"""Learning rates over the steps of a training: with warm-up, and down again."""
+"""Learning rates: warm-up and schedule over the steps of a training, and shares by layer."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,177 +6,165 @@ from typing import Any
 
 import keras
 from keras import ops
+from pydantic import TypeAdapter
+from typing_extensions import override
 
-from viewfinder.recipe import Training
+from viewfinder.recipe import Constant, Cosine, OneCycle, Plateau, StepDecay, Steps
+from viewfinder.recipe.optimizing import Schedule
+from viewfinder.training.adapters import Logs
 
-Logs = dict[str, float]
-
-# The cosine ends at a hundredth: the last steps still move.
+# The cosine ends at a hundredth of the peak, so that the last steps still change the weights.
 _COSINE_END = 0.01
 
 # L. Smith and N. Topin, "Super-convergence", arXiv:1708.07120; the shares are those of PyTorch's
 # OneCycleLR. Momentum does not cycle here.
-_CYCLE_RISE, _CYCLE_START, _CYCLE_END = 0.3, 1 / 25, 1 / 250_000
+_CYCLE_START, _CYCLE_END = 1 / 25, 1 / 250_000
+
+_SCHEDULES: TypeAdapter[Schedule] = TypeAdapter(Schedule)
 
 
-def schedule_for(training: Training, steps: int) -> Any:
-    """What an optimizer takes as its `learning_rate`: a number or a `RateSchedule`.
+def schedule_for(training: Steps, steps: int) -> Any:
+    """Return an optimizer's `learning_rate`: a number or a `RateSchedule`.
 
     Args:
-        training: Names the schedule.
+        training: The settings.
         steps: Batches in the whole training.
     """
-    if training.schedule == "plateau":  # it is set from outside, by `PlateauRate`
-        return training.learning_rate
-    if training.schedule == "constant" and not training.warmup:
-        return training.learning_rate
-    return RateSchedule(
-        training.schedule,
-        peak=training.learning_rate,
-        steps=steps,
-        warmup=training.warmup,
-        every=steps * training.decay_every / training.epochs,
-        factor=training.decay_factor,
-    )
+    schedule, peak = training.schedule, training.optimizer.learning_rate
+    if isinstance(schedule, Plateau):  # `PlateauRate` sets it
+        return peak
+    if isinstance(schedule, Constant) and not schedule.warmup:
+        return peak
+    return RateSchedule(schedule, peak, steps, training.epochs)
 
 
 class RateSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """The rate of each step, from its number alone: a resumed training goes on where it was.
+    """The rate of each step, a function of the step alone, so that a training resumes exactly.
 
     Args:
-        kind: "constant", "cosine", "one-cycle" or "step".
+        schedule: Kind and settings, as a record or a mapping; any kind but "plateau".
         peak: The highest rate.
         steps: Batches in the whole training.
-        warmup: The share of them in which the rate rises evenly from near 0 to the peak; for
-            "one-cycle" the share of its own rise, by default 0.3.
-        every: For "step": after how many steps, counted from the start, the rate falls.
-        factor: For "step": what it is then multiplied by.
+        epochs: Epochs in the whole training.
     """
 
     def __init__(
-        self,
-        kind: str,
-        peak: float,
-        steps: int,
-        *,
-        warmup: float = 0.0,
-        every: float = 1.0,
-        factor: float = 0.1,
+        self, schedule: Schedule | Mapping[str, Any], peak: float, steps: int, epochs: int
     ) -> None:
         super().__init__()
-        self.kind = kind
+        self.schedule = _SCHEDULES.validate_python(schedule)
         self.peak = peak
         self.steps = steps
-        self.warmup = warmup
-        self.every = every
-        self.factor = factor
+        self.epochs = epochs
 
+    @override
     def __call__(self, step: Any) -> Any:
-        """The rate of the step with this number, from 0: a scalar tensor, float32."""
-        step = ops.cast(step, "float32")
-        if self.kind == "one-cycle":
-            return self._one_cycle(step)
-        rise = round(self.warmup * self.steps)
-        after = {"constant": self._constant, "cosine": self._cosine, "step": self._step}[self.kind]
-        rate = after(step, rise)
-        # The first step is not at 0: it would teach nothing.
+        """Return the rate of a step, from 0: a scalar tensor, float32."""
+        step, schedule = ops.cast(step, "float32"), self.schedule
+        if isinstance(schedule, OneCycle):
+            return self.peak * self._one_cycle(step, schedule.rise)
+        rise = round(schedule.warmup * self.steps)
+        rate = self.peak * self._share(step, rise)
+        # A first step at rate 0 would change nothing.
         return ops.minimum((step + 1) / (rise + 1), 1.0) * rate if rise else rate
 
+    @override
     def get_config(self) -> dict[str, Any]:
-        """The settings, for Keras."""
-        names = ("kind", "peak", "steps", "warmup", "every", "factor")
-        return {name: getattr(self, name) for name in names}
+        settings = {"peak": self.peak, "steps": self.steps, "epochs": self.epochs}
+        return {"schedule": self.schedule.model_dump(), **settings}
 
-    def _constant(self, step: Any, rise: int) -> Any:  # noqa: ARG002
-        return ops.full_like(step, self.peak)
+    def _share(self, step: Any, rise: int) -> Any:
+        """Return the share of the peak at a step, without the warm-up of `rise` steps."""
+        schedule = self.schedule
+        if isinstance(schedule, Cosine):
+            done = ops.clip((step - rise) / max(self.steps - rise, 1), 0.0, 1.0)
+            return _COSINE_END + (1 - _COSINE_END) * 0.5 * (1 + ops.cos(math.pi * done))
+        if isinstance(schedule, StepDecay):
+            every = self.steps * schedule.decay_every / self.epochs
+            return ops.power(schedule.decay_factor, ops.floor(step / every))
+        return ops.ones_like(step)
 
-    def _cosine(self, step: Any, rise: int) -> Any:
-        way = ops.clip((step - rise) / max(self.steps - rise, 1), 0.0, 1.0)
-        height = 0.5 * (1 + ops.cos(math.pi * way))
-        return self.peak * (_COSINE_END + (1 - _COSINE_END) * height)
-
-    def _step(self, step: Any, rise: int) -> Any:  # noqa: ARG002
-        return self.peak * ops.power(self.factor, ops.floor(step / self.every))
-
-    def _one_cycle(self, step: Any) -> Any:
-        top = max((self.warmup or _CYCLE_RISE) * self.steps, 1.0)
+    def _one_cycle(self, step: Any, rise: float) -> Any:
+        top = max(rise * self.steps, 1.0)
         up = ops.clip(step / top, 0.0, 1.0)
         down = ops.clip((step - top) / max(self.steps - 1 - top, 1.0), 0.0, 1.0)
         rising = 1 - (1 - _CYCLE_START) * 0.5 * (1 + ops.cos(math.pi * up))
         falling = _CYCLE_END + (1 - _CYCLE_END) * 0.5 * (1 + ops.cos(math.pi * down))
-        return self.peak * ops.where(step < top, rising, falling)
+        return ops.where(step < top, rising, falling)
 
 
 class PlateauRate(keras.callbacks.Callback):
-    """Lowers the rate whenever a metric has not fallen for some epochs; warms up before, by epoch.
+    """Lowers the rate when a metric has not fallen for some epochs, after a warm-up by epoch.
 
-    The rate is in the optimizer: a checkpoint of it and of `get_state` resumes.
+    The optimizer has the rate, so a checkpoint of the optimizer and `get_state` resume it.
 
     Args:
-        training: Names rate, warm-up, factor and patience (`decay_every`).
-        monitor: The metric, of which lower is better.
+        training: Settings with the schedule "plateau".
+        monitor: A metric for which lower is better.
 
     Attributes:
-        best: The lowest value so far; None before the first.
-        waited: Epochs since then, or since the rate was last lowered.
+        best: The lowest value so far; None before the first epoch has ended.
+        waited: Epochs since the lowest value, or since the rate was last lowered.
     """
 
-    def __init__(self, training: Training, monitor: str = "val_loss") -> None:
+    def __init__(self, training: Steps, monitor: str = "val_loss") -> None:
         super().__init__()
+        assert isinstance(training.schedule, Plateau)
         self.best: float | None = None
         self.waited = 0
-        self._training = training
-        self._rise = math.ceil(training.warmup * training.epochs)
+        self._schedule = training.schedule
+        self._peak = training.optimizer.learning_rate
+        self._rise = math.ceil(training.schedule.warmup * training.epochs)
         self._monitor = monitor
 
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Rise, while the warm-up lasts."""
+    @override
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if epoch <= self._rise:
             share = min((epoch + 1) / (self._rise + 1), 1.0)
-            self.model.optimizer.learning_rate = self._training.learning_rate * share
+            self.model.optimizer.learning_rate = self._peak * share
 
+    @override
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Lower the rate if the metric has not fallen for long enough."""
         value = (logs or {})[self._monitor]
         if self.best is None or value < self.best:
             self.best, self.waited = value, 0
             return
         self.waited += 1
-        if self.waited >= self._training.decay_every and epoch >= self._rise:
+        if self.waited >= self._schedule.decay_every and epoch >= self._rise:
             rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-            self.model.optimizer.learning_rate = rate * self._training.decay_factor
+            self.model.optimizer.learning_rate = rate * self._schedule.decay_factor
             self.waited = 0
 
     def get_state(self) -> dict[str, Any]:
-        """The lowest value so far, and the epochs since then."""
+        """Return the state for a checkpoint, in JSON types."""
         return {"best": self.best, "waited": self.waited}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on waiting."""
+        """Restore the state from a checkpoint."""
         self.best, self.waited = state["best"], state["waited"]
 
 
 def set_rates(optimizer: keras.optimizers.Optimizer, shares: Mapping[str, float]) -> None:
-    """Let an optimizer take smaller steps for some weights.
+    """Scale the learning rate of some weights.
 
-    Its class stays Keras's own, so that a model saved with it loads anywhere.
+    The optimizer keeps Keras's own class, so that a model saved with it loads anywhere.
 
     Args:
-        optimizer: It is changed. Backends' own ways to update all weights in one step are left.
-        shares: By a variable's path, the share of the learning rate that it gets; 1 for others.
+        optimizer: Changed in place.
+        shares: Factors of the learning rate, by a variable's path; other variables have 1.
     """
     step = type(optimizer).update_step
 
     def update_step(gradient: Any, variable: Any, learning_rate: Any) -> None:
-        # TensorFlow gives its own variables here, which know nothing of layers.
-        known = optimizer._trainable_variables[optimizer._get_variable_index(variable)]
-        step(optimizer, gradient, variable, learning_rate * shares.get(known.path, 1.0))
+        # TensorFlow passes its own variables here, which lack the layer's path.
+        layer_variable = optimizer._trainable_variables[optimizer._get_variable_index(variable)]
+        step(optimizer, gradient, variable, learning_rate * shares.get(layer_variable.path, 1.0))
 
     def update_each(gradients: Sequence[Any], variables: Sequence[Any], learning_rate: Any) -> None:
         for gradient, variable in zip(gradients, variables, strict=True):
             update_step(gradient, variable, learning_rate)
 
     optimizer.update_step = update_step
-    # On PyTorch this one updates all weights in a single call, at one learning rate.
+    # On PyTorch, Keras updates all weights in a single call, at one learning rate.
     if keras.backend.backend() == "torch":
         optimizer._backend_update_step = update_each

@@ -1,4 +1,9 @@
-"""Trained in half precision, judged and saved in float32."""
+"""What a model needs before and around its training step.
+
+`elastic` frees the input size for training in stages, `build_all` creates every variable so that a
+checkpoint can restore it, `fused_norms` makes batch norm fast on TensorFlow, and `in_float32` and
+`EvaluatedInFloat32` evaluate and save in float32 a model that trains in half precision.
+"""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,97 +13,54 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers
+from typing_extensions import override
 
 from viewfinder.bases.networks.layers import all_layers
 from viewfinder.core.errors import RecipeError
 from viewfinder.recipe.stages import Size
-
-Logs = dict[str, float]
-
-
-@contextmanager
-def in_float32(model: keras.Model) -> Iterator[None]:
-    """Within, layers that compute in mixed precision compute in float32, and say so where saved.
-
-    Their weights are float32 in any case.
-    """
-    policies = [
-        (layer, layer.dtype_policy)
-        for layer in all_layers(model)
-        if layer.dtype_policy.name in ("mixed_bfloat16", "mixed_float16")
-    ]
-    try:
-        for layer, _ in policies:
-            layer.dtype_policy = "float32"
-        yield
-    finally:
-        for layer, policy in policies:
-            layer.dtype_policy = policy
-
-
-class JudgedInFloat32(keras.callbacks.Callback):
-    """Validates as the model that is kept will answer, so that both come to the same figures.
-
-    A backend compiles the step of a validation in its first batch, and so in float32. To stand
-    behind the averaged weights, whose norms are measured as fast as the model trains, and before
-    other callbacks that ask the model when a validation begins.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._judging = ExitStack()
-
-    def on_test_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """From now on in float32."""
-        self._judging.enter_context(in_float32(self.model))
-
-    def on_test_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Train as before."""
-        self._judging.close()
-
-    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """The same where a validation was broken off."""
-        self._judging.close()
+from viewfinder.training.adapters import Logs
 
 
 def elastic(model: keras.Model, sizes: Iterable[Size]) -> keras.Model:
-    """The same layers, weights and optimizer over an input of free height and width.
+    """Return a compiled model with the same layers, weights and optimizer for any input size.
 
     Args:
         model: Compiled.
-        sizes: Each (height, width) at which it is to be trained.
+        sizes: Each (height, width) of the training pictures.
 
     Raises:
-        RecipeError: Its weights do not fit one of these sizes.
+        RecipeError: The model's weights do not fit one of these sizes.
     """
+    distinct = sorted(set(sizes))
     try:
-        for size in sorted(set(sizes)):
-            _over(model, size)  # a free size alone is not checked against the weights
-        free = _over(model, (None, None))
+        for size in distinct:
+            _with_input_size(model, size)  # Keras does not check weights against a free size
+        free = _with_input_size(model, (None, None))
     except (ValueError, TypeError) as error:
         raise RecipeError(
             "The network does not take the sizes of the stages.",
             expected="global pooling before the dense layers, and pictures that are large enough",
-            received=" and ".join(f"{height} × {width}" for height, width in sorted(set(sizes))),
+            received=" and ".join(f"{height} × {width}" for height, width in distinct),
             remedy="training.stages=[], or another model",
         ) from error
     config = model.get_compile_config()
+    metrics = config["metrics"] or ()
     free.compile(
         optimizer=model.optimizer,
         loss=model.loss,
-        metrics=[keras.saving.deserialize_keras_object(one) for one in config["metrics"] or ()],
+        metrics=[keras.saving.deserialize_keras_object(metric) for metric in metrics],
         jit_compile=config["jit_compile"],
         run_eagerly=config["run_eagerly"],
     )
     return free
 
 
-def _over(model: keras.Model, size: tuple[int | None, int | None]) -> keras.Model:
-    """The same layers over an input of this (height, width)."""
+def _with_input_size(model: keras.Model, size: tuple[int | None, int | None]) -> keras.Model:
+    """Return a model that shares the layers and takes inputs of this (height, width)."""
     name, channels = model.inputs[0].name, model.inputs[0].shape[-1]
     return keras.models.clone_model(
-        # Of a compiled model, the clone would be compiled anew, from settings that Keras reads only
-        # where it knows every class in them.
+        # The wrapper is not compiled. Keras would compile the clone of a compiled model from its
+        # configuration, and fail where that names a class unknown to Keras.
         keras.Model(model.input, model.output, name=model.name),
         input_tensors=keras.Input((*size, channels), name=name),
         clone_function=lambda layer: layer,
@@ -106,32 +68,34 @@ def _over(model: keras.Model, size: tuple[int | None, int | None]) -> keras.Mode
 
 
 def build_all(model: keras.Model) -> None:
-    """Make every variable now: some are otherwise made in the first step, too late to be restored.
+    """Create the variables of optimizer, loss and metrics.
+
+    Keras creates some of them in the first step, too late for a checkpoint to restore them.
 
     Args:
-        model: Compiled; it gives probabilities, and its loss and metrics take labels as integers.
+        model: Compiled, with probabilities as outputs, and a loss and metrics for integer labels.
     """
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
-    answer = keras.ops.convert_to_tensor(np.full((1, *model.output_shape[1:]), 0.5, "float32"))
+    outputs = keras.ops.convert_to_tensor(np.full((1, *model.output_shape[1:]), 0.5, "float32"))
     label = keras.ops.convert_to_tensor(np.zeros(1, np.int64))
-    model.compute_loss(y=label, y_pred=answer)
-    model.compute_metrics(None, label, answer)
+    model.compute_loss(y=label, y_pred=outputs)
+    model.compute_metrics(None, label, outputs)
     model.reset_metrics()
 
 
 @contextmanager
 def fused_norms(model: keras.Model) -> Iterator[None]:
-    """Within, the batch norms of maps train as TensorFlow's fused operation; afterwards as before.
+    """Train the batch norms of feature maps with TensorFlow's fused operation inside the block.
 
-    Outputs, gradients and moving statistics are Keras's own within rounding. On a CPU Keras's many
-    passes over each map are a good part of a residual network's training step, and in mixed
-    precision they turn it into float32 and back (`benchmarks/steps.py`). Norms that do not learn,
-    and inference, stay with Keras. On other backends nothing changes; JAX compiles the passes
-    together by itself.
+    Outputs, gradients and moving statistics equal Keras's within rounding. On a CPU, Keras's
+    several passes over each feature map take a good part of a residual network's training step,
+    and in mixed precision each pass casts to float32 and back (`benchmarks/steps.py`). Frozen
+    norms and inference use Keras's own code. On other backends nothing changes; JAX fuses the
+    passes by itself.
 
     Args:
-        model: Built. What is traced or saved within is a plain Keras model like any other.
+        model: Built. A model saved inside the block is a plain Keras model.
     """
     norms = [layer for layer in all_layers(model) if _has_fused_form(layer)]
     for norm in norms:
@@ -140,7 +104,7 @@ def fused_norms(model: keras.Model) -> Iterator[None]:
         yield
     finally:
         for norm in norms:
-            del norm.call  # the class's own comes to light again
+            del norm.call  # uncovers the method of the class
 
 
 def _has_fused_form(layer: keras.Layer) -> bool:
@@ -160,13 +124,13 @@ def _has_fused_form(layer: keras.Layer) -> bool:
 def _fused(
     norm: layers.BatchNormalization, inputs: Any, training: bool | None = None, mask: Any = None
 ) -> Any:
-    """What the norm's own `call` does, in training by one operation.
+    """Replace the norm's `call`: one operation in training, Keras's own code otherwise.
 
     Args:
-        norm: Of a map.
+        norm: Normalizes feature maps.
         inputs: Shape (n, height, width, channels), of any float dtype.
-        training: Whether the batch's own statistics are to be used.
-        mask: What of the map counts; such a map is left to Keras.
+        training: Whether to normalize by the batch's own statistics.
+        mask: Which positions count; Keras's own code handles a mask.
     """
     if not (training and norm.trainable) or mask is not None:
         return type(norm).call(norm, inputs, training=training, mask=mask)
@@ -186,3 +150,48 @@ def _fused(
     for moving, batch in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
         moving.assign(moving * norm.momentum + batch * (1.0 - norm.momentum))
     return outputs
+
+
+@contextmanager
+def in_float32(model: keras.Model) -> Iterator[None]:
+    """Give mixed-precision layers the policy "float32" inside the block, also where saved.
+
+    Their weights are float32 in any case.
+    """
+    policies = [
+        (layer, layer.dtype_policy)
+        for layer in all_layers(model)
+        if layer.dtype_policy.name in ("mixed_bfloat16", "mixed_float16")
+    ]
+    try:
+        for layer, _ in policies:
+            layer.dtype_policy = "float32"
+        yield
+    finally:
+        for layer, policy in policies:
+            layer.dtype_policy = policy
+
+
+class EvaluatedInFloat32(keras.callbacks.Callback):
+    """Validates in float32, so that validation and the saved model give the same metrics.
+
+    A backend compiles the validation step in its first batch, and so in float32. List this
+    callback after `AveragedWeights`, which measures batch norms in the training's own precision,
+    and before callbacks that call the model in `on_test_begin`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._evaluation = ExitStack()
+
+    @override
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        self._evaluation.enter_context(in_float32(self.model))
+
+    @override
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        self._evaluation.close()
+
+    @override
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._evaluation.close()

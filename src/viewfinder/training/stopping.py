@@ -1,7 +1,6 @@
-"""Callbacks that end a training in time; they work in anyone's `model.fit`.
+"""Callbacks that end a training; they work in any `model.fit`.
 
-A resumed training needs what a callback has seen: where one has `get_state` and `set_state`, as
-those here have, its state is part of the checkpoints.
+Checkpoints include the state of callbacks that have `get_state` and `set_state`, such as these.
 """
 
 import math
@@ -11,24 +10,24 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+from typing_extensions import override
 
 from viewfinder.core.errors import UsageError
 from viewfinder.recipe.stopping import Direction, direction_of, known_metric
+from viewfinder.training.adapters import Logs
 
-Logs = dict[str, float]
 State = dict[str, Any]
 
-
-# What the callbacks remember before the first epoch.
-_NOTHING_SEEN: State = {"best": None, "held": 0, "since": 0}
+# The state of the callbacks before the first epoch.
+_INITIAL_STATE: State = {"best": None, "held": 0, "since": 0}
 
 
 class Stopper(keras.callbacks.Callback):
-    """A callback that may end the training, and says why.
+    """A callback that may end the training, with its reason.
 
     Attributes:
-        reason: "target", "patience", "time" or "diverged" once it has ended the training.
-        sentence: The same as a sentence, with figures.
+        reason: "target", "patience", "time", "behind" or "diverged"; None while training.
+        sentence: The reason as a sentence, with figures.
     """
 
     def __init__(self) -> None:
@@ -37,33 +36,35 @@ class Stopper(keras.callbacks.Callback):
         self.sentence = ""
 
     def stop(self, reason: str, sentence: str) -> None:
-        """End the training."""
+        """End the training for this reason."""
         self.reason, self.sentence = reason, sentence
         self.model.stop_training = True
 
     def get_state(self) -> State:
-        """What it has to remember when the training is resumed; JSON knows all of it."""
+        """Return the state for a checkpoint, in JSON types."""
         return {}
 
     def set_state(self, state: State) -> None:
-        """Take up what `get_state` gave."""
+        """Restore the state from a checkpoint."""
 
 
-class _Judge(Stopper, ABC):
-    """Looks at one metric after each epoch, and remembers the weights with which it was best.
+class _Monitor(Stopper, ABC):
+    """Monitors a metric after each epoch, and copies the weights of the best epoch.
 
-    Where it is equally good, a lower loss (of the same pictures) counts as better.
+    Of epochs with the same metric, the lowest loss (of the same pictures) is best.
 
     Args:
-        metric: Its name in the logs, such as `val_accuracy`; `acc` is understood as `accuracy`.
-        direction: "up" or "down": where it is better; by default as the name tells.
+        metric: The metric's name in the logs, such as `val_accuracy`; `acc` stands for `accuracy`.
+        direction: "up" if a higher metric is better, "down" if a lower one; by default inferred
+            from the name.
         restore_best: Whether the model gets the weights of the best epoch when the training ends,
-            whatever ends it. A run of ours has them in `best.keras`, and restores none.
-        validation_freq: As given to `fit`: a metric of validation is looked for in every so many
-            epochs, and epochs without it count for nothing.
+            for whatever reason. In a run, `best.keras` has these weights, and the model keeps
+            those of the last epoch.
+        validation_freq: The value given to `fit`. Of every so many epochs, only the last has
+            metrics of validation; the others are ignored.
 
     Raises:
-        UsageError: At the end of the first epoch that should have it, if there is no such metric.
+        UsageError: The metric is unknown, at the end of the first epoch that should have it.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class _Judge(Stopper, ABC):
         super().__init__()
         if validation_freq < 1:
             raise UsageError(
-                "validation_freq is a count of epochs, at least 1.", received=str(validation_freq)
+                "validation_freq must be at least 1 epoch.", received=str(validation_freq)
             )
         self._metric = metric
         self._every = validation_freq if metric.startswith("val_") else 1
@@ -86,26 +87,26 @@ class _Judge(Stopper, ABC):
         self._best: list[float] | None = None
         self._weights: list[Any] | None = None
 
+    @override
     def set_model(self, model: keras.Model) -> None:
-        """Begin anew with another model: a callback may go from one training to the next."""
         if self._model not in (None, model):
             self.reason, self.sentence, self._weights = None, "", None
-            self.set_state(_NOTHING_SEEN)
+            self.set_state(_INITIAL_STATE)
         super().set_model(model)
 
     @abstractmethod
-    def look(self, epoch: int, name: str, value: float, *, is_best: bool) -> None:
-        """End the training, or not.
+    def check(self, epoch: int, name: str, value: float, *, is_best: bool) -> None:
+        """End the training if the metric requires it.
 
         Args:
-            epoch: Its number, from 0.
-            name: The metric's, as it is in the logs.
-            value: The metric, the higher the better.
-            is_best: Whether it is better than all before.
+            epoch: The number of the epoch, from 0.
+            name: The metric's name in the logs.
+            value: The metric, negated where lower is better.
+            is_best: Whether the epoch is better than all before.
         """
 
+    @override
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Compare."""
         if (epoch + 1) % self._every:
             return
         logs = logs or {}
@@ -116,35 +117,37 @@ class _Judge(Stopper, ABC):
         if is_best:
             self._best = [value, -loss]
             self._weights = self.model.get_weights() if self.restores_best else None
-        self.look(epoch, name, value, is_best=is_best)
+        self.check(epoch, name, value, is_best=is_best)
 
-    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Restore the best weights."""
+    @override
+    def on_train_end(self, logs: Logs | None = None) -> None:
         if self._weights is not None:
             self.model.set_weights(self._weights)
 
+    @override
     def get_state(self) -> State:
-        """The best so far."""
         return {"best": self._best}
 
+    @override
     def set_state(self, state: State) -> None:
-        """Take it up."""
         self._best = state.get("best")
 
 
-class StopAtTarget(_Judge):
+class StopAtTarget(_Monitor):
     """Ends the training when a metric has reached its target.
 
     Args:
-        metric: Its name in the logs, such as `val_accuracy`; `acc` is understood as `accuracy`.
-        value: What is to be reached.
-        hold: For how many epochs in a row.
-        direction: "up" or "down": from where it is reached; by default as the name tells.
-        restore_best: Whether the model gets the weights of the epoch in which the metric was best.
-        validation_freq: As given to `fit`, where that is not 1.
+        metric: The metric's name in the logs, such as `val_accuracy`; `acc` stands for `accuracy`.
+        value: The target.
+        hold: Stop only after the target has held for this many consecutive epochs.
+        direction: "up" if a higher metric is better, "down" if a lower one; by default inferred
+            from the name.
+        restore_best: Whether the model gets the weights of the best epoch when the training ends.
+        validation_freq: The value given to `fit`.
 
     Raises:
-        UsageError: At the end of the first epoch, if there is no such metric.
+        UsageError: `hold` or `validation_freq` is below 1; or, at the end of the first epoch that
+            should have it, the metric is unknown.
     """
 
     def __init__(
@@ -161,36 +164,36 @@ class StopAtTarget(_Judge):
             metric, direction, restore_best=restore_best, validation_freq=validation_freq
         )
         if hold < 1:
-            raise UsageError("hold is a count of epochs, at least 1.", received=str(hold))
+            raise UsageError("hold must be at least 1 epoch.", received=str(hold))
         self._value, self._hold = value, hold
         self._held = 0
 
-    def look(self, epoch: int, name: str, value: float, *, is_best: bool) -> None:  # noqa: ARG002
-        """Count for how long it has been reached."""
+    @override
+    def check(self, epoch: int, name: str, value: float, *, is_best: bool) -> None:
         self._held = self._held + 1 if value >= self._value * self._sign else 0
         if self._held >= self._hold:
-            times = f", {self._held} times in a row" if self._hold > 1 else ""
+            held = f", for {self._held} consecutive epochs" if self._hold > 1 else ""
             self.stop(
                 "target",
-                f"{name} has reached its target of {self._value:g} in epoch {epoch + 1}{times}.",
+                f"{name} has reached its target of {self._value:g} in epoch {epoch + 1}{held}.",
             )
 
+    @override
     def get_state(self) -> State:
-        """The best so far, and for how many epochs the target has been held."""
         return {**super().get_state(), "held": self._held}
 
+    @override
     def set_state(self, state: State) -> None:
-        """Go on counting."""
         super().set_state(state)
         self._held = int(state["held"])
 
 
 class StopIfBehind(Stopper):
-    """Ends a training that is too far behind another one to catch up.
+    """Ends a training whose accuracy is too far behind that of another training.
 
     Args:
-        epoch: When it is looked at, from 1.
-        accuracy: The `val_accuracy` that one of the epochs must have reached by then.
+        epoch: The epoch, from 1, after which the training may end.
+        accuracy: The `val_accuracy` that some epoch must have reached by then.
     """
 
     def __init__(self, epoch: int, accuracy: float) -> None:
@@ -198,39 +201,41 @@ class StopIfBehind(Stopper):
         self._epoch, self._accuracy = epoch, accuracy
         self._best = 0.0
 
+    @override
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Look."""
         self._best = max(self._best, (logs or {}).get("val_accuracy", 0.0))
         if epoch + 1 == self._epoch and self._best < self._accuracy:
             self.stop(
                 "behind",
-                f"Given up after {epoch + 1} epochs: val_accuracy has reached {self._best:.3f}, "
-                f"and {self._accuracy:.3f} would leave a chance.",
+                f"Stopped after {epoch + 1} epochs: the best val_accuracy is {self._best:.3f}, "
+                f"below the required {self._accuracy:.3f}.",
             )
 
+    @override
     def get_state(self) -> State:
-        """What has been reached."""
         return {"best": self._best}
 
+    @override
     def set_state(self, state: State) -> None:
-        """Take it up."""
         self._best = float(state["best"])
 
 
-class StopWithoutProgress(_Judge):
-    """Ends the training after some epochs in which a metric has not got better.
+class StopWithoutProgress(_Monitor):
+    """Ends the training when a metric has not improved for some epochs.
 
-    Where it is equally good, a lower loss (of the same pictures) counts as better.
+    A lower loss (of the same pictures) improves on an equal metric.
 
     Args:
-        patience: How many epochs.
-        metric: Its name in the logs; `val_acc` is understood as `val_accuracy`.
-        direction: "up" or "down": where it is better; by default as the name tells.
-        restore_best: Whether the model gets the weights of the epoch in which the metric was best.
-        validation_freq: As given to `fit`, where that is not 1.
+        patience: The number of epochs without improvement.
+        metric: The metric's name in the logs; `val_acc` stands for `val_accuracy`.
+        direction: "up" if a higher metric is better, "down" if a lower one; by default inferred
+            from the name.
+        restore_best: Whether the model gets the weights of the best epoch when the training ends.
+        validation_freq: The value given to `fit`.
 
     Raises:
-        UsageError: At the end of the first epoch, if there is no such metric.
+        UsageError: `patience` or `validation_freq` is below 1; or, at the end of the first epoch
+            that should have it, the metric is unknown.
     """
 
     def __init__(
@@ -246,37 +251,37 @@ class StopWithoutProgress(_Judge):
             metric, direction, restore_best=restore_best, validation_freq=validation_freq
         )
         if patience < 1:
-            raise UsageError("patience is a count of epochs, at least 1.", received=str(patience))
+            raise UsageError("patience must be at least 1 epoch.", received=str(patience))
         self._patience = patience
         self._since = 0
 
-    def look(self, epoch: int, name: str, value: float, *, is_best: bool) -> None:  # noqa: ARG002
-        """Count since when it has not got better."""
+    @override
+    def check(self, epoch: int, name: str, value: float, *, is_best: bool) -> None:
         self._since = 0 if is_best else self._since + self._every
         if self._since >= self._patience:
             best = epoch + 1 - self._since
             self.stop(
                 "patience",
-                f"{name} has not got better since epoch {best}: "
-                f"{self._since} epochs, as many as the patience.",
+                f"{name} has not improved for {self._since} epochs, since epoch {best}; "
+                f"the patience is {self._patience}.",
             )
 
+    @override
     def get_state(self) -> State:
-        """The best so far, and how long ago it was."""
         return {**super().get_state(), "since": self._since}
 
+    @override
     def set_state(self, state: State) -> None:
-        """Go on counting."""
         super().set_state(state)
         self._since = int(state["since"])
 
 
 class StopAfter(Stopper):
-    """Ends the training with the batch at hand when its time is over.
+    """Ends the training after the current batch when a time limit is reached.
 
     Args:
-        seconds: From the beginning of the training, or from where it was resumed.
-        clock: What tells the seconds.
+        seconds: The limit, from the beginning of the training or from where it resumes.
+        clock: Returns the time in seconds.
     """
 
     def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -284,42 +289,42 @@ class StopAfter(Stopper):
         self._seconds, self._clock = seconds, clock
         self._end = math.inf
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Look at the clock."""
+    @override
+    def on_train_begin(self, logs: Logs | None = None) -> None:
         self._end = self._clock() + self._seconds
 
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Look at the clock."""
-        self._look()
+    @override
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        self._check()
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Look at the clock: validation takes its time, too."""
-        self._look()
+    @override
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._check()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self.reason is None and self._clock() >= self._end:
-            self.stop("time", f"The time of {self._seconds:g} s is over.")
+            self.stop("time", f"The time limit of {self._seconds:g} s is reached.")
 
 
 class StopAtDivergence(Stopper):
-    """Ends the training as soon as its loss is no number any more."""
+    """Ends the training as soon as its loss is NaN or infinite."""
 
     def __init__(self) -> None:
         super().__init__()
         self._epoch = 0
 
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Note the epoch."""
+    @override
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._epoch = epoch
 
+    @override
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Look at the loss."""
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
             self.diverged(batch, f"the loss is {loss}")
 
     def diverged(self, batch: int, why: str) -> None:
-        """End the training after this batch (from 0)."""
+        """End the training after this batch, numbered from 0."""
         self.stop(
             "diverged",
             f"The training has diverged in epoch {self._epoch + 1}, batch {batch + 1}: {why}.",

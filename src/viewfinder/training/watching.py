@@ -1,4 +1,4 @@
-"""What is said and drawn while the training goes on."""
+"""Callbacks that report overfitting and divergence, and draw the curves, while training."""
 
 import time
 from collections.abc import Callable
@@ -6,89 +6,88 @@ from collections.abc import Callable
 import keras
 import numpy as np
 import pandas as pd
+from typing_extensions import override
 
 from viewfinder.core import curves
 from viewfinder.core.progress import Progress
-
-Logs = dict[str, float]
-
-# Between two drawings lie this many seconds at least, and this many times what one has taken.
-_APART_S, _APART_TIMES = 3.0, 20.0
-
+from viewfinder.training.adapters import Logs
 
 History = Callable[[], pd.DataFrame]
+
+# The least time between two drawings, in seconds and as a multiple of the last one's duration.
+_MIN_SECONDS, _MIN_MULTIPLE = 3.0, 20.0
 
 
 def watchers(
     history: History, draw: Callable[[pd.DataFrame], None], progress: Progress
 ) -> list[keras.callbacks.Callback]:
-    """The callbacks of this module: what is said, and the curves drawn by `draw`.
+    """Return the callbacks of this module.
 
     Args:
-        history: Gives the epochs so far, also those before a training was resumed: a row an
-            epoch, with `epoch` (from 1), `loss` and, where there is validation, `val_loss`.
+        history: Returns the epochs so far, including those before the training was resumed: a
+            row for each epoch, with `epoch` (from 1), `loss` and, with validation, `val_loss`.
         draw: Draws such a history.
-        progress: Where it is said.
+        progress: Prints the warnings.
     """
     return [Warnings(history, progress), Redrawing(history, draw, progress)]
 
 
 class Warnings(keras.callbacks.Callback):
-    """Says once when overfitting has set in, and once when the loss has diverged.
+    """Prints a warning once when the model overfits, and once when the loss diverges.
 
     Args:
-        history: Gives the epochs so far; see :func:`watchers`.
-        progress: Where it is said.
+        history: Returns the epochs so far; see :func:`watchers`.
+        progress: Prints the warnings.
 
     Attributes:
-        said: What was said so far: "overfitting", "diverged".
+        printed: The warnings printed so far: "overfitting", "diverged".
     """
 
     def __init__(self, history: History, progress: Progress) -> None:
         super().__init__()
-        self.said: list[str] = []
+        self.printed: list[str] = []
         self._history = history
         self._progress = progress
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Look at the curves so far."""
+    @override
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         history = self._history()
-        if "diverged" in self.said or history.empty:
+        if "diverged" in self.printed or history.empty:
             return
         if curves.is_blown_up(history["loss"]):
-            self._say(
+            self._warn(
                 "diverged",
                 f"The training has diverged: the loss is {history['loss'].iloc[-1]:.4g} after "
-                f"epoch {history['epoch'].iloc[-1]}. A lower learning rate may hold (--lr).",
+                f"epoch {history['epoch'].iloc[-1]}. A lower learning rate may help (--lr).",
             )
-        elif "overfitting" not in self.said and "val_loss" in history:
-            self._look_for_overfitting(history)
+        elif "overfitting" not in self.printed and "val_loss" in history:
+            self._warn_of_overfitting(history)
 
-    def _look_for_overfitting(self, history: pd.DataFrame) -> None:
+    def _warn_of_overfitting(self, history: pd.DataFrame) -> None:
         rise = curves.rising_for_good(history["loss"], history["val_loss"])
         if rise:
-            self._say(
+            self._warn(
                 "overfitting",
                 f"Overfitting since epoch {history['epoch'].iloc[rise.onset]}: the validation "
                 f"loss has risen from {rise.low:.3f} to {rise.end:.3f} while the training loss "
-                "fell. The best model is kept; more epochs will hardly help.",
+                "fell. The best model is saved; more epochs are unlikely to help.",
             )
 
-    def _say(self, what: str, text: str) -> None:
-        self.said.append(what)
+    def _warn(self, kind: str, text: str) -> None:
+        self.printed.append(kind)
         self._progress.say(text, style="yellow")
 
 
 class Redrawing(keras.callbacks.Callback):
-    """Has the curves drawn again at the ends of epochs, but never for more than 5 % of the time.
+    """Redraws the curves at the ends of epochs, within 5 % of the training's time.
 
-    A drawing that fails is said once, and the training goes on without.
+    If drawing fails, prints the error once and draws no more; the training continues.
 
     Args:
-        history: Gives the epochs so far; see :func:`watchers`.
-        draw: Draws them.
-        progress: Told of a failure.
-        clock: Seconds, from any start.
+        history: Returns the epochs so far; see :func:`watchers`.
+        draw: Draws the history.
+        progress: Prints a failure.
+        clock: Returns the time in seconds.
     """
 
     def __init__(
@@ -106,15 +105,15 @@ class Redrawing(keras.callbacks.Callback):
         self._next = -np.inf
         self._has_failed = False
 
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
-        """Draw, if the last drawing is long enough ago."""
+    @override
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         began = self._clock()
         if self._has_failed or began < self._next:
             return
         try:
             self._draw(self._history())
-        except Exception as error:  # whatever a drawing does, hours of training are worth more
+        except Exception as error:  # an error of any kind must not end a training of hours
             self._has_failed = True
-            self._progress.say(f"The plots cannot be drawn meanwhile: {error}", style="yellow")
+            self._progress.say(f"Cannot draw the curves during training: {error}", style="yellow")
         ended = self._clock()
-        self._next = ended + max(_APART_S, _APART_TIMES * (ended - began))
+        self._next = ended + max(_MIN_SECONDS, _MIN_MULTIPLE * (ended - began))

@@ -1,4 +1,4 @@
-"""The table of bases, held against `keras.applications` itself."""
+"""The catalogue of bases, held against `keras.applications` itself."""
 
 import importlib
 import inspect
@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 from keras.src.applications import imagenet_utils
 
-from viewfinder.bases.catalogue import BASES, bases_with, network_named
+from viewfinder.bases.catalogue import (
+    BASES,
+    all_published,
+    bases_with,
+    network_named,
+    published_weights,
+)
 from viewfinder.bases.networks.layers import scaled
-from viewfinder.bases.published import all_published, published_weights
 from viewfinder.core.errors import UsageError
 from viewfinder.models import build_backbone
 

@@ -209,7 +209,10 @@ def test_a_run_of_kerashubs_layers_says_what_to_install(kind, tmp_path):
 
 
 def test_it_is_fine_tuned(tmp_path):
-    settings = {"training.fine_tune": {"epochs": 1, "blocks": 1, "carved": 0.25}}
+    settings = {
+        "training.kind": "solve-then-tune",
+        "training.fine_tune": {"epochs": 1, "blocks": 1, "set_aside": 0.25},
+    }
     run = trained(preset(tmp_path / "net"), tmp_path, **settings, **{"training.augment": "gentle"})
     assert run.history["phase"].str.startswith("fine-tuning").sum() == 1
 
@@ -230,7 +233,7 @@ def test_another_content_is_another_base(tmp_path):
 def test_a_preset_without_its_preprocessing_is_refused(tmp_path):
     resnet().save_to_preset(str(tmp_path))
     with pytest.raises(
-        DataError, match=r"no preset of pictures(.|\n)*no image_converter(.|\n)*save_to_preset"
+        DataError, match=r"not a preset for pictures(.|\n)*no image_converter(.|\n)*save_to_preset"
     ):
         base_named(f"hub:{tmp_path}").takes()
     with pytest.raises(DataError, match="no folder"):
@@ -243,7 +246,7 @@ def test_a_preset_that_does_more_than_to_scale_is_refused(tmp_path, monkeypatch)
     monkeypatch.setattr(
         hub.layers.ImageConverter, "call", lambda self, images: call(self, images)[..., ::-1]
     )
-    with pytest.raises(DataError, match="does more with a picture than to scale"):
+    with pytest.raises(DataError, match="does not only scale pixels"):
         build_backbone(name, input_shape=SHAPE)
 
 
@@ -287,6 +290,6 @@ def test_a_preset_by_name_is_brought_to_the_disk_by_kerashub(tmp_path, monkeypat
 
     monkeypatch.setattr("keras_hub.src.utils.preset_utils.get_file", offline)
     with pytest.raises(
-        DataError, match=r"cannot download it(.|\n)*service not known\n(.|\n)*FOLDER"
+        DataError, match=r"cannot download the preset(.|\n)*service not known\n(.|\n)*FOLDER"
     ):
         base.obtain()

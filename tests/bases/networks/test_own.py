@@ -18,9 +18,14 @@ SHAPE = (32, 32, 3)
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), np.uint8)
 
 
-@pytest.fixture
-def classifier(tmp_path) -> keras.Model:
-    """A classifier as others train them, saved as mine.keras: its statistics are not the first."""
+def answers(model: keras.Model, pixels=PIXELS) -> np.ndarray:
+    """Without the graph that `predict` would compile."""
+    return np.asarray(model(pixels, training=False))
+
+
+@pytest.fixture(scope="module")
+def classifier() -> keras.Model:
+    """A classifier as others train them: its statistics are not the first. Tests only read it."""
     model = keras.Sequential(
         [
             keras.Input(SHAPE),
@@ -35,30 +40,33 @@ def classifier(tmp_path) -> keras.Model:
     )
     model.compile("adam", "sparse_categorical_crossentropy")
     model.fit(PIXELS, np.arange(4), epochs=1, verbose=0)
-    model.save(tmp_path / "mine.keras")
     return model
 
 
-def test_it_says_what_the_saved_model_says(classifier, tmp_path):
-    base = build_backbone(str(tmp_path / "mine.keras"), input_shape=SHAPE)
-    right = classifier.predict(PIXELS, verbose=0)
-    np.testing.assert_allclose(np.asarray(base.model(PIXELS)), right, atol=1e-6)
-    assert (base.name, base.weights) == ("mine", str(tmp_path / "mine.keras"))
+@pytest.fixture(scope="module")
+def mine(classifier, tmp_path_factory) -> str:
+    """The file of the classifier."""
+    path = tmp_path_factory.mktemp("models") / "mine.keras"
+    classifier.save(path)
+    return str(path)
+
+
+def test_it_says_what_the_saved_model_says(classifier, mine):
+    base = build_backbone(mine, input_shape=SHAPE)
+    np.testing.assert_allclose(answers(base.model), answers(classifier), atol=1e-6)
+    assert (base.name, base.weights) == ("mine", mine)
     assert not base.model.trainable_weights
 
 
-def test_a_cut_drops_its_head(classifier, tmp_path):
-    path = str(tmp_path / "mine.keras")
-    base = build_backbone(path, input_shape=SHAPE, cut="second")
+def test_a_cut_drops_its_head(classifier, mine):
+    base = build_backbone(mine, input_shape=SHAPE, cut="second")
     until = keras.Model(classifier.inputs, classifier.get_layer("second").output)
-    np.testing.assert_allclose(
-        np.asarray(base.model(PIXELS)), until.predict(PIXELS, verbose=0), atol=1e-6
-    )
+    np.testing.assert_allclose(answers(base.model), answers(until), atol=1e-6)
     assert base.feature_shape == (28, 28, 6)
     blocks = blocks_of(transfer(base, classes=2))
     assert [block[-1].name for block in blocks] == ["norm", "second"]
     with pytest.raises(UsageError, match=r"mine has no layer 'secnd'(.|\n)*mean 'second'"):
-        build_backbone(path, input_shape=SHAPE, cut="secnd")
+        build_backbone(mine, input_shape=SHAPE, cut="secnd")
 
 
 def test_what_it_has_learnt_of_the_pixels_mean_is_kept(tmp_path):
@@ -68,8 +76,7 @@ def test_what_it_has_learnt_of_the_pixels_mean_is_kept(tmp_path):
     stack = keras.Sequential([keras.Input(SHAPE), normal, layers.Conv2D(2, 3)])
     stack.save(tmp_path / "net.keras")
     base = build_backbone(str(tmp_path / "net.keras"), input_shape=SHAPE)
-    right = stack.predict(PIXELS, verbose=0)
-    np.testing.assert_allclose(np.asarray(base.model(PIXELS)), right, atol=1e-5)
+    np.testing.assert_allclose(answers(base.model), answers(stack), atol=1e-5)
 
 
 def test_it_takes_gray_pictures_if_it_is_for_them(tmp_path):
@@ -79,9 +86,7 @@ def test_it_takes_gray_pictures_if_it_is_for_them(tmp_path):
     path = str(tmp_path / "gray.keras")
     base = build_backbone(path, input_shape=(20, 24, 1))
     gray = PIXELS[:, :20, :24, :1]
-    np.testing.assert_allclose(
-        np.asarray(base.model(gray)), net.predict(gray, verbose=0), atol=1e-6
-    )
+    np.testing.assert_allclose(answers(base.model, gray), answers(net, gray), atol=1e-6)
     with pytest.raises(UsageError, match="takes other pictures"):
         build_backbone(path, input_shape=SHAPE)
     with pytest.raises(UsageError, match="takes pictures of any size"):
@@ -95,16 +100,13 @@ def test_a_model_inside_a_model_is_a_layer(tmp_path):
     outer.save(tmp_path / "net.keras")
     model = transfer(str(tmp_path / "net.keras"), classes=2)
     features = keras.Model(model.inputs, model.get_layer("inner").output)
-    right = outer.predict([PIXELS], verbose=0)
-    np.testing.assert_allclose(np.asarray(features(PIXELS)), right, atol=1e-6)
+    np.testing.assert_allclose(answers(features), answers(outer, [PIXELS]), atol=1e-6)
     assert len(model.trainable_weights) == 2
 
 
-def test_a_classifier_of_ours_keeps_its_head_under_another_name(tmp_path):
+def test_a_classifier_of_ours_keeps_its_head_under_another_name(mine, tmp_path):
     """Its layers are called as those of the head that goes on top."""
-    first = transfer(
-        build_backbone("MobileNet", input_shape=SHAPE, alpha=0.25, weights="none"), classes=3
-    )
+    first = transfer(mine, classes=3, cut="second")
     first.save(tmp_path / "best.keras")
     second = transfer(str(tmp_path / "best.keras"), classes=2)
     names = [layer.name for layer in second.layers]
@@ -113,17 +115,18 @@ def test_a_classifier_of_ours_keeps_its_head_under_another_name(tmp_path):
         "own_head_dropout",
         "own_probability",
     ]
-    inner = keras.Model(second.inputs, second.get_layer("own_probability").output)
-    right = first.predict(PIXELS, verbose=0)
-    np.testing.assert_allclose(np.asarray(inner(PIXELS)), right, atol=1e-6)
+    inner = keras.Model(second.input, second.get_layer("own_probability").output)
+    np.testing.assert_allclose(answers(inner), answers(first), atol=1e-6)
     assert transfer(str(tmp_path / "best.keras"), classes=2, cut="head_average")
 
 
-def test_probabilities_as_features_are_said(classifier, tmp_path, capsys):
+def test_probabilities_as_features_are_said(mine, capsys):
     options = {"input_shape": SHAPE, "progress": Progress()}
-    build_backbone(str(tmp_path / "mine.keras"), **options)
-    assert "mine ends in probabilities, which say little; --cut row" in capsys.readouterr().err
-    build_backbone(str(tmp_path / "mine.keras"), **options, cut="row")
+    build_backbone(mine, **options)
+    assert (
+        "mine ends in probabilities, which are poor features; `cut=row`" in capsys.readouterr().err
+    )
+    build_backbone(mine, **options, cut="row")
     assert capsys.readouterr().err == ""
 
 
@@ -136,9 +139,8 @@ def test_code_in_a_file_is_not_run(tmp_path):
     assert len(str(refused.value)) < 600  # Keras prints the whole configuration
 
 
-def of_another_package(path: Path, package: str) -> Path:
+def of_another_package(path: str, package: str, other: Path) -> Path:
     """The same model, but one of its layers is a class of another package."""
-    other = path.with_name("other.keras")
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(other, "w") as new:
         for member in old.namelist():
             content = old.read(member)
@@ -151,12 +153,12 @@ def of_another_package(path: Path, package: str) -> Path:
     return other
 
 
-def test_layers_that_are_not_here_are_said(classifier, tmp_path, monkeypatch):
-    other = of_another_package(tmp_path / "mine.keras", "mine.layers")
+def test_layers_that_are_not_here_are_said(mine, tmp_path, monkeypatch):
+    other = of_another_package(mine, "mine.layers", tmp_path / "other.keras")
     with pytest.raises(DataError, match="Could not locate class 'Own'") as refused:
         build_backbone(str(other), input_shape=SHAPE)
     assert len(str(refused.value)) < 600
     monkeypatch.setattr("viewfinder.runtime.loading.find_spec", lambda _: None)
-    other = of_another_package(tmp_path / "mine.keras", "keras_hub.src.models.own")
+    other = of_another_package(mine, "keras_hub.src.models.own", tmp_path / "other.keras")
     with pytest.raises(DataError, match=r"layers of KerasHub(.|\n)*install 'viewfinder\[hub\]'"):
         build_backbone(str(other), input_shape=SHAPE)

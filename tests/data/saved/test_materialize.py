@@ -41,7 +41,7 @@ def test_it_is_the_same_dataset(pets: Path, tmp_path: Path, copy: bool, split: b
     dataset = dataset.split(0.34) if split else dataset
     before = {key: value[1:] for key, value in snapshot(pets).items()}
     done = materialize(dataset, tmp_path / "out", copy=copy)
-    assert (done.linked, dict(done.copied)) == ((0, {"as asked": 6}) if copy else (6, {}))
+    assert (done.linked, dict(done.copied)) == ((0, {"as requested": 6}) if copy else (6, {}))
     assert pixels_of(open_dataset(tmp_path / "out")) == pixels_of(dataset)
     assert {key: value[1:] for key, value in snapshot(pets).items()} == before
     name = "validation/cats" if split else "cats"
@@ -188,5 +188,5 @@ def test_nothing_is_overwritten_nor_written_into_the_original(pets: Path, tmp_pa
 def test_half_a_split_is_refused(pets: Path, tmp_path: Path) -> None:
     dataset = open_dataset(pets)
     half = dataset.with_columns({"split": ["train", *[""] * 5]})
-    with pytest.raises(UsageError, match="Only a part"):
+    with pytest.raises(UsageError, match="Only some"):
         materialize(half, tmp_path / "out")

@@ -160,7 +160,7 @@ class TestChanges:
         os.utime(path, ns=(1, 1))
         assert source.stamp("val/cats/0.png") != before
         assert source.read("val/cats/0.png") == b"changed"
-        with pytest.raises(RejectedPicture, match="no such member any more"):
+        with pytest.raises(RejectedPicture, match="no longer has this member"):
             source.read("val/dogs/0.png")
 
     @pytest.mark.parametrize("kind", KINDS)
@@ -278,7 +278,7 @@ class TestHostile:
     def test_a_zero_in_a_name(self, tmp_path: Path, own_cache: Path) -> None:
         path = self.zip(tmp_path / "x.zip", zipfile.ZipInfo("cats/x.jpgQ.exe"))
         path.write_bytes(path.read_bytes().replace(b"jpgQ", b"jpg\0"))
-        assert "zero in its name" in refused(path, tmp_path, own_cache).fact
+        assert "control characters" in refused(path, tmp_path, own_cache).fact
 
     def test_a_password(self, tmp_path: Path, own_cache: Path) -> None:
         path = self.zip(tmp_path / "x.zip")
@@ -296,7 +296,7 @@ class TestHostile:
                     for _ in range(160):
                         file.write(bytes(1 << 20))
         assert path.stat().st_size < 1 << 20
-        assert "bomb" in refused(path, tmp_path, own_cache).fact
+        assert "too large" in refused(path, tmp_path, own_cache).fact
 
     # The quickest LZMA makes the same bomb in a fraction of the time.
     @pytest.mark.parametrize(
@@ -307,14 +307,13 @@ class TestHostile:
     def test_a_tar_bomb(
         self, tmp_path: Path, own_cache: Path, pack_by: Callable[[bytes], bytes]
     ) -> None:
-        tar = io.BytesIO()
-        with tarfile.open(fileobj=tar, mode="w") as archive:
-            for name in ("cats/1.bmp", "dogs/1.bmp"):
-                info = tarfile.TarInfo(name)
-                info.size = 160 << 20
-                archive.addfile(info, io.BytesIO(bytes(info.size)))
+        mebibyte, parts = pack_by(bytes(1 << 20)), []
+        for name in ("cats/1.bmp", "dogs/1.bmp"):
+            info = tarfile.TarInfo(name)
+            info.size = 160 << 20
+            parts += [pack_by(info.tobuf()), *[mebibyte] * 160]  # each part is a stream of its own
         path = tmp_path / "x.tar.any"
-        path.write_bytes(pack_by(tar.getvalue()))
+        path.write_bytes(b"".join([*parts, pack_by(bytes(1024))]))
         assert "too large" in refused(path, tmp_path, own_cache).fact
 
     def test_a_directory_that_lies_about_a_size(self, tmp_path: Path) -> None:
@@ -384,5 +383,5 @@ class TestRefusals:
     @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"\x1f\x8bxx"])
     def test_files_of_other_kinds(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "x").write_bytes(content)
-        with pytest.raises(DataError, match=r"is not a folder(.|\n)*Received: a file"):
+        with pytest.raises(DataError, match=r"is not a folder(.|\n)*Received: an? (empty )?file"):
             open_dataset(tmp_path / "x")

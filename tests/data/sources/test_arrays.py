@@ -47,7 +47,7 @@ class TestShapes:
 
     @pytest.mark.parametrize("shape", [(6,), (6, 2, 2, 2), (6, 4, 5, 3, 1), (6, 0, 5), (6, 30)])
     def test_other_shapes_are_refused(self, shape: tuple[int, ...]) -> None:
-        with pytest.raises(DataError, match=r"shape of pictures|no square"):
+        with pytest.raises(DataError, match=r"shape of pictures|not a square"):
             open_arrays(levels(*shape), LABELS)
 
     def test_channels_first_are_refused_with_the_remedy(self) -> None:
@@ -113,14 +113,14 @@ class TestLevels:
     @pytest.mark.parametrize(
         ("change", "fact"),
         [
-            (lambda x: x / 127.5 - 1, "no levels of brightness"),
-            (lambda x: x / 255 * 1.5, "no levels of brightness"),
-            (lambda x: x.astype(int) + 1, "no levels of brightness"),
-            (lambda x: x.astype(int) - 1, "no levels of brightness"),
+            (lambda x: x / 127.5 - 1, "not levels of brightness"),
+            (lambda x: x / 255 * 1.5, "not levels of brightness"),
+            (lambda x: x.astype(int) + 1, "not levels of brightness"),
+            (lambda x: x.astype(int) - 1, "not levels of brightness"),
             (lambda x: np.where(x > 250, np.nan, x / 255), "not finite"),
-            (lambda x: x.astype(complex), "holds no numbers"),
-            (lambda x: x.astype(str), "holds no numbers"),
-            (lambda x: x.astype(object), "holds no numbers"),
+            (lambda x: x.astype(complex), "does not hold numbers"),
+            (lambda x: x.astype(str), "does not hold numbers"),
+            (lambda x: x.astype(object), "does not hold numbers"),
         ],
     )
     def test_what_is_no_level(self, change: Any, fact: str) -> None:
@@ -290,7 +290,7 @@ class TestNpz:
         with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
             archive.writestr("x.npy", data)
             archive.writestr("y.npy", labels.getvalue())
-        with pytest.raises(DataError, match=r"is cut short in x.npy|is no .npz file"):
+        with pytest.raises(DataError, match=r"is truncated in x.npy|cannot be read as .npz"):
             open_dataset(tmp_path / "x.npz")
 
     def test_a_bomb(self, tmp_path: Path) -> None:
@@ -324,5 +324,5 @@ class TestNpz:
         place = data.index(struct.pack("6B", *levels(6, 4, 5).ravel()[:6]))
         data[place] ^= 255
         path.write_bytes(data)
-        with pytest.raises(DataError, match=r"is no .npz file that can be read"):
+        with pytest.raises(DataError, match=r"cannot be read as .npz"):
             open_dataset(path)

@@ -208,11 +208,11 @@ class TestSplitFolders:
         with pytest.raises(DataError) as caught:
             opened(root)
         assert caught.value.fact == f"{root} has pictures but no class folders in test, train."
-        assert "--label-from" in str(caught.value.remedy)
+        assert "`label_from`" in str(caught.value.remedy)
 
     def test_one_flat_split_points_to_label_from(self, root: Path) -> None:
         write_files(root, "train/cat.0.jpg", "train/dog.0.jpg")
-        with pytest.raises(DataError, match=r"no class folders in train(.|\n)*--label-from"):
+        with pytest.raises(DataError, match=r"no class folders in train(.|\n)*`label_from`"):
             opened(root)
 
 
@@ -223,7 +223,7 @@ class TestWrappers:
         write_files(root, f"{around}/cats/1.jpg", f"{around}/dogs/1.jpg", "README.txt")
         dataset = opened(root)
         assert dataset.classes == ("cats", "dogs")
-        assert f"The classes were found in {around}/." in dataset.notes
+        assert f"The classes are the folders in {around}/." in dataset.notes
         assert set(dataset.table["locator"]) == {f"{around}/cats/1.jpg", f"{around}/dogs/1.jpg"}
 
     def test_folders_around_the_splits_are_stepped_into(self, root: Path) -> None:
@@ -254,7 +254,7 @@ class TestLabelsFromNames:
             ("cat.1.jpg", "cat", ""),
             ("dog.0.jpg", "dog", ""),
         }
-        assert passed_over(dataset) == {"readme": "--label-from finds no label"}
+        assert passed_over(dataset) == {"readme": "no label in its name"}
 
     def test_a_group_called_label_goes_first(self, root: Path) -> None:
         write_files(root, "1_cat.jpg", "2_dog.jpg")
@@ -283,7 +283,7 @@ class TestLabelsFromNames:
         write_files(root, "train/cat.0.jpg", "train/dog.0.jpg", "test1/1.jpg")
         dataset = opened(root, label_from=r"([a-z]+)\.\d")
         assert dataset.split_sizes() == {"unsplit": 2}
-        assert passed_over(dataset) == {"test1/1.jpg": "--label-from finds no label"}
+        assert passed_over(dataset) == {"test1/1.jpg": "no label in its name"}
 
     def test_numbers_in_names_sort_as_numbers(self, root: Path) -> None:
         write_files(root, "img_10.png", "img_9.png", "img_1.png")
@@ -298,9 +298,9 @@ class TestLabelsFromNames:
     @pytest.mark.parametrize(
         ("pattern", "fact"),
         [
-            ("([a-z", "--label-from is no regular expression."),
-            ("[a-z]+", "--label-from has no group."),
-            ("([A-Z]+)_", "--label-from finds no label in any file name."),
+            ("([a-z", "`label_from` is not a regular expression."),
+            ("[a-z]+", "`label_from` has no group."),
+            ("([A-Z]+)_", "`label_from` finds no label in any file name."),
         ],
     )
     def test_patterns_that_cannot_work(self, root: Path, pattern: str, fact: str) -> None:
@@ -354,9 +354,9 @@ class TestWhatIsNoPicture:
         (root / "a" / "broken").symlink_to(root / "nowhere")
         (root / "b" / "circle").symlink_to("circle")
         assert passed_over(opened(root)) == {
-            "a/broken": "a broken link or no file",
-            "a/pipe": "a broken link or no file",
-            "b/circle": "a broken link or no file",
+            "a/broken": "a broken link or a special file",
+            "a/pipe": "a broken link or a special file",
+            "b/circle": "a broken link or a special file",
         }
 
 
@@ -431,7 +431,7 @@ class TestRefusals:
         (root / "cats").mkdir()
         with pytest.raises(DataError) as caught:
             opened(root)
-        assert caught.value.received == f"nothing but: an empty folder, {HIDDEN}"
+        assert caught.value.received == f"only: an empty folder, {HIDDEN}"
 
     def test_files_side_by_side(self, root: Path) -> None:
         write_files(root, "1.jpg", "2.jpg")
@@ -439,7 +439,7 @@ class TestRefusals:
             opened(root)
         assert caught.value.fact == f"{root} has pictures but no class folders."
         assert caught.value.received == "2 files side by side"
-        assert "--label-from" in str(caught.value.remedy)
+        assert "`label_from`" in str(caught.value.remedy)
 
     @pytest.mark.parametrize("layout", ["cats", "train/cats", "w/cats", "w/train/cats"])
     def test_one_class(self, root: Path, layout: str) -> None:
@@ -468,7 +468,7 @@ class TestSource:
             with pytest.raises(RejectedPicture) as caught:
                 ask("a/1.jpg")
             assert caught.value.reason is Reason.MISSING
-            assert caught.value.detail == "the file is not there any more"
+            assert caught.value.detail == "the file no longer exists"
 
     def test_what_cannot_be_read_is_a_rejection(self, root: Path) -> None:
         (root / "a").mkdir()

@@ -103,18 +103,19 @@ class TestNames:
         def note() -> str:
             return open_dataset(root, group_from=r"(p\d+)_").notes[-1]
 
-        assert note() == "--group-from: 1,200 pictures in 100 groups."
+        assert note() == "Groups from file names: 1,200 pictures in 100 groups."
         write_files(root, "a/odd.jpg")
-        assert note().endswith("100 groups; 1 matches nothing and stands alone.")
+        assert note().endswith("100 groups; 1 without a match stands alone.")
         write_files(root, "b/odd.jpg")
-        assert note().endswith("100 groups; 2 match nothing and stand alone.")
+        assert note().endswith("100 groups; 2 without a match stand alone.")
 
     def test_the_note_tells_groups_that_given_splits_tear_apart(self, tmp_path: Path) -> None:
         names = ["train/a/p1_0", "train/a/p2_0", "train/b/p3_0", "test/a/p1_1", "test/b/p4_0"]
         root = write_files(tmp_path / "x", *(f"{name}.jpg" for name in names))
         dataset = open_dataset(root, group_from=r"(p\d)_")
         assert dataset.notes[-1] == (
-            "--group-from: 5 pictures in 4 groups; 1 of the groups is in several splits already."
+            "Groups from file names: 5 pictures in 4 groups; "
+            "1 of the groups is in several splits already."
         )
 
     @given(
@@ -173,10 +174,10 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("pattern", "fact"),
         [
-            ("([a-z", "--group-from is no regular expression."),
-            ("[a-z]+", "--group-from has no group."),
-            ("([A-Z]+)", "--group-from finds no group in any file name."),
-            ("(x*)", "--group-from finds no group in any file name."),
+            ("([a-z", "`group_from` is not a regular expression."),
+            ("[a-z]+", "`group_from` has no group."),
+            ("([A-Z]+)", "`group_from` finds no group in any file name."),
+            ("(x*)", "`group_from` finds no group in any file name."),
         ],
     )
     def test_patterns(self, data: Path, pattern: str, fact: str) -> None:
@@ -236,7 +237,7 @@ class TestSplitting:
         )
         assert_whole(made.dataset)
         assert set(made.dataset.split_sizes()) == {"train", "validation", "test"}
-        assert made.notes[0] == "--group-from: 80 pictures in 16 groups."
+        assert made.notes[0] == "Groups from file names: 80 pictures in 16 groups."
         assert made.to_json()["plan"]["group_from"] == SUBJECT
         opened = open_dataset(data, group_from=SUBJECT)
         assert_whole(opened.split(0.2, 0.2, seed=seed))
@@ -253,7 +254,7 @@ class TestSplitting:
         root = write_files(tmp_path / "x", *names, "test/a/a0-x.jpg", "test/b/b0-x.jpg")
         made = split_up(open_dataset(root), SplitPlan.made(group_from=SUBJECT, validation=0.2))
         assert_whole(made.dataset)
-        assert "6 pictures were put on the side of their groups: 6 test." in made.notes
+        assert "Moved 6 pictures to the split of their groups: 6 test." in made.notes
         assert not any("Near duplicates" in note for note in made.notes)
 
     def test_groups_that_empty_a_class_are_not_called_near_duplicates(self, tmp_path: Path) -> None:

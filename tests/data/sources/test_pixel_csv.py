@@ -95,7 +95,8 @@ class TestForms:
         rows = np.column_stack([np.arange(6), table()])
         dataset = open_dataset(write(tmp_path / "x.csv", rows, f",label,{PIXELS}"))
         np.testing.assert_array_equal(pictures(dataset).reshape(-1, 25), rows[:, 2:])
-        assert "The first column of x.csv numbers the rows: it was not read." in dataset.notes
+        note = "The first column of x.csv was ignored, because it numbers the rows."
+        assert note in dataset.notes
 
     def test_gzipped_and_with_a_mark(self, tmp_path: Path) -> None:
         write(tmp_path / "x.csv", table(), f"\ufefflabel,{PIXELS}")
@@ -131,7 +132,7 @@ class TestSizes:
         np.testing.assert_array_equal(pictures(dataset), rows[:, 1:].reshape(-1, *shape))
 
     def test_no_square(self, tmp_path: Path) -> None:
-        with pytest.raises(DataError, match=r"30 numbers are no square(.|\n)*image_size"):
+        with pytest.raises(DataError, match=r"30 numbers are not a square(.|\n)*image_size"):
             open_dataset(write(tmp_path / "x.csv", table(pixels=30)))
 
     def test_a_size_that_does_not_fit(self, tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ class TestNumbers:
     def test_below_zero(self, tmp_path: Path) -> None:
         rows = table()
         rows[3, 7] = -1
-        with pytest.raises(DataError, match="are no levels of brightness") as caught:
+        with pytest.raises(DataError, match="are not levels of brightness") as caught:
             open_dataset(write(tmp_path / "x.csv", rows))
         assert str(caught.value.received).startswith("numbers from -1 to ")
 
@@ -168,7 +169,7 @@ class TestNumbers:
         rows = table().astype(object)
         rows[3, 7] = bad
         path = write(tmp_path / "x.csv", rows, f"label,{PIXELS}")
-        with pytest.raises(DataError, match=r"Column 8 in line 5 of .* is no pixel") as caught:
+        with pytest.raises(DataError, match=r"Column 8 in line 5 of .* is not a pixel") as caught:
             open_dataset(path)
         assert caught.value.received == repr(bad)
 
@@ -183,7 +184,7 @@ class TestNumbers:
         path = write(tmp_path / "x.csv", table(), f"label,{PIXELS}")
         data = path.read_bytes()
         path.write_bytes(data[: int(len(data) * keep)])
-        with pytest.raises(DataError, match=r"not as many cells(.|\n)*cut short"):
+        with pytest.raises(DataError, match=r"number of cells(.|\n)*truncated"):
             open_dataset(path)
 
     def test_digits_of_scikit_learn_are_dark_and_that_is_said(self, tmp_path: Path) -> None:

@@ -84,44 +84,36 @@ def trained_on(
     return run
 
 
-@pytest.mark.usefixtures("blank_plots")
 def test_same_paths_same_history(
-    digits: Path, kinds: dict[str, Path], trained_on: Callable[[str], Run], tmp_path: Path
+    digits: Path, trained_on: Callable[[str], Run], tmp_path: Path
 ) -> None:
-    """Folder, zip and table: locators are equal, so order, splits and variation are."""
+    """Folder and zip: locators are equal, so order, splits and variation are."""
     runs = [
         one_epoch(open_dataset(digits), tmp_path),
         trained_on("zip"),
-        one_epoch(open_dataset(kinds["table"], root=digits), tmp_path),
     ]
     histories = [(run.folder / "history.csv").read_text() for run in runs]
-    assert histories[0] == histories[1] == histories[2]
-    assert runs[0].metrics == runs[1].metrics == runs[2].metrics
+    assert histories[0] == histories[1]
+    assert runs[0].metrics == runs[1].metrics
     assert all((run.folder / "report.html").exists() for run in runs)
 
 
-@pytest.mark.usefixtures("blank_plots")
 def test_same_rows_same_history(
     digits: Path, trained_on: Callable[[str], Run], tmp_path: Path
 ) -> None:
-    """CSV of pixels, `.npz` and arrays: rows of the same numbers."""
+    """CSV of pixels and arrays: rows of the same numbers."""
     table, levels = read_digits(digits)
     images, labels = (
         {split: one[(table["split"] == split).to_numpy()] for split in ("train", "test")}
         for one in (levels, table["label"].to_numpy())
     )
-    runs = [
-        trained_on("pixels"),
-        trained_on("npz"),
-        one_epoch(open_arrays(images, labels), tmp_path),
-    ]
+    runs = [trained_on("pixels"), one_epoch(open_arrays(images, labels), tmp_path)]
     histories = [(run.folder / "history.csv").read_text() for run in runs]
-    assert histories[0] == histories[1] == histories[2]
-    assert [run.recipe.input.color for run in runs] == ["gray"] * 3
+    assert histories[0] == histories[1]
+    assert [run.recipe.input.color for run in runs] == ["gray"] * 2
 
 
-@pytest.mark.usefixtures("blank_plots")
-@pytest.mark.parametrize("kind", ["zip", "pixels", "npz"])
+@pytest.mark.parametrize("kind", ["zip", "pixels"])
 def test_a_run_is_evaluated_again_from_its_record(
     trained_on: Callable[[str], Run], tmp_path: Path, kind: str
 ) -> None:
@@ -146,10 +138,10 @@ def test_the_command_line_takes_them(
         "test": 36,
     }
     sheet = tmp_path / "sheet.png"
-    words = ["preview", str(kinds[kind]), "--output", str(sheet), "--augment", "course", *more]
+    words = ["preview", str(kinds[kind]), "--output", str(sheet), "--pictures", "2", *more]
     shown = CliRunner().invoke(main, words)
     assert shown.exit_code == 0, shown.output
-    assert sheet.stat().st_size > 1000
+    assert sheet.exists()
 
 
 def test_what_the_library_exports(digits: Path) -> None:

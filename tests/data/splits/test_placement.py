@@ -1,4 +1,4 @@
-"""Groups stay whole, fractions are kept within a group, and the order of the rows means nothing."""
+"""Groups stay whole, fractions hold within one group, and the order of the rows has no effect."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from folders import table_only
 from oracles import slow_bits
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.splits.groups import Groups, together
+from viewfinder.data.splits.groups import Groups, connected
 
 # For each class, the sizes of its groups.
 SIZES = st.dictionaries(
@@ -94,11 +94,11 @@ def test_the_order_of_the_rows_does_not_matter(
     def places(split: Dataset, column: str = "split") -> dict[str, str]:
         return dict(zip(split.table["locator"], split.table[column], strict=True))
 
-    for one in (dataset, shuffled):
-        assert places(one.split(validation, test, seed=seed)) == places(
+    for rows in (dataset, shuffled):
+        assert places(rows.split(validation, test, seed=seed)) == places(
             dataset.split(validation, test, seed=seed)
         )
-        assert places(one.into_folds(3, seed=seed), "fold") == places(
+        assert places(rows.into_folds(3, seed=seed), "fold") == places(
             dataset.into_folds(3, seed=seed), "fold"
         )
 
@@ -122,7 +122,7 @@ def patients(seed: int, count: int = 40, largest: int = 12) -> Dataset:
     dataset = table_only(counts)
     by_class = np.concatenate([group[label == name] for name in "abc"])
     order = np.argsort(np.argsort(dataset.table["label"].to_numpy(), kind="stable"))
-    return dataset.with_columns({"group": [f"p{one}" for one in by_class[order]]})
+    return dataset.with_columns({"group": [f"p{patient}" for patient in by_class[order]]})
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -149,8 +149,8 @@ def test_folds_are_as_even_as_those_of_scikit_learn(seed: int) -> None:
     theirs = np.empty(len(dataset), object)
     splitter = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
     keys = dataset.table["group"].to_numpy()
-    for fold, (_, judged) in enumerate(splitter.split(keys, dataset.labels, keys)):
-        theirs[judged] = str(fold)
+    for fold, (_, rows) in enumerate(splitter.split(keys, dataset.labels, keys)):
+        theirs[rows] = str(fold)
     assert unevenness(folds.table["fold"].to_numpy()) <= 1.25 * unevenness(theirs) + 1
 
 
@@ -174,7 +174,7 @@ def test_folds_without_groups_are_even_in_each_class_and_in_all() -> None:
     assert counts.sum().max() - counts.sum().min() <= 1
 
 
-def test_a_fold_judges_and_the_others_train() -> None:
+def test_a_fold_is_for_validation_and_the_others_for_training() -> None:
     dealt = table_only({("", "a"): 10, ("", "b"): 10, ("test", "a"): 2, ("test", "b"): 2})
     dealt = dealt.into_folds(5, seed=3)
     assert set(dealt.table["fold"][dealt.table["split"] == "test"]) == {""}
@@ -185,7 +185,7 @@ def test_a_fold_judges_and_the_others_train() -> None:
     assert list(dealt.table["split"]) == list(dealt.use_fold(0).table["split"])
 
 
-def test_folds_that_cannot_be() -> None:
+def test_impossible_folds() -> None:
     dataset = table_only({"a": 10, "b": 3})
     with pytest.raises(UsageError, match="at least two folds"):
         dataset.into_folds(1)
@@ -200,43 +200,42 @@ def test_folds_that_cannot_be() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), min_size=1, max_size=30))
-def test_together_is_what_any_key_connects(keys: list[tuple[int, int]]) -> None:
-    one, other = np.array(keys).T
-    found = together(one, other)
-    connected = [{row} for row in range(len(keys))]
+def test_pictures_that_share_any_key_are_connected(keys: list[tuple[int, int]]) -> None:
+    first, second = np.array(keys).T
+    components = [{row} for row in range(len(keys))]
     for _ in keys:
         for row, (a, b) in enumerate(keys):
-            for another, (c, d) in enumerate(keys):
+            for other, (c, d) in enumerate(keys):
                 if a == c or b == d:
-                    connected[row] |= connected[another]
-    assert list(found) == [min(rows) for rows in connected]
+                    components[row] |= components[other]
+    assert list(connected(first, second)) == [min(rows) for rows in components]
 
 
 class TestNearDuplicates:
-    """Loose groups are given up where they would spoil a class; firm ones never are."""
+    """Near duplicates are divided where they would spoil a class; required groups never are."""
 
     def test_a_class_that_is_one_group_is_split_without_it(self) -> None:
         dataset = table_only({"a": 20, "b": 20})
         keys = np.arange(40)
         keys[:20] = 0
         keys[20:24] = 20
-        firm = np.arange(40)
-        firm[:3] = 0
-        split = dataset.split(groups=Groups(keys, firm, "groups of duplicates"))
+        required = np.arange(40)
+        required[:3] = 0
+        split = dataset.split(groups=Groups(keys, required, "groups of duplicates"))
         assert split.counts()["validation"].to_list() == [4, 4]
-        sides = split.table["split"].to_numpy()
-        assert len(set(sides[:3])) == 1
-        assert len(set(sides[20:24])) == 1
+        splits = split.table["split"].to_numpy()
+        assert len(set(splits[:3])) == 1
+        assert len(set(splits[20:24])) == 1
         assert "Near duplicates of a were not kept together" in split.notes[-1]
 
     def test_what_does_not_spoil_stays_together(self) -> None:
         dataset = table_only({"a": 20, "b": 20})
         keys = np.arange(40) // 4 * 4
         split = dataset.split(groups=Groups(keys, np.arange(40), "groups of duplicates"))
-        assert split.notes[-1] == "Kept on one side: 10 groups of duplicates, 40 pictures."
+        assert split.notes[-1] == "Kept together: 10 groups of duplicates, 40 pictures."
         assert len(set(zip(keys, split.table["split"], strict=True))) == 10
 
-    def test_firm_groups_are_never_taken_apart(self) -> None:
+    def test_required_groups_are_never_divided(self) -> None:
         dataset = table_only({"a": 20, "b": 20})
         keys = np.arange(40)
         keys[:20] = 0
@@ -244,7 +243,7 @@ class TestNearDuplicates:
             dataset.split(groups=keys)
 
 
-def test_what_is_carved_has_no_part_in_other_splits() -> None:
+def test_validation_takes_no_picture_of_a_group_in_another_split() -> None:
     dataset = table_only({("train", "a"): 10, ("train", "b"): 10, ("test", "a"): 4})
     keys = np.arange(len(dataset))
     tests = np.flatnonzero((dataset.table["split"] == "test").to_numpy())
@@ -257,12 +256,11 @@ def test_what_is_carved_has_no_part_in_other_splits() -> None:
 
 
 @pytest.mark.parametrize("groups", ["nothing", np.zeros(3, int)])
-def test_groups_that_are_none(groups: object) -> None:
+def test_invalid_groups(groups: object) -> None:
     with pytest.raises(UsageError):
         table_only({"a": 5, "b": 5}).split(groups=groups)  # type: ignore[arg-type]
 
 
-@settings(max_examples=50)
 @given(SIZES, SEEDS)
 def test_one_class_against_the_rule_step_by_step(sizes: dict[str, list[int]], seed: int) -> None:
     dataset = grouped(sizes)
@@ -271,7 +269,7 @@ def test_one_class_against_the_rule_step_by_step(sizes: dict[str, list[int]], se
         here = dataset.table[dataset.table["label"] == label]
         names = here["group"].where(here["group"] != "", here["locator"])
         ids = dict(zip(here["locator"], dataset.ids[here.index], strict=True))
-        least = {name: min(ids[one] for one in here["locator"][names == name]) for name in names}
+        least = {name: min(ids[row] for row in here["locator"][names == name]) for name in names}
         order = sorted(least, key=lambda name: slow_bits(seed, "split", -1, int(least[name]), 1)[0])
         size = names.value_counts()
         left, taken = max(1, round(sum(groups) * 0.3)), []
@@ -283,5 +281,5 @@ def test_one_class_against_the_rule_step_by_step(sizes: dict[str, list[int]], se
         smallest = min(rest, key=lambda name: size[name])
         if len(rest) > 1 and (not taken or abs(size[smallest] - left) < left):
             taken.append(smallest)
-        judged = set(names[split.table["split"].loc[here.index] == "validation"])
-        assert judged == set(taken)
+        validation = set(names[split.table["split"].loc[here.index] == "validation"])
+        assert validation == set(taken)

@@ -104,8 +104,8 @@ def test_every_picture_is_drawn_equally_often() -> None:
 def test_what_is_done_is_said() -> None:
     split = table_only({"a": 10, "b": 10}).split(0.2, 0.1, seed=4)
     assert split.notes == (
-        "No test split was given: 10% of each class was set aside (seed 4).",
-        "No validation split was given: 20% of each class was set aside (seed 4).",
+        "No test split was given: 10% of each class was set aside at random with seed 4.",
+        "No validation split was given: 20% of each class was set aside at random with seed 4.",
     )
 
 
@@ -230,4 +230,4 @@ def test_a_class_with_too_few_pictures(count: int, test: float, needed: int) -> 
         table_only({"a": 50, "b": count}).split(0.2, test)
     assert caught.value.fact == "The class 'b' has too few pictures to be split."
     assert str(caught.value.expected).startswith(f"at least {needed}: one for each of train, ")
-    assert caught.value.received == f"{count} to take them from"
+    assert caught.value.received == f"{count} available"

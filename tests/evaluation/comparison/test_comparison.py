@@ -1,7 +1,6 @@
 """Runs side by side: paired by content, tested exactly, and shown safely."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,41 +11,69 @@ from scipy import stats
 
 from pages.made import history
 from pages.test_report import HOSTILE, Page
+from runs import ENVIRONMENT, write_run
 from viewfinder.core.errors import UsageError
-from viewfinder.evaluation.comparison import RunRecord, compare_records
+from viewfinder.evaluation.comparison import compare
 from viewfinder.evaluation.evaluate import score
 from viewfinder.pages.comparison.page import write_comparison
+from viewfinder.recipe import Recipe
+from viewfinder.run_folder import RunFolder
 
 CLASSES = ("cat", "dog")
 COUNT = 200
+MEASURED = {"detail": "", "width": 8, "height": 8, "bytes": 9}
 
 
-def record(
-    name: str, right: np.ndarray, *, first: int = 0, classes: tuple[str, ...] = CLASSES, **recipe
-) -> RunRecord:
-    """A run that answered `right` on pictures whose contents are numbered from `first`."""
+def run(
+    folder: Path,
+    right: np.ndarray,
+    *,
+    first: int = 0,
+    classes: tuple[str, ...] = CLASSES,
+    copies: int = 0,
+    disputed: int = 0,
+    epochs: int = 8,
+    environment: dict | None = None,
+    **recipe: object,
+) -> RunFolder:
+    """A run that answered `right` on pictures whose contents are numbered from `first`.
+
+    The first `copies` pictures have the content of the next but one; of the first `disputed`
+    pictures
+    the predictions hold another label.
+    """
     count = len(right)
     labels = np.arange(first, first + count) % 2
-    said = np.where(right, labels, 1 - labels)
-    sure = 0.6 + 0.3 * np.random.default_rng(len(name)).random(count)
-    shares = np.where(np.arange(2)[None] == said[:, None], sure[:, None], 1 - sure[:, None])
-    locators = [f"{name}/{number}.jpg" for number in range(first, first + count)]
+    answered = np.where(right, labels, 1 - labels)
+    confidence = 0.6 + 0.3 * np.random.default_rng(len(folder.name)).random(count)
+    shares = np.where(
+        np.arange(2)[None] == answered[:, None], confidence[:, None], 1 - confidence[:, None]
+    )
     names = np.asarray(CLASSES)
-    order = [CLASSES.index(one) for one in classes]
-    table = {"locator": locators, "label": names[labels], "split": "validation"}
-    content = [f"{number:032x}" for number in range(first, first + count)]
-    return RunRecord(
-        name=name,
-        folder=f"runs/{name}",
-        recipe={"training": {"epochs": 8, **recipe}, "summary": name},
-        environment={"backend": "numpy", "data": {"hash": "0", "source": {"path": "p"}}},
-        metrics={"best_epoch": 3, "validation": score(labels, shares, CLASSES).to_json()},
-        history=history(8),
-        data=pd.DataFrame(table | {"status": "ok", "content": content}),
-        predictions=pd.DataFrame(
-            table | {"predicted": names[said], "probabilities": shares[:, order].tolist()}
-        ),
+    numbers = np.arange(first, first + count)
+    table = {
+        "locator": [f"{folder.name}/{number}.jpg" for number in numbers],
+        "label": names[labels],
+        "split": "validation",
+    }
+    numbers[:copies] = numbers[2 : copies + 2]
+    content = [f"{number:032x}" for number in numbers]
+    given = names[np.where(np.arange(count) < disputed, 1 - labels, labels)]
+    order = [CLASSES.index(name) for name in classes]
+    answers = {
+        "predicted": names[answered],
+        "confidence": confidence,
+        "probabilities": shares[:, order].tolist(),
+    }
+    return write_run(
+        folder,
         classes=classes,
+        recipe=Recipe().resolved((8, 8), "rgb").changed(recipe),
+        environment=ENVIRONMENT | (environment or {}),
+        metrics={"best_epoch": 3, "validation": score(labels, shares, CLASSES).to_json()},
+        history=history(epochs),
+        data=pd.DataFrame(table | {"status": "ok", "content": content} | MEASURED),
+        predictions=pd.DataFrame(table | {"label": given} | answers),
     )
 
 
@@ -54,31 +81,32 @@ def answers(seed: int, share: float, count: int = COUNT) -> np.ndarray:
     return np.random.default_rng(seed).random(count) < share
 
 
-def test_only_what_differs_is_listed() -> None:
-    one, other = record("a", answers(0, 0.7), lr=1), record("b", answers(1, 0.7), lr=2)
-    differences = {each.key: each.values for each in compare_records([one, other]).differences}
-    assert differences == {"recipe.training.lr": ("1", "2")}
-    extra = record("c", answers(1, 0.7), lr=1, momentum=0.9)
-    differences = {each.key: each.values for each in compare_records([one, extra]).differences}
-    assert differences == {"recipe.training.momentum": ("–", "0.9")}
+def test_only_differences_are_listed(tmp_path: Path) -> None:
+    right = answers(0, 0.7)
+    first = run(tmp_path / "a", right, **{"training.epochs": 1})
+    second = run(tmp_path / "b", right, **{"training.epochs": 2, "seed": 5})
+    differences = {each.key: each.values for each in compare([first, second]).differences}
+    assert differences == {"recipe.training.epochs": ("1", "2"), "recipe.seed": ("0", "5")}
 
 
-def test_what_differs_is_named_in_words_and_hashes_are_not_shown(tmp_path: Path) -> None:
+def test_differences_are_named_and_hashes_are_not_shown(tmp_path: Path) -> None:
     hashes = ("5f3a" * 8, "77c0" * 8, "5f3a" * 8)
-    records = [
-        replace(
-            record(name, answers(0, 0.7), lr=lr),
+    runs = [
+        run(
+            tmp_path / name,
+            answers(0, 0.7),
             environment={
                 "backend": backend,
                 "versions": {"keras": backend},
                 "data": {"hash": content, "source": {"path": name, "root": name}},
             },
+            seed=seed,
         )
-        for name, lr, backend, content in zip("abc", (1, 2, 1), "xyz", hashes, strict=True)
+        for name, seed, backend, content in zip("abc", (1, 2, 1), "xyz", hashes, strict=True)
     ]
-    compared = compare_records(records)
-    assert {one.name: one.shown for one in compared.differences} == {
-        "training.lr": ("1", "2", "1"),
+    compared = compare(runs)
+    assert {each.name: each.shown for each in compared.differences} == {
+        "seed": ("1", "2", "1"),
         "pictures and their splits": ("set 1", "set 2", "set 1"),
         "data": ("a", "b", "c"),
         "data: root": ("a", "b", "c"),
@@ -87,19 +115,25 @@ def test_what_differs_is_named_in_words_and_hashes_are_not_shown(tmp_path: Path)
     }
     page = Page(write_comparison(compared, tmp_path).read_text(encoding="utf-8")).text
     assert "pictures and their splits" in page
-    for raw in (*hashes, "data.hash", "recipe.training"):
+    for raw in (*hashes, "data.hash", "recipe.seed"):
         assert raw not in page
 
 
 def test_a_page_of_equal_runs_says_so(tmp_path: Path) -> None:
-    same = [record(name, answers(0, 0.7)) for name in "ab"]
-    page = Page(write_comparison(compare_records(same), tmp_path).read_text(encoding="utf-8"))
+    same = [run(tmp_path / name, answers(0, 0.7)) for name in "ab"]
+    page = Page(write_comparison(compare(same), tmp_path).read_text(encoding="utf-8"))
     assert "Nothing differs: recipe, data and software are the same." in page.text
 
 
-def test_a_pair_is_what_numpy_and_scipy_say() -> None:
+def test_runs_of_one_name_are_told_apart_by_path_and_number(tmp_path: Path) -> None:
+    same = [run(tmp_path / folder / "a", answers(0, 0.7)) for folder in "xy"]
+    assert compare(same).names == tuple(str(each.folder) for each in same)
+    assert compare([same[0], same[0]]).names == (f"{same[0]} (1)", f"{same[0]} (2)")
+
+
+def test_a_pair_is_what_numpy_and_scipy_say(tmp_path: Path) -> None:
     first, second = answers(0, 0.7), answers(1, 0.8)
-    (split,) = compare_records([record("a", first), record("b", second)]).splits
+    (split,) = compare([run(tmp_path / "a", first), run(tmp_path / "b", second)]).splits
     (pair,) = split.pairs
     assert split.count == COUNT
     assert split.notes == ()
@@ -118,19 +152,21 @@ def test_a_pair_is_what_numpy_and_scipy_say() -> None:
     assert high == pytest.approx(pair.accuracy_difference + 1.96 * error, abs=0.15 * error)
 
 
-def test_the_loss_is_the_one_of_the_metrics_whatever_the_order_of_classes() -> None:
-    one = record("a", answers(0, 0.7))
-    other = record("bb", answers(1, 0.8), classes=("dog", "cat"))
-    (split,) = compare_records([one, other]).splits
+def test_the_loss_is_the_one_of_the_metrics_whatever_the_order_of_classes(tmp_path: Path) -> None:
+    one = run(tmp_path / "a", answers(0, 0.7))
+    other = run(tmp_path / "bb", answers(1, 0.8), classes=("dog", "cat"))
+    (split,) = compare([one, other]).splits
     expected = other.metrics["validation"]["loss"] - one.metrics["validation"]["loss"]
     assert split.pairs[0].loss_difference == pytest.approx(expected)
     low, high = split.pairs[0].loss_interval
     assert low < expected < high
 
 
-def test_all_pairs_and_holm() -> None:
-    records = [record(name, answers(seed, 0.6 + seed / 10)) for seed, name in enumerate("abc")]
-    (split,) = compare_records(records).splits
+def test_all_pairs_and_holm(tmp_path: Path) -> None:
+    records = [
+        run(tmp_path / name, answers(seed, 0.6 + seed / 10)) for seed, name in enumerate("abc")
+    ]
+    (split,) = compare(records).splits
     assert [(pair.first, pair.second) for pair in split.pairs] == [
         ("a", "b"),
         ("a", "c"),
@@ -140,82 +176,90 @@ def test_all_pairs_and_holm() -> None:
     assert smallest.p_holm == pytest.approx(min(1, 3 * smallest.p))
 
 
-def test_only_pictures_in_common_are_compared_by_content() -> None:
+def test_only_pictures_in_common_are_compared_by_content(tmp_path: Path) -> None:
     first, second = answers(0, 0.7), answers(1, 0.8)
-    one, other = record("a", first), record("b", second[50:], first=50)
-    (split,) = compare_records([one, other]).splits
+    one, other = run(tmp_path / "a", first), run(tmp_path / "b", second[50:], first=50)
+    (split,) = compare([one, other]).splits
     assert split.count == 150
     assert len(split.notes) == 1
     assert "a: 50 of its 200 validation pictures" in split.notes[0]
     assert split.pairs[0].only_first == (first & ~second)[50:].sum()
 
 
-def test_runs_without_a_picture_in_common_are_not_tested() -> None:
-    one, other = record("a", answers(0, 0.7)), record("b", answers(1, 0.8), first=1000)
-    (split,) = compare_records([one, other]).splits
+def test_runs_without_a_picture_in_common_are_not_tested(tmp_path: Path) -> None:
+    one, other = (
+        run(tmp_path / "a", answers(0, 0.7)),
+        run(tmp_path / "b", answers(1, 0.8), first=1000),
+    )
+    (split,) = compare([one, other]).splits
     assert (split.count, split.pairs) == (0, ())
     assert any("no validation picture in common" in note for note in split.notes)
 
 
-def test_copies_count_once_and_disputed_labels_not_at_all() -> None:
-    one, other = record("a", answers(0, 0.7)), record("b", answers(1, 0.8))
-    same = one.data.assign(content=["0" * 32, *one.data["content"][:1], *one.data["content"][2:]])
-    doubled = replace(
-        one, data=same.assign(content=same["content"].where(same.index != 1, "0" * 32))
-    )
-    (split,) = compare_records([doubled, other]).splits
+def test_copies_count_once_and_disputed_labels_not_at_all(tmp_path: Path) -> None:
+    second = run(tmp_path / "b", answers(1, 0.8))
+    copied = run(tmp_path / "a", answers(0, 0.7), copies=1)
+    (split,) = compare([copied, second]).splits
     assert split.count == COUNT - 1
-    assert any("1 copies of others count once" in note for note in split.notes)
-    relabelled = other.predictions.copy()
-    relabelled.loc[:9, "label"] = np.where(relabelled["label"][:10] == "cat", "dog", "cat")
-    (split,) = compare_records([one, replace(other, predictions=relabelled)]).splits
+    assert any("1 copies of other pictures count once" in note for note in split.notes)
+    first = run(tmp_path / "c", answers(0, 0.7))
+    (split,) = compare([first, run(tmp_path / "d", answers(1, 0.8), disputed=10)]).splits
     assert split.count == COUNT - 10
     assert any("10 pictures have another label" in note for note in split.notes)
 
 
-def test_equal_runs_cannot_be_told_apart() -> None:
+def test_equal_runs_cannot_be_told_apart(tmp_path: Path) -> None:
     right = answers(0, 0.7)
-    (split,) = compare_records([record("a", right), record("b", right)]).splits
+    (split,) = compare([run(tmp_path / "a", right), run(tmp_path / "b", right)]).splits
     assert split.pairs[0].p == 1
     assert split.pairs[0].sentence == "a and b cannot be told apart on these pictures."
-    (split,) = compare_records([record("a", right), record("b", np.ones(COUNT, bool))]).splits
+    (split,) = compare(
+        [run(tmp_path / "a", right), run(tmp_path / "b", np.ones(COUNT, bool))]
+    ).splits
     assert split.pairs[0].sentence.startswith("b is right more often than a, by 3")
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_fewer_than_two_runs_are_refused(count) -> None:
+def test_fewer_than_two_runs_are_refused(count, tmp_path) -> None:
     with pytest.raises(UsageError, match="nothing to compare"):
-        compare_records([record("a", answers(0, 0.7))] * count)
+        compare([run(tmp_path / "a", answers(0, 0.7))] * count)
 
 
+@pytest.mark.usefixtures("svg_plots")
 def test_the_page_is_whole_and_alone(tmp_path: Path) -> None:
-    records = [record(name, answers(seed, 0.7)) for seed, name in enumerate("abcdef")]
-    page = write_comparison(compare_records(records), tmp_path)
+    records = [run(tmp_path / name, answers(seed, 0.7)) for seed, name in enumerate("abcdef")]
+    page = write_comparison(compare(records), tmp_path / "compare")
     text = page.read_text(encoding="utf-8")
     shown = Page(text)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in page.parent.iterdir()) == [
+        "accuracy.png",
+        "accuracy.svg",
         "compare.html",
         "compare.json",
-        "curves.png",
+        "loss.png",
+        "loss.svg",
     ]
-    with Image.open(tmp_path / "curves.png") as image:
+    with Image.open(page.parent / "loss.png") as image:
         image.load()
-    assert len(re.findall('class="bold"', text)) == 2 * len(records)
+    for name in "abcdef":
+        assert len(re.findall(f">{name}</text>", text)) == 2
     assert "15 pairs of runs can be told apart" in shown.text
     assert not re.search(r"https?:|//[a-z]|@import|url\(", text)
     assert "default-src 'none'" in text
 
 
+@pytest.mark.usefixtures("svg_plots")
 def test_hostile_names_stay_text(tmp_path: Path) -> None:
-    records = [record("x", answers(seed, 0.7), lr=HOSTILE[4]) for seed in (0, 1)]
-    records = [replace(one, name=name) for one, name in zip(records, HOSTILE, strict=False)]
-    shown = Page(write_comparison(compare_records(records), tmp_path).read_text(encoding="utf-8"))
+    names = [name for name in HOSTILE if "/" not in name][:2]
+    hostile = {"summary": HOSTILE[4]}
+    runs = [run(tmp_path / name, answers(0, 0.7), **hostile) for name in names]
+    shown = Page(write_comparison(compare(runs), tmp_path).read_text(encoding="utf-8"))
     assert shown.tags["script"] == 0
     assert not [name for _, name, _ in shown.attributes if name.startswith("on")]
 
 
 def test_runs_without_a_finished_epoch_are_shown(tmp_path: Path) -> None:
-    records = [replace(record(name, answers(0, 0.7)), history=history(0)) for name in "ab"]
-    write_comparison(compare_records(records), tmp_path)
-    records[1] = replace(records[1], history=history(1))
-    write_comparison(compare_records(records), tmp_path)
+    runs = [run(tmp_path / name, answers(0, 0.7), epochs=0) for name in "ab"]
+    write_comparison(compare(runs), tmp_path)
+    runs[1] = run(tmp_path / "c", answers(0, 0.7), epochs=1)
+    write_comparison(compare(runs), tmp_path)

@@ -13,8 +13,6 @@ from viewfinder.data.sources import open_dataset
 from viewfinder.jobs.train import train
 from viewfinder.run import Run
 
-pytestmark = pytest.mark.usefixtures("blank_plots")
-
 
 @pytest.fixture
 def run(trained, tmp_path) -> Run:
@@ -27,7 +25,9 @@ def trained_with(folder, digits, **settings) -> Run:
 
 
 def test_a_learning_rate_that_does_not_move_anything(digits, tmp_path):
-    run = trained_with(tmp_path, digits, training__learning_rate=1e-7, training__epochs=7)
+    run = trained_with(
+        tmp_path, digits, training__optimizer__learning_rate=1e-7, training__epochs=7
+    )
     codes = run.doctor().codes
     assert codes[0] in ("majority-only", "underfitting", "lr-too-low")
     assert "overfitting" not in codes
@@ -36,13 +36,17 @@ def test_a_learning_rate_that_does_not_move_anything(digits, tmp_path):
 def test_a_network_too_small_for_its_pictures(digits, tmp_path):
     """One unit before the last layer: it cannot hold ten digits apart."""
     small = {"model__filters": [2], "model__dense": [1], "training__epochs": 12}
-    run = trained_with(tmp_path, digits, **small, training__learning_rate=3e-3)
+    run = trained_with(tmp_path, digits, **small, training__optimizer__learning_rate=3e-3)
     assert run.doctor().codes[0] == "underfitting"
     assert run.doctor().verdicts[0].evidence["train_accuracy"] < 0.7
 
 
 def test_a_learning_rate_of_ten(digits, tmp_path):
-    settings = {"training__learning_rate": 10, "training__epochs": 6, "training__optimizer": "sgd"}
+    settings = {
+        "training__optimizer__learning_rate": 10,
+        "training__epochs": 6,
+        "training__optimizer": "sgd",
+    }
     run = trained_with(tmp_path, digits, **settings)
     found = run.doctor()
     assert found.codes[0] in ("diverged", "majority-only", "exploding-units")
@@ -67,20 +71,20 @@ def test_weights_that_are_no_numbers_end_with_the_verdict(digits, tmp_path, caps
     assert "epoch 1, batch 1: the loss is nan" in worst.because
 
 
-def test_labels_that_cannot_be_learnt_are_learnt_by_heart(digits, tmp_path):
-    """Labels drawn by chance: all that is learnt is learnt by heart."""
+def test_random_labels_make_the_model_overfit(digits, tmp_path):
+    """Nothing about random labels generalizes."""
     dataset = open_dataset(digits).split(validation=0.4, seed=0)
     labels = dataset.table["label"].to_numpy(copy=True)
     np.random.default_rng(0).shuffle(labels)
     shuffled = type(dataset)(dataset.source, dataset.table.assign(label=labels), dataset.classes)
-    settings = {"training__epochs": 40, "training__learning_rate": 3e-3}
+    settings = {"training__epochs": 24, "training__optimizer__learning_rate": 6e-3}
     run = train(shuffled, small_recipe(**settings), output=tmp_path, progress=Progress(0))
     found = run.doctor()
     assert found.codes[0] == "overfitting"
-    assert found.verdicts[0].evidence["onset_epoch"] <= 30
+    assert found.verdicts[0].evidence["onset_epoch"] <= 18
 
 
-def test_a_run_has_its_diagnosis_in_a_file(run):
+def test_a_diagnosis_is_written_to_a_file(run):
     found = run.doctor()
     written = json.loads((run.folder / "doctor.json").read_text())
     assert written["verdicts"] == json.loads(json.dumps(found.to_json()["verdicts"]))
@@ -89,16 +93,16 @@ def test_a_run_has_its_diagnosis_in_a_file(run):
     assert found.verdicts[0].sentence in (run.report().read_text())
 
 
-def test_units_are_looked_at_once_for_each_model(run, monkeypatch):
+def test_units_are_measured_once_for_each_model(run, monkeypatch):
     run.doctor()
-    monkeypatch.setattr("viewfinder.run.run.look_at_units", lambda *_: pytest.fail("again"))
+    monkeypatch.setattr("viewfinder.run.health.measure_units", lambda *_: pytest.fail("again"))
     run.doctor()
     (run.folder / "best.keras").write_bytes((run.folder / "last.keras").read_bytes())
     with pytest.raises(pytest.fail.Exception):
         run.doctor()
 
 
-def test_without_its_pictures_a_run_is_judged_by_its_files(run, capsys):
+def test_a_run_without_its_pictures_is_diagnosed_from_its_files(run, capsys):
     environment = run.environment
     environment["data"]["source"]["path"] = str(run.folder / "gone")
     for name in ("root", "folder"):
@@ -110,24 +114,24 @@ def test_without_its_pictures_a_run_is_judged_by_its_files(run, capsys):
     assert "the units' activations" in found.unseen
 
 
-def test_a_killed_run_is_judged_by_its_history(run):
+def test_a_killed_run_is_diagnosed_from_its_history(run):
     for name in ("metrics.json", "predictions.parquet", "timing.json", "doctor.json"):
         (run.folder / name).unlink()
-    assert "answers to other pictures" in run.doctor().unseen
+    assert "predictions on held-out pictures" in run.doctor().unseen
 
 
 def test_copies_across_splits_are_counted(run):
     data = run.data
     of_train = data.loc[data["split"] == "train", "content"].iloc[0]
-    place = data.index[data["split"] == "test"][0]
-    data.loc[place, "content"] = of_train
+    row = data.index[data["split"] == "test"][0]
+    data.loc[row, "content"] = of_train
     data.to_parquet(run.folder / "data.parquet")
     found = run.doctor()
     assert found.codes[0] == "leak-suspected"
     assert found.verdicts[0].evidence == {"copies": 1}
 
 
-def test_a_damaged_diagnosis_is_made_again(run):
+def test_a_damaged_diagnosis_is_written_again(run):
     for content in ("", "[]", '{"units": 1}'):
         (run.folder / "doctor.json").write_text(content)
         assert run.doctor().unseen == ()

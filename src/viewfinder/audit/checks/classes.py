@@ -1,4 +1,4 @@
-"""Checks of the classes: are there enough pictures of each, in each split?"""
+"""Checks of classes: small, imbalanced and missing ones."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,23 +8,23 @@ from viewfinder.audit.finding import Finding, Severity, listed
 from viewfinder.audit.measure import OK
 from viewfinder.data.dataset import SPLITS, UNSPLIT
 
-# Below this, a class's figures say little, and augmentation has little to work with.
+# Below this, a class's scores are very uncertain, and augmentation helps little.
 _FEW = 20
 _UNEVEN, _VERY_UNEVEN = 3.0, 10.0
 
 
 def balance(table: pd.DataFrame, classes: Sequence[str]) -> Iterator[Finding]:
-    """All checks of this family; only readable pictures count."""
+    """Run all checks of this module; only readable pictures count."""
     readable = table[table["status"] == OK]
-    learned = readable[readable["split"].isin(["train", UNSPLIT])]
-    counts = learned["label"].value_counts().reindex(list(classes), fill_value=0)
+    training = readable[readable["split"].isin(["train", UNSPLIT])]
+    counts = training["label"].value_counts().reindex(list(classes), fill_value=0)
     yield from small_classes(counts)
     yield from imbalance(counts)
     yield from missing_classes(table, classes)
 
 
 def small_classes(counts: pd.Series) -> list[Finding]:
-    """Classes with few pictures to learn from.
+    """Find classes with few training pictures.
 
     Args:
         counts: Readable pictures for training, by class.
@@ -37,15 +37,15 @@ def small_classes(counts: pd.Series) -> list[Finding]:
         Finding(
             "small class",
             Severity.WARNING,
-            f"Fewer than {_FEW} pictures to learn from: {shown}.",
-            "add pictures, or bring classes together",
+            f"Fewer than {_FEW} training pictures: {shown}.",
+            "add pictures, or merge classes",
             classes=tuple(map(str, few.index)),
         )
     ]
 
 
 def imbalance(counts: pd.Series) -> list[Finding]:
-    """One class with several times the pictures of another."""
+    """Find a class with several times the pictures of another."""
     counts = counts[counts > 0]
     if len(counts) < 2 or counts.max() < _UNEVEN * counts.min():
         return []
@@ -57,19 +57,19 @@ def imbalance(counts: pd.Series) -> list[Finding]:
             Severity.WARNING if ratio >= _VERY_UNEVEN else Severity.INFO,
             f"{counts.idxmax()} has {ratio:.1f} times the pictures of {counts.idxmin()} "
             f"({counts.max():,} and {counts.min():,}).",
-            "look at each class's recall and not at accuracy alone; weigh classes when training",
+            "check each class's recall besides accuracy; weight classes in training",
             classes=tuple(map(str, rare.index)),
         )
     ]
 
 
 def missing_classes(table: pd.DataFrame, classes: Sequence[str]) -> list[Finding]:
-    """Classes that a split has no picture of: an error where there is none to learn from."""
+    """Find classes without pictures in a split: an error in the training split."""
     findings = []
     for split in (*SPLITS, UNSPLIT):
         rows = table[table["split"] == split]
-        there = set(rows.loc[rows["status"] == OK, "label"])
-        missing = [name for name in classes if name not in there]
+        present = set(rows.loc[rows["status"] == OK, "label"])
+        missing = [name for name in classes if name not in present]
         if rows.empty or not missing:
             continue
         trains = split in ("train", UNSPLIT)
@@ -79,9 +79,9 @@ def missing_classes(table: pd.DataFrame, classes: Sequence[str]) -> list[Finding
                 Severity.ERROR if trains else Severity.WARNING,
                 f"No readable picture of {listed(missing)} in "
                 f"{f'the {split} split' if split else 'the data'}.",
-                "a class without pictures cannot be learned: add some, or remove it"
+                "a class without pictures cannot be learned: add pictures, or remove the class"
                 if trains
-                else "what the model makes of these classes stays unknown: add some",
+                else "these classes cannot be evaluated: add pictures",
                 classes=tuple(missing),
             )
         )

@@ -1,4 +1,4 @@
-"""Checks of pictures that are there more than once: wasted, contradictory, or leaking."""
+"""Checks of duplicates: redundant ones, contradictory labels, and leaks between splits."""
 
 from collections.abc import Iterator
 
@@ -11,11 +11,11 @@ from viewfinder.data.dataset import UNSPLIT
 
 
 def copies(table: pd.DataFrame, groups: DuplicateGroups) -> Iterator[Finding]:
-    """All checks of this family.
+    """Run all checks of this module.
 
     Args:
-        table: The audit's table, in the order of the measurements that `groups` are of.
-        groups: What is the same, and what nearly.
+        table: The audit's table, in the order of the measurements.
+        groups: The duplicates among the measurements.
     """
     exact, near = groups.exact, groups.near
     yield from _two_labels(table, exact, near)
@@ -25,26 +25,26 @@ def copies(table: pd.DataFrame, groups: DuplicateGroups) -> Iterator[Finding]:
         exact,
         "exact duplicates",
         Severity.WARNING,
-        "there more than once, with the same bytes or pixels",
-        "keep one of each: copies count double, and may end up on both sides of a split",
+        "exact duplicates, with equal bytes or pixels",
+        "keep one of each: duplicates count twice, and may leak between splits",
     )
     yield from _about_groups(
         table,
         near,
         "near duplicates",
         Severity.INFO,
-        "nearly the same as another (encoded again, resized, mirrored, cropped, or the next frame)",
-        "keep each group on one side of a split" + _bounds(groups),
+        "near duplicates (encoded again, resized, mirrored, cropped, or the next frame)",
+        "keep each group within one split" + _bounds(groups),
     )
 
 
 def _bounds(groups: DuplicateGroups) -> str:
-    said = ""
+    bounds = ""
     if groups.unjoined:
-        said += f"; {groups.unjoined:,} more pairs would have made groups too large"
+        bounds += f"; {groups.unjoined:,} more pairs would have made groups too large"
     if groups.unaligned:
-        said += f"; {groups.unaligned:,} pairs were not tried as crops of each other"
-    return said
+        bounds += f"; {groups.unaligned:,} pairs were not tried as crops of each other"
+    return bounds
 
 
 def _two_labels(
@@ -55,16 +55,16 @@ def _two_labels(
         _differing(table["label"], exact),
         "one picture, two labels",
         Severity.ERROR,
-        "the same as one under another label",
-        "decide on one label, and remove the other copy",
+        "exact duplicates under different labels",
+        "decide on one label, and remove the other picture",
     )
     yield from _about_groups(
         table,
         _differing(table["label"], near),
         "near duplicates, two labels",
         Severity.WARNING,
-        "nearly the same as one under another label",
-        "look at each group: one of the labels may be wrong",
+        "near duplicates under different labels",
+        "check each group: one of the labels may be wrong",
     )
 
 
@@ -77,21 +77,21 @@ def _two_splits(
         _differing(splits, exact),
         "one picture, two splits",
         Severity.ERROR,
-        "the same as one in another split",
-        "remove the copies: what was seen in training is judged too well",
+        "exact duplicates in different splits",
+        "remove the duplicates: scores on pictures known from training are too high",
     )
     yield from _about_groups(
         table,
         _differing(splits, near),
         "near duplicates, two splits",
         Severity.WARNING,
-        "nearly the same as one in another split",
-        "move each group to one side: what was nearly seen in training is judged too well",
+        "near duplicates in different splits",
+        "move each group to one split: scores on pictures similar to training ones are too high",
     )
 
 
 def _differing(values: pd.Series, groups: tuple[Rows, ...]) -> tuple[Rows, ...]:
-    """The groups whose members have more than one value."""
+    """Return the groups whose members have more than one value."""
     return tuple(group for group in groups if values.iloc[group].nunique() > 1)
 
 
@@ -108,12 +108,12 @@ def _about_groups(
     named = tuple(tuple(table["locator"].iloc[group]) for group in groups)
     rows = [int(row) for group in groups for row in group]
     notes = tuple(_where(table.iloc[row]) for row in rows)
-    groups_said = "1 group" if len(groups) == 1 else f"{len(groups):,} groups"
-    sentence = f"{pictures(len(rows), 'is')} {words} ({groups_said})."
+    count = "1 group" if len(groups) == 1 else f"{len(groups):,} groups"
+    sentence = f"{pictures(len(rows), 'is')} {words} ({count})."
     paths = tuple(path for group in named for path in group)
     return [Finding(check, severity, sentence, remedy, paths, notes, named)]
 
 
 def _where(row: pd.Series) -> str:
-    """The label and, where there is one, the split."""
+    """Return the label and, if there is one, the split."""
     return f"{row['label']}, {row['split']}" if row["split"] else str(row["label"])

@@ -1,4 +1,4 @@
-"""Checks of how pictures read: what is broken, misnamed, turned, or of an odd kind.
+"""Checks of files: unreadable, damaged, misnamed, rotated, and unusual ones.
 
 Each check is a function from the audit's table (a row a picture: the dataset's columns and those
 of `Measurement`) to findings.
@@ -25,39 +25,39 @@ _ENDINGS = {
     "avif": ("avif",),
 }
 _REMEDIES = {
-    Reason.EMPTY: "get the files again, or remove them; training leaves them out",
-    Reason.MISSING: "the files were listed and cannot be read: look at their permissions",
-    Reason.NOT_A_PICTURE: "remove them from the class folders; training leaves them out",
-    Reason.UNSUPPORTED: "save them as JPEG or PNG; training leaves them out",
-    Reason.TRUNCATED: "get the files again; training leaves them out",
-    Reason.CORRUPT: "get the files again; training leaves them out",
-    Reason.TOO_LARGE: "shrink them; training leaves them out",
+    Reason.EMPTY: "obtain the files again, or remove them; training skips them",
+    Reason.MISSING: "the files are listed but cannot be read: check their permissions",
+    Reason.NOT_A_PICTURE: "remove them from the class folders; training skips them",
+    Reason.UNSUPPORTED: "save them as JPEG or PNG; training skips them",
+    Reason.TRUNCATED: "obtain the files again; training skips them",
+    Reason.CORRUPT: "obtain the files again; training skips them",
+    Reason.TOO_LARGE: "shrink them; training skips them",
 }
 _TRAITS = {
     "CMYK": (
-        "made for printing",
-        "colours were converted without a profile; save as RGB if they look wrong",
+        "in CMYK, for printing",
+        "colours are converted without a profile; save as RGB if they look wrong",
     ),
-    "16-bit": ("16 bits deep", "nothing: they are brought to 8 bits"),
+    "16-bit": ("of 16 bits", "nothing: they are converted to 8 bits"),
     "transparent": (
         "partly transparent",
-        "look whether white is the right background for them",
+        "check whether white is the right background for them",
     ),
     "opaque alpha": (
-        "stored with an alpha channel that hides nothing",
-        "nothing: it is ignored",
+        "stored with an alpha channel without effect",
+        "nothing: the channel is ignored",
     ),
     "several frames": (
         "animated or of several pages",
         "only the first frame is used; save others as pictures of their own if they matter",
     ),
 }
-# Said by findings of their own.
+# Notes that other findings report.
 _NO_FAULTS = ("CMYK converted", "first frame of")
 
 
 def unreadable(table: pd.DataFrame) -> list[Finding]:
-    """What has no pixels, by reason."""
+    """Find rejected pictures, by reason."""
     findings: list[Finding] = []
     for reason in Reason:
         rows = table[table["status"] == reason.value]
@@ -66,14 +66,14 @@ def unreadable(table: pd.DataFrame) -> list[Finding]:
             Severity.WARNING,
             rows,
             rows["detail"],
-            f"{pictures(len(rows), 'is')} left out: {reason.value}.",
+            f"{pictures(len(rows), 'is')} skipped: {reason.value}.",
             _REMEDIES[reason],
         )
     return findings
 
 
 def damaged(table: pd.DataFrame) -> list[Finding]:
-    """What reads in full although something is wrong with the file."""
+    """Find files with a fault that decode in full."""
     notes = table["detail"].where(table["status"] == OK, "").map(_faults)
     rows = table[notes != ""]
     return about(
@@ -81,7 +81,7 @@ def damaged(table: pd.DataFrame) -> list[Finding]:
         Severity.INFO,
         rows,
         notes[rows.index],
-        f"{pictures(len(rows), 'has')} all pixels but a damaged file.",
+        f"{pictures(len(rows), 'has')} a damaged file, with all pixels.",
         "nothing for Viewfinder; other programs may refuse them or print warnings",
     )
 
@@ -91,13 +91,13 @@ def _faults(detail: str) -> str:
 
 
 def wrong_ending(table: pd.DataFrame) -> list[Finding]:
-    """Names that say another format than the content."""
+    """Find file names whose suffix does not match the content."""
     known = table[table["format"].isin(list(_ENDINGS))]
     wrong = [
         _ending(locator) not in _ENDINGS[format]
         for locator, format in zip(known["locator"], known["format"], strict=True)
     ]
-    # Told that it holds truths, for an empty list would stand for columns.
+    # As a Boolean array, because pandas reads an empty list as columns.
     rows = known[np.array(wrong, np.bool_)]
     notes = [
         f"{format.upper()} inside, named {_ending(locator) or 'without an ending'}"
@@ -108,7 +108,7 @@ def wrong_ending(table: pd.DataFrame) -> list[Finding]:
         Severity.INFO,
         rows,
         notes,
-        f"{pictures(len(rows), 'has')} a name that does not fit the content.",
+        f"{pictures(len(rows), 'has')} a name that does not match the content.",
         "nothing for Viewfinder, which reads by content; rename them for other programs",
     )
 
@@ -118,20 +118,20 @@ def _ending(locator: str) -> str:
 
 
 def turned(table: pd.DataFrame) -> list[Finding]:
-    """Pictures that EXIF turns."""
+    """Find pictures that EXIF rotates or mirrors."""
     rows = table[(table["status"] == OK) & (table["orientation"] > 1)]
     return about(
         "rotated by EXIF",
         Severity.INFO,
         rows,
         (f"orientation {value}" for value in rows["orientation"]),
-        f"{pictures(len(rows), 'is')} stored turned or mirrored, and upright by EXIF.",
-        "nothing for Viewfinder; programs that ignore EXIF see them lying on their side",
+        f"{pictures(len(rows), 'is')} stored rotated or mirrored, and upright by EXIF.",
+        "nothing for Viewfinder; programs that ignore EXIF show them rotated",
     )
 
 
 def odd_modes(table: pd.DataFrame) -> list[Finding]:
-    """CMYK, 16 bits, alpha, several frames."""
+    """Find pictures in CMYK, of 16 bits, with alpha, or of several frames."""
     findings: list[Finding] = []
     traits = table["traits"].str.split("; ")
     for trait, (words, remedy) in _TRAITS.items():
@@ -148,6 +148,6 @@ def odd_modes(table: pd.DataFrame) -> list[Finding]:
 
 
 def reading(table: pd.DataFrame) -> Iterator[Finding]:
-    """All checks of this family."""
+    """Run all checks of this module."""
     for check in (unreadable, damaged, wrong_ending, turned, odd_modes):
         yield from check(table)

@@ -1,9 +1,9 @@
-"""Checks that need a model's help: labels that are perhaps wrong, and pictures unlike all others.
+"""Checks that need a model: doubtful labels and outliers.
 
-Probabilities must be *out of fold*: each picture's from a model that was not trained on it. Then
-confident learning (C. Northcutt et al., "Confident Learning: Estimating Uncertainty in Dataset
-Labels", JAIR 2021; cleanlab) tells which labels are probably wrong. Features may be any vectors in
-which like pictures are near each other, such as those of a frozen network.
+Probabilities must be *out of fold*: each picture's from a model that was not trained on it.
+Confident learning (C. Northcutt et al., "Confident Learning: Estimating Uncertainty in Dataset
+Labels", JAIR 2021; cleanlab) then finds labels that are probably wrong. Features may be any vectors
+in which similar pictures are close, such as those of a frozen network.
 """
 
 import importlib
@@ -20,7 +20,8 @@ from viewfinder.core.errors import UsageError
 Matrix = NDArray[np.float64]
 
 _NEIGHBOURS = 10
-# In robust standard deviations of the logarithm of the distance: about 1 in 10,000 by chance.
+# In robust standard deviations of the logarithm of the distance; normal noise exceeds it 1 time in
+# 30,000.
 _FAR = 4.0
 _MAD_TO_DEVIATION = 1.4826
 
@@ -28,12 +29,12 @@ _MAD_TO_DEVIATION = 1.4826
 def doubtful_labels(
     table: pd.DataFrame, classes: Sequence[str], probabilities: Matrix
 ) -> list[Finding]:
-    """Labels that out-of-fold probabilities speak against, the most doubtful first.
+    """Find labels that out-of-fold probabilities contradict, the most doubtful first.
 
     Args:
         table: The audit's table.
-        classes: The names, in the order of the probabilities' columns.
-        probabilities: Shape `(n, k)`, a row for each of the table's; rows with NaN are passed over.
+        classes: The names, in the order of the columns of `probabilities`.
+        probabilities: Shape `(n, k)`, a row for each of the table's; rows with NaN are skipped.
 
     Raises:
         UsageError: The shape does not fit, or cleanlab is not installed.
@@ -48,33 +49,33 @@ def doubtful_labels(
     rows = known[np.asarray(ranked, np.int64)]
     if not len(rows):
         return []
-    said = given[rows].argmax(axis=1)
+    predicted = given[rows].argmax(axis=1)
     notes = [
-        f"{table['label'].iloc[row]}, but looks like {classes[answer]} ({given[row, answer]:.0%})"
-        for row, answer in zip(rows, said, strict=True)
+        f"{table['label'].iloc[row]}, predicted as {classes[index]} ({given[row, index]:.0%})"
+        for row, index in zip(rows, predicted, strict=True)
     ]
     return [
         Finding(
             "doubtful label",
             Severity.WARNING,
-            f"{pictures(len(rows), 'has')} a label that the model doubts.",
-            "look at each, the first ones first: some are wrong, some are merely hard",
+            f"{pictures(len(rows), 'has')} a doubtful label.",
+            "check each, in this order: some labels are wrong, some pictures are only difficult",
             tuple(table["locator"].iloc[rows]),
             tuple(notes),
-            suggested=tuple(classes[answer] for answer in said),
+            suggested=tuple(classes[index] for index in predicted),
         )
     ]
 
 
 def outliers(table: pd.DataFrame, features: Matrix) -> list[Finding]:
-    """Pictures far from all others, the farthest first.
+    """Find pictures far from all others, the farthest first.
 
-    The measure is the mean distance to the ten nearest others; far is what lies four robust
-    standard deviations above the median of its logarithm.
+    The measure is the mean distance to the ten nearest neighbours. A picture is an outlier if the
+    logarithm of its distance exceeds the median by four robust standard deviations.
 
     Args:
         table: The audit's table.
-        features: Shape `(n, d)`, a row for each of the table's; rows with NaN are passed over.
+        features: Shape `(n, d)`, a row for each of the table's; rows with NaN are skipped.
 
     Raises:
         UsageError: The shape does not fit.
@@ -93,15 +94,15 @@ def outliers(table: pd.DataFrame, features: Matrix) -> list[Finding]:
     if not len(order):
         return []
     rows = known[order]
-    usual = float(np.median(distance))
+    median = float(np.median(distance))
     return [
         Finding(
             "outlier",
             Severity.INFO,
             f"{pictures(len(rows), 'is')} unlike all others.",
-            "look whether they belong into the dataset at all",
+            "check whether they belong in the dataset",
             tuple(table["locator"].iloc[rows]),
-            tuple(f"{value / usual:.1f} times as far as usual" for value in distance[order]),
+            tuple(f"{value / median:.1f} times the median distance" for value in distance[order]),
         )
     ]
 
@@ -110,7 +111,7 @@ def _distance_to_neighbours(features: Matrix) -> Matrix:
     from sklearn.neighbors import NearestNeighbors
 
     search = NearestNeighbors(n_neighbors=_NEIGHBOURS).fit(features)
-    # Without an argument, a point is not its own neighbour.
+    # Without an argument, `kneighbors` does not count a point as its own neighbour.
     distances: Matrix = search.kneighbors()[0]
     return np.asarray(distances.mean(axis=1), np.float64)
 
@@ -119,7 +120,7 @@ def _checked(array: Matrix, shape: tuple[int, int], name: str) -> Matrix:
     given = np.asarray(array, np.float64)
     if given.shape != shape:
         raise UsageError(
-            f"The {name} do not fit the dataset.",
+            f"The {name} do not match the dataset.",
             expected=f"an array of shape {shape}: a row for each picture, in the dataset's order",
             received=f"shape {given.shape}",
         )
@@ -131,6 +132,6 @@ def _cleanlab() -> Any:
         return importlib.import_module("cleanlab.filter")
     except ImportError:
         raise UsageError(
-            "Doubtful labels are found by cleanlab, which is not installed.",
+            "Doubtful labels need cleanlab, which is not installed.",
             remedy='pip install "viewfinder[audit]" (or: pip install "cleanlab>=2.9")',
         ) from None

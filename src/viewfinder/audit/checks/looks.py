@@ -1,7 +1,7 @@
-"""Checks of how pictures look: size, shape, dark, bright, flat, blurred, gray among colour.
+"""Checks of appearance: size, shape, dark, bright, flat, blurred, gray among colour.
 
-What most pictures of a dataset are is not odd in it: digits on black are not "dark". A check of
-looks is silent where it would name more than half of the pictures.
+A property of most pictures is not an oddity: digits on black are not "dark". So a check of more
+than half of the pictures gives no finding.
 """
 
 import math
@@ -12,52 +12,52 @@ import pandas as pd
 from viewfinder.audit.finding import Finding, Severity, about, pictures
 from viewfinder.audit.measure import OK
 
-# All levels are of 0 to 255; see `Measurement` for what is measured.
+# Levels are from 0 to 255; see `Measurement`.
 _DARK_BELOW = 64
 _BRIGHT_ABOVE = 192
 _FLAT_RANGE = 24
 _BLURRED_BELOW = 0.2
 _GRAY_UP_TO = 4
-# Smaller pictures are blurred by their size.
-_JUDGED_SIDE = 64
+# Smaller pictures appear blurred because of their size.
+_LEAST_SIDE_OF_BLURRED = 64
 _TIMES_THE_SIZE = 4
 _TIMES_THE_SHAPE = 2.5
 _TOO_MANY = 0.5
 
 
 def looks(table: pd.DataFrame) -> Iterator[Finding]:
-    """All checks of this family."""
+    """Run all checks of this module."""
     readable = table[table["status"] == OK]
     if readable.empty:
         return
     for check in (sizes, shapes, dark, bright, flat, blurred, mixed_colour):
         findings = check(readable)
-        yield from (one for one in findings if one.count <= _TOO_MANY * len(readable))
+        yield from (found for found in findings if found.count <= _TOO_MANY * len(readable))
 
 
 def sizes(table: pd.DataFrame) -> list[Finding]:
-    """Pictures whose side is a quarter or four times what is usual here."""
+    """Find pictures whose side is below a quarter or above four times the median."""
     side = (table["width"] * table["height"]) ** 0.5
-    usual = float(side.median()) if len(side) else 0.0
-    rows = table[(side < usual / _TIMES_THE_SIZE) | (side > usual * _TIMES_THE_SIZE)]
+    median = float(side.median()) if len(side) else 0.0
+    rows = table[(side < median / _TIMES_THE_SIZE) | (side > median * _TIMES_THE_SIZE)]
     rows = rows.loc[side[rows.index].sort_values().index]
     return about(
         "extreme size",
         Severity.INFO,
         rows,
         _dimensions(rows),
-        f"{pictures(len(rows), 'is')} {_TIMES_THE_SIZE} times smaller or larger than usual here "
-        f"(about {usual:.0f} × {usual:.0f}).",
-        "look whether small ones are icons or previews of something else",
+        f"{pictures(len(rows), 'is')} over {_TIMES_THE_SIZE} times smaller or larger than the "
+        f"median (about {median:.0f} × {median:.0f}).",
+        "check whether small ones are icons or previews of something else",
     )
 
 
 def shapes(table: pd.DataFrame) -> list[Finding]:
-    """Pictures far wider or taller than is usual here."""
+    """Find pictures far wider or taller than the median."""
     shape = (table["width"] / table["height"]).map(math.log2)
-    apart = (shape - shape.median()).abs()
-    rows = table[apart > math.log2(_TIMES_THE_SHAPE)]
-    rows = rows.loc[apart[rows.index].sort_values(ascending=False).index]
+    deviation = (shape - shape.median()).abs()
+    rows = table[deviation > math.log2(_TIMES_THE_SHAPE)]
+    rows = rows.loc[deviation[rows.index].sort_values(ascending=False).index]
     return about(
         "extreme shape",
         Severity.INFO,
@@ -69,15 +69,15 @@ def shapes(table: pd.DataFrame) -> list[Finding]:
 
 
 def dark(table: pd.DataFrame) -> list[Finding]:
-    """Pictures in which hardly anything is bright."""
+    """Find pictures without bright parts."""
     rows = table[(table["brightest"] < _DARK_BELOW) & ~_is_flat(table)]
-    return _levels(rows, "dark", "brightest", "look whether anything can be seen on them")
+    return _levels(rows, "dark", "brightest", "check whether they show anything")
 
 
 def bright(table: pd.DataFrame) -> list[Finding]:
-    """Pictures in which hardly anything is dark."""
+    """Find pictures without dark parts."""
     rows = table[(table["darkest"] > _BRIGHT_ABOVE) & ~_is_flat(table)]
-    return _levels(rows, "bright", "darkest", "look whether they are overexposed")
+    return _levels(rows, "bright", "darkest", "check whether they are overexposed")
 
 
 def _levels(rows: pd.DataFrame, check: str, column: str, remedy: str) -> list[Finding]:
@@ -87,7 +87,7 @@ def _levels(rows: pd.DataFrame, check: str, column: str, remedy: str) -> list[Fi
         Severity.INFO,
         rows,
         (f"{column} parts at {level:.0f} of 255" for level in rows[column]),
-        f"{pictures(len(rows), 'is')} {check} all over.",
+        f"{pictures(len(rows), 'is')} {check} everywhere.",
         remedy,
     )
 
@@ -97,7 +97,7 @@ def _is_flat(table: pd.DataFrame) -> pd.Series:
 
 
 def flat(table: pd.DataFrame) -> list[Finding]:
-    """Pictures of nearly one level, on which there is nothing to see."""
+    """Find pictures of nearly one level."""
     rows = table[_is_flat(table)].sort_values("contrast")
     return about(
         "flat",
@@ -107,14 +107,14 @@ def flat(table: pd.DataFrame) -> list[Finding]:
             f"levels {low} to {high}"
             for low, high in zip(rows["darkest"], rows["brightest"], strict=True)
         ),
-        f"{pictures(len(rows), 'has')} hardly any content: nearly one level.",
-        "remove them unless an empty picture means something",
+        f"{pictures(len(rows), 'has')} nearly one level only, and hardly any content.",
+        "remove them, unless empty pictures have a meaning",
     )
 
 
 def blurred(table: pd.DataFrame) -> list[Finding]:
-    """Pictures without edges, at the size at which networks see them."""
-    large = table[["width", "height"]].min(axis=1) >= _JUDGED_SIDE
+    """Find pictures without edges, at the usual input size of networks."""
+    large = table[["width", "height"]].min(axis=1) >= _LEAST_SIDE_OF_BLURRED
     rows = table[large & (table["sharpness"] < _BLURRED_BELOW) & ~_is_flat(table)]
     rows = rows.sort_values("sharpness")
     return about(
@@ -122,13 +122,13 @@ def blurred(table: pd.DataFrame) -> list[Finding]:
         Severity.INFO,
         rows,
         (f"sharpness {value:.2f}" for value in rows["sharpness"]),
-        f"{pictures(len(rows), 'is')} blurred even when shrunk to 128 pixels.",
-        "look whether their subject can still be told",
+        f"{pictures(len(rows), 'is')} blurred even after shrinking to 128 pixels.",
+        "check whether their subject can be recognised",
     )
 
 
 def mixed_colour(table: pd.DataFrame) -> list[Finding]:
-    """Gray pictures among colour, or colour among gray: whichever is rarer."""
+    """Find gray pictures among colour ones, or colour among gray, whichever is rarer."""
     gray = table["chroma"] <= _GRAY_UP_TO
     few, many = ("gray", "colour") if gray.mean() <= 0.5 else ("colour", "gray")
     rows = table[gray if few == "gray" else ~gray]
@@ -136,10 +136,10 @@ def mixed_colour(table: pd.DataFrame) -> list[Finding]:
         f"{few} among {many}",
         Severity.INFO,
         rows,
-        [f"{few}"] * len(rows),
+        [few] * len(rows),
         f"{pictures(len(rows), 'is')} {'gray' if few == 'gray' else 'in colour'}; "
         f"the others are {'in colour' if few == 'gray' else 'gray'}.",
-        "look whether they are of one class: the model would learn colour instead",
+        "check whether they are of one class: the model would then learn colour instead",
     )
 
 

@@ -1,4 +1,4 @@
-"""Networks that others have trained, as plain `keras.Model`s from pixels to a feature map."""
+"""Pretrained networks as plain `keras.Model`s from pixels to a feature map."""
 
 from viewfinder.bases.networks.backbone import Backbone
 from viewfinder.bases.networks.building import build_backbone, build_from

@@ -1,4 +1,4 @@
-"""A backbone: a network that others have trained, from pixels to a feature map."""
+"""A backbone: a frozen pretrained network from pixels to a feature map."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ class Backbone:
     """A frozen network without its top.
 
     Attributes:
-        name: Its base, with the width where it has one: "MobileNetV2 (alpha 0.35)".
-        model: Takes pixels from 0 to 255, shape (n, height, width, channels), uint8 or float,
-            and gives the feature map: float32, shape (n, …). Its own scaling is inside. All its
-            layers are frozen, so that batch norm and dropout do as in inference.
-        preprocessing_words: What its pixels go through first, for people.
-        weights: Where its weights are from: a file, "none", or "given".
+        name: The base, with its width if it can be chosen: "MobileNetV2 (alpha 0.35)".
+        model: Maps pixels from 0 to 255, shape (n, height, width, channels), uint8 or float, to the
+            feature map, float32, shape (n, …), including the scaling of pixels. All layers are
+            frozen, so that batch norm and dropout behave as in inference.
+        preprocessing_words: The scaling of pixels, for people.
+        weights: The origin of the weights: a file, "none", or "given".
         cut: The layer whose output is the feature map; None for the last.
     """
 
@@ -43,7 +43,7 @@ class Backbone:
 
     @cached_property
     def weights_hash(self) -> str:
-        """A hash of all weights up to the cut, the same whichever file they came in."""
+        """A hash of all weights up to the cut, independent of the file format."""
         digest = hashlib.blake2b(digest_size=_HASH_BYTES)
         for variable in self.model.weights:
             values = np.ascontiguousarray(keras.ops.convert_to_numpy(variable), np.float32)
@@ -52,7 +52,7 @@ class Backbone:
         return digest.hexdigest()
 
 
-# A base may have a layer of any name, so the head's say whose they are.
+# The prefix of the head's layers, because a base may have layers of any name.
 HEAD = "head_"
 
 

@@ -1,8 +1,8 @@
-"""The blocks of a base, told from its graph: where it is one tensor wide, a block may end.
+"""The blocks of a base, from its graph.
 
-Blocks end at a join (an addition or concatenation) that every path goes through: the residual,
-inverted, dense and inception blocks of `keras.applications` alike. In a network without joins,
-such as VGG's, every layer with a kernel begins one.
+A block ends at a join (an addition or concatenation) that is on every path from input to output.
+This holds for the residual, inverted, dense and inception blocks of `keras.applications`. In a
+network without joins, such as VGG's, every layer with a kernel begins a block.
 """
 
 from collections.abc import Iterator
@@ -16,16 +16,16 @@ _JOINS = {"Add", "Concatenate", "Average", "Maximum"}
 
 
 def blocks_of(model: keras.Model) -> list[list[keras.Layer]]:
-    """A model's base as blocks, from the pixels up; its head is left out.
+    """Return the blocks of a model's base from input to output, without the head.
 
     Args:
-        model: A functional model as :func:`viewfinder.models.transfer` builds them.
+        model: A functional model as :func:`viewfinder.models.transfer` builds it.
     """
     base = {layer.name: layer for layer in base_layers(model)}
     graph = model.get_config()["layers"]
-    narrow = _narrow_places(graph)
-    # Joins may be layers or bare operations (`x + y`), which are in the graph only.
-    ends = {entry["name"] for entry in graph if entry["class_name"] in _JOINS} & narrow
+    # Joins may be layers or operations (`x + y`), which are in the graph only.
+    joins = {entry["name"] for entry in graph if entry["class_name"] in _JOINS}
+    ends = joins & _on_every_path(graph)
     blocks: list[list[keras.Layer]] = [[]]
     for name in (entry["name"] for entry in graph):
         layer = base.get(name)
@@ -39,7 +39,7 @@ def blocks_of(model: keras.Model) -> list[list[keras.Layer]]:
 
 
 def base_layers(model: keras.Model) -> list[keras.Layer]:
-    """The layers below the head."""
+    """Return the layers below the head."""
     names = [layer.name for layer in model.layers]
     heads = [number for number, name in enumerate(names) if name.startswith(HEAD)]
     return list(model.layers[: heads[0] if heads else -1])
@@ -49,25 +49,25 @@ def _has_kernel(layer: keras.Layer) -> bool:
     return any(len(variable.shape) > 1 for variable in layer.weights)
 
 
-def _narrow_places(graph: list[dict[str, Any]]) -> set[str]:
-    """The layers and operations that every path from pixels to answer goes through."""
+def _on_every_path(graph: list[dict[str, Any]]) -> set[str]:
+    """Return the layers and operations that are on every path from input to output."""
     order = {entry["name"]: number for number, entry in enumerate(graph)}
-    furthest = 0
-    narrow = set()
-    reach = dict.fromkeys(order, 0)
+    last_use = dict.fromkeys(order, 0)
     for entry in graph:
         for source in _sources(entry["inbound_nodes"]):
-            reach[source] = max(reach[source], order[entry["name"]])
+            last_use[source] = max(last_use[source], order[entry["name"]])
+    furthest = 0
+    on_every_path = set()
     for name, number in order.items():
-        # Nothing from before this place is used after it, so all paths go through it.
+        # No earlier output is used after this layer, so every path includes it.
         if furthest <= number:
-            narrow.add(name)
-        furthest = max(furthest, reach[name])
-    return narrow
+            on_every_path.add(name)
+        furthest = max(furthest, last_use[name])
+    return on_every_path
 
 
 def _sources(nodes: Any) -> Iterator[str]:
-    """The layers whose outputs a layer is called on, from its part of a model's configuration."""
+    """Yield the layers whose outputs are a layer's inputs, from its inbound nodes."""
     if isinstance(nodes, dict):
         if "keras_history" in nodes:
             yield nodes["keras_history"][0]

@@ -1,4 +1,4 @@
-"""Any base as a backbone: where the kinds of bases part ways, and the only place."""
+"""Building of any base as a backbone; only this file distinguishes the kinds of bases."""
 
 from pathlib import Path
 
@@ -24,23 +24,24 @@ def build_backbone(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Backbone:
-    """A base by its name, with its weights and its own scaling.
+    """Build a base by its name, with its weights and its scaling of pixels.
 
     Args:
-        name: As Keras calls it: "InceptionV3", "MobileNetV2" …; a `.keras` file of a model that
-            takes pixels from 0 to 255; or "hub:" and a preset of KerasHub, by name or folder.
+        name: A network of `keras.applications` ("InceptionV3", "MobileNetV2" …), a `.keras` file of
+            a model that takes pixels from 0 to 255, or "hub:" and a preset of KerasHub, by name or
+            folder.
         input_shape: (height, width, channels) in pixels.
-        alpha: The factor on the width of its layers, for the networks that have one.
+        alpha: The factor on the width of layers, for networks that have one.
         weights: For a network of `keras.applications` "imagenet" (from the caches, or downloaded;
             the default), "none" (drawn from `seed`), or a file (`*_no_top.h5`, `.weights.h5`,
-            `.keras`). The others have theirs.
-        cut: Ends the network at this layer.
-        seed: Decides the weights where there are none to load.
-        progress: Says where weights come from, and how far a download is.
+            `.keras`). Other bases have weights of their own.
+        cut: The layer at which the network ends; None for the last.
+        seed: The seed of random weights.
+        progress: Reports the source of weights, and shows a download.
 
     Raises:
         UsageError: There is no such base, width or layer, or it takes other pictures.
-        DataError: The base or its weights are not at hand, damaged, or another network's.
+        DataError: The base or its weights are missing, damaged, or another network's.
     """
     base = base_named(name, alpha, None if weights is None else str(weights))
     source = base.obtain(min(input_shape[:2]), progress)
@@ -56,7 +57,7 @@ def build_from(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Backbone:
-    """The same from what :meth:`Base.obtain` has given; raises the same."""
+    """Build a base from the result of :meth:`Base.obtain`; raises as :func:`build_backbone`."""
     match base:
         case FromCatalogue():
             return build_network(base, source, input_shape=input_shape, cut=cut, seed=seed)

@@ -1,4 +1,4 @@
-"""A model of somebody else's, copied onto pixels of ours."""
+"""Copies of a model for pictures of a given shape."""
 
 from typing import Any
 
@@ -19,24 +19,24 @@ def is_graph(model: keras.Model) -> bool:
 def copied(
     model: keras.Model, input_shape: Shape | None, scaling: keras.Layer | None = None
 ) -> keras.Model:
-    """The same layers with the same weights, for pictures of this shape, flat.
+    """Copy a model's layers and weights into a flat model for pictures of this shape.
 
     Args:
         model: A graph of layers, with one input and one output.
         input_shape: (height, width, channels) in pixels; None where the model fixes it.
-        scaling: Goes between the pixels and the copy.
+        scaling: A layer between the pixels and the copy.
 
     Raises:
-        UsageError: It takes other pictures, or has several inputs or outputs.
-        Exception: Whatever a layer raises whose configuration does not make another of its kind.
+        UsageError: The model takes other pictures, or has several inputs or outputs.
+        Exception: Any exception of a layer that cannot be made from its configuration.
     """
     pixels = keras.Input(fitting_shape(model, input_shape), name="pixels")
     scaled = pixels if scaling is None else scaling(pixels)
 
     def call(operation: Any, *args: Any, **kwargs: Any) -> Any:
-        # Keras copies a graph onto inputs only, so what looks at the pixels is led past the scale.
+        # Keras copies a graph onto inputs only, so uses of the pixels are replaced here.
         args, kwargs = keras.tree.map_structure(
-            lambda one: scaled if one is pixels else one, (args, kwargs)
+            lambda value: scaled if value is pixels else value, (args, kwargs)
         )
         return operation(*args, **kwargs)
 
@@ -47,7 +47,7 @@ def copied(
     )
     copy.set_weights(graph.get_weights())
     for layer in every_layer(copy):
-        if isinstance(layer, keras.layers.Normalization):  # it computes with its own copy
+        if isinstance(layer, keras.layers.Normalization):  # it computes with a copy of its weights
             layer.finalize_state()
     return keras.Model(pixels, copy.outputs[0], name=model.name)
 
@@ -55,7 +55,7 @@ def copied(
 def as_one_layer(
     model: keras.Model, input_shape: Shape, scaling: keras.Layer | None = None
 ) -> keras.Model:
-    """The model itself as a single layer over pixels of this shape."""
+    """Return a model with the given one as a single layer over pixels of this shape."""
     pixels = keras.Input(input_shape, name="pixels")
     scaled = pixels if scaling is None else scaling(pixels)
     if is_graph(model):
@@ -64,10 +64,10 @@ def as_one_layer(
 
 
 def fitting_shape(model: keras.Model, input_shape: Shape | None) -> Shape:
-    """The shape of pictures that is asked for, if the model takes it.
+    """Return the requested shape of pictures, if the model takes it.
 
     Raises:
-        UsageError: It takes others, or has several inputs or outputs.
+        UsageError: The model takes other pictures, or has several inputs or outputs.
     """
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise UsageError(
@@ -90,7 +90,7 @@ def fitting_shape(model: keras.Model, input_shape: Shape | None) -> Shape:
 
 
 def _another(operation: Any) -> Any:
-    """Another of its kind; a name that our own head would take again goes to the head."""
+    """Copy a layer by its configuration, renamed where the name belongs to the head."""
     config = operation.get_config()
     if operation.name.startswith(HEAD) or operation.name == LAST_LAYER:
         config["name"] = f"own_{operation.name}"

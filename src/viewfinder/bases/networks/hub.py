@@ -1,4 +1,4 @@
-"""A preset of KerasHub as a backbone: its network, and its own scaling of pixels in front."""
+"""A preset of KerasHub as a backbone: its scaling of pixels and its network."""
 
 from pathlib import Path
 from typing import Any
@@ -13,27 +13,27 @@ from viewfinder.bases.networks.layers import cut_at, freeze
 from viewfinder.bases.networks.loading import load_weights
 from viewfinder.core.errors import DataError, UsageError
 
-# How far our scaling may be from KerasHub's own, relative to the largest number.
+# The largest difference of the scaling from KerasHub's, relative to the largest number.
 _TOLERANCE = 1e-5
 
 
 def build_preset(
     base: FromHub, folder: Path, *, input_shape: tuple[int, int, int], cut: str | None = None
 ) -> Backbone:
-    """The backbone of a preset.
+    """Build the backbone of a preset.
 
-    It is flat where its layers can be copied one by one. Where they cannot, as in the vision
-    transformers of KerasHub 0.32, it is a single layer, which cannot be cut.
+    The model is flat if its layers can be copied one by one. Otherwise, as for the vision
+    transformers of KerasHub 0.32, it has a single layer, which cannot be cut.
 
     Args:
-        base: Which.
-        folder: Where it is on this computer.
+        base: The preset.
+        folder: The preset's folder.
         input_shape: (height, width, channels) in pixels.
-        cut: Ends it at this layer.
+        cut: The layer at which the network ends; None for the last.
 
     Raises:
-        UsageError: It takes other pictures, or has no such layer.
-        DataError: It is damaged, or does more with pictures than to scale them.
+        UsageError: The preset takes other pictures, or has no such layer.
+        DataError: The preset is damaged, or its preprocessing is not just a scaling.
     """
     from keras_hub.layers import ImageConverter
     from keras_hub.models import Backbone as HubBackbone
@@ -41,11 +41,11 @@ def build_preset(
     try:
         network: Any = HubBackbone.from_preset(str(folder), load_weights=False, dtype="float32")
         converter = ImageConverter.from_preset(str(folder))
-    except Exception as error:  # a configuration from elsewhere may make it raise anything
+    except Exception as error:  # for a foreign configuration, KerasHub may raise anything
         raise DataError(
             f"KerasHub cannot build the preset in {folder}.",
             received=str(error).strip().partition("\n")[0][:300] or repr(error),
-            remedy="save the preset again, with the KerasHub that is installed here",
+            remedy="save the preset again, with the installed version of KerasHub",
         ) from error
     load_weights(network, folder / WEIGHTS, name=base.label)
     shape = fitting_shape(network, input_shape)
@@ -73,18 +73,18 @@ def _over_pixels(
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
         if cut is not None:
             raise UsageError(
-                f"{name} cannot be cut: KerasHub's layers in it cannot be copied.",
-                expected="no --cut",
+                f"{name} cannot be cut, because its layers of KerasHub cannot be copied.",
+                expected="no `cut`",
                 received=cut,
             ) from error
     return as_one_layer(network, shape, type(scaling).from_config(scaling.get_config()))
 
 
 def _scaling_of(converter: Any, shape: tuple[int, int, int], base: FromHub) -> keras.Layer:
-    """A layer that does what a preset's image converter does with pictures of the right size.
+    """Return a layer with the scaling of a preset's image converter.
 
-    The resizing is left to the preparation of pictures. What else a converter may do is not
-    known beforehand, so both are asked for the same picture of noise.
+    Pictures are already resized. To detect other steps of the converter, the outputs of both are
+    compared for a picture of noise.
     """
     channels = shape[2]
     scale = np.broadcast_to(1.0 if converter.scale is None else converter.scale, channels)
@@ -93,15 +93,15 @@ def _scaling_of(converter: Any, shape: tuple[int, int, int], base: FromHub) -> k
     noise = np.random.default_rng(0).integers(0, 256, (1, *shape)).astype(np.float32)
     converter.image_size = None
     theirs, ours = (
-        np.asarray(keras.ops.convert_to_numpy(one(noise))) for one in (converter, scaling)
+        np.asarray(keras.ops.convert_to_numpy(scale(noise))) for scale in (converter, scaling)
     )
     largest = max(1.0, float(np.abs(theirs).max()))
     if theirs.shape != ours.shape or np.abs(theirs - ours).max() > _TOLERANCE * largest:
         raise DataError(
-            f"The preset {base.label} does more with a picture than to scale its pixels.",
+            f"The image converter of the preset {base.label} does not only scale pixels.",
             expected="an image converter that multiplies and adds, channel by channel",
             received=type(converter).__name__,
             remedy="wrap the preset in a keras.Model that takes pixels from 0 to 255, save it as "
-            ".keras, and give that as --base",
+            ".keras, and give that file as `base`",
         )
     return scaling

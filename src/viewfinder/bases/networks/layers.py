@@ -1,8 +1,8 @@
-"""Layers that hold still: their weights do not train, and they do as in inference.
+"""Operations on layers: freeze, unfreeze, cut, scale pixels.
 
-In Keras a frozen batch norm uses the statistics it has and leaves them alone, whatever `training`
-says. `training=False` given when the layer is called does not: `fit` writes over it (Keras 3.15).
-Dropout knows nothing of being frozen, so its rate becomes 0.
+A frozen batch norm of Keras uses its statistics and does not update them, for any value of
+`training`. Calling the layer with `training=False` is not enough, because `fit` overrides it (Keras
+3.15). Freezing does not affect dropout, so its rate is set to 0.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,13 +14,13 @@ from keras import layers, ops
 from viewfinder.bases.catalogue import Scaling
 from viewfinder.core.errors import UsageError, nearest
 
-# Each library has a class of its own, and its own word for the rate.
+# Libraries have classes of their own, and different names for the rate.
 _STOCHASTIC_DEPTH = ("StochasticDepth", "DropPath")
 _RATES = ("rate", "drop_path_rate", "drop_prob")
 
 
 def freeze(network: keras.Model) -> keras.Model:
-    """Freeze all layers; dropout inside is switched off for good."""
+    """Freeze all layers, and set the rate of dropout to 0."""
     for layer in every_layer(network):
         layer.trainable = False
         if isinstance(layer, layers.Dropout) or type(layer).__name__ in _STOCHASTIC_DEPTH:
@@ -31,49 +31,49 @@ def freeze(network: keras.Model) -> keras.Model:
 
 
 def unfreeze(layer: keras.Layer) -> None:
-    """Let a layer train, unless it is a batch norm: its statistics stay those of ImageNet."""
-    for one in every_layer(layer):
-        if not isinstance(one, layers.BatchNormalization):
-            one.trainable = True
+    """Let a layer train, except for batch norms, which keep their pretrained statistics."""
+    for inner in every_layer(layer):
+        if not isinstance(inner, layers.BatchNormalization):
+            inner.trainable = True
 
 
 def can_train(layer: keras.Layer) -> bool:
-    """Whether `unfreeze` would let any of its weights train."""
+    """Whether `unfreeze` makes any of a layer's weights trainable."""
     return any(
-        one._trainable_variables and not isinstance(one, layers.BatchNormalization)
-        for one in every_layer(layer)
+        inner._trainable_variables and not isinstance(inner, layers.BatchNormalization)
+        for inner in every_layer(layer)
     )
 
 
 def every_layer(layer: keras.Layer) -> Iterator[keras.Layer]:
-    """The layer and all layers inside it."""
+    """Yield the layer and all layers inside it."""
     yield from layer._flatten_layers()
 
 
 def cut_at(network: keras.Model, cut: str | None, name: str | None = None) -> keras.Model:
-    """The network up to this layer; all of it for None.
+    """Return the network up to a layer.
 
     Args:
         network: A graph of layers.
-        cut: The layer's name.
-        name: What messages call the network; by default its own name.
+        cut: The layer's name; None for the whole network.
+        name: The network's name in messages; by default its own.
 
     Raises:
-        UsageError: It has no such layer; the message has the nearest, and others.
+        UsageError: There is no such layer; the message suggests the nearest name and others.
     """
     if cut is None:
         return network
     names = [layer.name for layer in network.layers[1:]]
     if cut not in names:
         raise UsageError(
-            f"{name or network.name} has no layer {cut!r} to be cut at.",
+            f"{name or network.name} has no layer {cut!r}.",
             remedy=_near_layers(cut, names),
         )
     return keras.Model(network.inputs, network.get_layer(cut).output, name=network.name)
 
 
 def _near_layers(cut: str, names: Sequence[str]) -> str:
-    """The nearest name, and those that end a block: a network has hundreds of layers."""
+    """Suggest the nearest name and those at ends of blocks: a network has hundreds of layers."""
     ends = [name for name in names if name.endswith(("_out", "_add", "_concat", "_relu"))]
     ends = [name for name in names if name.startswith("mixed")] or ends or list(names)
     close = nearest(cut, names).partition(" (known")[0]
@@ -84,8 +84,8 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= 12 else f"{', '.join(names[-12:])} (the last 12)"
 
 
-# ImageNet's mean and standard deviation for R, G, B, as shares of 255; and its mean in levels, as
-# Caffe's networks have it.
+# ImageNet's mean and standard deviation for R, G, B, as shares of 255; and its mean in levels, for
+# networks from Caffe.
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
 _CAFFE_MEAN = (123.68, 116.779, 103.939)
@@ -96,7 +96,7 @@ def scaled(pixels: Any, scaling: Scaling) -> Any:
 
     Args:
         pixels: A Keras tensor, shape (n, height, width, 3), R, G, B from 0 to 255.
-        scaling: Which.
+        scaling: The kind of scaling.
 
     Returns:
         A Keras tensor of the same shape, floats.
@@ -116,11 +116,7 @@ def scaled(pixels: Any, scaling: Scaling) -> Any:
 
 
 def all_layers(model: Any) -> Iterator[keras.Layer]:
-    """Every layer in order; each model inside, and then its own.
-
-    Args:
-        model: A `keras.Model`.
-    """
+    """Yield every layer of a `keras.Model` in order, and the layers of nested models."""
     for layer in model.layers:
         yield layer
         if isinstance(layer, keras.Model):

@@ -1,7 +1,7 @@
-"""Weights from a file into a network: compared shape by shape first, then copied.
+"""Loading of weights into a network, after a comparison of all shapes.
 
-The comparison needs the file's header only, so a file for another network is refused before its
-weights take any memory, with what is different and which network it seems to be for.
+The comparison needs the file's header only, so a file of another network is refused before its
+weights take memory. The message states the differences and the network that the file fits.
 """
 
 from collections import Counter
@@ -26,12 +26,12 @@ def load_weights(network: keras.Model, path: Path, *, name: str) -> None:
     Args:
         network: Functional, all its layers trainable, and without its top.
         path: Keras's old HDF5 (`*_no_top.h5`, `*_notop.h5`), a `.weights.h5`, or a `.keras` file.
-        name: What messages call the network.
+        name: The network's name in messages.
 
     Raises:
-        DataError: The file is no weights file, damaged, or for another network.
+        DataError: The file is not a weights file, damaged, or of another network.
     """
-    most_bytes = sum(int(np.prod(one.shape)) * 8 for one in network.weights)
+    most_bytes = sum(int(np.prod(weight.shape)) * 8 for weight in network.weights)
     with opened_weights(path, most_bytes) as (file, header):
         _require_fit(network, header, path, name)
         try:
@@ -43,19 +43,19 @@ def load_weights(network: keras.Model, path: Path, *, name: str) -> None:
             raise DataError(
                 f"The weights in {path} cannot be read.",
                 received=str(error).splitlines()[0],
-                remedy="fetch or save the file again",
+                remedy="download or save the file again",
             ) from error
     for layer in network.layers:
-        if isinstance(layer, keras.layers.Normalization):  # it computes with its own copy
+        if isinstance(layer, keras.layers.Normalization):  # it computes with a copy of its weights
             layer.finalize_state()
 
 
 def _assign_in_order(network: keras.Model, file: Any, header: Header) -> None:
-    """The old format: layers in the network's order, in each the trainable weights first."""
+    """Assign weights of the old format: in the layers' order, trainable weights first."""
     arrays = iter(header.arrays)
     for layer in network.layers:
         for variable in layer.trainable_weights + layer.non_trainable_weights:
-            variable.assign(np.asarray(file.file[next(arrays).place], variable.dtype))
+            variable.assign(np.asarray(file.file[next(arrays).path], variable.dtype))
 
 
 def _require_fit(network: keras.Model, header: Header, path: Path, name: str) -> None:
@@ -64,13 +64,13 @@ def _require_fit(network: keras.Model, header: Header, path: Path, name: str) ->
     if header.layout == "legacy":
         fits = [shapes for _, shapes in ours] == [shapes for _, shapes in theirs]
     else:
-        # Its layers are in another order, under other names; Keras itself finds them.
+        # Layers have another order and other names, by which Keras finds them.
         fits = Counter(_flat(ours)) == Counter(_flat(theirs))
     if not fits:
         raise DataError(
-            f"{path} holds the weights of another network than {name}.",
-            expected=f"{_count(ours)} ({network.count_params():,} numbers)",
-            received=f"{_count(theirs)} ({header.parameters:,} numbers){_first(ours, theirs)}",
+            f"{path} holds weights of another network than {name}.",
+            expected=f"{_count(ours)} ({network.count_params():,} parameters)",
+            received=f"{_count(theirs)} ({header.parameters:,} parameters){_first(ours, theirs)}",
             remedy=_remedy(ours, header),
         )
 
@@ -93,14 +93,14 @@ def _count(layers: list[tuple[str, Shapes]]) -> str:
 
 
 def _first(ours: list[tuple[str, Shapes]], theirs: list[tuple[str, Shapes]]) -> str:
-    """What is different, the first of it: missing layers, or shapes that do not fit."""
-    there = {name for name, _ in theirs}
-    missing = [name for name, _ in ours if name not in there]
-    # Old files may have layers under other names; then their order says which is which.
+    """Describe the first differences: missing layers, or other shapes."""
+    known = {name for name, _ in theirs}
+    missing = [name for name, _ in ours if name not in known]
+    # Old files may have layers under other names; their order then identifies them.
     if 0 < len(missing) < len(ours) / 2:
         return f"; without {_some(missing)}"
     unlike = [
-        f"{name}: {_in_words(their)} for {_in_words(our)}"
+        f"{name}: {_in_words(their)} instead of {_in_words(our)}"
         for (name, our), (_, their) in zip(ours, theirs, strict=False)
         if our != their
     ]
@@ -117,21 +117,21 @@ def _in_words(shapes: Shapes) -> str:
 
 
 def _remedy(ours: list[tuple[str, Shapes]], header: Header) -> str:
-    """Which network the file is for, told from how many numbers it holds."""
-    right = bases_with(header.parameters)
-    if right:
-        return f"it fits {_named(*right[0])}"
+    """Name the network that the file fits, by its number of parameters."""
+    fitting = bases_with(header.parameters)
+    if fitting:
+        return f"the file fits {_named(*fitting[0])}"
     top = list(header.layers.values())[-1:] if header.layout == "legacy" else []
     below = header.parameters - sum(array.size for arrays in top for array in arrays)
     if len(header.layers) > len(ours) or bases_with(below):
         whose = f" of {_named(*bases_with(below)[0])}" if bases_with(below) else ""
-        return f"it has the top{whose} as well: take the file without it (no_top, notop)"
+        return f"the file includes the top{whose}: use the one without it (no_top, notop)"
     nearest = min(
         ((base.name, alpha) for base in BASES.values() for alpha in base.widths),
-        key=lambda one: abs(BASES[one[0]].widths[one[1]] - header.parameters),
+        key=lambda base: abs(BASES[base[0]].widths[base[1]] - header.parameters),
     )
-    return f"no base has as many numbers; the nearest in size is {_named(*nearest)}"
+    return f"no base has as many parameters; the nearest in size is {_named(*nearest)}"
 
 
 def _named(name: str, alpha: float) -> str:
-    return f"--base {name}" + (f" --alpha {alpha:g}" if BASES[name].has_alpha else "")
+    return f"`base={name}`" + (f" `alpha={alpha:g}`" if BASES[name].has_alpha else "")

@@ -1,4 +1,4 @@
-"""Networks of `keras.applications` as backbones: built, loaded and scaled."""
+"""Networks of `keras.applications` as backbones."""
 
 from pathlib import Path
 from typing import Any
@@ -24,18 +24,18 @@ def build_network(
     cut: str | None = None,
     seed: int = 0,
 ) -> Backbone:
-    """A network with its weights and its own scaling.
+    """Build a network with its weights and its scaling of pixels.
 
     Args:
-        base: Which, and how wide.
-        source: Its weights; None to draw them.
+        base: The network and its width.
+        source: The file of its weights; None for random weights.
         input_shape: (height, width, 3) in pixels.
-        cut: Ends it at this layer.
-        seed: Decides the weights where they are drawn.
+        cut: The layer at which the network ends; None for the last.
+        seed: The seed of random weights.
 
     Raises:
-        UsageError: It has no such layer, the pictures are too small for it, or Keras does not have
-            it on this backend.
+        UsageError: There is no such layer, the pictures are too small, or Keras lacks the network
+            on this backend.
         DataError: The weights are damaged, or another network's.
     """
     title = f"{base.name} (alpha {base.width:g})" if base.network.has_alpha else base.name
@@ -57,17 +57,17 @@ def build_network(
 
 
 def _require_backend(base: Network) -> None:
-    """Raise where Keras 3.15 has no such network."""
+    """Raise on a backend for which Keras 3.15 lacks the network."""
     if base.name.startswith("NASNet") and keras.backend.backend() == "torch":
         raise UsageError(
             f"Keras has no {base.name} on PyTorch.",
             expected="another base, or another backend",
-            remedy="KERAS_BACKEND=tensorflow or jax, where it is installed",
+            remedy="set KERAS_BACKEND to tensorflow or jax, if installed",
         )
 
 
 def _network(base: Network, width: float, input_shape: tuple[int, int, int]) -> keras.Model:
-    """The whole network from pixels to its last feature map, flat: every layer can be named."""
+    """Build the flat network from pixels to the last feature map."""
     pixels = keras.Input(input_shape, name="pixels")
     factor: dict[str, Any] = {"alpha": width} if base.has_alpha else {}
     build = getattr(keras.applications, base.name)
@@ -77,14 +77,14 @@ def _network(base: Network, width: float, input_shape: tuple[int, int, int]) -> 
         input_tensor=scaled(pixels, base.scaling),
         **factor,
     )
-    # Some networks take the input for a list of one.
+    # Some networks treat the input as a list of one tensor.
     return keras.Model(pixels, network.outputs[0], name=network.name)
 
 
 def _mend_efficientnet(network: keras.Model) -> None:
-    """The first EfficientNets divide by a variance; their published files hold deviations.
+    """Square the standard deviations that the published EfficientNet files have as variances.
 
-    Keras itself mends it with one more Rescaling where it downloads the weights by itself; see
+    Keras corrects them by another Rescaling, but only when it downloads the weights itself; see
     https://github.com/tensorflow/tensorflow/issues/49930.
     """
     for layer in network.layers:
@@ -100,7 +100,7 @@ def _require_size(base: Network, input_shape: tuple[int, int, int]) -> None:
     if channels != 3:
         raise RecipeError(
             f"{base.name} takes colour pictures.",
-            expected="input.color rgb (gray pictures are turned into it)",
+            expected="input.color=rgb, to which gray pictures are converted",
             received=f"{channels} channels",
         )
     if min(height, width) < base.least_size:
@@ -108,5 +108,5 @@ def _require_size(base: Network, input_shape: tuple[int, int, int]) -> None:
             f"The pictures are too small for {base.name}.",
             expected=f"at least {base.least_size} × {base.least_size} pixels",
             received=f"{width} × {height}",
-            remedy=f"--image-size {base.size}, which its ImageNet weights were trained at",
+            remedy=f"input.size=[{base.size}, {base.size}], the size of its ImageNet training",
         )

@@ -1,4 +1,4 @@
-"""A model of the user's own as a backbone: one that was built in Python, or saved in a file."""
+"""The user's own model as a backbone, built in Python or saved in a file."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,17 +17,17 @@ from viewfinder.runtime.loading import load_model
 def wrap_backbone(
     model: keras.Model, *, input_shape: tuple[int, int, int] | None = None, cut: str | None = None
 ) -> Backbone:
-    """A model of your own as a backbone.
+    """Wrap your own model as a backbone.
 
     Args:
-        model: Built; takes pixels from 0 to 255 and gives features. A functional or sequential
-            model is copied and the copy frozen; of other kinds, the model itself is used and
-            frozen, and cannot be cut.
-        input_shape: (height, width, channels) in pixels; None where the model itself fixes it.
-        cut: Ends the model at this layer.
+        model: A built model from pixels of 0 to 255 to features. A functional or sequential model
+            is copied and the copy frozen; any other model is frozen itself, and cannot be cut.
+        input_shape: (height, width, channels) in pixels; None where the model fixes it.
+        cut: The layer at which the model ends; None for the last.
 
     Raises:
-        UsageError: It has several inputs or outputs, takes other pictures, or has no such layer.
+        UsageError: The model has several inputs or outputs, takes other pictures, or has no such
+            layer.
     """
     if is_graph(model):
         network = copied(cut_at(model, cut), input_shape)
@@ -39,8 +39,8 @@ def wrap_backbone(
         )
     elif input_shape is None:
         raise UsageError(
-            f"The input of {model.name} is open.",
-            expected="input_shape, as (height, width, channels)",
+            f"{model.name} has no fixed input shape.",
+            expected="`input_shape` as (height, width, channels)",
             received="None",
         )
     else:
@@ -48,7 +48,7 @@ def wrap_backbone(
     return Backbone(
         name=model.name,
         model=freeze(network),
-        preprocessing_words="whatever the model itself does with pixels from 0 to 255",
+        preprocessing_words="pixels from 0 to 255 scaled by the model itself",
         weights="given",
         cut=cut,
     )
@@ -61,35 +61,35 @@ def build_own(
     cut: str | None = None,
     progress: Progress | None = None,
 ) -> Backbone:
-    """The model in a file, whose content was looked at before, as a backbone.
+    """Load the model of a checked file as a backbone.
 
     Args:
-        base: Which.
+        base: The file.
         input_shape: (height, width, channels) in pixels.
-        cut: Ends it at this layer.
-        progress: Is told where the model ends in probabilities, which are poor features.
+        cut: The layer at which the model ends; None for the last.
+        progress: Warns about a model that ends in probabilities, which are poor features.
 
     Raises:
-        UsageError: It takes other pictures, or has no such layer.
-        DataError: Keras cannot load it, or has to run code that is in it.
+        UsageError: The model takes other pictures, or has no such layer.
+        DataError: Keras cannot load the file, or would run code in it.
     """
     model = load_model(base.path)
     if progress and cut is None and (last := _above_features(model)):
         progress.say(
-            f"{base.label} ends in probabilities, which say little; "
-            f"--cut {last} ends it before them.",
+            f"{base.label} ends in probabilities, which are poor features; "
+            f"`cut={last}` ends it before them.",
             style="yellow",
         )
     if is_graph(model):
-        cut_at(model, cut, base.label)  # a wrong cut is said with the name that the user gave
+        cut_at(model, cut, base.label)  # an error names the base as the user does
     backbone = wrap_backbone(model, input_shape=input_shape, cut=cut)
     return replace(backbone, name=base.label, weights=str(base.path))
 
 
 def _above_features(model: keras.Model) -> str | None:
-    """The layer whose outputs become probabilities; None where the model ends otherwise."""
-    passed = keras.layers.InputLayer, keras.layers.Dropout
-    layers: list[Any] = [one for one in model.layers if not isinstance(one, passed)]
+    """Return the layer before the final probabilities; None where the model ends otherwise."""
+    skipped = keras.layers.InputLayer, keras.layers.Dropout
+    layers: list[Any] = [layer for layer in model.layers if not isinstance(layer, skipped)]
     if len(layers) < 2:
         return None
     activation = getattr(getattr(layers[-1], "activation", None), "__name__", "")

@@ -1,4 +1,4 @@
-"""First weights that depend on a seed alone, for networks that others have put together."""
+"""Random initial weights that depend on a seed alone."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from viewfinder.core.randomness import Randomness
 
 
 def redraw(network: keras.Model, randomness: Randomness) -> None:
-    """Draw every random weight of a network again, each from an address of its own.
+    """Draw every random weight of a network again, from a seed per weight.
 
-    Keras draws them from a generator of the whole process, so that they depend on what was built
-    before. A weight's address is its number, because layers are named by such a counter too.
+    Keras draws from a generator of the whole process, so weights depend on networks built before. A
+    weight's address is its number in the network, because names contain a counter of the process.
     """
     number = 0
     for layer in network._flatten_layers(include_self=False):
@@ -26,14 +26,14 @@ def redraw(network: keras.Model, randomness: Randomness) -> None:
 
 
 def seed_of(randomness: Randomness, address: str) -> int:
-    """A seed of 32 bits that no other address has; of 31 on PyTorch, whose numbers have a sign."""
-    one = np.zeros(1, np.uint64)
-    spare = 33 if keras.backend.backend() == "torch" else 32
-    return int(randomness.bits(address, epoch=-1, examples=one)[0, 0] >> np.uint64(spare))
+    """Return the seed of an address, of 32 bits, or 31 on PyTorch, whose integers are signed."""
+    unused_bits = 33 if keras.backend.backend() == "torch" else 32
+    bits = randomness.bits(address, epoch=-1, examples=np.zeros(1, np.uint64))
+    return int(bits[0, 0] >> np.uint64(unused_bits))
 
 
 def _initializer(layer: keras.Layer, variable: str) -> Any:
-    """What drew a layer's weight, if it is random: `kernel_initializer` for `kernel`, and so on."""
+    """Return a weight's random initializer, such as `kernel_initializer` of `kernel`, or None."""
     for name in (variable, variable.removesuffix("_kernel"), "depthwise"):
         initializer = getattr(layer, f"{name}_initializer", None)
         if initializer is not None:

@@ -1,4 +1,4 @@
-"""How many pictures a base takes in a second on this machine: measured, and remembered."""
+"""Measurement of a base's speed on this machine."""
 
 import statistics
 import time
@@ -20,26 +20,26 @@ _REPEATS = 5
 
 
 def measure_speed(base: Base, *, progress: Progress | None = None) -> Speed:
-    """Measure Keras's forward pass at the base's own size, and remember it.
+    """Measure Keras's forward pass at the base's own size, and store the speed.
 
-    Weights from the catalogue are drawn, because they do not change the speed. The machine should
-    do nothing else meanwhile.
+    Networks of `keras.applications` get random weights, which do not affect the speed. The machine
+    should be idle otherwise.
 
     Args:
-        base: The network.
-        progress: Says what is being measured.
+        base: The base.
+        progress: Reports the measurement.
 
     Raises:
-        UsageError: It takes pictures of any size, or is of KerasHub, which is not installed.
-        DataError: It is not at hand, or damaged.
+        UsageError: The base takes pictures of any size, or needs KerasHub, which is not installed.
+        DataError: The base's files are missing or damaged.
     """
     progress = progress or Progress(0)
     progress.say(f"Measuring {base.label} …")
     shape = base.takes().shape
     if shape is None:
         raise UsageError(
-            f"{base.label} takes pictures of any size: its speed depends on theirs.",
-            expected="a base with an input size of its own",
+            f"{base.label} takes pictures of any size, on which its speed depends.",
+            expected="a base with a fixed or usual input size",
         )
     if isinstance(base, FromCatalogue):
         base = replace(base, weights="none")

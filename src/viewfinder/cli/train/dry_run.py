@@ -1,4 +1,4 @@
-"""`viewfinder train --dry-run`: what would be trained; nothing is."""
+"""`viewfinder train --dry-run`: shows what would be trained."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -31,25 +31,27 @@ def show_plan(prepared: "Prepared", progress: "Progress", *, as_json: bool) -> N
     progress.say(_NOTHING)
 
 
-def show_ways(
+def show_search(
     prepared: "Prepared",
-    ways: "Sequence[tuple[str, Recipe]]",
+    candidates: "Sequence[tuple[str, Recipe]]",
     progress: "Progress",
     *,
     as_json: bool,
 ) -> None:
-    """The pictures, and what a search would try on them."""
+    """The pictures, and the candidates that a search would train on them."""
     show_pictures(prepared, progress, is_seen=False)
     if as_json:
-        tried = [{"name": name, "recipe": one.model_dump(mode="json")} for name, one in ways]
-        _print_json(prepared, ways=tried)
+        listed = [
+            {"name": name, "recipe": recipe.model_dump(mode="json")} for name, recipe in candidates
+        ]
+        _print_json(prepared, candidates=listed)
     else:
         out = stdout()
-        rows = [[name, one.name, _network(one)] for name, one in ways]
-        out.print(table(["to be tried", "recipe", "network"], rows))
+        rows = [[name, recipe.name, _network(recipe)] for name, recipe in candidates]
+        out.print(table(["candidate", "recipe", "network"], rows))
         out.print(
-            "In this order, on the same pictures, as long as something better could be shown on "
-            "those that judge. --recipe NAME --dry-run shows one with its settings and its model.",
+            "They are trained in this order, on the same pictures, while the validation pictures "
+            "can still show one to be better. --recipe NAME --dry-run shows settings and model.",
             markup=False,
             soft_wrap=True,
         )
@@ -57,7 +59,7 @@ def show_ways(
 
 
 def _network(recipe: "Recipe") -> str:
-    """What it is built on, with its width; or its kind."""
+    """The base with its width, or the kind of network."""
     from viewfinder.recipe.transfer import Transfer
 
     model = recipe.model
@@ -67,8 +69,8 @@ def _network(recipe: "Recipe") -> str:
 
 
 def _print_json(prepared: "Prepared", **planned: Any) -> None:
-    """A document of the pictures and what is planned for them; see docs/formats.md."""
-    from viewfinder.run import skipped_table
+    """Print the document of the pictures and the plan; see docs/formats.md."""
+    from viewfinder.run_folder import skipped_table
 
     counts = prepared.dataset.counts()
     document = {

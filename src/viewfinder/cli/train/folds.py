@@ -1,92 +1,79 @@
-"""`viewfinder train --folds`: every picture is judged once, by a model that has not seen it."""
+"""`viewfinder train --folds`: every picture is evaluated once, by a model not trained on it."""
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from viewfinder.cli.boundary import print_json
+from viewfinder.cli.train.options import Request
 from viewfinder.core.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from viewfinder.core.progress import Progress
     from viewfinder.data.dataset import Dataset
     from viewfinder.jobs.prepare import Prepared
     from viewfinder.recipe import Recipe
-    from viewfinder.run import Run
-    from viewfinder.run.folds import CrossValidation
+    from viewfinder.run import CrossValidation
 
 
-def stopped_in(folder: Path) -> "Run | CrossValidation":
-    """The run, or the folds, that `--resume` goes on with."""
-    from viewfinder.run import Run
-    from viewfinder.run.folds import CrossValidation
-
-    return CrossValidation.open(folder) if CrossValidation.is_in(folder) else Run.open(folder)
-
-
-def begin_folds(
-    dataset: "Dataset",
-    recipe: "Recipe",
-    folds: int,
-    *,
-    progress: "Progress",
-    as_json: bool,
-    **options: Any,
-) -> None:
-    """Train a run for each fold, and show what they come to together."""
+def begin_folds(request: Request) -> None:
+    """Train a run for each fold, and show the results of all."""
     from viewfinder.jobs.folds import cross_validate
 
     def show(dealt: "Prepared") -> None:
-        _show_dealt(dealt, progress)
+        _show_dealt(dealt, request)
 
-    whole = cross_validate(dataset, recipe, folds, progress=progress, on_dealt=show, **options)
-    _show(whole, as_json)
+    recipe, count = request.whole_recipe(), request.splits.folds
+    whole = cross_validate(request.dataset(), recipe, count, **request.new_job(show))
+    _show(whole, request.results.as_json)
 
 
-def go_on_with_folds(
-    whole: "CrossValidation",
-    recipe: "Recipe",
-    *,
-    dataset: "Dataset | None",
-    progress: "Progress",
-    as_json: bool,
-    **options: Any,
-) -> None:
-    """Train the folds that are missing, and show what all come to together."""
-    from viewfinder.jobs.folds import resume_folds
+def resume_folds(request: Request, stopped: "CrossValidation") -> None:
+    """Train the missing folds, and show the results of all.
 
-    if recipe != whole.recipe:
+    Raises:
+        UsageError: The request changes the recipe.
+    """
+    from viewfinder.jobs.resume import resume
+    from viewfinder.run import CrossValidation
+
+    if request.whole_recipe(stopped.recipe) != stopped.recipe:
         raise UsageError(
-            "All folds have the settings with which they were begun.",
+            "All folds are trained with the same settings.",
             expected="--resume without settings",
-            remedy="--folds without --resume begins anew, with other settings",
+            remedy="--folds without --resume trains new folds, with other settings",
         )
-    resume_folds(whole, dataset=dataset, progress=progress, **options)
-    _show(whole, as_json)
+    dataset = request.dataset() if request.data else None
+    whole = resume(stopped, dataset=dataset, **request.job())
+    assert isinstance(whole, CrossValidation)
+    _show(whole, request.results.as_json)
 
 
-def first_fold(
-    dataset: "Dataset", recipe: "Recipe", folds: int, budget: int | None, progress: "Progress"
-) -> "tuple[Dataset, Recipe]":
-    """What the first fold's run would be made of: for `--dry-run`."""
+def first_fold(request: Request) -> "tuple[Dataset, Recipe]":
+    """The dataset and the recipe of the first fold's run: for `--dry-run`."""
     from viewfinder.data.splits.folds import folds_of
     from viewfinder.jobs.folds import deal, recipe_of
 
-    dealt = deal(dataset, recipe, folds, store_budget=budget, progress=progress)
-    _show_dealt(dealt, progress)
-    first = folds_of(dealt.dataset)[0]
+    recipe, progress = request.whole_recipe(), request.progress
+    dealt = deal(
+        request.dataset(),
+        recipe,
+        request.splits.folds,
+        store_budget=request.store_budget,
+        progress=progress,
+    )
+    _show_dealt(dealt, request)
+    first = folds_of(dealt.dataset.table)[0]
     progress.say(f"Of these folds, the run of fold {first}, which is its test split:")
     return dealt.dataset, recipe_of(dealt.recipe, first)
 
 
-def _show_dealt(dealt: "Prepared", progress: "Progress") -> None:
+def _show_dealt(dealt: "Prepared", request: Request) -> None:
     from viewfinder.cli.tables import show_data
     from viewfinder.data.splits.folds import fold_counts
 
-    show_data(dealt, progress, fold_counts(dealt.dataset).add_prefix("fold "))
+    counts = fold_counts(dealt.dataset.table, dealt.dataset.classes)
+    show_data(dealt, request.progress, counts.add_prefix("fold "))
 
 
 def _show(whole: "CrossValidation", as_json: bool) -> None:
@@ -113,17 +100,17 @@ def _show(whole: "CrossValidation", as_json: bool) -> None:
         raise typer.Exit(Interrupted.exit_code)
 
 
-def _in_words(results: "Mapping[str, Any]") -> list[str]:
-    """What the figures are, and how far they are to be believed."""
+def _in_words(results: Mapping[str, Any]) -> list[str]:
+    """The figures of all folds, and how reliable they are."""
     mean, deviation = results["accuracy_mean"], results["accuracy_deviation"]
     leaks = results["all"].get("leaks")
     lines = [
         f"Mean of the folds {mean:.4f}, standard deviation {deviation:.4f}.",
-        "Every picture was judged once, by a model that was not trained on it.",
+        "Every picture was evaluated once, by a model that was not trained on it.",
     ]
     if leaks:
         lines[1] += (
-            f" But {sum(leaks.values()):,} are copies, or nearly, of pictures that trained it: "
-            "for these, the figure is too good."
+            f" But {sum(leaks.values()):,} are duplicates, or nearly, of pictures that trained it: "
+            "for these, the accuracy is too high."
         )
     return lines

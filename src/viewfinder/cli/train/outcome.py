@@ -1,11 +1,10 @@
-"""What `viewfinder train` says of a run in the end."""
+"""What `viewfinder train` prints of a run at its end."""
 
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from viewfinder.cli.boundary import print_json
-from viewfinder.cli.train.search import is_stopped_search
 from viewfinder.core.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -13,12 +12,16 @@ if TYPE_CHECKING:
 
 
 def show_outcome(run: "Run", as_json: bool) -> None:
-    """Show what came out; the exit code of an interruption if there was one."""
+    """Print the results; exit with the code of an interruption if there was one."""
+    from viewfinder.jobs.search import is_search
+
     if as_json:
         print_json(_run_json(run))
     else:
         _show_result(run)
-    if run.timing["interrupted"] or is_stopped_search(run.folder.parent):
+    # A search that was interrupted between two candidates has no record of its trials in the run.
+    is_stopped_search = is_search(run.folder.parent) and not run.trials
+    if run.timing["interrupted"] or is_stopped_search:
         raise typer.Exit(Interrupted.exit_code)
 
 

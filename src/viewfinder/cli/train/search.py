@@ -1,114 +1,116 @@
-"""`viewfinder train` without a recipe: what does best is taken."""
+"""`viewfinder train` without a recipe: several candidates are compared."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from viewfinder.cli.train.options import Request
 from viewfinder.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from viewfinder.core.progress import Progress
-    from viewfinder.data.dataset import Dataset
     from viewfinder.jobs.prepare import Prepared
     from viewfinder.recipe import Recipe
     from viewfinder.run import Run
 
-# What has a say in every way of training that is tried.
-_OF_EVERY_WAY = frozenset(
+# Settings that all candidates take.
+_OF_EVERY_CANDIDATE = frozenset(
     {
-        *("data.holdout", "data.test", "data.fold", "data.allow_leaks"),
+        *("data.validation", "data.holdout", "data.test", "data.fold", "data.allow_leaks"),
         *("seed", "training.stop.max_time"),
-        *("model.kind", "model.base", "model.alpha", "model.weights"),
+        *("model.kind", "model.base", "model.alpha", "model.weights", "model.cut"),
     }
 )
 
 
-def is_search(name: str | None, given: Mapping[str, Any], told: Iterable[str]) -> bool:
-    """Whether no recipe was asked for, neither by name nor by what only a recipe can be told.
-
-    Args:
-        name: The recipe's.
-        given: Settings by their dotted keys.
-        told: Further options that ask for a recipe, as they were written.
+def is_search(request: Request) -> bool:
+    """Whether no recipe is requested, neither by name nor by a setting that only a recipe has.
 
     Raises:
-        UsageError: `--recipe auto`, and something that only a recipe can be told.
+        UsageError: `--recipe auto` and such a setting.
     """
-    told = [*(key for key in given if key not in _OF_EVERY_WAY), *told]
-    if name == "auto" and told:
+    name, settings = request.recipe.recipe, _of_recipes_only(request)
+    if name == "auto" and settings:
         raise UsageError(
-            "--recipe auto tries recipes as they are.",
+            "--recipe auto compares recipes as they are.",
             expected="none of their settings",
-            received=", ".join(told),
-            remedy="name the recipe that it is a setting of, such as --recipe scratch",
+            received=", ".join(settings),
+            remedy="name the recipe to which the setting belongs, such as --recipe scratch",
         )
-    return name == "auto" or (name is None and not told)
+    return name == "auto" or (name is None and not settings)
 
 
-def begin_search(
-    dataset: "Dataset", given: Mapping[str, Any], *, progress: "Progress", **options: Any
-) -> "Run":
-    """Try one way after another; the run of the best so far where it was interrupted."""
+def begin_search(request: Request) -> "Run":
+    """Train one candidate after another; the run of the best so far where it was interrupted."""
     from viewfinder.cli.tables import show_pictures
     from viewfinder.jobs.search import auto
 
-    return auto(
-        dataset,
-        _probe(given),
-        on_prepared=lambda prepared: show_pictures(prepared, progress, is_seen=False),
-        progress=progress,
-        **_limit(given),
-        **options,
-    )
+    def show(prepared: "Prepared") -> None:
+        show_pictures(prepared, request.progress, is_seen=False)
+
+    probe, limit = _probe(request.flags), _limit(request.flags)
+    return auto(request.dataset(), probe, max_time=limit, **request.new_job(show))
 
 
-def planned_search(
-    dataset: "Dataset", given: Mapping[str, Any], **options: Any
-) -> "tuple[Prepared, list[tuple[str, Recipe]]]":
-    """What would be tried on these pictures: for `--dry-run`."""
+def show_candidates(request: Request) -> None:
+    """Show the pictures and the candidates that a search would train on them."""
+    from viewfinder.cli.train.dry_run import show_search
     from viewfinder.jobs.search import planned
 
-    return planned(dataset, _probe(given), **options)
+    prepared, candidates = planned(
+        request.dataset(),
+        _probe(request.flags),
+        progress=request.progress,
+        store_budget=request.store_budget,
+    )
+    show_search(prepared, candidates, request.progress, as_json=request.results.as_json)
 
 
-def is_stopped_search(folder: Path) -> bool:
-    """Whether `--resume` goes on with a search."""
-    from viewfinder.jobs.search import is_unfinished
-
-    return is_unfinished(folder)
-
-
-def go_on_with_search(folder: Path, given: Mapping[str, Any], told: Any, **options: Any) -> "Run":
-    """Try the ways that are left.
+def resume_search(request: Request, folder: Path) -> "Run":
+    """Train the candidates that are left.
 
     Raises:
-        UsageError: Something else was asked for as well.
+        UsageError: Something other than a time limit is requested.
     """
-    from viewfinder.jobs.search import resume_auto
+    from viewfinder.jobs.resume import resume
+    from viewfinder.run import Run
 
-    others = [key for key in given if key != "training.stop.max_time"]
-    if others or told:
+    others = [key for key in request.flags if key != "training.stop.max_time"]
+    others += [one for one in _of_recipes_only(request) if one not in others]
+    others += [str(request.data)] if request.data else []
+    if others:
         raise UsageError(
-            "A search goes on with its own pictures and recipes.",
+            "A search is resumed with its own pictures and recipes.",
             expected=f"viewfinder train --resume {folder}, perhaps with --max-time",
-            received=", ".join([*others, *told]),
+            received=", ".join(others),
         )
-    return resume_auto(folder, **_limit(given), **options)
+    run = resume(folder, max_time=_limit(request.flags), **request.job())
+    assert isinstance(run, Run)
+    return run
 
 
-def _probe(given: Mapping[str, Any]) -> "Recipe":
-    """The recipe of the linear head, with what was said."""
+def _of_recipes_only(request: Request) -> list[str]:
+    """What is requested that only a recipe takes: keys, and other options as they are typed."""
+    recipe = request.recipe
+    return [
+        *(key for key in request.flags if key not in _OF_EVERY_CANDIDATE),
+        *([f"--config {recipe.config}"] if recipe.config else []),
+        *(f"--set {one}" for one in recipe.settings or ()),
+        *(["--tensorboard"] if request.run.tensorboard else []),
+        *([f"--folds {request.splits.folds}"] if request.splits.folds is not None else []),
+    ]
+
+
+def _probe(flags: Mapping[str, Any]) -> "Recipe":
+    """The recipe of the linear head, with the settings that all candidates take."""
     from viewfinder.recipe.named import recipe_named
 
-    of_probe = {key: value for key, value in given.items() if not key.startswith("training.")}
+    of_probe = {key: value for key, value in flags.items() if not key.startswith("training.")}
     return recipe_named("transfer").changed(of_probe)
 
 
-def _limit(given: Mapping[str, Any]) -> dict[str, Any]:
+def _limit(flags: Mapping[str, Any]) -> float | None:
     """The time limit of a whole search, in seconds."""
     from viewfinder.recipe import Recipe
 
     key = "training.stop.max_time"
-    if key not in given:
-        return {}
-    return {"max_time": Recipe().changed({key: given[key]}).training.stop.max_time}
+    return Recipe().changed({key: flags.get(key)}).training.stop.max_time

@@ -1,12 +1,14 @@
-"""Datasets on the disk: a table, a journal of decisions about it, and no pictures.
+"""Datasets on disk: a table, a journal of decisions about it, and no pictures.
 
-What a saved dataset is: the table of the pictures as they were opened, which is never changed, and
-the entries of its journal that stand. Nothing is ever rewritten: to undo is an entry, too.
+The table holds the pictures as they were opened, and never changes. The entries of the journal
+change it, in order, except those that a later entry undoes. No file is ever rewritten.
 
-header     `dataset.json` and `table.parquet`: what was opened, written once
-journal    `journal/000001.json` and `.parquet`: one decision after the other
-replay     which entries stand, and what they make of the table
-dataset    `SavedDataset`: all of it as one thing
+header       `dataset.json` and `table.parquet`, written once
+journal      `journal/000001.json` and `.parquet`, two files for each entry
+replay       which entries are in effect, and the table that they result in
+dataset      `SavedDataset`: the folder as a whole
+output       where a saved dataset may be written
+materialize  a dataset as class folders
 """
 
 from viewfinder.data.saved.dataset import SavedDataset, create

@@ -1,4 +1,4 @@
-"""`SavedDataset`: a dataset on the disk, with the journal of what was decided about it."""
+"""`SavedDataset`: a dataset on disk, with the journal of the decisions about it."""
 
 import shutil
 from collections.abc import Iterable, Mapping
@@ -32,13 +32,13 @@ _LOCK, _LOCK_WAIT_S = ".lock", 60
 
 @dataclass(frozen=True)
 class SavedDataset:
-    """A folder `NAME.dataset`: the table that was opened, and a journal. It holds no pictures.
+    """A folder `NAME.dataset`: the table that was opened, and a journal; no pictures.
 
-    The folder is written by adding to it only; two processes may do so at once.
+    Files are only added to the folder, and two processes may do so at once.
 
     Attributes:
         folder: The folder.
-        header: What was opened: see :class:`viewfinder.data.saved.header.Header`.
+        header: What was opened; see :class:`viewfinder.data.saved.header.Header`.
     """
 
     folder: Path
@@ -46,10 +46,10 @@ class SavedDataset:
 
     @classmethod
     def open(cls, folder: str | Path) -> "SavedDataset":
-        """A dataset that has been saved before.
+        """Open a saved dataset.
 
         Raises:
-            DataError: The folder holds none, or it is damaged.
+            DataError: The folder does not hold one, or it is damaged.
         """
         return cls(Path(folder), headers.read_header(Path(folder)))
 
@@ -58,57 +58,61 @@ class SavedDataset:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What the dataset was made with."""
+        """The settings that the dataset was made with."""
         return self.header.settings
 
     @property
     def opened(self) -> Mapping[str, Any]:
-        """The options by which the original is listed as this dataset was made from it.
+        """The options with which to list the original again.
 
         They are those that it was opened with, and the `group_from` of the last split that had one.
         """
-        said = self.settings.get("opened")
-        opened = dict(said) if isinstance(said, dict) else {}
+        saved = self.settings.get("opened")
+        options = dict(saved) if isinstance(saved, dict) else {}
         entries = self.entries
-        stands = standing(entries)
-        told = [one.options.get("group_from") for one in entries if one.number in stands]
-        patterns = [one for one in told if isinstance(one, str)]
-        return opened | {"group_from": patterns[-1]} if patterns else opened
+        numbers = standing(entries)
+        patterns = [
+            pattern
+            for entry in entries
+            if entry.number in numbers
+            and isinstance(pattern := entry.options.get("group_from"), str)
+        ]
+        return options | {"group_from": patterns[-1]} if patterns else options
 
     @property
     def settings_of_copies(self) -> Mapping[str, Any]:
-        """The settings of a dataset that is made of this one: its journal begins anew."""
+        """The settings for a new dataset made from this one, with a journal of its own."""
         return {**self.settings, "opened": self.opened}
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """The journal, in order, with what was undone and the undoings.
+        """All entries of the journal in order, including undone entries and undos.
 
         Raises:
-            DataError: It is damaged.
+            DataError: The journal is damaged.
         """
         return read_entries(self._journal)
 
     @property
     def standing(self) -> frozenset[int]:
-        """The numbers of the entries that nothing has undone."""
+        """The numbers of the entries that are not undone."""
         return standing(self.entries)
 
     @property
     def source(self) -> Source:
-        """Where the pictures are now.
+        """The source of the pictures.
 
         Raises:
-            DataError: They are not where they were.
+            DataError: The pictures have been moved.
         """
         return SavedSource(self.folder, self.header.located(self.folder))
 
     @property
     def state(self) -> pd.DataFrame:
-        """Every picture, as the standing entries leave it, sorted by locator.
+        """The table after all entries that are not undone, sorted by locator.
 
-        The columns are those of :attr:`Dataset.table`, and `quarantine`: why a picture is left out,
-        "" where it is not.
+        The columns are those of :attr:`Dataset.table`, and `quarantine`: the reason why a picture
+        is left out, or "".
 
         Raises:
             DataError: The table or the journal is damaged.
@@ -116,48 +120,47 @@ class SavedDataset:
         return self._replayed(self.entries)
 
     def changes(self, entry: Entry) -> pd.DataFrame:
-        """What an entry changed: `locator`, `column`, `before`, `after` and perhaps `note`."""
+        """The changes of an entry: `locator`, `column`, `before`, `after`, optionally `note`."""
         return read_changes(self._journal, entry)
 
     def dataset(self) -> Dataset:
-        """The pictures that are not in quarantine, as the standing entries leave them.
+        """The pictures outside quarantine, after all entries that are not undone.
 
-        Those in quarantine are named in `passed_over`, with the reason, and counted in a note.
+        Pictures in quarantine are in `passed_over`, with the reason, and counted in a note.
 
         Raises:
-            DataError: Something is damaged, or the pictures are not where they were.
+            DataError: A file is damaged, or the pictures have been moved.
         """
         state = self.state
-        held = state[QUARANTINE] != ""
-        away = state.loc[held, ["locator", QUARANTINE]].itertuples(index=False, name=None)
-        quarantined = tuple(PassedOver(locator, f"quarantined: {why}") for locator, why in away)
-        kept = state[~held].drop(columns=QUARANTINE).reset_index(drop=True)
-        beside = (*headers.passed_over(self.header), *quarantined)
-        notes = self.header.notes
+        is_held = state[QUARANTINE] != ""
+        held = state.loc[is_held, ["locator", QUARANTINE]].itertuples(index=False, name=None)
+        quarantined = tuple(PassedOver(locator, f"quarantined: {why}") for locator, why in held)
+        kept = state[~is_held].drop(columns=QUARANTINE).reset_index(drop=True)
+        skipped = (*headers.passed_over(self.header), *quarantined)
         classes = _classes(self.header.classes, set(state["label"].unique()))
-        dataset = Dataset(self.source, kept, classes, beside, notes)
+        dataset = Dataset(self.source, kept, classes, skipped, self.header.notes)
         if not quarantined:
             return dataset
         are = "picture is" if len(quarantined) == 1 else "pictures are"
-        why = f"`viewfinder log {self.folder}` says why"
-        return dataset.noting(f"{len(quarantined):,} {are} in quarantine: {why}.")
+        return dataset.noting(
+            f"{len(quarantined):,} {are} in quarantine; the journal has the reasons."
+        )
 
     def append(
         self, verb: str, why: str, changes: pd.DataFrame, options: Mapping[str, Any] | None = None
     ) -> Entry:
-        """Add a decision to the journal. All of it is written, or nothing.
+        """Append an entry to the journal, atomically.
 
         Args:
             verb: What was done: `quarantine`, `relabel`, `keep-one`, `split` …
             why: The reason, in words.
-            changes: The columns `locator`, `column`, `before` and `after`, all text; a cell once.
-                Perhaps also `note`: something on each, for people. See
-                :func:`viewfinder.data.saved.changes`.
-            options: What it was done with, for JSON.
+            changes: The columns `locator`, `column`, `before` and `after`, all text, with each cell
+                once; optionally `note`, for people. See :func:`viewfinder.data.saved.changes`.
+            options: The settings of the decision, serializable as JSON.
 
         Raises:
-            UsageError: The changes are none, or not possible.
-            DataError: Another process has changed the same pictures meanwhile.
+            UsageError: The changes are empty or invalid.
+            DataError: Another process has changed the same pictures.
             OutputError: The folder cannot be written.
         """
         check_changes(changes)
@@ -167,8 +170,8 @@ class SavedDataset:
             state = self._replayed(entries)
             if (before(state, changes) != changes["before"]).any():
                 raise DataError(
-                    f"The pictures in {self.folder} were changed meanwhile.",
-                    remedy="run the same command again",
+                    f"Another process has changed the same pictures in {self.folder}.",
+                    remedy="repeat the command",
                 )
             after = replay(state, [changes])
             headers.check_state(self.folder, self.header, after)
@@ -182,10 +185,10 @@ class SavedDataset:
             return write_entry(self._journal, entry, changes)
 
     def undo(self, number: int | None = None) -> Entry:
-        """Undo an entry: by an entry. To undo that one brings the first one back.
+        """Append an entry that undoes the entry `number`. Undoing that entry restores the first.
 
         Args:
-            number: Which one; by default the last one that stands and is no undoing itself.
+            number: The entry to undo; by default the last decision that is not undone.
 
         Raises:
             UsageError: There is no such entry, or it is undone already.
@@ -193,8 +196,9 @@ class SavedDataset:
         """
         with self._locked():
             entries = self.entries
-            stands = standing(entries)
-            number = number if number is not None else max(undoable(entries, stands), default=None)
+            numbers = standing(entries)
+            if number is None:
+                number = max(undoable(entries, numbers), default=None)
             if number is None:
                 raise UsageError(f"There is nothing to undo in {self.folder}.")
             if not 1 <= number <= len(entries):
@@ -203,11 +207,11 @@ class SavedDataset:
                     expected=f"1 to {len(entries)}" if entries else "entries in its journal",
                     received=str(number),
                 )
-            if number not in stands:
-                undoing = max(e.number for e in entries if e.undoes == number)
+            if number not in numbers:
+                undo = max(entry.number for entry in entries if entry.undoes == number)
                 raise UsageError(
                     f"Entry {number} is undone already.",
-                    remedy=f"to bring it back, undo its undoing: entry {undoing}",
+                    remedy=f"to restore it, undo entry {undo}",
                 )
             undone = entries[number - 1]
             again = "again " if undone.undoes is not None else ""
@@ -223,8 +227,8 @@ class SavedDataset:
         return headers.read_table(self.folder, self.header)
 
     def _replayed(self, entries: tuple[Entry, ...]) -> pd.DataFrame:
-        stands = standing(entries)
-        made = [self.changes(entry) for entry in entries if entry.number in stands]
+        numbers = standing(entries)
+        made = [self.changes(entry) for entry in entries if entry.number in numbers]
         state = replay(self._original, made)
         headers.check_state(self.folder, self.header, state)
         return state
@@ -250,10 +254,9 @@ def create(
     """Save a dataset as a new folder with a journal. Pictures are neither copied nor moved.
 
     Args:
-        folder: Where: `NAME.dataset`. It appears when it is complete.
-        dataset: The dataset. One that was saved before is saved as it is now; the new one does not
-            depend on the old one's folder.
-        settings: What it was made with, for JSON.
+        folder: The new folder, `NAME.dataset`. It appears when it is complete.
+        dataset: The dataset. If it is a saved one, the new dataset does not depend on its folder.
+        settings: The settings that it was made with, serializable as JSON.
         decisions: The first entries of its journal.
 
     Raises:
@@ -262,22 +265,22 @@ def create(
     if folder.exists() or folder.is_symlink():
         raise OutputError(
             f"{folder} exists already.",
-            remedy="choose another name with --output; to add to it, give it as DATA, too",
+            remedy="choose another `output`; to add to this dataset, open it as the data, too",
         )
     temporary = folder.with_name(f".saving-{uuid4().hex}")
     try:
         temporary.mkdir(parents=True)
         headers.write_header(temporary, folder, dataset, settings)
         (temporary / "journal").mkdir()
-        begun = SavedDataset.open(temporary)
-        for one in decisions:
-            begun.append(one.verb, one.why, one.changes, one.options)
+        saved = SavedDataset.open(temporary)
+        for decision in decisions:
+            saved.append(decision.verb, decision.why, decision.changes, decision.options)
         (temporary / _LOCK).unlink(missing_ok=True)
         temporary.rename(folder)
     except OSError as error:
         raise OutputError(
             f"Cannot write {folder}: {error.strerror or error}.",
-            remedy="choose another place with --output, or free some space",
+            remedy="choose another `output`, or free some space",
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -285,7 +288,7 @@ def create(
 
 
 def _classes(known: tuple[str, ...], labels: set[str]) -> tuple[str, ...]:
-    """The classes, with those that pictures were given later."""
+    """The classes, including those of labels given later."""
     new = labels - set(known)
     if not new:
         return known

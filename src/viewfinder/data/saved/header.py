@@ -1,4 +1,4 @@
-"""What was opened: `dataset.json` and `table.parquet`, written once and never changed."""
+"""The table and header of a saved dataset: `table.parquet`, `dataset.json`, written once."""
 
 import json
 import os
@@ -14,14 +14,14 @@ from viewfinder.core.errors import DataError
 from viewfinder.core.files import content_hash, write_json, written_whole
 from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset, PassedOver
 from viewfinder.data.saved.journal import checked_table
-from viewfinder.data.source import Source, moved, places
+from viewfinder.data.source import Source, paths_in, with_paths
 from viewfinder.data.sources.layout import leads_out
 from viewfinder.data.sources.records import from_record
 from viewfinder.data.sources.saved import HEADER, TABLE
 
 _LARGEST_HEADER = 256 << 20
 _NEEDED = ("locator", "label", "split", "bytes")
-# What reading the pictures has shown is no part of a dataset: they may change.
+# Results of reading the pictures are not saved, because the pictures may change.
 _READ = ("status", "detail", "width", "height", "content")
 
 
@@ -29,17 +29,17 @@ class Header(BaseModel):
     """The content of `dataset.json`.
 
     Attributes:
-        format: What tells this file from others of its name; stands first.
-        created: When, in UTC, ISO 8601.
-        settings: What the dataset was made with.
+        format: Identifies the file; the first key.
+        created: The time in UTC, ISO 8601.
+        settings: The settings that the dataset was made with.
         source: The record of the original pictures' source, with absolute paths.
-        beside: The same with paths relative to the dataset's folder: looked at first, so that a
+        beside: The same record with paths relative to the dataset's folder; tried first, so that a
             folder that holds both may be moved.
-        pictures: How many rows the table has.
-        checksum: Of the table.
-        classes: In the order of the model's outputs.
-        notes: What the reader should know.
-        passed_over: Path and reason of what was found beside the pictures.
+        pictures: The number of rows of the table.
+        checksum: The hash of the table's file.
+        classes: The classes' names, in the order of the model's outputs.
+        notes: What the user should know.
+        passed_over: Path and reason of each file or folder that was skipped.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -57,38 +57,38 @@ class Header(BaseModel):
     passed_over: tuple[tuple[str, str], ...]
 
     def located(self, folder: Path) -> Source:
-        """The source of the original pictures, where they are now.
+        """Return the source of the original pictures, at their present paths.
 
         Raises:
-            DataError: They are not where they were, or the record is damaged.
+            DataError: The pictures have been moved, or the record is damaged.
         """
-        absolute, relative = list(places(self.source)), list(places(self.beside))
+        absolute, relative = paths_in(self.source), paths_in(self.beside)
         if len(absolute) != len(relative) or self.source.get("kind") == "saved":
-            raise damaged(folder, "the two records of the source do not fit together")
-        now = {}
-        for there, beside in zip(absolute, relative, strict=True):
+            raise damaged(folder, "the two records of the source differ")
+        present = {}
+        for path, beside in zip(absolute, relative, strict=True):
             near = Path(os.path.normpath(folder.resolve() / beside))
-            now[there] = str(near) if _exists(near) else there
-            if not _exists(Path(now[there])):
+            present[path] = str(near) if _exists(near) else path
+            if not _exists(Path(present[path])):
                 raise DataError(
-                    f"The pictures of {folder} are not where they were.",
-                    expected=f"{there}, or {near}",
-                    remedy="put them back, or move the dataset's folder beside them as it was",
+                    f"The pictures of {folder} have been moved.",
+                    expected=f"{path}, or {near}",
+                    remedy="move them back, or move the dataset's folder together with them",
                 )
-        return from_record(moved(self.source, now.__getitem__))
+        return from_record(with_paths(self.source, present.__getitem__))
 
 
 def write_header(folder: Path, final: Path, dataset: Dataset, settings: Mapping[str, Any]) -> None:
     """Write a dataset's table and header into a new folder.
 
     Args:
-        folder: Where to write.
-        final: Where the folder will be: relative paths start there.
+        folder: The folder to write.
+        final: The path that the folder will have; relative paths start there.
         dataset: The dataset.
-        settings: What it was made with, for JSON.
+        settings: The settings that it was made with, serializable as JSON.
 
     Raises:
-        OutputError: It cannot be written.
+        OutputError: The folder cannot be written.
     """
     source = dataset.source.origin.record()
     with written_whole(folder / TABLE) as temporary:
@@ -97,22 +97,22 @@ def write_header(folder: Path, final: Path, dataset: Dataset, settings: Mapping[
         created=now(),
         settings=dict(settings),
         source=source,
-        beside=moved(source, lambda place: _relative(place, final)),
+        beside=with_paths(source, lambda path: _relative(path, final)),
         pictures=len(dataset),
         checksum=content_hash(folder / TABLE),
         classes=dataset.classes,
         notes=dataset.notes,
-        passed_over=tuple((one.path, one.why) for one in dataset.passed_over),
+        passed_over=tuple((skipped.path, skipped.why) for skipped in dataset.passed_over),
         **{"schema": 1},
     )
     write_json(folder / HEADER, header.model_dump(by_alias=True))
 
 
 def read_header(folder: Path) -> Header:
-    """The header of a saved dataset.
+    """Read the header of a saved dataset.
 
     Raises:
-        DataError: There is none, or it is damaged.
+        DataError: The header is missing or damaged.
     """
     file = folder / HEADER
     try:
@@ -122,7 +122,7 @@ def read_header(folder: Path) -> Header:
     except FileNotFoundError as error:
         raise DataError(
             f"{folder} is not a saved dataset.",
-            expected="a folder that `viewfinder clean` or `viewfinder split` has written",
+            expected="a folder written by `viewfinder clean` or `viewfinder split`",
             received="no such folder" if not folder.exists() else f"no {HEADER} in it",
         ) from error
     except (OSError, ValueError, RecursionError) as error:
@@ -130,32 +130,32 @@ def read_header(folder: Path) -> Header:
 
 
 def read_table(folder: Path, header: Header) -> pd.DataFrame:
-    """The table as it was opened.
+    """Read the table.
 
     Raises:
-        DataError: It is missing or damaged, or names files outside of the pictures' folder.
+        DataError: It is missing or damaged, or names files outside the pictures' folder.
     """
     table = checked_table(folder / TABLE, header.checksum)
     if missing := [name for name in _NEEDED if name not in table]:
         raise damaged(folder, f"the table has no column {missing[0]}")
     if len(table) != header.pictures or not table["locator"].is_unique:
-        raise damaged(folder, "the table has other rows than were written")
+        raise damaged(folder, "the table's rows differ from those written")
     check_state(folder, header, table)
     return table
 
 
 def check_state(folder: Path, header: Header, table: pd.DataFrame) -> None:
-    """Hold what a table says of pictures to what a dataset may say.
+    """Check that a table's rows are valid in a dataset of this source.
 
     Raises:
-        DataError: A picture is outside of the source, has no label, or is in an unknown split.
+        DataError: A picture is outside the source or in an unknown split.
     """
-    # A table of the user's own may name any file; folders and archives hold their pictures.
+    # A table may name any file; the pictures of folders and archives are inside.
     if header.source.get("kind") != "table":
         suspects = table["locator"][table["locator"].str.contains(r"\.\.|^/|:|\\", regex=True)]
         if strays := [locator for locator in suspects if leads_out(locator)]:
             raise DataError(
-                f"{folder} is refused: it names files outside of its pictures' folder.",
+                f"{folder} is refused: it names files outside its pictures' folder.",
                 expected="paths below the folder that it was made from",
                 received=strays[0],
             )
@@ -171,7 +171,7 @@ def table_of(dataset: Dataset) -> pd.DataFrame:
 
 
 def passed_over(header: Header) -> tuple[PassedOver, ...]:
-    """What was found beside the pictures."""
+    """The files and folders that were skipped."""
     return tuple(PassedOver(path, why) for path, why in header.passed_over)
 
 
@@ -181,19 +181,19 @@ def now() -> str:
 
 
 def damaged(folder: Path, why: str) -> DataError:
-    """The error of a saved dataset that is not as it was written."""
+    """The error about a damaged saved dataset."""
     return DataError(
         f"The saved dataset {folder} is damaged.",
         received=why,
-        remedy="take the folder from a backup, or make the dataset again",
+        remedy="restore the folder from a backup, or make the dataset again",
     )
 
 
-def _relative(place: str, folder: Path) -> str:
+def _relative(path: str, folder: Path) -> str:
     try:
-        return os.path.relpath(place, folder.resolve())
+        return os.path.relpath(path, folder.resolve())
     except ValueError:  # on another drive
-        return place
+        return path
 
 
 def _exists(path: Path) -> bool:

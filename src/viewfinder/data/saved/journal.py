@@ -1,8 +1,7 @@
-"""The journal of a saved dataset: one decision after the other, each a file, none ever rewritten.
+"""The journal of a saved dataset: an entry for each decision, never rewritten.
 
-An entry is `000001.json`; what it changes is in `000001.parquet` beside it, so that an entry over a
-million pictures stays small and quick. The table of changes is written first: an entry that is not
-there has never been made, however far its writing came.
+An entry is `000001.json`, its changes are in `000001.parquet`. The changes are written first, so
+that an entry whose writing was interrupted does not exist.
 """
 
 import json
@@ -20,57 +19,56 @@ from pydantic import BaseModel, ConfigDict, Field
 from viewfinder.core.errors import DataError
 from viewfinder.core.files import content_hash, write_json, written_whole
 
-# A few bytes can claim any number of rows; beyond this nothing is read.
+# A small file can claim any number of rows; tables that claim more are refused.
 _MOST_ROWS = 50_000_000
 
 
 def checked_table(file: Path, expected: str) -> pd.DataFrame:
-    """A table of text (and of whole numbers in `bytes`), if it is what was written.
+    """Read a table of text (and of integers in `bytes`), and check that it is unchanged.
 
     Raises:
-        DataError: It is missing, is not what was written, or holds anything else.
+        DataError: It is missing, has changed, or holds other types.
     """
     try:
         if content_hash(file) != expected:
-            raise ValueError("it is not what was written: its checksum differs")
+            raise ValueError("its checksum differs: the file has changed")
         opened = pq.ParquetFile(file)
         if opened.metadata.num_rows > _MOST_ROWS:
             raise ValueError(f"it claims {opened.metadata.num_rows:,} rows")
         for column in opened.schema_arrow:
-            if column.type != (pa.int64() if column.name == "bytes" else column.type):
+            is_size = column.name == "bytes"
+            if column.type not in ((pa.int64(),) if is_size else (pa.string(), pa.large_string())):
                 raise ValueError(f"the column {column.name} is {column.type}")
-            if column.name != "bytes" and column.type not in (pa.string(), pa.large_string()):
-                raise ValueError(f"the column {column.name} is {column.type}, no text")
         table = opened.read()
-        table.validate(full=True)  # Parquet's text is not checked to be text
+        table.validate(full=True)  # Parquet does not check that text is UTF-8
         if any(column.null_count for column in table.columns):
             raise ValueError("it has empty cells")
-        # Without what pandas has noted in it, which may be anything.
+        # Without the metadata of pandas, which are untrusted.
         frame: pd.DataFrame = table.replace_schema_metadata(None).to_pandas()
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise DataError(
             f"{file} is missing or damaged.",
             received=str(error).split("\n")[0],
-            remedy="take the folder from a backup, or make the dataset again",
+            remedy="restore the folder from a backup, or make the dataset again",
         ) from error
     return frame
 
 
 COLUMNS = ("locator", "column", "before", "after")
-# May come after them: something on each change, for people.
+# An optional column: a comment on each change, for people.
 NOTE = "note"
 _LARGEST_ENTRY = 16 << 20
 
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """What an entry will say, before it is written.
+    """A decision that has not been written as an entry yet.
 
     Attributes:
         verb: What is done: `quarantine`, `relabel`, `keep-one`, `split` …
         why: The reason, in words.
-        changes: The columns `locator`, `column`, `before` and `after`, and perhaps `note`.
-        options: What it was done with, for JSON.
+        changes: The columns `locator`, `column`, `before` and `after`, and optionally `note`.
+        options: The settings of the decision, serializable as JSON.
     """
 
     verb: str
@@ -80,22 +78,22 @@ class Decision:
 
     @property
     def pictures(self) -> int:
-        """How many pictures it changes."""
+        """The number of pictures changed."""
         return int(self.changes["locator"].nunique())
 
 
 class Entry(BaseModel):
-    """One decision.
+    """One entry of the journal.
 
     Attributes:
         number: From 1, without gaps.
-        time: When, in UTC, ISO 8601.
+        time: The time in UTC, ISO 8601.
         verb: What was done: `quarantine`, `relabel`, `keep-one`, `split`, `undo` …
         why: The reason, in words.
-        options: What it was done with.
+        options: The settings of the decision.
         undoes: The number of the entry that this one undoes, if any.
-        pictures: How many pictures it changes.
-        checksum: Of its table of changes; None where it has none.
+        pictures: The number of pictures changed.
+        checksum: The hash of the file of changes; None without changes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -112,15 +110,15 @@ class Entry(BaseModel):
 
     @property
     def when(self) -> datetime:
-        """The time, in this machine's zone."""
+        """The time, in the local time zone."""
         return datetime.fromisoformat(self.time).astimezone()
 
 
 def read_entries(folder: Path) -> tuple[Entry, ...]:
-    """The entries of a journal, in order.
+    """Read the entries of a journal, in order.
 
     Raises:
-        DataError: One is missing or damaged.
+        DataError: An entry is missing or damaged.
     """
     try:
         files = sorted(folder.glob("[0-9]*.json"))
@@ -135,7 +133,7 @@ def read_entries(folder: Path) -> tuple[Entry, ...]:
 
 
 def read_changes(folder: Path, entry: Entry) -> pd.DataFrame:
-    """What an entry changes: `locator`, `column`, `before`, `after` and perhaps `note`, all text.
+    """Read the changes of an entry: `locator`, `column`, `before`, `after`, optionally `note`.
 
     Raises:
         DataError: The table is missing or damaged.
@@ -149,13 +147,13 @@ def read_changes(folder: Path, entry: Entry) -> pd.DataFrame:
 
 
 def write_entry(folder: Path, entry: Entry, changed: pd.DataFrame | None = None) -> Entry:
-    """Write an entry and what it changes; whoever calls this holds the dataset's lock.
+    """Write an entry and its changes; the caller must hold the dataset's lock.
 
     Returns:
-        The entry with its count of pictures and its checksum.
+        The entry with its number of pictures and its checksum.
 
     Raises:
-        OutputError: The folder cannot be written. Then the entry was not made.
+        OutputError: The folder cannot be written. The entry then does not exist.
     """
     if changed is not None:
         file = folder / f"{_name(entry.number)}.parquet"
@@ -169,23 +167,23 @@ def write_entry(folder: Path, entry: Entry, changed: pd.DataFrame | None = None)
     return entry
 
 
-def undoable(entries: Sequence[Entry], stands: frozenset[int]) -> list[int]:
-    """The numbers of the decisions that stand and are not undoings themselves."""
-    return [one.number for one in entries if one.number in stands and one.undoes is None]
+def undoable(entries: Sequence[Entry], standing: frozenset[int]) -> list[int]:
+    """The numbers of the entries in effect that are not undos themselves."""
+    return [e.number for e in entries if e.number in standing and e.undoes is None]
 
 
 def _read_entry(file: Path, number: int) -> Entry:
     try:
         if file.stat().st_size > _LARGEST_ENTRY:
             raise ValueError("it is too large")
-        # A copy of Python's own values first: the strictest reading knows no other numbers.
+        # Parsed by `json` first: strict validation of JSON text would accept other types.
         entry = Entry.model_validate(json.loads(file.read_text(encoding="utf-8")))
         _ = entry.when
     except (OSError, ValueError, RecursionError) as error:
         raise _damaged(file, str(error).split("\n")[0]) from error
     undone = entry.undoes
     if entry.number != number or (undone is not None and not 1 <= undone < number):
-        raise _damaged(file, "its number does not fit")
+        raise _damaged(file, "its number differs from its file's name")
     return entry
 
 
@@ -197,5 +195,5 @@ def _damaged(file: Path, why: str) -> DataError:
     return DataError(
         f"The journal of a saved dataset is damaged: {file}.",
         received=why,
-        remedy="take the folder from a backup, or make the dataset again",
+        remedy="restore the folder from a backup, or make the dataset again",
     )

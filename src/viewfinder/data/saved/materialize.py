@@ -1,4 +1,4 @@
-"""A dataset as class folders, for tools that know nothing else: hard links where they can be."""
+"""Write a dataset as class folders for other tools, by hard links where possible."""
 
 import os
 import re
@@ -16,25 +16,25 @@ from numpy.typing import NDArray
 from viewfinder.core.errors import OutputError, RejectedPicture, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import UNSPLIT, Dataset
-from viewfinder.data.saved.place import require_outside
+from viewfinder.data.saved.output import require_outside
 from viewfinder.data.source import Source
 from viewfinder.data.sources.layout import is_system_name, split_named
 
-# What Windows takes for devices, whatever their ending.
+# Names of devices on Windows, with any suffix.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 _LONGEST_BYTES = 200
 
 
 @dataclass
 class Materialized:
-    """What was written.
+    """The result of `materialize`.
 
     Attributes:
-        folder: Where.
-        linked: How many pictures are hard links to the originals.
-        copied: How many are copies, by the reason.
-        missing: Locators of pictures that could not be read, and are not there.
-        renamed: The folders of classes whose names no folder can have.
+        folder: The folder written.
+        linked: The number of hard links to the originals.
+        copied: The number of copies, by the reason.
+        missing: Locators of pictures that could not be read, and were not written.
+        renamed: The folders of classes whose names are invalid as folders.
     """
 
     folder: Path
@@ -45,7 +45,7 @@ class Materialized:
 
     @property
     def written(self) -> int:
-        """How many pictures are there."""
+        """The number of pictures written."""
         return self.linked + self.copied.total()
 
     def to_json(self) -> dict[str, Any]:
@@ -67,21 +67,21 @@ def materialize(
     copy: bool = False,
     progress: Progress | None = None,
 ) -> Materialized:
-    """Write a dataset out as `class/…`, or `split/class/…` where it is split.
+    """Write a dataset as `class/…`, or `split/class/…` if it is split.
 
-    A hard link is a second name of the same file: it takes no space, and who writes into one writes
-    into the other. Members of archives are copied, and rows of arrays become PNG files. Names that
-    meet in one folder get a number, in the order of their locators.
+    A hard link is a second name of the same file: it takes no space, and writing to one changes the
+    other. Members of archives are copied, and rows of arrays become PNG files. Equal names in one
+    folder are numbered, in the order of their locators.
 
     Args:
-        dataset: The dataset; broken pictures are written as they are.
-        folder: Where; it must not exist, or be empty. It appears when it is complete.
-        copy: Copy all pictures.
-        progress: Shows how far it is.
+        dataset: The dataset; broken pictures are written unchanged.
+        folder: The target; missing or empty. It appears when it is complete.
+        copy: Whether to copy all pictures.
+        progress: Receives progress.
 
     Raises:
-        UsageError: Only a part of the pictures has a split.
-        OutputError: The folder is not empty, is inside of the pictures' folder, or cannot be
+        UsageError: Only some of the pictures have a split.
+        OutputError: The folder is not empty, is inside the pictures' folder, or cannot be
             written. Nothing is left.
     """
     folder = Path(folder)
@@ -89,9 +89,9 @@ def materialize(
     require_outside(dataset, folder)
     if UNSPLIT in (sizes := set(dataset.table["split"])) and len(sizes) > 1:
         raise UsageError(
-            "Only a part of the pictures has a split.",
+            "Only some of the pictures have a split.",
             expected="all of them or none",
-            remedy="place them first: `viewfinder split`",
+            remedy="split the dataset first: `viewfinder split`",
         )
     temporary = folder.with_name(f".materializing-{uuid4().hex}")
     done = Materialized(folder)
@@ -99,8 +99,8 @@ def materialize(
     try:
         temporary.mkdir(parents=True)
         pairs = zip(dataset.table["locator"], names, strict=True)
-        told = progress or Progress(0)
-        for locator, name in told.track(pairs, f"Writing {folder}", len(dataset)):
+        progress = progress or Progress(0)
+        for locator, name in progress.track(pairs, f"Writing {folder}", len(dataset)):
             _write(dataset.source, locator, temporary / name, done, copy=copy)
         if folder.exists():
             folder.rmdir()
@@ -108,7 +108,7 @@ def materialize(
     except OSError as error:
         raise OutputError(
             f"Cannot write {folder}: {error.strerror or error}.",
-            remedy="choose another place with --output, or free some space",
+            remedy="choose another `output`, or free some space",
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -120,12 +120,12 @@ def _require_empty(folder: Path) -> None:
         raise OutputError(
             f"{folder} is not empty.",
             expected="a folder that does not exist yet, or is empty",
-            remedy="choose another place with --output",
+            remedy="choose another `output`",
         )
 
 
 def _targets(dataset: Dataset, done: Materialized) -> list[str]:
-    """Where each picture goes, below the folder."""
+    """Each picture's path below the folder."""
     is_split = dataset.is_split
     folders = _class_folders(dataset.classes, beside_splits=not is_split)
     done.renamed.update({name: safe for name, safe in folders.items() if safe != name})
@@ -133,19 +133,19 @@ def _targets(dataset: Dataset, done: Materialized) -> list[str]:
     targets: list[str] = []
     table = dataset.table
     for locator, label, split in zip(table["locator"], table["label"], table["split"], strict=True):
-        place = f"{split}/{folders[label]}" if is_split else folders[label]
-        name = _unused(_file_name(locator), place, taken)
-        targets.append(f"{place}/{name}")
+        below = f"{split}/{folders[label]}" if is_split else folders[label]
+        name = _unused(_file_name(locator), below, taken)
+        targets.append(f"{below}/{name}")
     return targets
 
 
 def _class_folders(classes: tuple[str, ...], *, beside_splits: bool) -> dict[str, str]:
-    """A folder's name for each class, all different even where case does not count."""
+    """A folder's name for each class, all different even if case is ignored."""
     taken: set[tuple[str, str]] = set()
     folders: dict[str, str] = {}
-    # Names that can stay as they are come first, so that they do.
+    # Valid names come first, so that they stay unchanged.
     for name in sorted(classes, key=lambda name: _safe(name) != name):
-        # Folders that are all called as splits are would be read as splits.
+        # A folder with the name of a split could be read as one.
         safe = f"class {name}" if beside_splits and split_named(name) else _safe(name)
         folders[name] = _unused(safe, "", taken)
     return folders
@@ -159,13 +159,13 @@ def _file_name(locator: str) -> str:
     return _safe(PurePosixPath(locator.replace("\\", "/")).name)
 
 
-def _unused(name: str, place: str, taken: set[tuple[str, str]]) -> str:
-    """The name, with a number where the place has it already, whatever its case."""
+def _unused(name: str, folder: str, taken: set[tuple[str, str]]) -> str:
+    """The name, numbered if the folder has it already, ignoring case."""
     stem, dot, ending = name.rpartition(".")
     if not stem:
         stem, dot, ending = name, "", ""
     number = 1
-    while (key := (place, unicodedata.normalize("NFC", name).casefold())) in taken:
+    while (key := (folder, unicodedata.normalize("NFC", name).casefold())) in taken:
         number += 1
         name = f"{stem}-{number}{dot}{ending}"
     taken.add(key)
@@ -173,10 +173,10 @@ def _unused(name: str, place: str, taken: set[tuple[str, str]]) -> str:
 
 
 def _safe(name: str) -> str:
-    """The nearest name that a file or folder can have on any system."""
+    """The closest name that is valid on any system."""
     safe = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]', "_", name)
     while len(safe.encode()) > _LONGEST_BYTES:
-        middle = len(safe) // 2  # so that the ending stays
+        middle = len(safe) // 2  # keeps the suffix
         safe = safe[: middle - 1] + safe[middle:]
     if safe.endswith((".", " ")) or not safe:
         safe = safe.rstrip(". ") + "_"
@@ -188,7 +188,7 @@ def _safe(name: str) -> str:
 def _write(source: Source, locator: str, target: Path, done: Materialized, *, copy: bool) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        why = "as asked" if copy else _link(source, locator, target)
+        why = "as requested" if copy else _link(source, locator, target)
         if why is None:
             done.linked += 1
         else:
@@ -199,13 +199,13 @@ def _write(source: Source, locator: str, target: Path, done: Materialized, *, co
 
 
 def _link(source: Source, locator: str, target: Path) -> str | None:
-    """Make a hard link to the picture's file; or say why that cannot be."""
+    """Make a hard link to the picture's file; return the reason if that is impossible."""
     original = source.file_of(locator)
     if original is None:
         return "no files of their own"
     try:
         os.link(original.resolve(), target)
-    except (OSError, ValueError, RuntimeError) as error:  # reading it will say it better
+    except (OSError, ValueError, RuntimeError) as error:  # reading it gives a better error
         return f"no hard link is possible: {getattr(error, 'strerror', None) or error}"
     return None
 

@@ -1,7 +1,7 @@
-"""Which entries of a journal stand, and what they make of the table.
+"""Apply the entries of a journal to the table, except those that are undone.
 
-All is plain tables here: nothing is read or written. In the *state* of a dataset every column but
-`bytes` is text, and `quarantine` says why a picture is left out ("" where it is not).
+Operates on tables only. In the *state* of a dataset every column but `bytes` is text, and
+`quarantine` holds the reason why a picture is left out ("" for others).
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,12 @@ from pandas.api.types import infer_dtype
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.saved.journal import COLUMNS, NOTE, Entry
 
-# The column that takes a picture out of the dataset without forgetting it: why.
+# The column with the reason why a picture is left out of the dataset.
 QUARANTINE = "quarantine"
 
 
 def standing(entries: Sequence[Entry]) -> frozenset[int]:
-    """The numbers of the entries that nothing has undone; to undo an undoing brings one back."""
+    """The numbers of the entries that are not undone; undoing an undo restores the entry."""
     undone: set[int] = set()
     for entry in reversed(entries):
         if entry.undoes is not None and entry.number not in undone:
@@ -27,9 +27,9 @@ def standing(entries: Sequence[Entry]) -> frozenset[int]:
 
 
 def replay(table: pd.DataFrame, made: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """The state that changes make of a table, in their order; the last one of a cell decides.
+    """Apply changes to a table in order, and return its state.
 
-    Changes of a picture that the table does not have add it, if they give it a label.
+    Changes of an unknown picture add it, if they give it a label.
 
     Args:
         table: The columns of a dataset's table, sorted by locator.
@@ -39,7 +39,7 @@ def replay(table: pd.DataFrame, made: Iterable[pd.DataFrame]) -> pd.DataFrame:
         The state: the table with the column `quarantine`, sorted by locator.
 
     Raises:
-        DataError: A change gives a picture a size that is no number.
+        DataError: A change gives a picture an invalid size.
     """
     state = table.assign(bytes=table["bytes"].astype(str))
     if QUARANTINE not in state:
@@ -47,13 +47,13 @@ def replay(table: pd.DataFrame, made: Iterable[pd.DataFrame]) -> pd.DataFrame:
     state = state.set_index("locator")
     for change in made:
         state = _changed(state, change)
-    state = state[state["label"] != ""]  # the addition of these was undone
+    state = state[state["label"] != ""]  # added by an entry that is undone
     if not state.index.is_monotonic_increasing:
         state = state.sort_index()
     try:
         sizes = state["bytes"].replace("", "-1").astype(np.int64)
     except (ValueError, OverflowError) as error:
-        raise DataError("The journal gives a picture a size that is no number.") from error
+        raise DataError("The journal gives a picture a size that is not a number.") from error
     return state.assign(bytes=sizes).reset_index()
 
 
@@ -77,18 +77,18 @@ def _blank(count: int) -> np.ndarray:
 def changes(
     table: pd.DataFrame, locators: Iterable[str], column: str, after: str | Iterable[str]
 ) -> pd.DataFrame:
-    """What `SavedDataset.append` takes: these pictures get these values in a column.
+    """Return the changes, for `SavedDataset.append`, that set a column of these pictures.
 
     Args:
-        table: The pictures as they are now, such as `SavedDataset.state`; what is not in it will be
-            added, which needs a `label` (and should have `bytes` and `split`) in the same entry.
-        locators: Which pictures.
-        column: `label`, `split`, `group`, `quarantine` (why), or a column of one's own.
-        after: The new value of each, or one for all.
+        table: The present table, such as `SavedDataset.state`. Unknown pictures are added, and need
+            a `label` (and should have `bytes` and `split`) in the same entry.
+        locators: The pictures.
+        column: `label`, `split`, `group`, `quarantine` (the reason), or any other column.
+        after: The new value of each picture, or one value for all.
 
     Returns:
-        The columns `locator`, `column`, `before` and `after`; without the pictures that have the
-        value already.
+        The columns `locator`, `column`, `before` and `after`, without pictures that have the value
+        already.
     """
     names = pd.Index(list(locators), dtype="str")
     values = [after] * len(names) if isinstance(after, str) else list(after)
@@ -99,11 +99,11 @@ def changes(
 
 
 def before(state: pd.DataFrame, wanted: pd.DataFrame) -> pd.Series:
-    """The value that each cell has now, as text; "" for what is not there yet.
+    """The present value of each cell as text; "" for missing cells.
 
     Args:
-        state: The pictures as they are now.
-        wanted: Has the columns `locator` and `column`, and rows numbered from 0.
+        state: The present table.
+        wanted: The columns `locator` and `column`, with rows numbered from 0.
     """
     index = pd.Index(state["locator"])
     found = pd.Series("", wanted.index, "str")
@@ -118,11 +118,11 @@ def before(state: pd.DataFrame, wanted: pd.DataFrame) -> pd.Series:
 
 
 def check_changes(changes: pd.DataFrame) -> None:
-    """Raise `UsageError` unless these are changes: see :meth:`SavedDataset.append`."""
+    """Raise `UsageError` unless the changes are valid for :meth:`SavedDataset.append`."""
     if missing := [name for name in COLUMNS if name not in changes]:
         raise UsageError("Changes lack a column.", expected=", ".join(COLUMNS), received=missing[0])
     if not len(changes):
-        raise UsageError("There is nothing to change.")
+        raise UsageError("There are no changes.")
     texts = [*COLUMNS, *([NOTE] if NOTE in changes else [])]
     if any(infer_dtype(changes[name], skipna=False) != "string" for name in texts):
         raise UsageError("Changes are text.", expected=", ".join(COLUMNS))

@@ -1,15 +1,15 @@
-"""Every kind of place that pictures come from; each gives the same `Dataset`.
+"""The kinds of data that pictures come from; each becomes the same `Dataset`.
 
 folder, layout               class folders, split folders, labels in file names
 table, cells, columns        tables of paths and labels: CSV, Parquet, DataFrame
-metadata, json_lines         Hugging Face's folders
-pixel_csv, idx, npz, arrays  rows of pixels; pixels and levels are what they have in common
-zipped, tarred, unpacked     archives of any of these; members says what is not let in
-saved                        what a saved dataset names
-opening, archive             which of them is at a path
-grouping                     groups that file names tell
-records, moving              a source from what was written down of it; its paths
-hints, assemble              what all of them share
+metadata                     Hugging Face's folders
+pixel_csv, idx, npz, arrays  rows of pixels; pixels and levels are shared by them
+zipped, tarred, unpacked     archives of any of these
+saved                        the pictures of a saved dataset
+opening                      detects the kind of data at a path
+grouping                     groups from file names
+records                      a source from its record
+hints, assemble              shared by all
 """
 
 from collections.abc import Sequence
@@ -41,34 +41,32 @@ def open_dataset(
     needs_labels: bool = True,
     progress: Progress | None = None,
 ) -> Dataset:
-    r"""List the pictures at `path` without decoding them; what is there is told by its content.
+    r"""List the pictures at `path` without decoding them; the content decides what kind they are.
 
     Args:
         path: A folder of class folders; a folder of split folders (`train`, `val`, `test` …) of
-            class folders; a folder of files whose names tell the label; or one with a
+            class folders; a folder of files whose names contain the label; or one with a
             `metadata.csv`. A saved dataset (`NAME.dataset`). A table (CSV, TSV, Parquet) of paths
             and labels. A CSV with a picture's pixels in each row. MNIST's idx files. An `.npz` of
             arrays. Or a zip or tar archive of any of these.
         label_from: A regular expression that finds the label in a file's name:
             its group named `label`, or its first group. For example `([a-z]+)\.` gives `cat` for
-            `cat.0.jpg`. Only where it has a slash does it see the folders, too.
-        root: What the relative paths of a table start at; by default the table's folder.
+            `cat.0.jpg`. It searches the file name; if it has a slash, the whole path.
+        root: The folder that a table's paths are relative to; by default the table's own.
         label_column: The name (or number, from 0) of a table's column of labels.
-        group_column: The same of its column that says what stays on one side of a split.
-        group_from: A regular expression that finds in a file's name what stays on one side of a
+        group_column: The name (or number) of the column of groups, which stay in one split.
+        group_from: A regular expression that finds in a file's name the group that stays in one
             split: its group named `group`, or all of its groups. For example `^([a-z]+\d+)-` gives
-            `horse01` for `horse01-3.jpg`. Only where it has a slash does it see the folders, too.
+            `horse01` for `horse01-3.jpg`. Searches like `label_from`.
         classes: The classes' names in the order of the model's outputs; by default sorted. Labels
-            that are numbers count these names from 0.
+            that are numbers index these names, from 0.
         image_size: Height and width of pictures that come as rows of numbers and are not square.
-        needs_labels: Whether folders without classes, or with only one, are refused. An audit needs
-            no labels.
-        progress: Says so where an archive has to be unpacked first.
+        needs_labels: Whether folders without classes, or with only one, are refused.
+        progress: Announces that an archive is unpacked.
 
     Raises:
-        DataError: There is nothing that is understood, it holds no pictures, or fewer than two
-            classes.
-        UsageError: Something was said that this kind of data has no use for.
+        DataError: The data is of no known kind, or has no pictures or fewer than two classes.
+        UsageError: An argument does not apply to this kind of data.
     """
     hints = Hints(
         label_from=label_from,

@@ -1,4 +1,4 @@
-"""The last step of every kind of source: checks and order that all datasets share."""
+"""The last step of opening any data: the checks and the order that all datasets share."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -26,24 +26,24 @@ def assemble(
     passed_over: Iterable[PassedOver] = (),
     notes: Iterable[str] = (),
     classes: Sequence[str] | None = None,
-    remedy: str = "add pictures of something else",
+    remedy: str = "add pictures of another class",
     needs_labels: bool = True,
 ) -> Dataset:
-    """The dataset of these rows.
+    """Return the dataset of these rows.
 
     Args:
         source: Where the pictures are.
-        table: The columns `locator`, `label`, `split` and `bytes`, and perhaps `group`.
-        passed_over: What was found beside the pictures.
-        notes: What the reader should know.
+        table: The columns `locator`, `label`, `split` and `bytes`, and optionally `group`.
+        passed_over: Files and folders that were skipped.
+        notes: What the user should know.
         classes: The classes' names in the order of the model's outputs; by default those of the
             labels, sorted. Labels that are numbers are replaced by these names.
-        remedy: What helps where there is only one class.
-        needs_labels: Whether there have to be two classes; else a label may also be `UNLABELLED`.
+        remedy: The remedy in the error about a single class.
+        needs_labels: Whether two classes are required; if not, a label may be `UNLABELLED`.
 
     Raises:
-        DataError: Only one class, or a label that is none of the classes.
-        UsageError: The classes' names are not different.
+        DataError: There is only one class, or a label that is not a class.
+        UsageError: The classes' names are not distinct.
     """
     labels = pd.Series(table["label"])
     if classes is None:
@@ -54,26 +54,26 @@ def assemble(
     if len(ordered) < 2 and needs_labels:
         raise DataError(
             f"{source} has only one class: {ordered[0]}.",
-            expected="at least two classes to tell apart",
+            expected="at least two classes",
             remedy=remedy,
         )
-    if set(table["split"].unique()) == {"train"}:  # it says nothing that is not known already
+    if set(table["split"].unique()) == {"train"}:  # the same as no split
         table = table.assign(split=UNSPLIT)
     table = table.sort_values("locator", ignore_index=True)
-    beside = tuple(sorted(passed_over, key=lambda one: one.path))
-    dataset = Dataset(source, table, ordered, beside, tuple(notes))
+    skipped = tuple(sorted(passed_over, key=lambda skipped: skipped.path))
+    dataset = Dataset(source, table, ordered, skipped, tuple(notes))
     return dataset.noting(*_missing_classes(dataset))
 
 
 def _named(labels: pd.Series, classes: tuple[str, ...]) -> pd.Series:
     """The labels as names of classes.
 
-    Numbers stand for names by their value; or, where there are as many names as numbers, by their
-    order (Sign-Language MNIST has no 9, because J is a movement).
+    Numbers index the names; or, where there are as many names as numbers, stand for them in order
+    (Sign-Language MNIST has no 9, because J is a movement).
     """
     if len(set(classes)) != len(classes) or len(classes) < 2:
         raise UsageError(
-            "The names of the classes are not two or more different ones.",
+            "The names of the classes are not two or more distinct names.",
             received=", ".join(classes) or "none",
         )
     found = set(labels.unique())
@@ -88,10 +88,10 @@ def _named(labels: pd.Series, classes: tuple[str, ...]) -> pd.Series:
     unknown = sorted(found - set(classes))
     more = ", …" if len(unknown) > _EXAMPLES else ""
     raise DataError(
-        "There are labels that are none of the classes.",
+        "Some labels are not in `classes`.",
         expected=f"some of: {', '.join(classes)}",
         received=", ".join(unknown[:_EXAMPLES]) + more,
-        remedy="leave the classes away to take them from the labels",
+        remedy="omit `classes` to take them from the labels",
     )
 
 

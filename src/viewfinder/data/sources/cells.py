@@ -1,6 +1,7 @@
-"""The cells of a table of paths, read from CSV, Parquet or lines of JSON as text."""
+"""The cells of a table of paths, read from CSV, Parquet or JSON Lines as text."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,12 @@ JSON_LINES = ".jsonl"
 
 
 def read_json_lines(file: Path) -> pd.DataFrame:
-    """The columns of words and numbers, as text; "" where a row has none.
+    """Read the columns of words and numbers as text, "" for missing cells.
 
-    What a column with lists or objects holds (boxes of objects, for example) is no cell: the
-    column is left out.
+    Columns with lists or objects, such as bounding boxes, are skipped.
 
     Raises:
-        DataError: It cannot be read, or a line is no object.
+        DataError: The file cannot be read, or a line is not an object.
     """
     number = 0
     rows: list[dict[str, object]] = []
@@ -37,7 +37,7 @@ def read_json_lines(file: Path) -> pd.DataFrame:
         return _plain(rows)
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(
-            f"{file} cannot be read as lines of JSON.",
+            f"{file} cannot be read as JSON Lines.",
             expected='an object on each line, such as {"file_name": "1.jpg", "label": "cat"}',
             received=f"line {number}: {error}",
         ) from error
@@ -46,7 +46,7 @@ def read_json_lines(file: Path) -> pd.DataFrame:
 def _row(line: str) -> dict[str, object]:
     row = json.loads(line)
     if not isinstance(row, dict):
-        raise ValueError("it is no object")
+        raise ValueError("it is not an object")
     return row
 
 
@@ -65,10 +65,10 @@ _PARQUET = frozenset({".parquet", ".pq"})
 
 
 def header_of(file: Path) -> list[str]:
-    """The names of a table's columns; their positions where it has no header.
+    """The names of a table's columns; their indices if it has no header.
 
     Raises:
-        DataError: It cannot be read.
+        DataError: The table cannot be read.
     """
     if file.suffix.lower() in _PARQUET:
         return list(_parquet_schema(file).names)
@@ -78,11 +78,11 @@ def header_of(file: Path) -> list[str]:
     return list(sniffed.header or map(str, range(len(sniffed.first))))
 
 
-def read_cells(file: Path, given: Columns = Columns()) -> pd.DataFrame:  # noqa: B008  (frozen)
-    """The columns `path`, `label`, `split` and perhaps `group` of a table, as text.
+def read_cells(file: Path, given: Columns = Columns()) -> pd.DataFrame:
+    """Read the columns `path`, `label` and optionally `split` and `group` of a table, as text.
 
     Raises:
-        DataError: It cannot be read, or has no such columns.
+        DataError: The table cannot be read, or has no such columns.
     """
     if file.suffix.lower() in _PARQUET:
         return _read_parquet(file, given)
@@ -97,8 +97,8 @@ def read_cells(file: Path, given: Columns = Columns()) -> pd.DataFrame:  # noqa:
 
 
 def _read_text(sniffed: Delimited, names: list[str], found: Columns) -> pd.DataFrame:
-    wanted = {name for name in (found.path, found.label, found.split, found.group) if name}
-    # Only the first of columns with one name counts; the others must not overwrite it.
+    wanted = {name for name in asdict(found).values() if name}
+    # Of columns with the same name, only the first is used.
     unique = [name if name not in names[:i] else f"{name}\0{i}" for i, name in enumerate(names)]
     try:
         read = pyarrow.csv.read_csv(
@@ -113,7 +113,7 @@ def _read_text(sniffed: Delimited, names: list[str], found: Columns) -> pd.DataF
         if "UTF8" in str(error):
             raise not_utf8(sniffed.path) from error
         raise DataError(
-            f"{sniffed.path} is no whole table.", received=str(error).splitlines()[0]
+            f"{sniffed.path} is not a complete table.", received=str(error).splitlines()[0]
         ) from error
     cells: pd.DataFrame = read.to_pandas()
     return cells
@@ -124,15 +124,15 @@ def _read_parquet(file: Path, given: Columns) -> pd.DataFrame:
     found = find_columns(schema.names, given, str(file))
     if found.path and not _is_text(schema.field(found.path).type):
         raise DataError(
-            f"The column {found.path} of {file} holds no paths.",
+            f"The column {found.path} of {file} does not hold paths.",
             expected="a column of text",
             received=str(schema.field(found.path).type),
             remedy="write the pictures into files, and their paths into the table",
         )
-    wanted = [name for name in (found.path, found.label, found.split, found.group) if name]
+    wanted = [name for name in asdict(found).values() if name]
     try:
         read = pyarrow.parquet.ParquetFile(file).read(columns=list(dict.fromkeys(wanted)))
-        read.validate(full=True)  # Parquet's text is not checked to be text
+        read.validate(full=True)  # Parquet does not check that text is UTF-8
         return chosen_cells(read.to_pandas(ignore_metadata=True), found)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _no_parquet(file, error) from error
@@ -146,7 +146,7 @@ def _parquet_schema(file: Path) -> Any:
 
 
 def _no_parquet(file: Path, error: Exception) -> DataError:
-    return DataError(f"{file} is no Parquet file that can be read: {error}")
+    return DataError(f"{file} cannot be read as Parquet: {str(error).rstrip('.')}.")
 
 
 def _is_text(kind: Any) -> bool:
@@ -156,9 +156,12 @@ def _is_text(kind: Any) -> bool:
 
 
 def chosen_cells(table: pd.DataFrame, found: Columns) -> pd.DataFrame:
-    """The columns that are meant, by their plain names: `path`, `label`, `split`, `group`."""
-    meant = {"path": found.path, "label": found.label, "split": found.split, "group": found.group}
-    columns = {name: as_text(_column(table, one)) for name, one in meant.items() if one is not None}
+    """The columns of `found`, as text, renamed to `path`, `label`, `split` and `group`."""
+    columns = {
+        name: as_text(_column(table, column))
+        for name, column in asdict(found).items()
+        if column is not None
+    }
     return pd.DataFrame(columns).reset_index(drop=True)
 
 

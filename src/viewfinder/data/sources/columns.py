@@ -1,4 +1,4 @@
-"""Which columns of a table are the path, the label, the split and the group; and their cells."""
+"""Find the columns of a table that hold path, label, split and group; read their cells."""
 
 import re
 
@@ -10,7 +10,7 @@ from viewfinder.data.sources.delimited import names_a_picture
 from viewfinder.data.sources.hints import Columns
 from viewfinder.data.sources.layout import split_named
 
-# Names as people write them, the surest first; letters and digits only.
+# Usual names, the least ambiguous first; letters and digits only.
 PATHS = (
     *("path", "filepath", "imagepath", "imgpath", "picturepath"),
     *("filename", "file", "imagefile", "imagename", "imgname", "fname"),
@@ -22,29 +22,34 @@ GROUPS = ("group", "groupid")
 
 
 def column_named(header: list[str], names: tuple[str, ...]) -> str | None:
-    """The first column that has one of these names, the surest name first."""
+    """The first column that has one of these names, in the order of the names."""
     plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(header)}
     return next((plain[name] for name in names if name in plain), None)
 
 
-def find_columns(header: list[str], given: Columns, place: str) -> Columns:
-    """The columns that are meant, by what was said and by their names.
+def find_columns(header: list[str], given: Columns, table: str) -> Columns:
+    """Resolve the columns: those given, and otherwise by their names.
 
-    A given column may also be a number, counted from 0.
+    A given column may also be an index, from 0.
+
+    Args:
+        header: The names of all columns.
+        given: The columns that the user has named.
+        table: The table, for messages.
 
     Raises:
-        UsageError: A given column is not there.
-        DataError: No column is named as a path or as a label.
+        UsageError: A given column does not exist.
+        DataError: No column is named like a path or like a label.
     """
     path = given_column(header, given.path) or column_named(header, PATHS)
     label = given_column(header, given.label) or column_named(header, LABELS)
     if path is None or label is None:
         raise DataError(
-            f"{place} has no column that is named as {'a path' if path is None else 'a label'}.",
+            f"{table} has no column that is named like {'a path' if path is None else 'a label'}.",
             expected="columns such as path and label; or file_name, filename, image … and class, "
             "target, category",
             received=", ".join(header[:12]) + (", …" if len(header) > 12 else ""),
-            remedy="rename the column" + ("" if path is None else ", or say --label-column NAME"),
+            remedy="rename the column" + ("" if path is None else ", or set `label_column`"),
         )
     split = given_column(header, given.split) or column_named(header, SPLITS)
     group = given_column(header, given.group) or column_named(header, GROUPS)
@@ -52,10 +57,10 @@ def find_columns(header: list[str], given: Columns, place: str) -> Columns:
 
 
 def given_column(header: list[str], given: str | None) -> str | None:
-    """The column that was asked for by its name or number; None where none was.
+    """Resolve a column given by name or index; None stays None.
 
     Raises:
-        UsageError: It is not there.
+        UsageError: It does not exist.
     """
     if given is None or given in header:
         return given
@@ -65,8 +70,8 @@ def given_column(header: list[str], given: str | None) -> str | None:
 
 
 def guess_unnamed(first: tuple[str, ...], given: Columns) -> Columns:
-    """The columns of a table without a header, by position: the picture's file, then the label."""
-    names = [str(position) for position in range(len(first))]
+    """The columns of a table without a header: the first with a picture's name, then the label."""
+    names = [str(index) for index in range(len(first))]
     path = next(
         (name for name, cell in zip(names, first, strict=True) if names_a_picture(cell)), "0"
     )
@@ -75,10 +80,10 @@ def guess_unnamed(first: tuple[str, ...], given: Columns) -> Columns:
 
 
 def as_text(values: pd.Series) -> pd.Series:
-    """The cells as text without blanks around it; "" where there is nothing.
+    """The cells as stripped text, "" for missing values.
 
-    Numbers stand without a point where all of them are whole: a missing value makes pandas read
-    whole numbers as fractions.
+    Floats that are all whole become integers, because a missing value makes pandas read integers as
+    floats.
     """
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(values.cat.categories.dtype)
@@ -87,17 +92,17 @@ def as_text(values: pd.Series) -> pd.Series:
     return values.astype("string").fillna("").str.strip().astype("str")
 
 
-def as_splits(values: pd.Series, place: str) -> pd.Series:
-    """The cells as names of splits, "" where nothing is said.
+def as_splits(values: pd.Series, table: str) -> pd.Series:
+    """The cells as names of splits, "" for empty cells.
 
     Raises:
-        DataError: A cell names no split.
+        DataError: A cell does not name a split.
     """
     found = {name: split_named(name) if name else UNSPLIT for name in values.unique()}
     unknown = sorted(name for name, split in found.items() if split is None)
     if unknown:
         raise DataError(
-            f"The split column of {place} holds what is no split.",
+            f"The split column of {table} has values that are not splits.",
             expected="train, validation (val, valid, dev) or test",
             received=", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else ""),
             remedy="rename the values, or the column if it means something else",

@@ -1,7 +1,7 @@
-"""Text tables: how their cells are parted, whether they have a header, and what they hold.
+"""Detect the delimiter, the header and the content of text tables from their first rows.
 
 A table of pixels has a picture in each row (a label and hundreds of numbers). A table of paths has
-names of files. They are told apart by the first two rows.
+names of files.
 """
 
 import csv
@@ -14,13 +14,13 @@ from typing import IO, cast
 
 from viewfinder.core.errors import DataError
 
-DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars", " ": "blanks"}
+_DELIMITERS = (",", "\t", ";", "|", " ")
 
 TEXT_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".lst"})
 
-# A picture of fewer pixels than this shows nothing.
+# No useful picture has fewer pixels.
 _FEWEST_PIXELS = 16
-# Of the widest sensible row: 1024 × 1024 RGB with commas.
+# The length of the widest sensible row: 1024 × 1024 RGB with commas.
 _LONGEST_LINE = 16 << 20
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _PICTURE_NAME = re.compile(
@@ -30,14 +30,14 @@ _PICTURE_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Delimited:
-    """What the first rows of a text table tell.
+    """The format of a text table.
 
     Attributes:
         path: The file.
-        delimiter: What parts its cells.
-        header: The names of the columns; None where the first row is data.
-        first: The first row of data; empty where there is none.
-        skip: How many lines stand before it.
+        delimiter: The character between cells.
+        header: The names of the columns; None if the first row is data.
+        first: The first row of data; empty if there is none.
+        skip: The number of lines before the data.
     """
 
     path: Path
@@ -48,10 +48,7 @@ class Delimited:
 
     @property
     def is_pixels(self) -> bool:
-        """Whether it has a picture in each row, rather than a path.
-
-        All cells but one (the label) are numbers, and they are enough for a picture.
-        """
+        """Whether each row holds a picture's pixels: enough numbers, and at most one other cell."""
         words = [cell for cell in self.first if not is_number(cell)]
         return (
             len(self.first) > _FEWEST_PIXELS
@@ -61,10 +58,10 @@ class Delimited:
 
 
 def sniff(path: Path) -> Delimited:
-    """Look at the first rows of a text table.
+    """Detect the format of a text table.
 
     Raises:
-        DataError: It has no rows, or is no text.
+        DataError: The table has no rows, or is not text.
     """
     rows, delimiter, blank = _first_rows(path)
     if not rows:
@@ -83,20 +80,20 @@ def is_number(cell: str) -> bool:
 
 
 def names_a_picture(cell: str) -> bool:
-    """Whether the cell ends as the names of picture files do."""
+    """Whether the cell ends like the name of a picture file."""
     return _PICTURE_NAME.fullmatch(cell) is not None
 
 
 def open_text(path: Path) -> IO[str]:
-    """A text file, perhaps gzipped, without the mark that Windows puts at its start."""
+    """Open a text file, possibly gzipped, without a byte order mark."""
     raw = gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # noqa: SIM115
     return io.TextIOWrapper(cast(IO[bytes], raw), encoding="utf-8-sig", newline="")
 
 
 def not_utf8(path: Path) -> DataError:
-    """The error of a text in another encoding."""
+    """The error about text in another encoding."""
     return DataError(
-        f"{path} is not a text in UTF-8.",
+        f"{path} is not text in UTF-8.",
         expected="a table of text",
         remedy="save it again with the encoding UTF-8",
     )
@@ -116,11 +113,11 @@ def _first_rows(path: Path) -> tuple[list[list[str]], str, int]:
     try:
         return [row for row in csv.reader(lines, delimiter=delimiter) if row], delimiter, blank
     except csv.Error as error:
-        raise DataError(f"{path} is no table: {error}.") from error
+        raise DataError(f"{path} is not a table: {error}.") from error
 
 
 def _delimiter(line: str, path: Path) -> str:
-    kinds = [kind for kind in DELIMITERS if kind != " " or path.suffix.lower() in (".txt", ".lst")]
+    kinds = [kind for kind in _DELIMITERS if kind != " " or path.suffix.lower() in (".txt", ".lst")]
     counts = {kind: line.count(kind) for kind in kinds}
     best = max(kinds, key=lambda kind: counts[kind])
     if counts[best]:
@@ -129,10 +126,10 @@ def _delimiter(line: str, path: Path) -> str:
 
 
 def _is_header(top: tuple[str, ...], second: tuple[str, ...]) -> bool:
-    """Whether the first row names the columns.
+    """Whether the first row is a header.
 
-    It does not if a cell is a file's name, or if all cells (but one, a label) are numbers. But
-    `label,0,1,2…` and `0,1,2…` count columns: no picture looks like that.
+    It is not if a cell is a file's name, or if all cells (but one, a label) are numbers, unless
+    they number the columns: `label,0,1,2…`.
     """
     words = [cell for cell in top if not is_number(cell)]
     if any(map(names_a_picture, words)):

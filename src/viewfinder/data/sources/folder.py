@@ -1,7 +1,7 @@
 """Pictures in folders: `root/class/*`, `root/split/class/*`, or flat with labels in the names.
 
-Listing a folder opens no file: which files are pictures is told by their content, when they are
-read. Only what is never a picture of the user's (hidden files, system folders) is passed over here.
+Listing a folder opens no file: reading a file later shows whether it is a picture. Only hidden
+files and system folders are skipped here.
 """
 
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from typing_extensions import override
 
 from viewfinder.core.errors import DataError, Reason, RejectedPicture
 from viewfinder.data.dataset import Dataset
@@ -31,7 +32,7 @@ from viewfinder.data.sources.layout import (
     leads_out,
 )
 
-ONE_CLASS = "add pictures of something else; or, where file names tell it, --label-from"
+ONE_CLASS = "add pictures of another class; or set `label_from` if file names contain the label"
 
 
 @dataclass(frozen=True)
@@ -40,40 +41,40 @@ class FolderSource(Source):
 
     root: Path
 
+    @override
     def read(self, locator: str) -> bytes:
-        """The file's bytes."""
         return bytes_of(self.file_of(locator))
 
+    @override
     def stamp(self, locator: str) -> Stamp:
-        """The file's size and time of change."""
         return stamp_of(self.file_of(locator))
 
+    @override
     def file_of(self, locator: str) -> Path:
-        """The file."""
-        # Listing gives no such locators; a table that was written elsewhere may.
+        # Listing returns no such locators; a saved table from elsewhere may have some.
         if leads_out(locator):
             raise RejectedPicture(Reason.MISSING, "its path leads out of the folder")
         return self.root / locator
 
+    @override
     def record(self) -> dict[str, Any]:
-        """Kind and absolute path."""
         return {"kind": "folder", "path": str(self.root.resolve())}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "FolderSource":
-        """The source that gave this record."""
+        """Return the source that `record` describes."""
         return cls(Path(record["path"]))
 
     def __str__(self) -> str:
         return str(self.root)
 
 
-def open_folder(root: Path, hints: Hints = Hints()) -> Dataset:  # noqa: B008  (frozen)
-    """List a folder's pictures; the layout is told from the folders' names.
+def open_folder(root: Path, hints: Hints = Hints()) -> Dataset:
+    """List a folder's pictures; the layout follows from the folders' names.
 
     Raises:
         DataError: No pictures, no classes, or only one class.
-        UsageError: `label_from` is no regular expression with a group, or matches no file.
+        UsageError: `label_from` is not a regular expression with a group, or matches no file.
     """
     hints.only("label_from", "classes", kind="folders of pictures")
     listing = list_folder(root)
@@ -92,7 +93,7 @@ def open_folder(root: Path, hints: Hints = Hints()) -> Dataset:  # noqa: B008  (
 
 
 def table_of_files(rows: Iterable[Labelled]) -> pd.DataFrame:
-    """A dataset's table: a row a file."""
+    """A dataset's table, with a row for each file."""
     rows = list(rows)
     return pd.DataFrame(
         {
@@ -105,12 +106,12 @@ def table_of_files(rows: Iterable[Labelled]) -> pd.DataFrame:
 
 
 def list_folder(root: Path) -> Listing:
-    """Everything below the root; hidden folders are named but not entered."""
+    """List everything below the root; hidden folders are skipped."""
     listing = Listing()
-    # Loops may lead back to the root or to a folder around it.
+    # A link may lead back to the root or to a folder around it.
     seen = {_identity(parent) for parent in root.resolve().parents}
     folders: deque[tuple[str, tuple[str, ...]]] = deque([(str(root), ())])
-    # Links wait for all real folders, so that none takes the place of the folder it leads to.
+    # Real folders come first, so that a picture is listed under its real path.
     links: deque[tuple[str, tuple[str, ...]]] = deque()
     while folders or links:
         folder, parts = (folders or links).popleft()
@@ -132,7 +133,7 @@ def list_folder(root: Path) -> Listing:
             elif status and stat.S_ISDIR(status.st_mode):
                 (links if entry.is_symlink() else folders).append((entry.path, below))
             else:
-                listing.pass_over(below, "a broken link or no file")
+                listing.pass_over(below, "a broken link or a special file")
     return listing
 
 
@@ -150,7 +151,7 @@ def _identity(folder: str | Path) -> tuple[int, int]:
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """The entry's status, links followed; None for links that lead nowhere or in a circle."""
+    """The entry's status, links followed; None for broken links."""
     try:
         return entry.stat()
     except OSError:
@@ -170,7 +171,7 @@ def bytes_of(file: Path) -> bytes:
 
 
 def stamp_of(file: Path) -> Stamp:
-    """A file's size and time of change.
+    """A file's size and modification time.
 
     Raises:
         RejectedPicture: The file is missing.
@@ -185,7 +186,7 @@ def stamp_of(file: Path) -> Stamp:
 def unreadable(error: OSError | ValueError) -> RejectedPicture:
     """The rejection of a file that cannot be read, or of a path that no file can have."""
     if isinstance(error, FileNotFoundError):
-        return RejectedPicture(Reason.MISSING, "the file is not there any more")
+        return RejectedPicture(Reason.MISSING, "the file no longer exists")
     if isinstance(error, OSError):
         return RejectedPicture(Reason.MISSING, f"the file cannot be read ({error.strerror})")
     return RejectedPicture(Reason.MISSING, f"no file can have this path ({error})")

@@ -1,4 +1,4 @@
-"""Groups that file names tell: `horse01-3.jpg` is a frame of horse01, as all of `horse01-…` are."""
+"""Groups from file names: `horse01-3.jpg` belongs to the group horse01."""
 
 import re
 
@@ -9,38 +9,37 @@ from viewfinder.data.dataset import UNSPLIT, Dataset
 from viewfinder.data.sources.layout import read_pattern, search
 from viewfinder.data.splits.groups import GROUP
 
-_OPTION = "--group-from"
-_EXPECTED = r"a group around what stays on one side, such as '^([a-z]+\d+)-'"
+_EXPECTED = r"a group around what stays in one split, such as '^([a-z]+\d+)-'"
 
 
 def grouped_by_names(dataset: Dataset, group_from: str) -> Dataset:
-    """The dataset with the column `group`: what a pattern finds in each picture's file name.
+    """Return the dataset with the column `group`: what a pattern finds in each file's name.
 
-    Pictures in which it finds nothing stand alone. A note says how many there are of each.
+    Pictures without a match stand alone. A note counts both.
 
     Args:
         dataset: Pictures that are files, without groups.
-        group_from: A regular expression. What its group named `group` matches is the group, or
-            else what all of its groups match, with slashes between. Only where it has a slash does
-            it see the folders, too.
+        group_from: A regular expression. A picture's group is what the group named `group` matches,
+            or else what all groups match, joined by slashes. It searches the file name; if it has
+            a slash, the whole path.
 
     Raises:
-        UsageError: The expression cannot be used or matches no file, pictures have no file names,
+        UsageError: The expression is invalid or matches no file, the pictures have no file names,
             or the dataset has groups already.
     """
-    pattern = read_pattern(_OPTION, group_from, _EXPECTED)
+    pattern = read_pattern("group_from", group_from, _EXPECTED)
     _require_names(dataset, group_from)
     _require_no_groups(dataset)
     groups = dataset.table["locator"].map(lambda locator: _group_in(pattern, locator))
     matched = groups != ""
     if not matched.any():
         raise UsageError(
-            f"{_OPTION} finds no group in any file name.",
+            "`group_from` finds no group in any file name.",
             expected=f"a match in names such as {dataset.table['locator'].iloc[0]}",
             received=group_from,
         )
     grouped = dataset.with_columns({GROUP: groups.astype("str").array})
-    return grouped.noting(_in_words(groups[matched], len(groups) - int(matched.sum()), grouped))
+    return grouped.noting(_note(groups[matched], len(groups) - int(matched.sum()), grouped))
 
 
 def _group_in(pattern: re.Pattern[str], locator: str) -> str:
@@ -53,16 +52,15 @@ def _group_in(pattern: re.Pattern[str], locator: str) -> str:
     return "/".join(parts) if any(parts) else ""
 
 
-def _in_words(groups: pd.Series, alone: int, dataset: Dataset) -> str:
-    said = f"{_OPTION}: {len(groups):,} pictures in {_counted(groups)}"
+def _note(groups: pd.Series, alone: int, dataset: Dataset) -> str:
+    note = f"Groups from file names: {len(groups):,} pictures in {_counted(groups)}"
     if alone:
-        verbs = ("matches", "stands") if alone == 1 else ("match", "stand")
-        said += f"; {alone:,} {verbs[0]} nothing and {verbs[1]} alone"
+        note += f"; {alone:,} without a match {'stands' if alone == 1 else 'stand'} alone"
     placed = dataset.table[(dataset.table[GROUP] != "") & (dataset.table["split"] != UNSPLIT)]
     torn = int((placed.groupby(GROUP)["split"].nunique() > 1).sum())
     if torn:
-        said += f"; {torn:,} of the groups {'is' if torn == 1 else 'are'} in several splits already"
-    return f"{said}."
+        note += f"; {torn:,} of the groups {'is' if torn == 1 else 'are'} in several splits already"
+    return f"{note}."
 
 
 def _counted(groups: pd.Series) -> str:
@@ -73,22 +71,22 @@ def _counted(groups: pd.Series) -> str:
 def _require_names(dataset: Dataset, group_from: str) -> None:
     if not dataset.source.names_files:
         raise UsageError(
-            f"{_OPTION} cannot be used with {dataset.source}: its pictures have no file names.",
+            f"`group_from` cannot be used with {dataset.source}: its pictures have no file names.",
             expected="pictures that are files: folders, archives, tables of paths",
             received=f"{group_from}, for pictures such as {dataset.table['locator'].iloc[0]}",
-            remedy=f"leave {_OPTION} away",
+            remedy="omit `group_from`",
         )
 
 
 def _require_no_groups(dataset: Dataset) -> None:
     if GROUP not in dataset.table:
         return
-    there = dataset.table[GROUP]
-    there = there[there != ""]
-    if len(there):
+    groups = dataset.table[GROUP]
+    groups = groups[groups != ""]
+    if len(groups):
         raise UsageError(
-            f"{_OPTION} cannot be used with {dataset.source}: its pictures have groups already.",
-            expected="one of: --group-from, --group-by, the table's own groups, an earlier split's",
-            received=f"{_counted(there)}, such as {there.iloc[0]!r}",
-            remedy=f"leave {_OPTION} away; or open the data without those groups",
+            f"`group_from` cannot be used with {dataset.source}: its pictures have groups already.",
+            expected="one of: `group_from`, `group_by`, the table's own groups, an earlier split's",
+            received=f"{_counted(groups)}, such as {groups.iloc[0]!r}",
+            remedy="omit `group_from`, or open the data without those groups",
         )

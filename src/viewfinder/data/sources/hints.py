@@ -1,20 +1,20 @@
-"""What a user says about the data where the data does not tell it."""
+"""What a user states about data that is ambiguous."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 
 from viewfinder.core.errors import UsageError
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a table are meant; None where their names tell it.
+    """Which columns of a table to use; None: found by their names.
 
     Attributes:
-        path: Where the picture is.
+        path: The picture's path.
         label: Its class.
         split: Train, validation or test.
-        group: What must stay on one side of a split, such as a patient.
+        group: What must stay in one split, such as a patient.
     """
 
     path: str | None = None
@@ -25,7 +25,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Hints:
-    """Answers to what the data leaves open; None where nothing was said.
+    """What the user states about the data; None where nothing was stated.
 
     Attributes:
         label_from: A regular expression that finds the label in file names.
@@ -48,31 +48,26 @@ class Hints:
     needs_labels: bool = True
 
     def only(self, *used: str, kind: str) -> None:
-        """Raise `UsageError` if something was said that this kind of data has no use for."""
-        silent = Hints()
-        for one in fields(self):
-            said = getattr(self, one.name)
-            if one.name in (*used, *_OF_NO_KIND) or said == getattr(silent, one.name):
-                continue
-            raise UsageError(
-                f"{_IN_WORDS[one.name]} cannot be used with {kind}.", received=_shown(said)
-            )
+        """Raise `UsageError` if a hint was given that does not apply to this kind of data."""
+        default = Hints()
+        for name, argument in _ARGUMENTS.items():
+            value = getattr(self, name)
+            if name not in used and value != getattr(default, name):
+                raise UsageError(f"{argument} cannot be used with {kind}.", received=_shown(value))
 
 
-# What is not about one kind of data.
-_OF_NO_KIND = ("is_foreign", "needs_labels")
-
-_IN_WORDS = {
-    "label_from": "--label-from",
-    "root": "--root",
-    "columns": "A choice of columns (--label-column, --group-by)",
-    "classes": "A list of classes",
-    "image_size": "A size of the pictures",
+# The hints that apply to some kinds of data only, as messages name them.
+_ARGUMENTS = {
+    "label_from": "`label_from`",
+    "root": "`root`",
+    "columns": "A choice of columns (`label_column`, `group_by`)",
+    "classes": "`classes`",
+    "image_size": "`image_size`",
 }
 
 
-def _shown(said: object) -> str:
-    if not isinstance(said, Columns):
-        return str(said)
-    chosen = ((one.name, getattr(said, one.name)) for one in fields(said))
+def _shown(value: object) -> str:
+    if not isinstance(value, Columns):
+        return str(value)
+    chosen = asdict(value).items()
     return ", ".join(f"{name}: {value}" for name, value in chosen if value is not None)

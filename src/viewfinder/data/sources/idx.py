@@ -1,4 +1,4 @@
-"""MNIST's own format, idx: `train-images-idx3-ubyte`, perhaps gzipped, with its labels beside it.
+"""MNIST's format, idx: `train-images-idx3-ubyte`, possibly gzipped, and a file of labels.
 
 A header (two zeros, the type, the number of dimensions, then each dimension as a big-endian 32-bit
 number) and the values after it: http://yann.lecun.com/exdb/mnist/.
@@ -17,6 +17,7 @@ from typing import IO, Any, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from viewfinder.core.errors import DataError
 from viewfinder.data.dataset import Dataset, PassedOver
@@ -27,7 +28,7 @@ from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels
 
 _UNSIGNED_BYTE = 0x08
 _MOST_DIMENSIONS = 4
-# Deflate makes a byte of at most 1,032 (zlib's technical notes).
+# Deflate expands a byte to at most 1,032 (zlib's technical notes).
 _MOST_GZIPPED = 1032
 _NAME = re.compile(r"(images|labels)[-.]idx(\d)[-.]u?byte(\.gz)?$")
 
@@ -36,32 +37,32 @@ _NAME = re.compile(r"(images|labels)[-.]idx(\d)[-.]u?byte(\.gz)?$")
 class IdxSource(PixelSource):
     """Pictures that are records of idx files."""
 
+    @override
     def load(self) -> dict[str, Pixels]:
-        """Read the files of pictures."""
         return {split: _pictures(file) for split, file in self.files.items()}
 
+    @override
     def record(self) -> dict[str, Any]:
-        """Kind and absolute paths."""
         files = {split: str(file.resolve()) for split, file in self.files.items()}
         return {"kind": "idx", "path": str(Path(str(self)).resolve()), "files": files}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "IdxSource":
-        """The source that gave this record."""
+        """Return the source that `record` describes."""
         return cls({split: Path(file) for split, file in record["files"].items()})
 
 
 def is_idx_name(name: str) -> bool:
-    """Whether a file of pictures or labels in this format is called so."""
+    """Whether this is the name of a file of pictures or labels in this format."""
     return _NAME.search(name) is not None
 
 
-def open_idx(files: Path | Iterable[Path], hints: Hints = Hints()) -> Dataset:  # noqa: B008
-    """Read one file of pictures and its labels, or all that lie in a folder, a split each.
+def open_idx(files: Path | Iterable[Path], hints: Hints = Hints()) -> Dataset:
+    """Read one file of pictures and its labels, or the files of a folder, one for each split.
 
     Raises:
-        DataError: A file is damaged or cut short, its labels are missing, two files are of one
-            split, or there is only one class.
+        DataError: A file is damaged or truncated, its labels are missing, two files are of the
+            same split, or there is only one class.
     """
     hints.only("classes", kind="idx files")
     if isinstance(files, Path):
@@ -77,32 +78,32 @@ def open_idx(files: Path | Iterable[Path], hints: Hints = Hints()) -> Dataset:  
 
 
 def read_idx(file: Path) -> NDArray[np.uint8]:
-    """The values of an idx file, uint8, with its dimensions.
+    """Read the values of an idx file, uint8, in its shape.
 
-    Type, dimensions and length are checked before memory is taken for them.
+    Type, shape and length are checked before memory is allocated.
 
     Raises:
-        DataError: It is no such file, or its length is not what its header says.
+        DataError: It is not an idx file, or its length differs from its header.
     """
     try:
-        is_packed = _is_packed(file)
-        with cast(IO[bytes], gzip.open(file) if is_packed else file.open("rb")) as stream:
+        is_gzipped = _is_gzipped(file)
+        with cast(IO[bytes], gzip.open(file) if is_gzipped else file.open("rb")) as stream:
             shape = _shape(stream, file)
-            count, room = math.prod(shape), file.stat().st_size
-            if count > room * (_MOST_GZIPPED if is_packed else 1):
-                raise _wrong_length(file, shape, f"a file of {room:,} bytes")
+            count, size = math.prod(shape), file.stat().st_size
+            if count > size * (_MOST_GZIPPED if is_gzipped else 1):
+                raise _wrong_length(file, shape, f"a file of {size:,} bytes")
             values = np.empty(count, np.uint8)
-            there = _fill(stream, values)
-            if there < count or stream.read(1):
-                more = f"{there:,}" if there < count else "more"
-                raise _wrong_length(file, shape, f"{more} bytes after the header")
+            filled = _fill(stream, values)
+            if filled < count or stream.read(1):
+                received = f"{filled:,}" if filled < count else "more"
+                raise _wrong_length(file, shape, f"{received} bytes after the header")
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"Cannot read {file}: {reason}.") from error
     return values.reshape(shape)
 
 
-def _is_packed(file: Path) -> bool:
+def _is_gzipped(file: Path) -> bool:
     with file.open("rb") as stream:
         return stream.read(2) == b"\x1f\x8b"
 
@@ -110,10 +111,10 @@ def _is_packed(file: Path) -> bool:
 def _shape(stream: IO[bytes], file: Path) -> tuple[int, ...]:
     start = stream.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or not 1 <= start[3] <= _MOST_DIMENSIONS:
-        raise DataError(f"{file} is no idx file.", received=f"it starts with {start.hex(' ')}")
+        raise DataError(f"{file} is not an idx file.", received=f"it starts with {start.hex(' ')}")
     if start[2] != _UNSIGNED_BYTE:
         raise DataError(
-            f"{file} holds no bytes.",
+            f"{file} does not hold bytes.",
             expected="type 08 (unsigned bytes)",
             received=f"{start[2]:02x}",
         )
@@ -124,14 +125,14 @@ def _shape(stream: IO[bytes], file: Path) -> tuple[int, ...]:
 
 
 def _fill(stream: IO[bytes], values: NDArray[np.uint8]) -> int:
-    there = 0
-    while there < len(values):
-        part = stream.read(min(1 << 20, len(values) - there))
+    filled = 0
+    while filled < len(values):
+        part = stream.read(min(1 << 20, len(values) - filled))
         if not part:
             break
-        values[there : there + len(part)] = np.frombuffer(part, np.uint8)
-        there += len(part)
-    return there
+        values[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
+        filled += len(part)
+    return filled
 
 
 def _pictures(file: Path) -> Pixels:
@@ -146,7 +147,7 @@ def _of_dimensions(file: Path, dimensions: tuple[int, ...], what: str) -> NDArra
     values = read_idx(file)
     if values.ndim not in dimensions:
         raise DataError(
-            f"{file} holds no {what}.",
+            f"{file} does not hold {what}.",
             expected=f"{dimensions[0]} dimensions",
             received=f"{values.ndim}: {' × '.join(map(str, values.shape))}",
         )
@@ -154,7 +155,7 @@ def _of_dimensions(file: Path, dimensions: tuple[int, ...], what: str) -> NDArra
 
 
 def _partner(file: Path, what: str) -> Path:
-    """The file of "images" or of "labels" that belongs to this one, gzipped or not."""
+    """The file of "images" or "labels" that belongs to this file, gzipped or not."""
     dimensions = {"images": "3", "labels": "1"}[what]
     plain = file.name.removesuffix(".gz")
     renamed = re.sub(r"(images|labels)([-.]idx)\d", rf"{what}\g<2>{dimensions}", plain)
@@ -164,7 +165,7 @@ def _partner(file: Path, what: str) -> Path:
     raise DataError(
         f"The {what} that belong to {file.name} are not beside it.",
         expected=str(file.parent / renamed),
-        remedy="put the two files into one folder, and leave them their names",
+        remedy="put the two files into one folder, with their original names",
     )
 
 
@@ -174,7 +175,7 @@ def _by_split(files: Iterable[Path]) -> tuple[dict[str, Path], list[PassedOver]]
     for file in sorted(files):
         match = _NAME.search(file.name)
         if match is None:
-            passed_over.append(PassedOver(file.name, "no idx file"))
+            passed_over.append(PassedOver(file.name, "not an idx file"))
         elif match[1] == "images":
             split = split_in_name(file.name[: match.start()]) or ""
             if split in found:
@@ -185,19 +186,19 @@ def _by_split(files: Iterable[Path]) -> tuple[dict[str, Path], list[PassedOver]]
     return found, passed_over
 
 
-def _two_of_one_split(one: Path, other: Path) -> DataError:
+def _two_of_one_split(first: Path, second: Path) -> DataError:
     return DataError(
-        f"It is not clear which idx files of {one.parent} belong together.",
-        expected="one file of images for training, and perhaps one for testing (t10k)",
-        received=f"{one.name} and {other.name}",
+        f"It is not clear which idx files of {first.parent} belong together.",
+        expected="one file of images for training, and optionally one for testing (t10k)",
+        received=f"{first.name} and {second.name}",
         remedy="open one of them, or put them into folders of their own",
     )
 
 
 def _wrong_length(file: Path, shape: tuple[int, ...], received: str) -> DataError:
     return DataError(
-        f"{file} has not the length that its header says.",
+        f"The length of {file} differs from its header.",
         expected=f"{' × '.join(map(str, shape))} = {math.prod(shape):,} bytes",
         received=received,
-        remedy="get the file again",
+        remedy="download the file again",
     )

@@ -1,6 +1,6 @@
 """Hugging Face's folders of pictures: `metadata.csv` (or `.jsonl`) names files and labels.
 
-It stands at the top, or in the folder of each split:
+The file is at the top, or in the folder of each split:
 https://huggingface.co/docs/datasets/image_dataset.
 """
 
@@ -23,14 +23,14 @@ _FILE_NAME = "file_name"
 
 
 def is_metadata_name(name: str) -> bool:
-    """Whether a table of this name describes the pictures beside it."""
+    """Whether this is the name of a table that describes the pictures beside it."""
     return name in _NAMES
 
 
 def metadata_files(folder: Path, folders: Sequence[str], files: Sequence[str]) -> list[Path]:
     """The tables that describe the pictures in a folder and in its split folders.
 
-    One without `file_name` and a label describes something else, and does not count.
+    A table without `file_name` and a label describes something else, and is left out.
     """
     candidates = [folder / name for name in files if is_metadata_name(name)]
     inside = [name for name in folders if split_named(name)]
@@ -39,12 +39,12 @@ def metadata_files(folder: Path, folders: Sequence[str], files: Sequence[str]) -
 
 
 def open_metadata(folder: Path, tables: Sequence[Path], hints: Hints) -> Dataset:
-    """The pictures that the metadata in a folder (or in each split's) names.
+    """Open the pictures named by the metadata of a folder or of its split folders.
 
-    The split is that of the folder that a picture is in, unless a column says so.
+    A picture's split is in the column `split`, or else that of its folder.
 
     Raises:
-        DataError: A table cannot be read, or none of the files is there.
+        DataError: A table cannot be read, or none of the files exists.
     """
     hints.only("columns", "classes", kind="a folder with metadata.csv")
     columns = replace(hints.columns, path=hints.columns.path or _FILE_NAME)

@@ -10,20 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from viewfinder.core.errors import DataError
 from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.layout import split_named
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
-from viewfinder.data.sources.members import refuse_bomb
 from viewfinder.data.sources.pixels import (
     PixelSource,
     dataset_of_pixels,
     label_column,
     recorded_size,
 )
-from viewfinder.data.sources.zipped import DAMAGED_ZIP
+from viewfinder.fetch.archives.errors import DAMAGED, archive_errors
+from viewfinder.fetch.archives.members import most_unpacked, require_size
 
 _IMAGES = frozenset({"x", "images", "image", "imgs", "data", "pictures", "features"})
 _LABELS = frozenset({"y", "labels", "label", "targets", "target", "classes", "class"})
@@ -34,33 +35,33 @@ class NpzSource(PixelSource):
     """Pictures that are rows of arrays in an `.npz` file.
 
     Attributes:
-        size: Height and width of flat pictures, where they were said.
+        size: Height and width of flat pictures; None: square.
     """
 
     size: tuple[int, int] | None = None
 
+    @override
     def load(self) -> dict[str, Pixels]:
-        """Read the arrays of pictures."""
         return _read(self)[0]
 
+    @override
     def record(self) -> dict[str, Any]:
-        """Kind, absolute path and splits."""
         file = next(iter(self.files.values())).resolve()
         size = list(self.size) if self.size else None
         return {"kind": "npz", "path": str(file), "splits": list(self.files), "size": size}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "NpzSource":
-        """The source that gave this record."""
+        """Return the source that `record` describes."""
         files = dict.fromkeys(map(str, record["splits"]), Path(record["path"]))
         return cls(files, size=recorded_size(record))
 
 
-def open_npz(file: Path, hints: Hints = Hints()) -> Dataset:  # noqa: B008  (frozen)
-    """Read the pictures and labels of an `.npz` file. Nothing in it is ever run (no pickle).
+def open_npz(file: Path, hints: Hints = Hints()) -> Dataset:
+    """Read the pictures and labels of an `.npz` file, without pickle: no code in it is run.
 
     Raises:
-        DataError: It is damaged, has no such arrays, or they are not those of pictures and labels.
+        DataError: The file is damaged, or its arrays are not pictures and labels.
     """
     hints.only("classes", "image_size", kind="an .npz file")
     pairs, others = find_arrays(_headers(file), str(file))
@@ -78,12 +79,12 @@ def open_npz(file: Path, hints: Hints = Hints()) -> Dataset:  # noqa: B008  (fro
 
 
 def find_arrays(
-    shapes: Mapping[str, tuple[int, ...]], place: str
+    shapes: Mapping[str, tuple[int, ...]], file: str
 ) -> tuple[dict[str, tuple[str, str]], list[str]]:
-    """Each split's arrays (pictures, labels) by their names; and the names of the others.
+    """Find the names of each split's arrays (pictures, labels); and those of the other arrays.
 
     Raises:
-        DataError: There are none, or more than one for a split.
+        DataError: There are none, or several for one split.
     """
     images: dict[str, str] = {}
     labels: dict[str, str] = {}
@@ -95,15 +96,15 @@ def find_arrays(
             continue
         found = images if kinds[0] in _IMAGES else labels if kinds[0] in _LABELS else None
         if found is not None and (clash := found.setdefault("".join(splits), name)) != name:
-            raise _unclear(place, shapes, f"both {clash} and {name}")
+            raise _unclear(file, shapes, f"both {clash} and {name}")
     pairs = {split: (name, labels[split]) for split, name in images.items() if split in labels}
-    # np.savez(file, images, labels) gives no names.
+    # np.savez(file, images, labels) stores no names.
     if len(shapes) == 2 and not images and not labels:
         first, second = sorted(shapes, key=lambda name: -len(shapes[name]))
         if len(shapes[first]) >= 2 and shapes[first][:1] == shapes[second][:1]:
             pairs = {"": (first, second)}
     if not pairs or ("" in pairs and len(pairs) > 1):
-        raise _unclear(place, shapes, None)
+        raise _unclear(file, shapes, None)
     used = {name for pair in pairs.values() for name in pair}
     return pairs, [name for name in shapes if name not in used]
 
@@ -112,16 +113,16 @@ def _read(source: NpzSource) -> tuple[dict[str, Pixels], str]:
     file = next(iter(source.files.values()))
     pairs, _ = find_arrays(_headers(file), str(file))
     if missing := set(source.files) - set(pairs):
-        raise DataError(f"{file} has no arrays of {', '.join(sorted(missing))} any more.")
+        raise DataError(f"{file} no longer has arrays of {', '.join(sorted(missing))}.")
     with _opened(file) as arrays:
         numbers = {split: _array(arrays, pairs[split][0], file) for split in source.files}
     levels, note = as_levels(numbers, str(file))
     named = {split: f"{file}, {pairs[split][0]}" for split in source.files}
-    return {s: as_pictures(one, named[s], source.size) for s, one in levels.items()}, note
+    return {s: as_pictures(pixels, named[s], source.size) for s, pixels in levels.items()}, note
 
 
 def _headers(file: Path) -> dict[str, tuple[int, ...]]:
-    """The shape of each array, as its header says; what the headers promise must be there."""
+    """The shape of each array in its header, checked against the member's size."""
     shapes: dict[str, tuple[int, ...]] = {}
     try:
         with zipfile.ZipFile(file) as archive:
@@ -135,10 +136,11 @@ def _headers(file: Path) -> dict[str, tuple[int, ...]]:
                 if dtype.hasobject:
                     raise _pickled(file, member.filename)
                 if member.file_size < np.prod([*shape, dtype.itemsize], dtype=object):
-                    raise DataError(f"{file} is cut short in {member.filename}.")
-                refuse_bomb(member.file_size, member.compress_size, str(file))
+                    raise DataError(f"{file} is truncated in {member.filename}.")
+                with archive_errors(file):
+                    require_size(member.file_size, most_unpacked(member.compress_size))
                 shapes[member.filename.removesuffix(".npy")] = shape
-    except (OSError, *DAMAGED_ZIP) as error:
+    except (OSError, *DAMAGED) as error:
         raise _damaged(file, error) from error
     return shapes
 
@@ -146,36 +148,36 @@ def _headers(file: Path) -> dict[str, tuple[int, ...]]:
 def _opened(file: Path) -> Any:
     try:
         return np.load(file, allow_pickle=False)
-    except (OSError, *DAMAGED_ZIP) as error:
+    except (OSError, *DAMAGED) as error:
         raise _damaged(file, error) from error
 
 
 def _array(arrays: Any, name: str, file: Path) -> NDArray[np.generic]:
     try:
         array: NDArray[np.generic] = arrays[name]
-    except (OSError, MemoryError, *DAMAGED_ZIP) as error:
+    except (OSError, MemoryError, *DAMAGED) as error:
         raise _damaged(file, error) from error
     return array
 
 
-def _unclear(place: str, shapes: Mapping[str, tuple[int, ...]], received: str | None) -> DataError:
-    there = ", ".join(f"{n} ({' × '.join(map(str, shape))})" for n, shape in shapes.items())
+def _unclear(file: str, shapes: Mapping[str, tuple[int, ...]], received: str | None) -> DataError:
+    found = ", ".join(f"{n} ({' × '.join(map(str, shape))})" for n, shape in shapes.items())
     return DataError(
-        f"It is not clear which arrays of {place} are the pictures and which the labels.",
+        f"It is not clear which arrays of {file} are the pictures and which the labels.",
         expected="x_train, y_train, x_test, y_test; or images and labels; or X and y",
-        received=received or there or "no arrays",
-        remedy="load it with np.load, and give the arrays to vf.from_arrays",
+        received=received or found or "no arrays",
+        remedy="load it with np.load, and pass the arrays to vf.from_arrays",
     )
 
 
 def _pickled(file: Path, name: str) -> DataError:
     return DataError(
-        f"{file} holds Python objects, which are not loaded: they may run any code.",
+        f"{file} holds Python objects, which are not loaded because they may run any code.",
         expected="numbers or words",
         received=name,
-        remedy="save the array with a plain type: labels.astype(str)",
+        remedy="save the array with a plain dtype: labels.astype(str)",
     )
 
 
 def _damaged(file: Path, error: Exception) -> DataError:
-    return DataError(f"{file} is no .npz file that can be read: {error}.")
+    return DataError(f"{file} cannot be read as .npz: {str(error).rstrip('.')}.")

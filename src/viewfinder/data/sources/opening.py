@@ -1,4 +1,4 @@
-"""What is at a path, told by its content, and the kind of source that opens it."""
+"""Detect what is at a path by its content, and open it."""
 
 import os
 import zipfile
@@ -23,31 +23,28 @@ from viewfinder.data.sources.saved import is_saved
 from viewfinder.data.sources.table import open_table_file
 from viewfinder.data.sources.tarred import TarSource, is_tar
 from viewfinder.data.sources.unpacked import UnpackedSource, unpacked_folder
-from viewfinder.data.sources.zipped import DAMAGED_ZIP, ZipSource, is_zip
+from viewfinder.data.sources.zipped import ZipSource, is_zip
+from viewfinder.fetch.archives.errors import DAMAGED
 from viewfinder.pictures.codecs.magic import format_of
 
 _TABLES = (".csv", ".tsv", ".parquet", ".pq", ".npz")
 _WORDS = (".txt", ".md", ".html", ".pdf", ".lst")
 
-OpenFolder = Callable[[Path, Hints], Dataset]
 
-
-def open_archive(
-    path: Path, hints: Hints, open_any_folder: OpenFolder, progress: Progress | None = None
-) -> Dataset:
-    """The dataset of an archive, which may hold whatever a folder may hold.
+def open_archive(path: Path, hints: Hints, progress: Progress | None = None) -> Dataset:
+    """Open an archive, which may hold whatever a folder may hold.
 
     Args:
         path: A zip or tar archive; a tar may be compressed by gzip, bzip2 or xz.
-        hints: What the user says about the data.
-        open_any_folder: Opens the folder that an archive was unpacked into.
-        progress: Says so while a large archive is unpacked.
+        hints: What the user states about the data.
+        progress: Announces that an archive is unpacked.
 
     Raises:
-        DataError: It is damaged, not safe, or holds no pictures.
+        DataError: It is damaged, has a member that is not admitted, or holds no pictures.
+        UsageError: A hint does not apply.
     """
     if hints.root is not None:
-        raise UsageError("--root cannot be used with an archive.", received=hints.root)
+        raise UsageError("`root` cannot be used with an archive.", received=hints.root)
     source = _direct(path)
     if source is not None:
         listing = source.index().listing
@@ -59,19 +56,19 @@ def open_archive(
 
 
 def _direct(path: Path) -> ZipSource | TarSource | None:
-    """What reads the archive's members where they are; None for compressed tars."""
+    """The source that reads the archive in place; None for compressed tars."""
     if is_zip(path):
         return ZipSource(path)
     with path.open("rb") as file:
         file.seek(257)
-        # The mark of a tar stands there unless the archive as a whole is compressed (or very old).
+        # The magic of a tar, absent if the archive as a whole is compressed (or very old).
         return TarSource(path) if file.read(5) == b"ustar" else None
 
 
 def _open_in_place(source: Source, listing: Listing, hints: Hints) -> Dataset:
     hints.only("label_from", "classes", kind="an archive of pictures")
-    # A copy: listing pictures adds to what was passed over, and the index is kept.
-    listing = Listing(list(listing.files), list(listing.passed_over))
+    # A copy, because labelling adds to `passed_over` and the index keeps its listing.
+    listing = Listing(list(listing.files), dict(listing.passed_over))
     rows, notes = label_files(
         listing,
         str(source),
@@ -91,7 +88,7 @@ def _open_in_place(source: Source, listing: Listing, hints: Hints) -> Dataset:
 
 
 def _holds_data_files(listing: Listing) -> bool:
-    """Whether the archive holds tables or arrays, rather than pictures with class folders."""
+    """Whether the archive holds tables or arrays instead of class folders."""
     names = [file.parts[-1] for file in listing.files]
     if any(is_idx_name(name) or is_metadata_name(name) for name in names):
         return True
@@ -104,15 +101,19 @@ KINDS = (
     "a CSV of pixels; idx or .npz files; or a zip or tar archive of these"
 )
 _TABLE_ENDINGS = frozenset({*TEXT_ENDINGS, ".parquet", ".pq", ".npz"})
+# A run's folder holds plots and checkpoints, which would read as two classes.
+_OF_A_RUN = ("recipe.yaml", "labels.json")
 
 
 def open_path(path: Path, hints: Hints, progress: Progress | None = None) -> Dataset:
-    """Open what is at the path, whatever kind it is.
+    """Open the data at a path, of any kind.
 
     Raises:
-        DataError: There is nothing, or nothing that is understood.
+        DataError: There is no data, or none of a known kind.
     """
     if os.path.isdir(path):  # noqa: PTH112 (Path's own raises where a name is too long)
+        if all((path / name).is_file() for name in _OF_A_RUN):
+            raise DataError(f"{path} is a run, not a dataset.", expected=KINDS)
         return _open_saved(path, hints) if is_saved(path) else open_any_folder(path, hints)
     if not os.path.exists(path):  # noqa: PTH110
         raise DataError(
@@ -124,12 +125,12 @@ def open_path(path: Path, hints: Hints, progress: Progress | None = None) -> Dat
     if opener is not None:
         return opener(path, hints)
     if _is_archive(path):
-        return open_archive(path, hints, open_any_folder, progress)
-    raise DataError(f"{path} is not a folder.", expected=KINDS, received=_in_words(path))
+        return open_archive(path, hints, progress)
+    raise DataError(f"{path} is not a folder.", expected=KINDS, received=_describe(path))
 
 
 def _open_saved(folder: Path, hints: Hints) -> Dataset:
-    # Imported here, for a saved dataset may be of any kind of source.
+    # Imported here, because that package imports this one when it is loaded first.
     from viewfinder.data.saved import SavedDataset
 
     hints.only(kind="a saved dataset")
@@ -137,9 +138,9 @@ def _open_saved(folder: Path, hints: Hints) -> Dataset:
 
 
 def open_any_folder(root: Path, hints: Hints) -> Dataset:
-    """Open a folder: of files of data where it holds such, else of pictures."""
+    """Open a folder of data files, or else of pictures."""
     if hints.label_from is None:
-        # Archives often hold one folder that holds everything.
+        # Archives often have a single folder at the top.
         folder = root
         for _ in range(MOST_WRAPPERS + 1):
             folders, files = _entries(folder)
@@ -154,7 +155,7 @@ def open_any_folder(root: Path, hints: Hints) -> Dataset:
 def _open_data_files(
     folder: Path, folders: list[str], files: list[str], hints: Hints
 ) -> Dataset | None:
-    """The dataset of the idx files, the metadata or the tables in a folder; None without any."""
+    """The dataset of the idx files, metadata or tables in a folder; None without any."""
     if any(is_idx_name(name) for name in files):
         return open_idx([folder / name for name in files if is_idx_name(name)], hints)
     if described := metadata_files(folder, folders, files):
@@ -169,7 +170,7 @@ def _open_data_files(
 
 
 def _entries(folder: Path) -> tuple[list[str], list[str]]:
-    """The names of the folders and of the files in a folder, without hidden ones."""
+    """The names of the folders and of the files in a folder, except hidden ones."""
     try:
         with os.scandir(folder) as found:
             entries = [entry for entry in found if not is_system_name(entry.name)]
@@ -201,7 +202,7 @@ def _holds_only_arrays(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (OSError, *DAMAGED_ZIP):
+    except (OSError, *DAMAGED):
         return False
     return bool(names) and all(name.endswith(".npy") for name in names)
 
@@ -218,11 +219,11 @@ def _start(path: Path) -> bytes:
         raise DataError(f"Cannot read {path}: {error.strerror}.") from error
 
 
-def _in_words(path: Path) -> str:
+def _describe(path: Path) -> str:
     if path.stat().st_size == 0:
-        return "a file with no bytes"
+        return "an empty file"
     try:
         format = format_of(_start(path))
     except RejectedPicture:
-        return "a file of another kind"
+        return "a file of an unknown kind"
     return f"a file: one {format.upper()} picture"

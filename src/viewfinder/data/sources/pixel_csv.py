@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.dataset import Dataset, PassedOver
@@ -28,10 +29,10 @@ from viewfinder.data.sources.layout import split_in_name
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
 from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels, recorded_size
 
-# A row has to fit into a block of the reader's.
+# A row has to fit into a block of the reader.
 _BLOCK_BYTES = 4 << 20
 _WHITE = 255
-_LEVELS = "whole numbers from 0 to 255, or fractions from 0 to 1"
+_LEVELS = "integers from 0 to 255, or fractions from 0 to 1"
 
 
 @dataclass(frozen=True)
@@ -39,27 +40,26 @@ class PixelCsvSource(PixelSource):
     """Pictures that are rows of CSV files.
 
     Attributes:
-        label: The label's column, where it was said.
-        size: Height and width, where they were said.
+        label: The label's column; None: found by its name.
+        size: Height and width; None: square.
     """
 
     label: str | None = None
     size: tuple[int, int] | None = None
 
+    @override
     def load(self) -> dict[str, Pixels]:
-        """Read the files again; labels are not kept."""
         try:
             return _read(self)[0]
-        except UsageError as error:  # the column that was given is gone
+        except UsageError as error:  # the given column no longer exists
             raise DataError(error.fact, remedy=error.remedy) from error
 
+    @override
     def record(self) -> dict[str, Any]:
-        """Kind, absolute paths, and what was said of the columns."""
         files = {split: str(file.resolve()) for split, file in self.files.items()}
-        place = str(Path(str(self)).resolve())
         return {
             "kind": "pixel csv",
-            "path": place,
+            "path": str(Path(str(self)).resolve()),
             "files": files,
             "label": self.label,
             "size": list(self.size) if self.size else None,
@@ -67,7 +67,7 @@ class PixelCsvSource(PixelSource):
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "PixelCsvSource":
-        """The source that gave this record."""
+        """Return the source that `record` describes."""
         files = {split: Path(file) for split, file in record["files"].items()}
         label = record["label"]
         if not isinstance(label, str | None):
@@ -75,16 +75,15 @@ class PixelCsvSource(PixelSource):
         return cls(files, label=label, size=recorded_size(record))
 
 
-def open_pixel_csv(files: Path | Mapping[str, Path], hints: Hints = Hints()) -> Dataset:  # noqa: B008
-    """Read pictures from the rows of a text table, or of one for each split.
+def open_pixel_csv(files: Path | Mapping[str, Path], hints: Hints = Hints()) -> Dataset:
+    """Read pictures from the rows of a text table, or of one table for each split.
 
     The label is the column named `label`, `class`, `target` or `category`, or that of
-    `hints.columns.label`; without names, the first. The others are levels from 0 to 255, row by
-    row from the top left; RGB stands side by side. Pictures are square unless `hints.image_size`
-    says otherwise.
+    `hints.columns.label`; without a header, the first. The others are levels from 0 to 255 in
+    row-major order, RGB interleaved. Pictures are square unless `hints.image_size` is given.
 
     Raises:
-        DataError: A cell is no such number (said with its row), the size is not clear, a row has
+        DataError: A cell is not a level (reported with its row), the size is not clear, a row has
             another length, or there is only one class.
     """
     hints.only("columns", "classes", "image_size", kind="a table of pixels")
@@ -94,13 +93,13 @@ def open_pixel_csv(files: Path | Mapping[str, Path], hints: Hints = Hints()) -> 
     return dataset_of_pixels(source, pictures, labels, notes=notes, classes=hints.classes)
 
 
-def open_split_csvs(folder: Path, files: Sequence[Path], hints: Hints = Hints()) -> Dataset:  # noqa: B008
-    """Read the tables of pixels in a folder, one for each split, as their names say.
+def open_split_csvs(folder: Path, files: Sequence[Path], hints: Hints = Hints()) -> Dataset:
+    """Read the tables of pixels in a folder, one for each split, named after it.
 
-    A table without labels among tables with them (Kaggle's test.csv) is passed over.
+    A table without labels among tables with them (Kaggle's test.csv) is skipped.
 
     Raises:
-        DataError: The names do not tell one table for each split; or as for one table.
+        DataError: There is not one table for each split; or as for one table.
     """
     names = ", ".join(file.name for file in files)
     if not all(file.suffix.lower() in TEXT_ENDINGS and sniff(file).is_pixels for file in files):
@@ -108,7 +107,7 @@ def open_split_csvs(folder: Path, files: Sequence[Path], hints: Hints = Hints())
             f"{folder} holds several tables.",
             expected="one; or tables of pixels, one for each split",
             received=names,
-            remedy="open one of them; a column called split may tell train from test",
+            remedy="open one of them; a column named split may hold the splits",
         )
     labelled = [file for file in files if _may_have_label(file)] or list(files)
     by_split: dict[str, list[Path]] = {}
@@ -122,12 +121,12 @@ def open_split_csvs(folder: Path, files: Sequence[Path], hints: Hints = Hints())
             remedy="open one of them",
         )
     dataset = open_pixel_csv({split: same[0] for split, same in by_split.items()}, hints)
-    beside = [PassedOver(file.name, "it has no labels") for file in files if file not in labelled]
-    return replace(dataset, passed_over=(*dataset.passed_over, *beside))
+    skipped = [PassedOver(file.name, "it has no labels") for file in files if file not in labelled]
+    return replace(dataset, passed_over=(*dataset.passed_over, *skipped))
 
 
 def _may_have_label(file: Path) -> bool:
-    """False where the columns have names, and none of them is that of a label."""
+    """False if there is a header without a label's name."""
     header = sniff(file).header
     return header is None or column_named(list(header), LABELS) is not None
 
@@ -142,7 +141,9 @@ def _read(
         sniffed = sniff(file)
         label, ignored = _columns(sniffed, source.label)
         if ignored:
-            notes.append(f"The first column of {file.name} numbers the rows: it was not read.")
+            notes.append(
+                f"The first column of {file.name} was ignored, because it numbers the rows."
+            )
         numbers[split], labels[split] = _read_file(sniffed, label, ignored)
     levels, note = as_levels(numbers, str(source))
     pictures = {
@@ -153,26 +154,18 @@ def _read(
 
 
 def _columns(sniffed: Delimited, given: str | None) -> tuple[int, frozenset[int]]:
-    """The position of the label, and the positions that are no pixels."""
+    """The index of the label's column, and those of columns to ignore."""
     width = len(sniffed.first)
     if not width:
         raise DataError(f"{sniffed.path} has no rows.", expected="a row for each picture")
     # pandas writes the row's number into a first column without a name.
-    is_index = (
-        bool(sniffed.header)
-        and sniffed.header is not None
-        and sniffed.header[0]
-        in (
-            "",
-            "Unnamed: 0",
-        )
-    )
+    is_index = sniffed.header is not None and sniffed.header[0] in ("", "Unnamed: 0")
     header = list(sniffed.header or map(str, range(width)))
     ignored = frozenset({0} if is_index else ())
     name = given_column(header, given) or (column_named(header, LABELS) if sniffed.header else None)
     if name is not None:
         return header.index(name), ignored
-    words = [place for place, cell in enumerate(sniffed.first) if not is_number(cell)]
+    words = [index for index, cell in enumerate(sniffed.first) if not is_number(cell)]
     if words:
         return words[0], ignored
     return (1 if is_index else 0), ignored
@@ -181,7 +174,7 @@ def _columns(sniffed: Delimited, given: str | None) -> tuple[int, frozenset[int]
 def _read_file(
     sniffed: Delimited, label: int, ignored: frozenset[int]
 ) -> tuple[NDArray[np.generic], pd.Series]:
-    names = [str(position) for position in range(len(sniffed.first))]
+    names = [str(index) for index in range(len(sniffed.first))]
     pixels = [names[i] for i in range(len(names)) if i != label and i not in ignored]
     for kind in (pa.uint8(), pa.float32()):
         types = dict.fromkeys(pixels, kind) | {names[label]: pa.string()}
@@ -208,33 +201,33 @@ def _read_file(
         if numbers.size and float(numbers.max()) > _WHITE:
             raise _too_bright(sniffed, numbers)
         return numbers, read[names[label]].to_pandas()
-    raise AssertionError("the last kind returns or raises")
+    raise AssertionError("the last type returns or raises")
 
 
 def _too_bright(sniffed: Delimited, numbers: NDArray[Any]) -> DataError:
-    row, place = (int(one) for one in np.argwhere(numbers > _WHITE)[0])
+    row, column = (int(index) for index in np.argwhere(numbers > _WHITE)[0])
     return DataError(
         f"Row {row + 1} of {sniffed.path} has a pixel above {_WHITE}.",
         expected=_LEVELS,
-        received=f"{numbers[row, place]:g}, its pixel {place + 1}",
-        remedy="if that is the label, say which column it is: --label-column",
+        received=f"{numbers[row, column]:g}, its pixel {column + 1}",
+        remedy="if that is the label, name its column by `label_column`",
     )
 
 
 def _stacked(read: Any, pixels: list[str], kind: Any) -> NDArray[np.generic]:
-    """The columns side by side, filled in blocks that stay in the processor's cache."""
+    """Stack the columns, in blocks that fit the processor's cache."""
     stacked = np.empty((read.num_rows, len(pixels)), kind.to_pandas_dtype())
     row = 0
     for batch in read.select(pixels).to_batches(max_chunksize=512):
         block = stacked[row : row + batch.num_rows]
-        for place, column in enumerate(batch.columns):
-            block[:, place] = column.to_numpy()
+        for index, column in enumerate(batch.columns):
+            block[:, index] = column.to_numpy()
         row += batch.num_rows
     return stacked
 
 
 def _first_fault(sniffed: Delimited, label: int, ignored: frozenset[int]) -> DataError:
-    """Where the table goes wrong, found cell by cell."""
+    """The error about the first invalid cell, found cell by cell."""
     try:
         with open_text(sniffed.path) as file:
             for number, row in enumerate(csv.reader(file, delimiter=sniffed.delimiter), 1):
@@ -253,18 +246,18 @@ def _fault(
     row: list[str], width: int, label: int, ignored: frozenset[int], where: str
 ) -> DataError | None:
     if len(row) != width:
-        cut = ": the file may be cut short" if len(row) < width else ""
+        cut = ": the file may be truncated" if len(row) < width else ""
         return DataError(
-            f"There are not as many cells in {where} as above it.",
+            f"The number of cells in {where} differs from the lines before.",
             expected=f"{width} cells",
             received=f"{len(row)}{cut}",
         )
-    for place, cell in enumerate(row):
-        if place == label and not cell.strip():
+    for index, cell in enumerate(row):
+        if index == label and not cell.strip():
             return DataError(f"There is no label in {where}.")
-        if place != label and place not in ignored and not is_number(cell):
+        if index != label and index not in ignored and not is_number(cell):
             return DataError(
-                f"Column {place + 1} in {where} is no pixel.",
+                f"Column {index + 1} in {where} is not a pixel.",
                 expected=_LEVELS,
                 received=repr(cell[:40]),
             )

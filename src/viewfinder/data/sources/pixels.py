@@ -1,4 +1,4 @@
-"""What sources of pixels have in common: arrays with a picture in each row, split by split."""
+"""Shared by sources of pixels: arrays with a picture in each row, one for each split."""
 
 import threading
 from abc import abstractmethod
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from viewfinder.core.errors import DataError, Reason, RejectedPicture
 from viewfinder.data.dataset import Dataset, PassedOver
@@ -22,7 +23,7 @@ from viewfinder.data.sources.levels import Pixels
 
 @dataclass
 class Loaded:
-    """Arrays that are read when first asked for, and again when their files have changed."""
+    """Arrays that are read at first use, and again when their files have changed."""
 
     stamps: tuple[Stamp, ...] = ()
     arrays: dict[str, Pixels] | DataError = field(default_factory=dict)
@@ -31,12 +32,12 @@ class Loaded:
     def get(
         self, stamps: tuple[Stamp, ...], read: Callable[[], dict[str, Pixels]]
     ) -> dict[str, Pixels] | DataError:
-        """The arrays that these stamps belong to, or why they cannot be read."""
+        """The arrays for these stamps, or the error of reading them."""
         with self.lock:
             if self.stamps != stamps:
                 try:
                     self.arrays = read()
-                except DataError as error:  # kept, or each row would read the file again
+                except DataError as error:  # kept, so that not each row reads the file again
                     self.arrays = error
                 self.stamps = stamps
         return self.arrays
@@ -47,7 +48,7 @@ class PixelSource(Source):
     """Pictures that are rows of arrays; a locator is a split and a row: `train#17`, or `#17`.
 
     Attributes:
-        files: The file that holds each split's pictures; "" for pictures without a split.
+        files: The file of each split's pictures; the key "" is for pictures without a split.
     """
 
     files: dict[str, Path]
@@ -58,34 +59,36 @@ class PixelSource(Source):
         """Each split's pictures, uint8, shape `(n, height, width, channels)`.
 
         Raises:
-            DataError: The file is damaged, or not what it was.
+            DataError: The file is damaged, or has changed too much.
         """
 
+    @override
     def read(self, locator: str) -> NDArray[np.uint8]:
         """The picture's pixels, uint8, read-only.
 
-        The shape is `(height, width)` where it is gray, else `(height, width, 3 or 4)`.
+        Shape `(height, width)` if gray, else `(height, width, 3 or 4)`.
         """
         split, _, row = locator.rpartition("#")
         arrays = self._arrays()
         if split not in arrays or not row.isdecimal() or int(row) >= len(arrays[split]):
-            raise RejectedPicture(Reason.MISSING, "the file has no such row any more")
+            raise RejectedPicture(Reason.MISSING, "the file no longer has this row")
         picture: Pixels = arrays[split][int(row)]
         if picture.shape[2] == 1:
             picture = picture[:, :, 0]
         picture.setflags(write=False)
         return picture
 
+    @override
     def stamp(self, locator: str) -> Stamp:
-        """The size and time of change of the file that holds the picture."""
+        """The size and modification time of the file that holds the picture."""
         split = locator.rpartition("#")[0]
         if split not in self.files:
-            raise RejectedPicture(Reason.MISSING, "there is no file for this row any more")
+            raise RejectedPicture(Reason.MISSING, "there is no file for this row")
         return stamp_of(self.files[split])
 
     @property
+    @override
     def names_files(self) -> bool:
-        """False: pictures are rows."""
         return False
 
     def __str__(self) -> str:
@@ -114,10 +117,11 @@ def dataset_of_pixels(
     classes: Sequence[str] | None = None,
     passed_over: Sequence[PassedOver] = (),
 ) -> Dataset:
-    """The dataset of arrays with a label for each row.
+    """Return the dataset of arrays with a label for each row.
 
     Raises:
-        DataError: Pictures and labels are not equally many, a label is empty, no pictures.
+        DataError: The numbers of pictures and labels differ, a label is empty, or there are no
+            pictures.
     """
     tables = []
     for split, pixels in pictures.items():
@@ -125,7 +129,7 @@ def dataset_of_pixels(
         what = f"{source}, {split}" if split else str(source)
         if len(names) != len(pixels):
             raise DataError(
-                f"{what} has not as many labels as pictures.",
+                f"The numbers of labels and pictures of {what} differ.",
                 expected=f"{len(pixels):,} labels",
                 received=f"{len(names):,}",
             )
@@ -141,17 +145,17 @@ def dataset_of_pixels(
         raise DataError(f"{source} holds no pictures.", expected="a row for each picture")
     source.remember(pictures)
     shapes = sorted({f"{p.shape[1]} × {p.shape[2]} × {p.shape[3]}" for p in pictures.values()})
-    said = (f"Pictures of {' and '.join(shapes)} (height × width × channels).", *notes)
+    all_notes = (f"Pictures of {' and '.join(shapes)} (height × width × channels).", *notes)
     return assemble(
-        source, table, classes=classes, passed_over=passed_over, notes=[s for s in said if s]
+        source, table, classes=classes, passed_over=passed_over, notes=filter(None, all_notes)
     )
 
 
 def recorded_size(record: dict[str, Any]) -> tuple[int, int] | None:
-    """Height and width as a record has them; None where pictures are square.
+    """Height and width from a record; None for square pictures.
 
     Raises:
-        KeyError, TypeError, ValueError: The record has no such pair.
+        KeyError, TypeError, ValueError: The record has no pair of integers.
     """
     if record["size"] is None:
         return None
@@ -159,11 +163,11 @@ def recorded_size(record: dict[str, Any]) -> tuple[int, int] | None:
     return int(height), int(width)
 
 
-def label_column(labels: NDArray[np.generic], place: str) -> pd.Series:
-    """Labels as one column: from shape `(n,)`, `(n, 1)`, or one-hot `(n, classes)`.
+def label_column(labels: NDArray[np.generic], name: str) -> pd.Series:
+    """Convert labels of shape `(n,)`, `(n, 1)` or one-hot `(n, classes)` to one column.
 
     Raises:
-        DataError: They have another shape, or are not whole numbers or words.
+        DataError: They have another shape, or are neither integers nor words.
     """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -171,23 +175,23 @@ def label_column(labels: NDArray[np.generic], place: str) -> pd.Series:
         numbers = labels.astype(np.float64)
         if not (np.isin(numbers, (0, 1)).all() and (numbers.sum(axis=1) == 1).all()):
             raise DataError(
-                f"The labels of {place} are neither a column nor one-hot.",
-                expected="a label for each picture; or rows of zeros with a single one",
+                f"The labels of {name} are neither a column nor one-hot.",
+                expected="a label for each picture; or rows of zeros with a single 1",
                 received=" × ".join(map(str, labels.shape)),
             )
         labels = numbers.argmax(axis=1)
     if labels.dtype == object and all(
-        isinstance(one, str | int | np.integer) for one in labels.flat
+        isinstance(label, str | int | np.integer) for label in labels.flat
     ):
-        labels = labels.astype(str)  # as pandas gives columns of words
+        labels = labels.astype(str)  # a column of words from pandas
     if labels.ndim != 1 or labels.dtype.kind not in "biufUS":
         raise DataError(
-            f"The labels of {place} are no labels.",
-            expected="whole numbers or words, one for each picture",
+            f"The labels of {name} are neither integers nor words.",
+            expected="integers or words, one for each picture",
             received=f"{labels.dtype} of shape {' × '.join(map(str, labels.shape)) or '()'}",
         )
     if labels.dtype.kind == "S":
         labels = np.char.decode(labels.astype(np.bytes_), "utf-8", "replace")
     if labels.dtype.kind == "f" and not (np.rint(labels) == labels).all():
-        raise DataError(f"The labels of {place} are fractions.", expected="whole numbers or words")
+        raise DataError(f"The labels of {name} are fractions.", expected="integers or words")
     return pd.Series(labels)

@@ -1,4 +1,4 @@
-"""A source from what was written down of it (`Source.record`)."""
+"""Restore a source from its record (`Source.record`)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ Record = dict[str, Any]
 
 
 def from_record(record: Record) -> Source:
-    """The source that gave this record (:meth:`Source.record`).
+    """Return the source that a record describes (:meth:`Source.record`).
 
     Raises:
         DataError: The record is of no known kind, or is damaged.

@@ -1,6 +1,6 @@
-"""The pictures that a saved dataset names; their bytes stay where they were.
+"""The source of a saved dataset; the bytes stay where they were.
 
-What a saved dataset is, and how it is written: `viewfinder.data.saved`.
+How a saved dataset is written: `viewfinder.data.saved`.
 """
 
 import os
@@ -11,42 +11,43 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from viewfinder.data.source import Source, Stamp
 
 HEADER = "dataset.json"
 TABLE = "table.parquet"
 FORMAT = "viewfinder dataset"
-# The mark stands at the start of the file; what others call `dataset.json` may be long.
-_MARK_WITHIN = 200
+# The format is at the start of the file; other programs' `dataset.json` may be long.
+_FORMAT_WITHIN_BYTES = 200
 
 
 @dataclass(frozen=True)
 class SavedSource(Source):
-    """The source of a saved dataset: that of the original pictures, under the dataset's name.
+    """The source of the original pictures, under the name of the saved dataset.
 
     Attributes:
         folder: The saved dataset.
-        inner: The source of the original pictures; locators are its own.
+        inner: The source of the original pictures, which defines the locators.
     """
 
     folder: Path
     inner: Source
 
+    @override
     def read(self, locator: str) -> bytes | NDArray[np.uint8]:
-        """What the original holds."""
         return self.inner.read(locator)
 
+    @override
     def stamp(self, locator: str) -> Stamp:
-        """The original's stamp."""
         return self.inner.stamp(locator)
 
+    @override
     def file_of(self, locator: str) -> Path | None:
-        """The original file."""
         return self.inner.file_of(locator)
 
+    @override
     def record(self) -> dict[str, Any]:
-        """Kind, absolute path of the saved dataset, and the original's own record."""
         path = str(self.folder.resolve())
         return {"kind": "saved", "path": path, "inner": self.inner.record()}
 
@@ -54,22 +55,22 @@ class SavedSource(Source):
     def from_record(
         cls, record: dict[str, Any], restore: Callable[[dict[str, Any]], Source]
     ) -> "SavedSource":
-        """The source that gave this record; the saved dataset need not be there any more.
+        """Return the source that `record` describes; the saved dataset need not exist.
 
         Args:
             record: The record.
-            restore: Makes the inner source from its record.
+            restore: Returns the inner source, given its record.
         """
         return cls(Path(record["path"]), restore(record["inner"]))
 
     @property
+    @override
     def origin(self) -> Source:
-        """The original: a picture is the same in all datasets that are made of it."""
         return self.inner.origin
 
     @property
+    @override
     def names_files(self) -> bool:
-        """Whether the original's locators are paths of files."""
         return self.inner.names_files
 
     def __str__(self) -> str:
@@ -77,13 +78,13 @@ class SavedSource(Source):
 
 
 def is_saved(folder: Path) -> bool:
-    """Whether the folder holds a saved dataset: told by what its `dataset.json` says."""
+    """Whether the folder holds a saved dataset, by the content of its `dataset.json`."""
     if not os.path.isfile(folder / HEADER):  # noqa: PTH113 (Path's own raises for long names)
         return False
-    if (folder / TABLE).is_file():  # perhaps a damaged one
+    if (folder / TABLE).is_file():  # possibly damaged
         return True
     try:
         with (folder / HEADER).open("rb") as file:
-            return FORMAT.encode() in file.read(_MARK_WITHIN)
+            return FORMAT.encode() in file.read(_FORMAT_WITHIN_BYTES)
     except OSError:
         return False

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from typing_extensions import override
 
 from viewfinder.core.errors import DataError
 from viewfinder.data.dataset import UNSPLIT, Dataset, PassedOver
@@ -18,44 +19,44 @@ from viewfinder.data.sources.columns import as_splits, find_columns
 from viewfinder.data.sources.folder import bytes_of, stamp_of
 from viewfinder.data.sources.hints import Columns, Hints
 
-# The size of a file that is not there.
+# The size of a missing file.
 NO_FILE = -1
 
 
 @dataclass(frozen=True)
 class TableSource(Source):
-    """Picture files that a table names; a locator is a path as it stands there.
+    """Picture files named by a table; a locator is a path as written in the table.
 
     Attributes:
-        root: What relative paths start at. Absolute ones, and those with `..`, lead anywhere.
-        file: The table, or the folder whose metadata name the pictures; None where the table is in
-            memory.
+        root: The folder that relative paths start at. Absolute paths, and those with `..`, may
+            lead out of it.
+        file: The table, or the folder with the metadata; None if the table is in memory.
     """
 
     root: Path
     file: Path | None = None
 
+    @override
     def read(self, locator: str) -> bytes:
-        """The file's bytes."""
         return bytes_of(self.file_of(locator))
 
+    @override
     def stamp(self, locator: str) -> Stamp:
-        """The file's size and time of change."""
         return stamp_of(self.file_of(locator))
 
+    @override
     def file_of(self, locator: str) -> Path:
-        """The file."""
         return self.root / locator
 
+    @override
     def record(self) -> dict[str, Any]:
-        """Kind, absolute path of the table (of the root where the table is in memory), root."""
         file = str(self.file.resolve()) if self.file else None
         root = str(self.root.resolve())
         return {"kind": "table", "path": file or root, "root": root, "file": file}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "TableSource":
-        """The source that gave this record."""
+        """Return the source that `record` describes."""
         return cls(Path(record["root"]), Path(record["file"]) if record["file"] else None)
 
     def __str__(self) -> str:
@@ -66,22 +67,23 @@ def open_table(
     table: str | Path | pd.DataFrame,
     *,
     root: str | Path | None = None,
-    columns: Columns = Columns(),  # noqa: B008  (frozen)
+    columns: Columns = Columns(),
     classes: Iterable[str] | None = None,
 ) -> Dataset:
-    """The pictures that a table names, with the labels that it gives.
+    """Open the pictures and labels in a table.
 
     Args:
         table: A CSV (commas, semicolons, tabs …; with or without a header) or Parquet file, or a
-            pandas DataFrame. A row a picture.
-        root: What relative paths start at; by default the table's folder, or the current one.
-        columns: Which columns are meant; by default told by their names: `path`, `file_name`,
-            `image` … and `label`, `class`, `target`, `category`; perhaps `split` and `group`.
+            pandas DataFrame, with a row for each picture.
+        root: The folder that relative paths start at; by default the table's, or the current one.
+        columns: Which columns to use; by default found by their names: `path`, `file_name`,
+            `image` … and `label`, `class`, `target`, `category`; optionally `split` and `group`.
         classes: The classes' names in the order of the model's outputs; by default the labels.
 
     Raises:
-        DataError: No such columns, no rows, none of the files exists, or only one class.
-        UsageError: A given column is not there.
+        DataError: The columns are missing, there are no rows, none of the files exists, or there is
+            only one class.
+        UsageError: A given column does not exist.
     """
     names = list(classes) if classes is not None else None
     hints = Hints(root=None if root is None else str(root), columns=columns, classes=names)
@@ -93,18 +95,18 @@ def open_table(
     return open_table_file(Path(table), hints)
 
 
-def open_table_file(file: Path, hints: Hints = Hints()) -> Dataset:  # noqa: B008  (frozen)
-    """The same for a file, with what is known of it; see :func:`open_table`."""
+def open_table_file(file: Path, hints: Hints = Hints()) -> Dataset:
+    """Open a file as :func:`open_table` does, with hints."""
     hints.only("root", "columns", "classes", kind="a table of paths")
     folder = Path(hints.root) if hints.root is not None else file.parent
     return dataset_of_cells(TableSource(folder, file), read_cells(file, hints.columns), hints)
 
 
 def dataset_of_cells(source: TableSource, cells: pd.DataFrame, hints: Hints) -> Dataset:
-    """The dataset of a table's cells, as `read_cells` gives them.
+    """Return the dataset of a table's cells, as `read_cells` returns them.
 
     Raises:
-        DataError: No rows that can be used, none of the files exists, or only one class.
+        DataError: No row can be used, none of the files exists, or there is only one class.
     """
     if not len(cells):
         raise DataError(f"{source} has no rows.", expected="a row for each picture")
@@ -114,7 +116,7 @@ def dataset_of_cells(source: TableSource, cells: pd.DataFrame, hints: Hints) -> 
     table = pd.DataFrame({"locator": paths, "label": label, "split": split})
     if "group" in cells:
         table["group"] = cells["group"]
-    table, passed_over = _without_unclear(table, notes)
+    table, passed_over = _without_ambiguous(table, notes)
     if not len(table):
         raise DataError(f"No row of {source} has both a path and a label.")
     table["bytes"] = _sizes(source, table["locator"], notes)
@@ -123,10 +125,10 @@ def dataset_of_cells(source: TableSource, cells: pd.DataFrame, hints: Hints) -> 
 
 
 def _plain_paths(paths: pd.Series, root: Path, notes: list[str]) -> pd.Series:
-    """One spelling for each file: a picture's path is its identity."""
+    """Normalize the paths, because a picture's path is its identity."""
     if os.sep == "/":
-        strange = paths[paths.str.contains("\\", regex=False)]
-        if len(strange) and not (root / str(strange.iloc[0])).exists():
+        with_backslash = paths[paths.str.contains("\\", regex=False)]
+        if len(with_backslash) and not (root / str(with_backslash.iloc[0])).exists():
             notes.append("Backslashes in the paths were read as slashes.")
             paths = paths.str.replace("\\", "/", regex=False)
     unusual = paths.str.contains(r"(?:^|/)\.?/.|/$", regex=True)
@@ -136,39 +138,39 @@ def _plain_paths(paths: pd.Series, root: Path, notes: list[str]) -> pd.Series:
     return paths
 
 
-def _without_unclear(
+def _without_ambiguous(
     table: pd.DataFrame, notes: list[str]
 ) -> tuple[pd.DataFrame, list[PassedOver]]:
-    """The rows that say one thing of one picture; and those left out, with the reason."""
+    """The rows with a path and a single label for it; and the skipped rows, with the reason."""
     passed_over: list[PassedOver] = []
 
-    def leave_out(rows: pd.Series, why: str) -> None:
+    def skip(rows: pd.Series, why: str) -> None:
         nonlocal table
         passed_over.extend(PassedOver(path, why) for path in table["locator"][rows].tolist())
         table = table[~rows].reset_index(drop=True)
 
-    numbers = table.index[table["locator"] == ""]
-    passed_over += [PassedOver(f"row {number + 1}", "it has no path") for number in numbers]
+    without_path = table.index[table["locator"] == ""]
+    passed_over += [PassedOver(f"row {row + 1}", "it has no path") for row in without_path]
     table = table[table["locator"] != ""].reset_index(drop=True)
-    leave_out(table["label"] == "", "the table gives it no label")
+    skip(table["label"] == "", "it has no label in the table")
     if table["locator"].is_unique:
         return table, passed_over
-    again = table.duplicated()
-    if again.any():
-        notes.append(f"{again.sum():,} rows say again what another row says.")
-        table = table[~again].reset_index(drop=True)
-    unclear = table["locator"].duplicated(keep=False)
-    leave_out(unclear, "the table names it more than once, and says different things")
+    repeated = table.duplicated()
+    if repeated.any():
+        notes.append(f"Rows that repeat another row: {repeated.sum():,}.")
+        table = table[~repeated].reset_index(drop=True)
+    ambiguous = table["locator"].duplicated(keep=False)
+    skip(ambiguous, "the table has different rows for it")
     return table, passed_over
 
 
 def _sizes(source: TableSource, locators: pd.Series, notes: list[str]) -> np.ndarray:
-    """Each file's size, int64; `NO_FILE` where there is none.
+    """Each file's size, int64; `NO_FILE` for missing files.
 
     Raises:
         DataError: None of the files exists.
     """
-    # There may be a million: the plainest way is twice as fast as the others.
+    # For a million files, this is twice as fast as pathlib.
     stat, is_absolute = os.stat, os.path.isabs
     prefix = os.path.join(source.root, "")  # noqa: PTH118
 
@@ -182,10 +184,10 @@ def _sizes(source: TableSource, locators: pd.Series, notes: list[str]) -> np.nda
     missing = int((sizes == NO_FILE).sum())
     if missing == len(sizes):
         raise DataError(
-            f"None of the {missing:,} files that {source} names is there.",
+            f"None of the {missing:,} files in {source} exists.",
             expected=f"paths relative to {source.root.resolve()}",
             received=str(locators.iloc[0]),
-            remedy="say what the paths start at: --root FOLDER",
+            remedy="set `root` to the folder that the paths start at",
         )
     if missing:
         first = locators[sizes == NO_FILE].iloc[0]
@@ -194,7 +196,7 @@ def _sizes(source: TableSource, locators: pd.Series, notes: list[str]) -> np.nda
 
 
 def _note_strays(source: TableSource, locators: pd.Series, hints: Hints, notes: list[str]) -> None:
-    """Say which paths lead out of the root; refuse them where the table is not the user's own."""
+    """Note paths that lead out of the root; refuse them in a table from an archive."""
     strays = locators[locators.str.contains(r"^(?:/|[A-Za-z]:)|(?:^|/)\.\.(?:/|$)", regex=True)]
     if not len(strays):
         return

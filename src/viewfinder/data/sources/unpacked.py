@@ -1,6 +1,6 @@
 """Archives that cannot be read in place: compressed tars; tables and arrays in any archive.
 
-They are unpacked once into the user's cache, safely: see `viewfinder.fetch.archives.unpack`.
+They are unpacked once into the user's cache, by `viewfinder.fetch.archives.unpack`.
 """
 
 import hashlib
@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from viewfinder.core.errors import DataError, OutputError, Reason, RejectedPicture
 from viewfinder.core.files import cache_folder
 from viewfinder.core.progress import Progress
-from viewfinder.data.source import Source, Stamp, moved
+from viewfinder.data.source import Source, Stamp, with_paths
 from viewfinder.data.sources.folder import stamp_of
 from viewfinder.fetch.archives.unpack import unpack
 
@@ -30,51 +31,53 @@ class UnpackedSource(Source):
     Attributes:
         archive: The archive.
         folder: The copy.
-        inner: What reads the copy.
+        inner: The source that reads the copy.
     """
 
     archive: Path
     folder: Path
     inner: Source
 
+    @override
     def read(self, locator: str) -> bytes | NDArray[np.uint8]:
-        """What the copy holds."""
         return self.inner.read(locator)
 
+    @override
     def stamp(self, locator: str) -> Stamp:
-        """The size in the copy, and the archive's time of change: the copy may be made again."""
+        """The size in the copy, and the archive's modification time, as copies are replaceable."""
         stamp = stamp_of(self.archive)
-        # Else pictures of the old archive would be remembered as those of the new one.
+        # Without this, caches would take pictures of the old archive for those of the new one.
         if self.folder.name != _copy_name(self.archive, self._address, stamp):
             raise RejectedPicture(Reason.MISSING, "the archive has changed since it was unpacked")
         return Stamp(self.inner.stamp(locator).size, stamp.modified_ns)
 
+    @override
     def record(self) -> dict[str, Any]:
-        """Kind, absolute path, and the copy's own record, with paths relative to the copy."""
+        """Return the record, whose inner record has paths relative to the copy."""
         path, copy = str(self.archive.resolve()), self.folder.resolve()
-        inner = moved(self.inner.record(), lambda place: os.path.relpath(place, copy))
+        inner = with_paths(self.inner.record(), lambda path: os.path.relpath(path, copy))
         return {"kind": "unpacked", "path": path, "inner": inner}
 
     @classmethod
     def from_record(
         cls, record: dict[str, Any], restore: Callable[[dict[str, Any]], Source]
     ) -> "UnpackedSource":
-        """The source that gave this record; unpacked again where the cache was cleared.
+        """Return the source that `record` describes; unpack again if the cache was cleared.
 
         Args:
             record: The record.
-            restore: Makes the inner source from its record.
+            restore: Returns the inner source, given its record.
         """
         archive = Path(record["path"])
         folder = cache_folder() / "unpacked" / "gone"
-        with suppress(DataError, OutputError):  # then its pictures are missing, and that is said
+        with suppress(DataError, OutputError):  # then each picture is rejected as missing
             folder = unpacked_folder(archive)
-        inner = moved(record["inner"], lambda place: os.path.normpath(folder / place))
+        inner = with_paths(record["inner"], lambda path: os.path.normpath(folder / path))
         return cls(archive, folder, restore(inner))
 
     @property
+    @override
     def names_files(self) -> bool:
-        """Whether the copy's locators are paths of files."""
         return self.inner.names_files
 
     @cached_property
@@ -86,10 +89,10 @@ class UnpackedSource(Source):
 
 
 def unpacked_folder(archive: Path, progress: Progress | None = None) -> Path:
-    """The folder in the cache that holds what is in the archive; unpacked if it is not there yet.
+    """Return the folder in the cache with the archive's content; unpack the archive if needed.
 
     Raises:
-        DataError: The archive is damaged, not safe, or a decompression bomb; nothing is left.
+        DataError: The archive is damaged, or a member is not admitted; nothing is left.
         OutputError: The cache cannot be written.
     """
     name = _copy_name(archive, str(archive.resolve()), stamp_of(archive))
@@ -101,13 +104,13 @@ def unpacked_folder(archive: Path, progress: Progress | None = None) -> Path:
     try:
         unpack(archive, folder)
     except OutputError:
-        if not folder.is_dir():  # else another process was faster, with the same
+        if not folder.is_dir():  # otherwise another process has unpacked the same archive
             raise
     return folder
 
 
 def _copy_name(archive: Path, address: str, stamp: Stamp) -> str:
-    """The name of the folder that holds the archive's content as it is now."""
+    """The name of the folder for the archive's present content."""
     identity = f"{address}\n{stamp.size}\n{stamp.modified_ns}"
     key = hashlib.blake2b(identity.encode(errors="surrogateescape"), digest_size=8).hexdigest()
     return f"{archive.name[:40]}-{key}"

@@ -1,40 +1,27 @@
-"""Pictures in a zip archive, read from it directly: any layout that a folder may have."""
+"""Pictures in a zip archive, read in place: any layout that a folder may have."""
 
-import lzma
-import stat
-import struct
 import threading
 import zipfile
-import zlib
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from typing_extensions import override
 
 from viewfinder.core.errors import DataError, Reason, RejectedPicture
 from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.folder import stamp_of, unreadable
 from viewfinder.data.sources.layout import Listing
-from viewfinder.data.sources.members import Members, refuse_bomb, refused
+from viewfinder.fetch.archives.errors import DAMAGED, archive_errors
+from viewfinder.fetch.archives.members import Admission, is_zipped_folder
 
-# What Python raises for a damaged archive; a RuntimeError is also how a method of packing, or a
-# version, that it does not know is said.
-DAMAGED_ZIP = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    struct.error,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    OverflowError,
-)
-_ENCRYPTED = 0x1
-# No picture that may be decoded is larger; see `viewfinder.pictures.decode.Limits`.
+# No picture within the limits of decoding is larger; see `viewfinder.pictures.decode.Limits`.
 _LARGEST_MEMBER = 256 << 20
 
 
 class ZipIndex(NamedTuple):
-    """An open archive: its members by their locators."""
+    """An open archive, with its members by locator."""
 
     stamp: Stamp
     archive: zipfile.ZipFile
@@ -44,7 +31,7 @@ class ZipIndex(NamedTuple):
 
 @dataclass
 class _Opened:
-    """The archive's index, made again when the file has changed."""
+    """The archive's index, rebuilt when the file has changed."""
 
     index: ZipIndex | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -61,8 +48,8 @@ class ZipSource(Source):
     path: Path
     opened: _Opened = field(default_factory=_Opened, repr=False, compare=False)
 
+    @override
     def read(self, locator: str) -> bytes:
-        """The member's bytes, checked against its checksum."""
         index = self._index()
         member = _member(index, locator)
         if member.file_size > _LARGEST_MEMBER:
@@ -71,27 +58,28 @@ class ZipSource(Source):
             with index.archive.open(member) as stream:
                 return stream.read()
         except NotImplementedError as error:
-            why = f"packed by another method: {error}"
+            why = f"unknown compression method: {error}"
             raise RejectedPicture(Reason.UNSUPPORTED, why) from error
         except OSError as error:
             if error.errno is not None:
                 raise unreadable(error) from error
-            raise _damaged_member(error) from error  # bzip2 says it like this
-        except DAMAGED_ZIP as error:
+            raise _damaged_member(error) from error  # from bz2, for damaged data
+        except DAMAGED as error:
             raise _damaged_member(error) from error
 
+    @override
     def stamp(self, locator: str) -> Stamp:
-        """The member's size, and its checksum in place of a time: both from the directory."""
+        """The member's size, and its checksum instead of a time: both from the directory."""
         member = _member(self._index(), locator)
         return Stamp(member.file_size, member.CRC)
 
+    @override
     def record(self) -> dict[str, Any]:
-        """Kind and absolute path."""
         return {"kind": "zip", "path": str(self.path.resolve())}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "ZipSource":
-        """The source that gave this record."""
+        """Return the source that `record` describes."""
         return cls(Path(record["path"]))
 
     def __str__(self) -> str:
@@ -101,13 +89,16 @@ class ZipSource(Source):
         """The archive's members.
 
         Raises:
-            DataError: It is damaged or not safe.
-            RejectedPicture: It is not there.
+            DataError: It is damaged, or a member is not admitted.
+            RejectedPicture: It is missing.
         """
         stamp = stamp_of(self.path)
         with self.opened.lock:
             if self.opened.index is None or self.opened.index.stamp != stamp:
-                self.opened.index = _open_zip(self.path, stamp)
+                try:
+                    self.opened.index = _open_zip(self.path, stamp)
+                except OSError as error:
+                    raise unreadable(error) from error
             return self.opened.index
 
     def _index(self) -> ZipIndex:
@@ -122,7 +113,7 @@ class ZipSource(Source):
 def is_zip(path: Path) -> bool:
     """Whether the file starts as a zip archive does.
 
-    (Python's own test looks at the end, where a tar of zips or a picture may look like one.)
+    `zipfile.is_zipfile` looks at the end, where a tar of zips looks like a zip.
     """
     with path.open("rb") as file:
         return file.read(4) in (b"PK\3\4", b"PK\5\6")
@@ -130,7 +121,7 @@ def is_zip(path: Path) -> bool:
 
 def _member(index: ZipIndex, locator: str) -> zipfile.ZipInfo:
     if locator not in index.members:
-        raise RejectedPicture(Reason.MISSING, "the archive has no such member any more")
+        raise RejectedPicture(Reason.MISSING, "the archive no longer has this member")
     return index.members[locator]
 
 
@@ -139,47 +130,19 @@ def _damaged_member(error: Exception) -> RejectedPicture:
 
 
 def _open_zip(path: Path, stamp: Stamp) -> ZipIndex:
-    try:
-        archive = zipfile.ZipFile(path)
-    except (OSError, *DAMAGED_ZIP) as error:
-        raise DataError(
-            f"{path} is no zip archive that can be read: {error}.", remedy="get the file again"
-        ) from error
-    try:
-        return ZipIndex(stamp, archive, *_collect(archive, path, stamp.size))
-    except DataError:
-        archive.close()
-        raise
+    with archive_errors(path), ExitStack() as on_error:
+        archive = on_error.enter_context(zipfile.ZipFile(path))
+        index = ZipIndex(stamp, archive, *_collect(archive, stamp.size))
+        on_error.pop_all()
+    return index
 
 
-def _collect(
-    archive: zipfile.ZipFile, path: Path, packed: int
-) -> tuple[dict[str, zipfile.ZipInfo], Listing]:
-    """The members by their locators, each checked; and the listing."""
-    found, members = Members(str(path)), {}
-    unpacked = 0
+def _collect(archive: zipfile.ZipFile, packed: int) -> tuple[dict[str, zipfile.ZipInfo], Listing]:
+    """The admitted members by their locators; and the listing."""
+    admission, listing = Admission(packed, None), Listing()
+    members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
-        _check(member, str(path))
-        if member.is_dir():
-            found.add_folder(member.filename)
-            continue
-        unpacked += member.file_size
-        refuse_bomb(unpacked, packed, str(path))
-        locator = found.add(member.filename, member.file_size)
-        if locator is not None:
-            members[locator] = member
-    return members, found.finish()
-
-
-def _check(member: zipfile.ZipInfo, place: str) -> None:
-    if member.orig_filename != member.filename and "\0" in member.orig_filename:
-        raise refused(place, "has a zero in its name", member.orig_filename)
-    kind = stat.S_IFMT(member.external_attr >> 16)
-    if kind == stat.S_IFLNK:
-        raise refused(place, "is a link", member.filename)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise refused(place, "is a device", member.filename)
-    if member.flag_bits & _ENCRYPTED:
-        raise DataError(
-            f"{place} is protected by a password.", remedy="unpack it and open the folder"
-        )
+        parts = admission.zipped(member)
+        if not is_zipped_folder(member) and listing.add(parts, member.file_size):
+            members["/".join(parts)] = member
+    return members, listing

@@ -1,25 +1,25 @@
-"""Which group of pictures goes where: the rule behind every split, in numbers only.
+"""Which group of pictures goes to which split or fold: the rules, in numbers only.
 
-Groups are placed whole. A picture that belongs to no other is a group of one. Their order is drawn
-by hashing (seed, the least of their pictures' ids), so it does not depend on the order of the rows,
-nor on what other groups there are.
+Groups are placed whole. A picture that belongs to no group is a group of one. Groups are taken in
+the order of a hash of (seed, the smallest id of their pictures), so the order depends neither on
+the rows' order nor on the other groups.
 
-*Shares* (`share_out`), class by class:
+*Splits* (`assign_splits`), class by class:
 
-1. A split wants `round(n × fraction)` of the class's n pictures, but at least one.
-2. It takes the groups in the drawn order, each if it still fits; then also the smallest that is
-   left over, where that comes closer to what it wants, or where it would have none.
-3. It leaves a group for each split that has none yet, training among them. What is left over by
-   all is for training.
+1. A split needs `round(n × fraction)` of the class's n pictures, and at least one.
+2. It takes the groups in hash order, each if it still fits; then also the smallest remaining one,
+   if that brings it closer to what it needs, or if it would otherwise have none.
+3. It leaves a group for each split that has none yet, training included. Training takes the rest.
 
-So a split is off by at most half of a group that was left, and by nothing where there are pictures
-enough that stand alone.
+A split therefore differs from its fraction by at most half of a remaining group, and not at all
+where enough pictures stand alone.
 
-*Folds* (`deal`): the largest groups first, in the drawn order, each to the fold with the fewest
-pictures of the class. Two folds differ by at most the class's largest group.
+*Folds* (`assign_folds`): the largest groups first, in hash order among equals, each to the fold
+with the fewest pictures of the class. Two folds differ by at most the class's largest group.
 
-A group with pictures of several classes is placed before those, the largest first, where it brings
-the counts of its classes closest to what is wanted (the sum of squares, in shares of each class).
+A group with pictures of several classes is placed before those of one class, the largest first, in
+the split or fold where it brings the counts of its classes closest to what is needed (the sum of
+squares, in shares of each class).
 """
 
 import heapq
@@ -35,30 +35,29 @@ Ints = NDArray[np.int64]
 
 
 class TooFewGroups(Exception):
-    """A class has fewer groups than places that need one.
+    """A class has fewer groups than the splits or folds that need one.
 
     Attributes:
-        label: The class, as its number.
-        needed: How many groups it takes.
-        received: How many there are to take from.
+        label: The index of the class.
+        needed: The number of groups needed.
+        received: The number of groups available.
     """
 
     def __init__(self, label: int, needed: int, received: int) -> None:
-        super().__init__(f"class {label}: {received} groups for {needed} places")
+        super().__init__(f"class {label}: {received} groups, {needed} needed")
         self.label, self.needed, self.received = label, needed, received
 
 
 @dataclass(frozen=True, eq=False)
-class DrawnGroups:
-    """Pictures in groups that are numbered in the order in which they are drawn.
+class OrderedGroups:
+    """Pictures in groups, numbered in hash order.
 
     Attributes:
         numbers: Each picture's group, int64, shape `(n,)`.
-        labels: Each picture's class, int64, shape `(n,)`.
-        group: The group of each pair of a group and one of its classes, int64, shape `(m,)`,
-            rising.
-        label: The class of each pair.
-        count: How many pictures each pair has.
+        labels: Each picture's class index, int64, shape `(n,)`.
+        group: The group of each (group, class) pair, int64, shape `(m,)`, ascending.
+        label: The class index of each pair.
+        count: The number of pictures of each pair.
         is_mixed: For each group, whether it has pictures of several classes.
     """
 
@@ -70,49 +69,46 @@ class DrawnGroups:
     is_mixed: NDArray[np.bool_]
 
     @classmethod
-    def draw(
+    def of(
         cls, operation: str, seed: int, examples: Ids, labels: Ints, keys: Ints | None
-    ) -> "DrawnGroups":
-        """Draw the order of the groups.
+    ) -> "OrderedGroups":
+        """Number the groups of pictures in hash order.
 
         Args:
-            operation: What the draw is for.
-            seed: Decides it.
+            operation: The name of the random stream.
+            seed: Determines the order.
             examples: The pictures' ids, uint64, shape `(n,)`.
-            labels: Their classes, from 0, shape `(n,)`.
-            keys: Equal ones belong together, shape `(n,)`; None: each picture stands alone.
+            labels: The pictures' class indices, shape `(n,)`.
+            keys: Pictures with equal keys form a group, shape `(n,)`; None: each stands alone.
         """
         group = np.arange(len(examples))
         if keys is not None:
             first, group = np.unique(keys, return_inverse=True)
-            least = np.full(len(first), np.iinfo(np.uint64).max, np.uint64)
-            np.minimum.at(least, group, examples)
-            examples = least
-        drawn = Randomness(seed).order(operation, epoch=-1, examples=examples)
-        places = np.empty(len(drawn), np.int64)
-        places[drawn] = np.arange(len(drawn))
-        numbers = places[group]
+            smallest = np.full(len(first), np.iinfo(np.uint64).max, np.uint64)
+            np.minimum.at(smallest, group, examples)
+            examples = smallest
+        order = Randomness(seed).order(operation, epoch=-1, examples=examples)
+        ranks = np.empty(len(order), np.int64)
+        ranks[order] = np.arange(len(order))
+        numbers = ranks[group]
         classes = int(labels.max(initial=0)) + 1
         pairs, count = np.unique(numbers * classes + labels, return_counts=True)
-        of_group, of_label = pairs // classes, pairs % classes
-        is_mixed = np.bincount(of_group, minlength=len(drawn)) > 1
-        return cls(numbers, labels, of_group, of_label, count, is_mixed)
+        pair_group, pair_label = pairs // classes, pairs % classes
+        is_mixed = np.bincount(pair_group, minlength=len(order)) > 1
+        return cls(numbers, labels, pair_group, pair_label, count, is_mixed)
 
     def mixed(self) -> Iterator[tuple[int, Ints, Ints]]:
-        """Each group of several classes, the largest first: its number, classes and counts."""
+        """Yield each group of several classes, the largest first: number, classes and counts."""
         rows = np.flatnonzero(self.is_mixed[self.group])
         starts = np.flatnonzero(np.diff(self.group[rows], prepend=-1))
         parts = np.split(rows, starts[1:]) if len(rows) else []
         sizes = np.array([self.count[part].sum() for part in parts])
-        for place in np.argsort(-sizes, kind="stable"):
-            part = parts[place]
+        for index in np.argsort(-sizes, kind="stable"):
+            part = parts[index]
             yield int(self.group[part[0]]), self.label[part], self.count[part]
 
-    def alone(self) -> Iterator[tuple[int, Ints, Ints]]:
-        """Each class that has pictures: its number, its own groups in the order drawn, and sizes.
-
-        Groups of several classes are left out.
-        """
+    def pure(self) -> Iterator[tuple[int, Ints, Ints]]:
+        """Yield each class that has pictures: its index, its unmixed groups in order, and sizes."""
         rows = np.flatnonzero(~self.is_mixed[self.group])
         rows = rows[np.argsort(self.label[rows], kind="stable")]
         present = np.unique(self.label)
@@ -122,112 +118,112 @@ class DrawnGroups:
             yield label, self.group[part], self.count[part]
 
 
-def share_out(drawn: DrawnGroups, wanted: Ints, filled: Ints) -> Ints:
-    """Place each picture by the rule of shares.
+def assign_splits(groups: OrderedGroups, wanted: Ints, filled: Ints) -> Ints:
+    """Assign each picture to a split.
 
     Args:
-        drawn: The pictures.
-        wanted: How many pictures of each class each place should have in the end, shape
-            `(classes, places)`. Place 0 takes what is left over.
-        filled: How many it has already, same shape.
+        groups: The pictures.
+        wanted: The final number of pictures of each class in each split, shape
+            `(classes, splits)`. Split 0 takes the rest.
+        filled: The number of pictures placed already, same shape.
 
     Returns:
-        Each picture's place, int64, shape `(n,)`.
+        The index of each picture's split, int64, shape `(n,)`.
 
     Raises:
-        TooFewGroups: A class cannot give each place a group.
+        TooFewGroups: A class has fewer groups than there are splits without a picture of it.
     """
     needed = wanted - filled
     totals = wanted.sum(axis=1)
-    place_of = np.zeros(len(drawn.is_mixed), np.int64)
-    for group, labels, counts in drawn.mixed():
+    split_of = np.zeros(len(groups.is_mixed), np.int64)
+    for group, labels, counts in groups.mixed():
         gain = _gain(needed[labels], counts, totals[labels])
-        place_of[group] = best = int(gain.argmax())
+        split_of[group] = best = int(gain.argmax())
         needed[labels, best] -= counts
-    for label, groups, sizes in drawn.alone():
+    for label, numbers, sizes in groups.pure():
         lacking = needed[label] == wanted[label]
-        if lacking.sum() > len(groups):
-            raise TooFewGroups(label, int(lacking.sum()), len(groups))
-        for place in range(1, wanted.shape[1]):
-            left = int(needed[label, place])
-            lacks = bool(lacking[place])
-            lacking[place] = False
-            taken = _taken(sizes, left, keep=int(lacking.sum()), needs_one=lacks)
-            place_of[groups[taken]] = place
-            groups, sizes = np.delete(groups, taken), np.delete(sizes, taken)
-    return place_of[drawn.numbers]
+        if lacking.sum() > len(numbers):
+            raise TooFewGroups(label, int(lacking.sum()), len(numbers))
+        for split in range(1, wanted.shape[1]):
+            need = int(needed[label, split])
+            is_empty = bool(lacking[split])
+            lacking[split] = False
+            taken = _taken(sizes, need, keep=int(lacking.sum()), needs_one=is_empty)
+            split_of[numbers[taken]] = split
+            numbers, sizes = np.delete(numbers, taken), np.delete(sizes, taken)
+    return split_of[groups.numbers]
 
 
-def deal(drawn: DrawnGroups, filled: Ints) -> Ints:
-    """Place each picture by the rule of folds.
+def assign_folds(groups: OrderedGroups, filled: Ints) -> Ints:
+    """Assign each picture to a fold.
 
     Args:
-        drawn: The pictures.
-        filled: How many pictures of each class each fold has already, shape `(classes, folds)`.
+        groups: The pictures.
+        filled: The number of pictures of each class in each fold already, shape
+            `(classes, folds)`.
 
     Returns:
-        Each picture's fold, int64, shape `(n,)`.
+        The index of each picture's fold, int64, shape `(n,)`.
 
     Raises:
-        TooFewGroups: A class has fewer groups than there are folds without it.
+        TooFewGroups: A class has fewer groups than there are folds without a picture of it.
     """
     filled = filled.copy()
     folds = filled.shape[1]
     total = filled.sum(axis=1)
-    np.add.at(total, drawn.label, drawn.count)
-    fold_of = np.zeros(len(drawn.is_mixed), np.int64)
-    for group, labels, counts in drawn.mixed():
+    np.add.at(total, groups.label, groups.count)
+    fold_of = np.zeros(len(groups.is_mixed), np.int64)
+    for group, labels, counts in groups.mixed():
         need = total[labels, None] / folds - filled[labels]
         gain = _gain(need, counts, total[labels])
-        best = min(np.flatnonzero(gain >= gain.max() - 1e-9), key=lambda one: filled[:, one].sum())
+        equal = np.flatnonzero(gain >= gain.max() - 1e-9)
+        best = min(equal, key=lambda fold: filled[:, fold].sum())
         fold_of[group] = best
         filled[labels, best] += counts
-    for label, groups, sizes in drawn.alone():
-        if (filled[label] == 0).sum() > len(groups):
-            raise TooFewGroups(label, int((filled[label] == 0).sum()), len(groups))
-        # Where the class does not decide, the fold with the fewest pictures in all is next.
+    for label, numbers, sizes in groups.pure():
+        if (filled[label] == 0).sum() > len(numbers):
+            raise TooFewGroups(label, int((filled[label] == 0).sum()), len(numbers))
+        # Ties within the class go to the fold with the fewest pictures overall.
         fewest = [(int(filled[label, k]), int(filled[:, k].sum()), k) for k in range(folds)]
         heapq.heapify(fewest)
-        largest_first = np.argsort(-sizes, kind="stable")
-        for group, size in zip(
-            groups[largest_first].tolist(), sizes[largest_first].tolist(), strict=True
-        ):
-            count, in_all, fold = fewest[0]
-            fold_of[group] = fold
-            heapq.heapreplace(fewest, (count + size, in_all + size, fold))
+        order = np.argsort(-sizes, kind="stable")
+        for number, size in zip(numbers[order].tolist(), sizes[order].tolist(), strict=True):
+            count, overall, fold = fewest[0]
+            fold_of[number] = fold
+            heapq.heapreplace(fewest, (count + size, overall + size, fold))
         for count, _, fold in fewest:
             filled[label, fold] = count
-    return fold_of[drawn.numbers]
+    return fold_of[groups.numbers]
 
 
 def _gain(need: NDArray[np.number], counts: Ints, totals: Ints) -> NDArray[np.float64]:
-    """How much closer each place comes to what it needs, by a group with these counts."""
+    """How much closer a group with these counts brings each split to what it needs."""
     added = counts[:, None]
     return np.asarray(((2 * need - added) * added / np.maximum(totals, 1)[:, None]).sum(axis=0))
 
 
-def _taken(sizes: Ints, left: int, *, keep: int, needs_one: bool) -> Ints:
-    """The positions of the groups that a place takes, of those that are there, in drawn order.
+def _taken(sizes: Ints, need: int, *, keep: int, needs_one: bool) -> Ints:
+    """The indices of the groups that a split takes.
 
     Args:
-        sizes: How large they are.
-        left: How many pictures it still wants.
-        keep: How many groups it has to leave.
-        needs_one: Whether it must take one.
+        sizes: The sizes of the remaining groups, in hash order.
+        need: The number of pictures that the split still needs.
+        keep: The number of groups to leave for other splits.
+        needs_one: Whether the split must take one.
     """
     most = len(sizes) - keep
     if len(sizes) and sizes.max() == 1:
-        return np.arange(min(max(left, int(needs_one)), most))
+        return np.arange(min(max(need, int(needs_one)), most))
     taken: list[int] = []
-    for position, size in enumerate(sizes.tolist()):
-        if left <= 0 or len(taken) == most:
+    for index, size in enumerate(sizes.tolist()):
+        if need <= 0 or len(taken) == most:
             break
-        if size <= left:
-            taken.append(position)
-            left -= size
+        if size <= need:
+            taken.append(index)
+            need -= size
     rest = np.delete(np.arange(len(sizes)), taken)
     if len(taken) < most:
         smallest = rest[sizes[rest].argmin()]
-        if sizes[smallest] < 2 * left or (needs_one and not taken):
+        if sizes[smallest] < 2 * need or (needs_one and not taken):
             taken.append(int(smallest))
     return np.array(taken, np.int64)

@@ -1,20 +1,19 @@
-"""From records to a comparison."""
+"""Runs side by side: differences, figures, and paired tests."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from viewfinder.classifier import read_labels
 from viewfinder.core.errors import UsageError
-from viewfinder.evaluation.comparison.paired import PairedSplit, RunRecord, paired_split
+from viewfinder.evaluation.comparison.paired import PairedSplit, paired_split
 from viewfinder.evaluation.comparison.settings import settings
-from viewfinder.run_folder import RunFiles
+from viewfinder.run_folder import RunFolder
 
 _SPLITS = ("test", "validation")
-# What says nothing of how a run came to its figures.
+# Settings that have no effect on the figures.
 _NOT_COMPARED = {"summary"}
-# Facts by their dotted keys, in words; a recipe's settings are called as `--set` calls them.
+# The names of facts, by dotted key; a recipe's settings keep their keys.
 _HASH = "data.hash"
 _WORDS = {
     "recipe.name": "recipe",
@@ -39,15 +38,15 @@ class Difference:
 
     @property
     def name(self) -> str:
-        """What differs, in words; a recipe's setting as `--set` takes it."""
+        """The name of what differs; a recipe's setting has its dotted key."""
         if self.key in _WORDS:
             return _WORDS[self.key]
-        prefix = next((one for one in _PREFIXES if self.key.startswith(one)), "")
+        prefix = next((start for start in _PREFIXES if self.key.startswith(start)), "")
         return _PREFIXES.get(prefix, "") + self.key.removeprefix(prefix)
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """Each run's value for people: a hash only says which runs have the same pictures."""
+        """Each run's value for people; equal hashes become equal set numbers."""
         if self.key != _HASH:
             return self.values
         seen = list(dict.fromkeys(self.values))
@@ -59,7 +58,7 @@ class Score:
     """A run's figures on one split.
 
     Attributes:
-        run: Its name.
+        run: The run's name.
         split: The split.
         count: Pictures.
         accuracy: 0 to 1.
@@ -82,136 +81,112 @@ class Comparison:
     """Runs side by side.
 
     Attributes:
-        records: What was compared.
-        differences: What differs in recipe, data and machine; nothing that is alike.
-        scores: Each run's figures on each split that some run was judged on.
-        splits: The paired tests, for each of test and validation that all runs were judged on.
+        names: The runs' names.
+        runs: The folders of the runs.
+        differences: Differences in recipe, data and machine.
+        scores: Each run's figures on each split on which it was evaluated.
+        splits: The paired tests, for each of test and validation on which all runs were evaluated.
     """
 
-    records: tuple[RunRecord, ...]
+    names: tuple[str, ...]
+    runs: tuple[RunFolder, ...]
     differences: tuple[Difference, ...]
     scores: tuple[Score, ...]
     splits: tuple[PairedSplit, ...]
 
-    @property
-    def names(self) -> list[str]:
-        """The runs' names, in their order."""
-        return [record.name for record in self.records]
-
     def to_json(self) -> dict[str, Any]:
         """What `viewfinder compare --json` prints; see docs/formats.md."""
+        pairs = zip(self.names, self.runs, strict=True)
         return {
             "schema": 1,
-            "runs": [{"name": one.name, "folder": one.folder} for one in self.records],
-            "differences": [asdict(one) for one in self.differences],
-            "scores": [asdict(one) for one in self.scores],
-            "splits": [one.to_json() for one in self.splits],
+            "runs": [{"name": name, "folder": str(run.folder)} for name, run in pairs],
+            "differences": [asdict(difference) for difference in self.differences],
+            "scores": [asdict(score) for score in self.scores],
+            "splits": [split.to_json() for split in self.splits],
         }
 
 
-def compare_records(records: Sequence[RunRecord]) -> Comparison:
-    """Compare runs: settings, figures, and their answers to the same pictures.
+def compare(runs: Iterable[RunFolder | str | Path]) -> Comparison:
+    """Compare runs: recipe, data, figures, and paired tests on the same pictures.
 
-    Raises:
-        UsageError: There are fewer than two.
-    """
-    if len(records) < 2:
-        raise UsageError(
-            "There is nothing to compare.",
-            expected="two runs or more",
-            received=", ".join(record.name for record in records) or "none",
-        )
-    judged = [one for one in _SPLITS if all(one in record.metrics for record in records)]
-    return Comparison(
-        records=tuple(records),
-        differences=tuple(_differences(records)),
-        scores=tuple(_scores(records)),
-        splits=tuple(paired_split(records, split) for split in judged),
-    )
-
-
-def _differences(records: Sequence[RunRecord]) -> list[Difference]:
-    trees = [dict(settings(_facts(record))) for record in records]
-    keys = dict.fromkeys(key for tree in trees for key in tree)
-    rows = [(key, tuple(tree.get(key, "–") for tree in trees)) for key in keys]
-    return [Difference(key, values) for key, values in rows if len(set(values)) > 1]
-
-
-def _facts(record: RunRecord) -> Mapping[str, Any]:
-    """What a run depended on, nested: recipe, data, backend."""
-    recipe = {key: value for key, value in record.recipe.items() if key not in _NOT_COMPARED}
-    usable = record.data[record.data["status"] == "ok"]
-    environment = record.environment
-    return {
-        "recipe": recipe,
-        "data": {
-            "hash": environment["data"].get("hash", "unknown"),
-            "source": environment["data"].get("source", {}),
-            "classes": list(record.classes),
-            "pictures": {
-                split: int(count) for split, count in usable["split"].value_counts().items()
-            },
-        },
-        "backend": environment.get("backend", "unknown"),
-        "versions": environment.get("versions", {}),
-        "epochs done": len(record.history),
-        "best epoch": record.metrics.get("best_epoch"),
-    }
-
-
-def _scores(records: Sequence[RunRecord]) -> list[Score]:
-    return [
-        Score(
-            record.name,
-            split,
-            scores["count"],
-            scores["accuracy"],
-            (scores["accuracy_interval"][0], scores["accuracy_interval"][1]),
-            scores["loss"],
-            is_optimistic=split == "validation" and record.metrics.get("best_epoch") is not None,
-        )
-        for split in ("test", "validation", "train")
-        for record in records
-        if (scores := record.metrics.get(split))
-    ]
-
-
-def compare(runs: Iterable[RunFiles | str | Path]) -> Comparison:
-    """Compare runs: what differs in recipe and data, their figures, and paired tests.
-
-    The tests are of the pictures, by content, that all runs were judged on. No model is opened.
+    The tests use the pictures, by content, on which all runs were evaluated. No model is opened.
 
     Args:
-        runs: Two or more, or their folders.
+        runs: Two or more runs, or their folders.
 
     Raises:
         UsageError: There are fewer than two.
         RunError: A folder is no run, or lacks a file.
     """
-    opened = [run if isinstance(run, RunFiles) else RunFiles.open(run) for run in runs]
+    opened = [run if isinstance(run, RunFolder) else RunFolder.open(run) for run in runs]
     names = _names(opened)
-    return compare_records([_record(run, name) for run, name in zip(opened, names, strict=True)])
-
-
-def _record(run: RunFiles, name: str) -> RunRecord:
-    return RunRecord(
-        name=name,
-        folder=str(run.folder),
-        recipe=run.recipe.model_dump(mode="json"),
-        environment=run.environment,
-        metrics=run.metrics,
-        history=run.history,
-        data=run.data,
-        predictions=run.predictions,
-        classes=read_labels(run.folder)[0],
+    if len(opened) < 2:
+        raise UsageError(
+            "There is nothing to compare.",
+            expected="two runs or more",
+            received=", ".join(names) or "none",
+        )
+    metrics = [run.metrics for run in opened]
+    shared = [split for split in _SPLITS if all(split in scores for scores in metrics)]
+    return Comparison(
+        names=tuple(names),
+        runs=tuple(opened),
+        differences=tuple(_differences(opened)),
+        scores=tuple(_scores(names, metrics)),
+        splits=tuple(paired_split(names, opened, split) for split in shared),
     )
 
 
-def _names(runs: Sequence[RunFiles]) -> list[str]:
-    """The folders' names; of folders of one name, the paths; of one folder twice, numbers too."""
+def _names(runs: Sequence[RunFolder]) -> list[str]:
+    """The folders' names; the paths where names recur; numbered where paths recur."""
     names = [run.folder.resolve().name for run in runs]
     if len(set(names)) < len(names):
         names = [str(run.folder) for run in runs]
     if len(set(names)) < len(names):
         names = [f"{name} ({number})" for number, name in enumerate(names, start=1)]
     return names
+
+
+def _differences(runs: Sequence[RunFolder]) -> list[Difference]:
+    trees = [dict(settings(_facts(run))) for run in runs]
+    keys = dict.fromkeys(key for tree in trees for key in tree)
+    rows = [(key, tuple(tree.get(key, "–") for tree in trees)) for key in keys]
+    return [Difference(key, values) for key, values in rows if len(set(values)) > 1]
+
+
+def _facts(run: RunFolder) -> Mapping[str, Any]:
+    """What a run depended on, nested: recipe, data, backend."""
+    environment, data = run.environment, run.data
+    usable = data[data["status"] == "ok"]
+    return {
+        "recipe": run.recipe.model_dump(mode="json", exclude=_NOT_COMPARED),
+        "data": {
+            "hash": environment["data"].get("hash", "unknown"),
+            "source": environment["data"].get("source", {}),
+            "classes": list(run.classes),
+            "pictures": {
+                split: int(count) for split, count in usable["split"].value_counts().items()
+            },
+        },
+        "backend": environment.get("backend", "unknown"),
+        "versions": environment.get("versions", {}),
+        "epochs done": len(run.history),
+        "best epoch": run.metrics.get("best_epoch"),
+    }
+
+
+def _scores(names: Sequence[str], metrics: Sequence[Mapping[str, Any]]) -> list[Score]:
+    return [
+        Score(
+            name,
+            split,
+            scores["count"],
+            scores["accuracy"],
+            (scores["accuracy_interval"][0], scores["accuracy_interval"][1]),
+            scores["loss"],
+            is_optimistic=split == "validation" and of_run.get("best_epoch") is not None,
+        )
+        for split in ("test", "validation", "train")
+        for name, of_run in zip(names, metrics, strict=True)
+        if (scores := of_run.get(split))
+    ]

@@ -1,10 +1,7 @@
 """A recipe as rows of settings and values."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 
 def settings(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Classes that are never the answer."""
+"""Rules about classes that the model never predicts."""
 
 from collections.abc import Iterator
 
@@ -11,81 +11,81 @@ from viewfinder.evaluation.evaluate import wilson_interval
 _FEWEST_PICTURES = 5
 _UNEVEN = 3.0
 _MOST_NAMES = 5
-# What the model shows in training and not when it is judged.
+# The least drop of accuracy, from training to evaluation, that points to batch norm.
 _LOST = 0.2
 
 
 def one_answer(case: Case) -> Iterator[Verdict]:
-    """Every picture gets the same answer."""
+    """Report that every picture has the same prediction."""
     counts, names = _confusion(case)
-    answered = np.flatnonzero(counts.sum(axis=0))
-    if len(names) < 2 or len(answered) != 1 or counts.sum() < _FEWEST_PICTURES:
+    predicted = np.flatnonzero(counts.sum(axis=0))
+    if len(names) < 2 or len(predicted) != 1 or counts.sum() < _FEWEST_PICTURES:
         return
-    name = names[answered[0]]
-    right, count = int(counts[answered[0], answered[0]]), int(counts.sum())
-    interval = wilson_interval(right, count)
-    sentence = f"It answers “{name}” to every picture: it has learnt no difference."
+    name = names[predicted[0]]
+    correct, count = int(counts[predicted[0], predicted[0]]), int(counts.sum())
+    interval = wilson_interval(correct, count)
+    sentence = f"The model predicts “{name}” for every picture."
     because = (
-        f"All {count:,} {case.judged} pictures got this answer; {percent(right / count)} of them "
-        f"are so ({between(interval)})."
+        f"All {count:,} {case.held_out} pictures have this prediction; it is correct for "
+        f"{percent(correct / count)} of them ({between(interval)})."
     )
     evidence = {
         "answer": name,
         "count": count,
-        "accuracy": right / count,
+        "accuracy": correct / count,
         "interval": list(interval),
     }
     tries = (
         *_rate(case),
         *_balance(case),
-        *case.setup.more_epochs("a few steps more, if they were few"),
+        *case.setup.more_epochs("more steps, if there were few"),
     )
     if _averages_lag(case):
         because += (
-            " While it trained it did better: batch norm's averages do not fit the weights yet, "
-            "as after too few steps."
+            " The training accuracy was higher: the averages of batch norm do not fit the weights "
+            "yet, as after too few steps."
         )
         tries = (*tries[-1:], *tries[:-1])
     yield Verdict("majority-only", Severity.ERROR, sentence, because, evidence, tries)
 
 
 def collapsed(case: Case) -> Iterator[Verdict]:
-    """Some classes have pictures and are never the answer."""
+    """Report classes that have pictures and are never predicted."""
     counts, names = _confusion(case)
     if not len(names):
         return
-    held, answered = counts.sum(axis=1), counts.sum(axis=0)
+    pictures, predicted = counts.sum(axis=1), counts.sum(axis=0)
     never = [
-        place
-        for place in range(len(names))
-        if held[place] >= _FEWEST_PICTURES and not answered[place]
+        index
+        for index in range(len(names))
+        if pictures[index] >= _FEWEST_PICTURES and not predicted[index]
     ]
     if not never:
         return
-    never.sort(key=lambda place: -held[place])
-    listed = ", ".join(f"“{names[place]}”" for place in never[:_MOST_NAMES])
+    never.sort(key=lambda index: -pictures[index])
+    listed = ", ".join(f"“{names[index]}”" for index in never[:_MOST_NAMES])
     more = f" and {len(never) - _MOST_NAMES} more" if len(never) > _MOST_NAMES else ""
     worst = never[0]
-    most = wilson_interval(0, int(held[worst]))[1]
-    sentence = f"It never answers {listed}{more}."
+    most = wilson_interval(0, int(pictures[worst]))[1]
+    sentence = f"The model never predicts {listed}{more}."
     because = (
-        f"None of the {plural(int(held[worst]), 'picture')} of “{names[worst]}” was found; of new "
-        f"ones it would find at most {percent(most)} (95\N{NO-BREAK SPACE}% limit)."
+        f"None of the {plural(int(pictures[worst]), 'picture')} of “{names[worst]}” was found; "
+        f"the recall on new pictures is at most {percent(most)} (95\N{NO-BREAK SPACE}% limit)."
     )
     evidence = {
-        "classes": [names[place] for place in never],
-        "pictures": [int(held[place]) for place in never],
+        "classes": [names[index] for index in never],
+        "pictures": [int(pictures[index]) for index in never],
         "recall_at_most": most,
     }
-    tries = (*_balance(case), Try("viewfinder audit DATA", "are its labels right?"))
+    tries = (*_balance(case), Try("viewfinder audit DATA", "finds wrong labels"))
     yield Verdict("class-collapse", Severity.WARNING, sentence, because, evidence, tries)
 
 
 def _confusion(case: Case) -> tuple[np.ndarray, list[str]]:
-    if case.judged is None:
+    if case.held_out is None:
         return np.zeros((0, 0), int), []
-    scores = case.scores[case.judged]
-    return np.asarray(scores["confusion"]), [one["name"] for one in scores["per_class"]]
+    scores = case.scores[case.held_out]
+    return np.asarray(scores["confusion"]), [record["name"] for record in scores["per_class"]]
 
 
 def _balance(case: Case) -> tuple[Try, ...]:
@@ -98,12 +98,12 @@ def _balance(case: Case) -> tuple[Try, ...]:
 
 
 def _rate(case: Case) -> tuple[Try, ...]:
-    why = "a learning rate far too high does this"
+    why = "a learning rate that is far too high has this effect"
     return () if case.setup.solved else (Try("viewfinder lr-find DATA", why),)
 
 
 def _averages_lag(case: Case) -> bool:
-    accuracy, trained = case.curve("accuracy"), case.right("train")
+    accuracy, trained = case.curve("accuracy"), case.correct("train")
     if not len(accuracy) or trained is None:
         return False
     return bool(accuracy[-1] - trained[0] / trained[1] > _LOST)

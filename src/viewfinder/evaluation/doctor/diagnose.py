@@ -1,17 +1,16 @@
-"""From a case to its verdicts, the worst first."""
+"""Application of all rules to a case."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from viewfinder.evaluation.doctor import answers, fit, gap, rates, units, validation
-from viewfinder.evaluation.doctor import gap as lost
 from viewfinder.evaluation.doctor.case import Case
 from viewfinder.evaluation.doctor.verdict import Severity, Verdict
 
 Rule = Callable[[Case], Iterator[Verdict]]
 
-# Of two verdicts that matter alike, the one whose rule stands first comes first.
+# Verdicts of equal severity are in the order of their rules.
 RULES: tuple[Rule, ...] = (
     rates.diverged,
     units.exploding,
@@ -21,7 +20,7 @@ RULES: tuple[Rule, ...] = (
     rates.too_high,
     rates.too_low,
     fit.cut_short,
-    lost.worse_than_trained,
+    gap.worse_than_trained,
     fit.underfitting,
     answers.collapsed,
     fit.still_improving,
@@ -34,7 +33,7 @@ RULES: tuple[Rule, ...] = (
     fit.too_short,
 )
 
-# What follows from a verdict is no finding of its own.
+# By code, the verdicts that are consequences of this one and are left out.
 _EXPLAINS: dict[str, set[str]] = {
     "diverged": {
         "exploding-units",
@@ -62,18 +61,18 @@ _EXPLAINS: dict[str, set[str]] = {
     "lr-too-low": {"underfitting", "still-improving", "class-collapse"},
     "lr-too-high": {"validation-noisy", "worse-than-trained"},
     "cut-short": {"still-improving", "validation-noisy"},
-    # A kept model that knows little, from a training that went on to learn by heart.
+    # The best epoch may be an early one, whose model still underfits.
     "overfitting": {"still-improving", "underfitting", "generalization-gap"},
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What the doctor says of a training.
+    """The doctor's verdicts on a training.
 
     Attributes:
-        verdicts: The worst first; never empty.
-        unseen: What could not be looked at, in words.
+        verdicts: The verdicts, the worst first; never empty.
+        unseen: What could not be examined, in words.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -86,47 +85,48 @@ class Diagnosis:
 
     @property
     def codes(self) -> list[str]:
-        """The verdicts' codes, in their order."""
-        return [one.code for one in self.verdicts]
+        """The codes of the verdicts, in their order."""
+        return [verdict.code for verdict in self.verdicts]
 
     def to_json(self) -> dict[str, Any]:
-        """The content of `doctor.json`; see docs/formats.md."""
+        """Return the content of `doctor.json`; see docs/formats.md."""
         return {
             "schema": 1,
-            "verdicts": [one.to_json() for one in self.verdicts],
+            "verdicts": [verdict.to_json() for verdict in self.verdicts],
             "unseen": list(self.unseen),
         }
 
 
 def diagnose(case: Case) -> Diagnosis:
-    """Ask every rule, leave out what another verdict explains, and put the worst first."""
+    """Apply every rule, leave out consequences of other verdicts, and sort by severity."""
     found = [verdict for rule in RULES for verdict in rule(case)]
-    explained = set().union(*(_EXPLAINS.get(one.code, set()) for one in found))
-    left = [one for one in found if one.code not in explained]
+    explained = set().union(*(_EXPLAINS.get(verdict.code, set()) for verdict in found))
+    kept = [verdict for verdict in found if verdict.code not in explained]
     unseen = _unseen(case)
-    if not any(one.severity in (Severity.ERROR, Severity.WARNING) for one in left):
-        left.append(_healthy(unseen, is_short=any(one.code == "too-short" for one in left)))
-    left.sort(key=lambda one: (one.code != "healthy", one.severity.rank))
-    return Diagnosis(tuple(left), tuple(unseen))
+    if not any(verdict.severity in (Severity.ERROR, Severity.WARNING) for verdict in kept):
+        is_short = any(verdict.code == "too-short" for verdict in kept)
+        kept.append(_healthy(unseen, is_short=is_short))
+    kept.sort(key=lambda verdict: (verdict.code != "healthy", verdict.severity.rank))
+    return Diagnosis(tuple(kept), tuple(unseen))
 
 
 def _healthy(unseen: Sequence[str], *, is_short: bool) -> Verdict:
     if is_short:
-        sentence = "Nothing wrong was found, but it was trained too briefly to call it healthy."
+        sentence = "No problem was found, but the training was too short to be called healthy."
     elif unseen:
-        sentence = "Nothing wrong was found, as far as could be looked."
+        sentence = "No problem was found, but not everything could be examined."
     else:
-        sentence = "Healthy: none of the doctor's rules finds anything wrong."
+        sentence = "Healthy: none of the doctor's rules finds a problem."
     return Verdict("healthy", Severity.GOOD, sentence, evidence={"rules": len(RULES)})
 
 
 def _unseen(case: Case) -> list[str]:
-    solved = case.setup.solved  # without steps there are no curves, and no units that they moved
-    offers = [
+    solved = case.setup.solved  # without steps there are no curves and no trained units
+    examined = [
         (solved or len(case.curve("val_loss")) > 0, "validation curves"),
-        ("train" in case.scores, "the kept model's answers to the training pictures"),
-        (case.judged is not None, "answers to other pictures"),
-        (case.copies is not None, "copies across splits"),
+        ("train" in case.scores, "the kept model's predictions on the training pictures"),
+        (case.held_out is not None, "predictions on held-out pictures"),
+        (case.copies is not None, "duplicates across splits"),
         (solved or case.units is not None, "the units' activations"),
     ]
-    return [what for is_there, what in offers if not is_there]
+    return [what for is_there, what in examined if not is_there]

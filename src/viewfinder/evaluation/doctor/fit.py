@@ -1,4 +1,4 @@
-"""Too much learnt by heart, too little learnt, or not yet done."""
+"""Rules about the fit: overfitting, underfitting, and trainings that ended early."""
 
 from collections.abc import Iterator
 
@@ -10,30 +10,30 @@ from viewfinder.evaluation.doctor.gap import gap_of, stronger_augmentation, with
 from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, between, percent
 from viewfinder.evaluation.evaluate import wilson_interval
 
-# Of the way from guessing to always right, a model that fits has come so far on its own pictures.
+# The least training accuracy that is no underfitting, as a share of the way from guessing to 1.
 _HALF_WAY = 0.5
 _FEWEST_EPOCHS = 4
 _STILL_FALLING = 0.05
-# Of its highest, where the rate is still on its way down: a cosine is there at four fifths.
+# A rate above this share of the highest is still high; a cosine gets there at four fifths.
 _STILL_HIGH = 0.1
 
 
 def overfitting(case: Case) -> Iterator[Verdict]:
-    """Validation parts from training: its loss rises, or its accuracy stays far behind."""
+    """Report a validation loss that rises for good, or an accuracy far below training."""
     rise = curves.rising_for_good(case.curve("loss"), case.curve("val_loss"))
     gap = gap_of(case)
     if not rise and not (gap and gap.is_far):
         return
     evidence, gap_words = (gap.evidence, gap.in_words()) if gap else ({}, "")
     because = gap_words
-    sentence = "It knows its training pictures far better than others: it overfits."
+    sentence = "The model overfits: it is far better on its training pictures than on others."
     if rise:
         training = curves.levels(case.curve("loss"))
         lowest = int(curves.levels(case.curve("val_loss")).argmin())
         onset = case.epoch(rise.onset)
         sentence = (
-            f"It overfits from epoch {onset} on: the validation loss rises while the training "
-            "loss goes on falling."
+            f"The model overfits from epoch {onset} on: the validation loss rises while the "
+            "training loss still falls."
         )
         because = (
             f"Validation loss from {rise.low:.3f} to {rise.end:.3f} "
@@ -54,8 +54,8 @@ def overfitting(case: Case) -> Iterator[Verdict]:
 
 
 def underfitting(case: Case) -> Iterator[Verdict]:
-    """It is not good even on the pictures that it was trained on."""
-    trained = case.right("train")
+    """Report a low accuracy on the training pictures themselves."""
+    trained = case.correct("train")
     name, guess = case.guess
     if trained is None or guess >= 1:
         return
@@ -66,13 +66,13 @@ def underfitting(case: Case) -> Iterator[Verdict]:
         return
     has_learnt = interval[0] > guess
     sentence = (
-        "It underfits: it is often wrong even on the pictures it was trained on."
+        "The model underfits: it is often wrong even on its training pictures."
         if has_learnt
-        else "It has learnt nothing: on its own training pictures it is no better than guessing."
+        else "The model has learnt nothing: on its training pictures it is no better than guessing."
     )
     because = (
-        f"Right on {percent(accuracy)} of the training pictures ({between(interval)}); always "
-        f"answering “{name}” would be right on {percent(guess)}."
+        f"The training accuracy is {percent(accuracy)} ({between(interval)}); always predicting "
+        f"“{name}” would reach {percent(guess)}."
     )
     evidence = {"train_accuracy": accuracy, "train_interval": list(interval), "guess": guess}
     tries = _against_underfitting(case) if has_learnt else _against_nothing(case)
@@ -81,7 +81,7 @@ def underfitting(case: Case) -> Iterator[Verdict]:
 
 
 def still_improving(case: Case) -> Iterator[Verdict]:
-    """The validation loss was falling steadily when the training ended."""
+    """Report a validation loss that was still falling when the training ended."""
     losses = case.curve("val_loss")
     count = max(_FEWEST_EPOCHS, len(losses) // 3)
     last = losses[-count:]
@@ -92,75 +92,82 @@ def still_improving(case: Case) -> Iterator[Verdict]:
     start = float(np.median(last[:2]))
     if chance > 0.05 or fall < max(_STILL_FALLING * start, 3 * curves.scatter(losses)):
         return
-    sentence = "It was still getting better when it ended: more epochs would help."
+    sentence = "The validation loss was still falling at the end: more epochs would help."
     because = (
         f"The validation loss fell by {100 * fall / start:.0f}\N{NO-BREAK SPACE}% over the last "
-        f"{count} epochs, and so steadily that chance gives it in {percent(chance)} of cases."
+        f"{count} epochs; by chance, a trend as steady has a probability of {percent(chance)}."
     )
     evidence = {"epochs": count, "val_loss_fall": fall, "share": fall / start, "p": chance}
     longer = 2 * max(case.setup.epochs, len(losses))
-    tries = case.setup.more_epochs("twice as long", longer)
+    tries = case.setup.more_epochs("twice as many", longer)
     yield Verdict("still-improving", Severity.WARNING, sentence, because, evidence, tries)
 
 
 def cut_short(case: Case) -> Iterator[Verdict]:
-    """It was ended while its learning rate, which falls by plan, was still high."""
+    """Report a training that ended while its falling learning rate was still high."""
     done, planned, peak = len(case.history), case.setup.epochs, case.setup.learning_rate
     rates = case.curve("learning_rate")
     falls = case.setup.schedule in ("cosine", "one-cycle", "step") and not case.setup.tuned
     if not falls or not 0 < done < planned or not len(rates) or rates[-1] < _STILL_HIGH * peak:
         return
-    sentence = f"It was cut short after {done} of {planned} epochs, with the rate still high."
+    sentence = (
+        f"The training ended after {done} of {planned} epochs, while the learning rate was still "
+        "high."
+    )
     because = (
-        f"The learning rate ended at {percent(rates[-1] / peak)} of its highest. It falls until "
-        "the last epoch, and much of what a model learns, it learns then."
+        f"The learning rate ended at {percent(rates[-1] / peak)} of its highest value. The "
+        "schedule lowers it until the last epoch, where models still improve."
     )
     evidence = {"epochs": done, "planned": planned, "rate": rates[-1], "highest": peak}
     ends = case.setup.schedule != "step" and case.setup.averaged <= done
-    as_long = Try(f"--epochs {done}", "as long, and the rate falls to its end")
+    as_long = Try(f"--epochs {done}", "as many epochs, with the whole schedule")
     tries = (*((as_long,) if ends else ()), *_resume(case))
     yield Verdict("cut-short", Severity.WARNING, sentence, because, evidence, tries)
 
 
 def too_short(case: Case) -> Iterator[Verdict]:
-    """There are too few epochs to read the curves."""
+    """Report a training with too few epochs for trends."""
     done = len(case.history)
     if case.setup.solved or done >= _FEWEST_EPOCHS + 1:
         return
-    sentence = f"The curves are too short to be read: {_epochs(done)}."
-    because = f"From {_FEWEST_EPOCHS + 1} epochs on, trends are told from chance."
-    yield Verdict("too-short", Severity.INFO, sentence, because, {"epochs": done}, _goes_on(case))
+    sentence = f"The training is too short to show trends: {_epochs(done)}."
+    because = f"Trends need at least {_FEWEST_EPOCHS + 1} epochs."
+    yield Verdict("too-short", Severity.INFO, sentence, because, {"epochs": done}, _continue(case))
 
 
 def _epochs(count: int) -> str:
-    return "no epoch was finished" if not count else f"{count} epoch{'' if count == 1 else 's'}"
+    return "no epoch was completed" if not count else f"{count} epoch{'' if count == 1 else 's'}"
 
 
 def _resume(case: Case) -> tuple[Try, ...]:
-    """Going on, where the training was stopped and is not fitted in one go."""
+    """Suggest to resume, where the training was interrupted and has steps of its own."""
     if not case.interrupted or case.setup.on_features:
         return ()
-    return (Try("viewfinder train --resume RUN", "goes on where it was stopped"),)
+    return (Try("viewfinder train --resume RUN", "resumes the training"),)
 
 
-def _goes_on(case: Case) -> tuple[Try, ...]:
-    """More epochs, where there was no reason to end before."""
+def _continue(case: Case) -> tuple[Try, ...]:
+    """Suggest more epochs, unless the training ended by itself before."""
     if case.interrupted:
         return _resume(case)
     if len(case.history) < case.setup.epochs:
         return ()
-    return case.setup.more_epochs("long enough to see where it leads")
+    return case.setup.more_epochs("enough to show a trend")
 
 
 def _against_overfitting(setup: Setup, *, stops_early: bool, is_strange: bool) -> tuple[Try, ...]:
     learns_in_steps = not setup.solved
     offers = [
-        (learns_in_steps and setup.dropout < 0.4, "--dropout 0.5", "no unit can rely on another"),
-        (learns_in_steps and setup.penalty < 1e-4, "--l2 0.0005", "keeps weights small"),
-        (stops_early, "--patience 3", "ends soon after the best epoch: the same model, sooner"),
-        (not setup.on_base, "--recipe scratch/small", "fewer weights to learn by heart with"),
+        (
+            learns_in_steps and setup.dropout < 0.4,
+            "--set model.dropout=0.5",
+            "prevents units from relying on each other",
+        ),
+        (learns_in_steps and setup.penalty < 1e-4, "--set model.l2=0.0005", "keeps weights small"),
+        (stops_early, "--patience 3", "stops soon after the best epoch: the same model, sooner"),
+        (not setup.on_base, "--recipe scratch/small", "a smaller network"),
     ]
-    others = [Try(flag, why) for holds, flag, why in offers if holds]
+    others = [Try(flag, why) for applies, flag, why in offers if applies]
     scenes = without_scenes(setup) if is_strange else ()
     return tuple([*scenes, *stronger_augmentation(setup), *others][:3])
 
@@ -168,15 +175,15 @@ def _against_overfitting(setup: Setup, *, stops_early: bool, is_strange: bool) -
 def _against_underfitting(case: Case) -> tuple[Try, ...]:
     setup = case.setup
     offers = [
-        (setup.dropout >= 0.4, "--dropout 0.1", "less is hidden while it learns"),
-        (setup.augment == "strong", "--augment standard", "less is varied while it learns"),
-        (setup.penalty > 1e-2, "--l2 0", "weights may grow"),
+        (setup.dropout >= 0.4, "--set model.dropout=0.1", "weaker regularization"),
+        (setup.augment == "strong", "--augment standard", "weaker augmentation"),
+        (setup.penalty > 1e-2, "--set model.l2=0", "no penalty on weights"),
     ]
-    in_steps = [] if setup.solved else [Try("viewfinder lr-find DATA", "is the rate right?")]
+    in_steps = [] if setup.solved else [Try("viewfinder lr-find DATA", "finds a learning rate")]
     return tuple(
         [
-            *(Try(flag, why) for holds, flag, why in offers if holds and not setup.solved),
-            *setup.more_epochs("more time"),
+            *(Try(flag, why) for applies, flag, why in offers if applies and not setup.solved),
+            *setup.more_epochs("more steps"),
             Try("--recipe scratch/large", "a larger network"),
             *in_steps,
         ][:3]
@@ -184,9 +191,9 @@ def _against_underfitting(case: Case) -> tuple[Try, ...]:
 
 
 def _against_nothing(case: Case) -> tuple[Try, ...]:
-    rate = Try("viewfinder lr-find DATA", "a learning rate far too high or too low looks like this")
+    rate = Try("viewfinder lr-find DATA", "a rate that is far too high or too low has this effect")
     return (
         *(() if case.setup.solved else (rate,)),
-        Try("viewfinder audit DATA", "are labels and pictures what they should be?"),
-        *case.setup.more_epochs("if the training loss has begun to fall"),
+        Try("viewfinder audit DATA", "finds wrong labels and unreadable pictures"),
+        *case.setup.more_epochs("if the training loss has started to fall"),
     )

@@ -1,4 +1,4 @@
-"""How much better the kept model knows its training pictures than others, measured alike."""
+"""Rules about the accuracy of the kept model on training pictures: gap, and loss since training."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,77 +14,79 @@ from viewfinder.evaluation.doctor.verdict import (
 )
 from viewfinder.evaluation.significance import difference_interval
 
-# A gap is spoken of where it is surely beyond 5 points; from 10 on it is overfitting by itself.
+# A gap is reported if it is surely above 5 points; from 10 on it is overfitting.
 _SURELY, _FAR = 0.05, 0.10
-# Learning by heart alone rarely explains so much: the other pictures may be of another kind.
+# Overfitting alone rarely explains such a gap: the other pictures may differ in kind.
 _STRANGE = 0.25
 _STRONGER = {"none": "standard", "course": "standard", "standard": "strong"}
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A difference of accuracies that chance does not explain.
+    """A significant difference between the accuracies on training and held-out pictures.
 
     Attributes:
-        trained: The share of the training pictures that is answered rightly.
-        judged: The same of the other pictures.
-        split: Which these are.
+        trained: The accuracy on the training pictures, 0 to 1.
+        held_out: The accuracy on the held-out pictures, 0 to 1.
+        split: The split of the held-out pictures.
         interval: The 95 % interval of the difference.
     """
 
     trained: float
-    judged: float
+    held_out: float
     split: str
     interval: tuple[float, float]
 
     @property
     def size(self) -> float:
-        """By how much training is better: -1 to 1."""
-        return self.trained - self.judged
+        """The difference of the accuracies, -1 to 1."""
+        return self.trained - self.held_out
 
     @property
     def is_far(self) -> bool:
-        """Whether it is overfitting, whatever the curves show."""
+        """Whether the gap is overfitting, whatever the curves show."""
         return self.size >= _FAR
 
     @property
     def is_strange(self) -> bool:
-        """Whether the other pictures may well be of another kind."""
+        """Whether the held-out pictures may differ in kind."""
         return self.size >= _STRANGE
 
     @property
     def evidence(self) -> dict[str, object]:
-        """The figures."""
+        """The figures, for a verdict's evidence."""
         return {"gap": self.size, "gap_interval": list(self.interval)}
 
     def in_words(self) -> str:
-        """The figures, as a sentence."""
+        """Return the figures as a sentence."""
         return (
-            f"The kept model is right on {percent(self.trained)} of the training pictures and "
-            f"{percent(self.judged)} of the {self.split} pictures: {points(self.size)} apart "
-            f"({points_between(self.interval)})."
+            f"The accuracy of the kept model is {percent(self.trained)} on the training pictures "
+            f"and {percent(self.held_out)} on the {self.split} pictures, a difference of "
+            f"{points(self.size)} ({points_between(self.interval)})."
         )
 
 
 def gap_of(case: Case) -> Gap | None:
-    """The gap of the kept model, where it is surely more than 5 points."""
-    trained, judged = case.right("train"), case.right(case.judged or "")
-    if trained is None or judged is None or case.judged is None:
+    """Return the gap of the kept model, or None if it is not surely above 5 points."""
+    if case.held_out is None:
         return None
-    interval = difference_interval(trained, judged)
+    trained, held_out = case.correct("train"), case.correct(case.held_out)
+    if trained is None or held_out is None:
+        return None
+    interval = difference_interval(trained, held_out)
     if interval[0] <= _SURELY:
         return None
-    return Gap(trained[0] / trained[1], judged[0] / judged[1], case.judged, interval)
+    return Gap(trained[0] / trained[1], held_out[0] / held_out[1], case.held_out, interval)
 
 
 def clear_gap(case: Case) -> Iterator[Verdict]:
-    """The kept model is clearly better on its training pictures, and not so far as to overfit."""
+    """Report a gap that is surely above 5 points and below 10."""
     gap = gap_of(case)
     if gap is None or gap.is_far:
         return
     sentence = (
-        "It knows its training pictures clearly better than others: more pictures, or more varied "
-        "ones, would help."
+        "The model is clearly better on its training pictures than on others: more, or more "
+        "varied, pictures would help."
     )
     yield Verdict(
         "generalization-gap",
@@ -97,24 +99,24 @@ def clear_gap(case: Case) -> Iterator[Verdict]:
 
 
 def stronger_augmentation(setup: Setup) -> tuple[Try, ...]:
-    """The next stronger policy, as this kind of model takes it; none beyond the strongest."""
+    """Suggest the next stronger augmentation policy; nothing beyond the strongest."""
     stronger = _STRONGER.get(setup.augment)
     if stronger is None:
         return ()
-    views = " --views 4" if setup.on_features else ""
-    return (Try(f"--augment {stronger}{views}", "pictures that are never twice the same"),)
+    views = " --set model.views=4" if setup.on_features else ""
+    return (Try(f"--augment {stronger}{views}", "varies the pictures in every epoch"),)
 
 
 def without_scenes(setup: Setup) -> tuple[Try, ...]:
-    """What helps where other pictures differ by what is behind their subjects."""
+    """Suggest to cut subjects out of their scenes, where the recipe does not."""
     if setup.isolated:
         return ()
-    return (Try("--isolate", "cuts subjects out of their scenes, where only these are others"),)
+    return (Try("--isolate", "cuts subjects out of their scenes, if only the scenes differ"),)
 
 
 def _against_gap(setup: Setup) -> tuple[Try, ...]:
-    transfer = Try("--recipe transfer", "begins with what a network has learnt from other photos")
-    dropout = Try("--dropout 0.5", "no unit can rely on another")
+    transfer = Try("--recipe transfer", "starts from a pretrained network")
+    dropout = Try("--set model.dropout=0.5", "prevents units from relying on each other")
     return (
         *stronger_augmentation(setup),
         *(() if setup.on_base else (transfer,)),
@@ -122,36 +124,37 @@ def _against_gap(setup: Setup) -> tuple[Try, ...]:
     )
 
 
-# Pictures as they are, without dropout and at an epoch's end, are the easier ones: a loss of any
-# size is a fault, and half a point is one that matters.
-_SURELY = 0.005
+# Plain pictures, without dropout and at the end of an epoch, are easier than those of the training
+# curve, so any loss of accuracy is a fault. Smaller ones do not matter.
+_LOST = 0.005
 
 
 def worse_than_trained(case: Case) -> Iterator[Verdict]:
-    """The kept model answers its training pictures worse than it did in the epoch that made it."""
-    judged, accuracy = case.right("train"), case.curve("accuracy")
-    # Balanced sampling asks in training for rare classes more often than judging does.
-    if judged is None or case.best_epoch is None or case.setup.balance == "sampling":
+    """Report a training accuracy surely below the training curve in the kept epoch."""
+    evaluated, accuracy = case.correct("train"), case.curve("accuracy")
+    # With balanced sampling, rare classes are more frequent in training than in the evaluation.
+    if evaluated is None or case.best_epoch is None or case.setup.balance == "sampling":
         return
-    places = (case.history["epoch"] == case.best_epoch).to_numpy().nonzero()[0]
-    if not len(places) or not len(accuracy):
+    positions = (case.history["epoch"] == case.best_epoch).to_numpy().nonzero()[0]
+    if not len(positions) or not len(accuracy):
         return
-    shown = float(accuracy[places[0]])
-    right, count = judged
-    interval = difference_interval((round(shown * count), count), judged)
-    if interval[0] <= _SURELY:
+    in_training = float(accuracy[positions[0]])
+    correct, count = evaluated
+    interval = difference_interval((round(in_training * count), count), evaluated)
+    if interval[0] <= _LOST:
         return
-    sentence = "It answers its training pictures worse than it did while it trained on them."
+    lost = in_training - correct / count
+    sentence = "The kept model is worse on its training pictures than the training curve shows."
     because = (
-        f"Right on {percent(right / count)} of them, and on {percent(shown)} in epoch "
-        f"{case.best_epoch}: {points(shown - right / count)} lost ({points_between(interval)}), "
-        "though nothing varies or hides them now. Where there is batch norm, its averages do not "
-        "fit the weights, or pictures as they are."
+        f"Its training accuracy is {percent(correct / count)}; in epoch {case.best_epoch} the "
+        f"curve shows {percent(in_training)}, {points(lost)} more ({points_between(interval)}), "
+        "although the evaluation has no augmentation or dropout. With batch norm, the averages "
+        "may not fit the weights or plain pictures."
     )
     evidence = {
-        "in_training": shown,
-        "judged": right / count,
-        "lost": shown - right / count,
+        "in_training": in_training,
+        "judged": correct / count,
+        "lost": lost,
         "lost_interval": list(interval),
     }
     tries = _tries(case.setup)
@@ -159,14 +162,10 @@ def worse_than_trained(case: Case) -> Iterator[Verdict]:
 
 
 def _tries(setup: Setup) -> tuple[Try, ...]:
-    anew = "batch norm is measured anew, on training pictures as they are"
+    anew = "measures batch norm again, on plain training pictures"
     offers = [
         (not setup.averaged, "--set training.average_epochs=1", anew),
-        (
-            setup.augment not in ("none", "gentle"),
-            "--augment gentle",
-            "nearer to pictures as they are",
-        ),
+        (setup.augment not in ("none", "gentle"), "--augment gentle", "closer to plain pictures"),
     ]
-    settle = setup.more_epochs("averages need steps to settle")
-    return (*(Try(flag, why) for holds, flag, why in offers if holds), *settle)
+    longer = setup.more_epochs("averages need steps to converge")
+    return (*(Try(flag, why) for applies, flag, why in offers if applies), *longer)

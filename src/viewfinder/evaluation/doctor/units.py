@@ -1,4 +1,4 @@
-"""Units that never answer, and activations that are no numbers."""
+"""Rules about dead units and exploding activations."""
 
 from collections.abc import Iterator
 
@@ -7,54 +7,59 @@ from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, percent
 
 _MANY_DEAD = 0.5
 _FEWEST_UNITS = 8
-# Half precision ends at 65,504; float32 loses whole units from 2**24 on.
+# The largest float16 is 65,504; float32 cannot represent every integer above 2**24.
 _HUGE = 1e4
 
 
 def dead(case: Case) -> Iterator[Verdict]:
-    """Half of a layer's units, or more, are zero whatever is shown."""
-    layers = [one for one in case.units or () if one["relu"] and one["units"] >= _FEWEST_UNITS]
-    bad = [one for one in layers if one["dead"] >= _MANY_DEAD * one["units"]]
+    """Report layers of which half the units or more are zero for every picture."""
+    layers = [
+        layer for layer in case.units or () if layer["relu"] and layer["units"] >= _FEWEST_UNITS
+    ]
+    bad = [layer for layer in layers if layer["dead"] >= _MANY_DEAD * layer["units"]]
     if not bad:
         return
-    worst = max(bad, key=lambda one: one["dead"] / one["units"])
+    worst = max(bad, key=lambda layer: layer["dead"] / layer["units"])
     share = worst["dead"] / worst["units"]
     is_all = worst["dead"] == worst["units"]
     sentence = (
-        f"Layer {worst['layer']} is dead: no picture gets through it."
+        f"Layer {worst['layer']} is dead: its output is zero for every picture."
         if is_all
         else f"Many units of layer {worst['layer']} are dead: they are zero for every picture."
     )
-    because = f"{worst['dead']:,} of its {worst['units']:,} units ({percent(share)}) never fire."
+    because = f"{worst['dead']:,} of its {worst['units']:,} units ({percent(share)}) are dead."
     if len(bad) > 1:
-        because += f" {len(bad)} of {len(layers)} layers are so."
+        because += f" In {len(bad)} of {len(layers)} layers, half of the units or more are dead."
     rate = case.setup.learning_rate
     tries = (
-        Try(
-            f"--lr {float(f'{rate / 3:.1g}'):g}", "large steps push units where they cannot return"
-        ),
-        Try("--recipe scratch", "batch norm keeps units in their range"),
+        Try(f"--lr {float(f'{rate / 3:.1g}'):g}", "large steps make units dead for good"),
+        Try("--recipe scratch", "batch norm keeps activations in range"),
     )
-    evidence = {"layers": [dict(one) for one in bad]}
+    evidence = {"layers": [dict(layer) for layer in bad]}
     severity = Severity.ERROR if is_all else Severity.INFO
     yield Verdict("dead-units", severity, sentence, because, evidence, tries)
 
 
 def exploding(case: Case) -> Iterator[Verdict]:
-    """Activations that are infinite, not numbers, or far beyond any use."""
-    bad = [one for one in case.units or () if one["largest"] is None or one["largest"] > _HUGE]
+    """Report activations that are not finite, or huge."""
+    bad = [
+        layer for layer in case.units or () if layer["largest"] is None or layer["largest"] > _HUGE
+    ]
     if not bad:
         return
     first = bad[0]
-    has_broken = any(one["largest"] is None for one in bad)
+    has_broken = any(layer["largest"] is None for layer in bad)
     sentence = (
         f"From layer {first['layer']} on, activations are "
-        f"{'not numbers' if has_broken else 'huge'}: the weights have exploded."
+        f"{'not finite' if has_broken else 'huge'}: the weights have exploded."
     )
     largest = "not finite" if first["largest"] is None else f"{first['largest']:.2g}"
-    because = f"The largest in that layer is {largest}; {len(bad)} layers are so."
+    because = (
+        f"The largest activation of that layer is {largest}; "
+        f"{len(bad)} {'layer is' if len(bad) == 1 else 'layers are'} affected."
+    )
     rate = case.setup.learning_rate
-    tries = (Try(f"--lr {float(f'{rate / 10:.1g}'):g}", "a tenth of it"),)
+    tries = (Try(f"--lr {float(f'{rate / 10:.1g}'):g}", "a tenth of the learning rate"),)
     severity = Severity.ERROR if has_broken else Severity.WARNING
-    evidence = {"layers": [dict(one) for one in bad]}
+    evidence = {"layers": [dict(layer) for layer in bad]}
     yield Verdict("exploding-units", severity, sentence, because, evidence, tries)

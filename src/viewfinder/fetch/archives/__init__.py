@@ -1,1 +1,7 @@
-"""Archives from outside: hostile until checked, member by member."""
+"""Untrusted archives.
+
+members   the one rule by which members are admitted
+unpack    unpack an archive into a folder
+bounded   limited streams
+errors    errors that name the archive
+"""

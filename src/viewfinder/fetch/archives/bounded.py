@@ -1,4 +1,4 @@
-"""Streams from archives that nobody vouches for: decompressed, and no longer than allowed."""
+"""Streams from untrusted archives: decompressed, and limited in length."""
 
 import bz2
 import gzip
@@ -7,14 +7,16 @@ import lzma
 from pathlib import Path
 from typing import IO, cast
 
+from typing_extensions import override
+
 from viewfinder.core.errors import DataError
 
-# The most that is read at once.
+# The most bytes read at once.
 CHUNK_BYTES = 1 << 20
 
 
 def decompressed(archive: Path) -> IO[bytes]:
-    """Open a file that may be compressed by gzip, bzip2 or xz, as its content tells."""
+    """Open a file that may be compressed by gzip, bzip2 or xz, detected by its content."""
     with archive.open("rb") as file:
         start = file.read(6)
     if start.startswith(b"\x1f\x8b"):
@@ -27,17 +29,18 @@ def decompressed(archive: Path) -> IO[bytes]:
 
 
 class BoundedReader(io.RawIOBase):
-    """Passes reads on, up to a limit; what is read at once must be small.
+    """Limits the bytes read from a stream, in total and at once.
 
-    `tarfile` reads extended headers into memory at once, and their size is the archive's word.
+    `tarfile` reads extended headers into memory at once, and the archive declares their size.
     """
 
     def __init__(self, inner: IO[bytes], most_bytes: int) -> None:
         self._inner = inner
         self._most_bytes = most_bytes
 
+    @override
     def read(self, size: int | None = -1, /) -> bytes:
-        """At most `size` bytes; raises `DataError` if that is too many at once or in all."""
+        """Read at most `size` bytes; raise `DataError` above a limit."""
         if size is None or not 0 <= size <= CHUNK_BYTES:
             raise DataError(
                 "one of its headers is too large.", expected=f"at most {CHUNK_BYTES:,} bytes"
@@ -45,21 +48,22 @@ class BoundedReader(io.RawIOBase):
         self._require_within(self._inner.tell() + size)
         return self._inner.read(size)
 
+    @override
     def readable(self) -> bool:
-        """It is."""
         return True
 
+    @override
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Go to `offset`, which in a compressed file means to decompress up to it."""
+        """Move to `offset`, which decompresses a compressed file up to it."""
         self._require_within(offset)
         return self._inner.seek(offset, whence)
 
+    @override
     def tell(self) -> int:
-        """Where it is."""
         return self._inner.tell()
 
     def _require_within(self, offset: int) -> None:
-        # The last read may ask for more than there is.
+        # The last read may extend past the end.
         if offset > self._most_bytes + CHUNK_BYTES:
             raise DataError(
                 "it would become too large.", expected=f"at most {self._most_bytes:,} bytes"

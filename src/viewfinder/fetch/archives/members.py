@@ -1,70 +1,152 @@
-"""Names of an archive's members: which may become files, and which are refused."""
+"""The one rule by which members of archives are admitted, unpacked or read in place.
+
+Archives are untrusted: the names, kinds and declared sizes of their members are checked before any
+of their content is used. The errors do not name the archive; `archive_errors` adds it.
+"""
 
 import re
+import stat
+import tarfile
 import unicodedata
+import zipfile
+from dataclasses import dataclass
+from typing import NoReturn
 
 from viewfinder.core.errors import DataError
 
 _DRIVE = re.compile(r"[A-Za-z]:")
 _LONGEST_PART_BYTES = 255
 _LONGEST_NAME_BYTES = 1024
+_ENCRYPTED = 0x1
+
+# No pictures or tables of numbers compress better than this; zeros compress a thousandfold.
+MOST_RATIO = 200
+# Below this size nothing counts as a bomb: blank pictures and small tables compress extremely well.
+HARMLESS_BYTES = 256 << 20
+
+Parts = tuple[str, ...]
 
 
-class Names:
-    """The names of one archive, admitted one by one."""
+@dataclass(frozen=True)
+class Limits:
+    """The largest archive that is admitted.
 
-    def __init__(self) -> None:
-        # Spelled names by a key that is the same for all names that some file system takes for
-        # the same.
-        self._files: dict[tuple[str, ...], str] = {}
-        self._folders: dict[tuple[str, ...], str] = {}
+    Attributes:
+        members: The most files and folders.
+        bytes: The most bytes of all files together.
+        ratio: The most bytes for each byte of the archive; checked only above 256 MiB.
+    """
 
-    def admit(self, name: str, *, is_folder: bool) -> tuple[str, ...]:
-        r"""The parts of a member's name, if it leads to a place of its own inside the folder.
+    members: int = 2_000_000
+    bytes: int = 64 << 30
+    ratio: int = MOST_RATIO
 
-        Args:
-            name: As the archive has it, with `/` or `\` between its parts.
-            is_folder: Whether the member is a folder; a folder may come again.
+
+class Admission:
+    """Admits the members of one archive, one after the other.
+
+    Args:
+        packed: The size of the archive in bytes.
+        limits: How large it may become; None: only the ratio is limited, because nothing is
+            written.
+    """
+
+    def __init__(self, packed: int, limits: Limits | None) -> None:
+        self._most_members = limits.members if limits else None
+        self._most_bytes = most_unpacked(packed, limits.ratio if limits else MOST_RATIO)
+        if limits:
+            self._most_bytes = min(limits.bytes, self._most_bytes)
+        # Names that some file system treats as equal matter only where files are written.
+        self._key = _key_on_any_system if limits else tuple
+        self._files: dict[Parts, str] = {}
+        self._folders: dict[Parts, str] = {}
+        self._members = 0
+        self._bytes = 0
+
+    @property
+    def most_bytes(self) -> int:
+        """The most bytes that all files may have together."""
+        return self._most_bytes
+
+    def zipped(self, member: zipfile.ZipInfo) -> Parts:
+        """Admit a member of a zip archive, and return the parts of its path.
 
         Raises:
-            DataError: See :func:`member_parts`; or another member has the name, up to case and
-                Unicode's ways of writing it; or a file is where a folder has to be.
+            DataError: It is a link, a device or encrypted; its name is unsafe (see
+                :func:`member_parts`) or taken; or the archive is too large.
         """
+        if member.flag_bits & _ENCRYPTED:
+            raise DataError(
+                f"{member.filename!r} is encrypted with a password.",
+                expected="an archive without a password",
+                remedy="unpack it with its password and use the folder",
+            )
+        kind = stat.S_IFMT(member.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            _refuse_kind(member.filename, "a link" if kind == stat.S_IFLNK else "a device")
+        # `filename` ends at a zero byte; `orig_filename` shows what follows.
+        is_folder = is_zipped_folder(member)
+        return self._admit(member.orig_filename, member.file_size, is_folder=is_folder)
+
+    def tarred(self, member: tarfile.TarInfo) -> Parts:
+        """Admit a member of a tar archive, and return the parts of its path.
+
+        Raises:
+            DataError: It is a link, a device or a sparse file; its name is unsafe (see
+                :func:`member_parts`) or taken; or the archive is too large.
+        """
+        if member.issparse():
+            _refuse_kind(member.name, "a sparse file")
+        if not (member.isreg() or member.isdir()):
+            _refuse_kind(member.name, "a link" if member.issym() or member.islnk() else "a device")
+        return self._admit(member.name, member.size, is_folder=member.isdir())
+
+    def _admit(self, name: str, size: int, *, is_folder: bool) -> Parts:
         parts = member_parts(name)
         if not parts and not is_folder:
-            raise DataError(f"a file is called {name!r}.", expected="a name inside the archive")
+            raise DataError(f"a file is named {name!r}.", expected="a name inside the archive")
         for depth in range(1, len(parts) + is_folder):
             self._take_folder(parts[:depth])
         if not is_folder:
             self._take_file(parts)
+        self._members += 1
+        self._bytes += 0 if is_folder else size
+        if self._most_members is not None and self._members > self._most_members:
+            raise DataError("it has too many members.", expected=f"at most {self._most_members:,}")
+        require_size(self._bytes, self._most_bytes)
         return parts
 
-    def _take_folder(self, parts: tuple[str, ...]) -> None:
-        spelled, key = "/".join(parts), _key(parts)
+    def _take_folder(self, parts: Parts) -> None:
+        spelled, key = "/".join(parts), self._key(parts)
         other = self._files.get(key) or self._folders.setdefault(key, spelled)
         if key in self._files or other != spelled:
             _refuse_same(spelled, other)
 
-    def _take_file(self, parts: tuple[str, ...]) -> None:
-        spelled, key = "/".join(parts), _key(parts)
+    def _take_file(self, parts: Parts) -> None:
+        spelled, key = "/".join(parts), self._key(parts)
         other = self._files.get(key) or self._folders.get(key)
         if other is not None:
             _refuse_same(spelled, other)
         self._files[key] = spelled
 
 
-def member_parts(name: str) -> tuple[str, ...]:
-    r"""The parts of a member's name; `\` separates, too, as some Windows tools write it.
+def is_zipped_folder(member: zipfile.ZipInfo) -> bool:
+    r"""Whether a member of a zip archive is a folder; some Windows tools end its name with `\`."""
+    return member.orig_filename.endswith(("/", "\\"))
+
+
+def member_parts(name: str) -> Parts:
+    r"""Return the parts of a member's name, which `/` or (from some Windows tools) `\` separates.
 
     Raises:
-        DataError: The name is absolute or has a drive letter, leads outside by `..`, is no
-            printable text, or is too long for a file system.
+        DataError: The name is absolute or has a drive letter, leads outside by `..`, is not
+            printable Unicode, or is too long for a file system.
     """
     shown = repr(name)
     try:
         length = len(name.encode())
     except UnicodeEncodeError:
-        raise DataError(f"a name is no text: {shown}.", expected="names in UTF-8") from None
+        raise DataError(f"a name is not Unicode: {shown}.", expected="names in UTF-8") from None
     slashed = name.replace("\\", "/")
     parts = tuple(part for part in slashed.split("/") if part not in ("", "."))
     if slashed.startswith("/") or _DRIVE.match(slashed):
@@ -83,26 +165,34 @@ def member_parts(name: str) -> tuple[str, ...]:
     return parts
 
 
-def _key(parts: tuple[str, ...]) -> tuple[str, ...]:
-    """Windows and macOS ignore case and ways of writing Unicode; Windows, dots at the end."""
+def most_unpacked(packed: int, ratio: int = MOST_RATIO) -> int:
+    """The most bytes that `packed` bytes may become."""
+    return max(HARMLESS_BYTES, ratio * packed)
+
+
+def require_size(unpacked: int, most: int) -> None:
+    """Raise `DataError` if an archive unpacks to more than `most` bytes, as a bomb does."""
+    if unpacked > most:
+        raise DataError(
+            "it would become too large.",
+            expected=f"at most {most:,} bytes",
+            received=f"{unpacked:,} bytes or more",
+        )
+
+
+def _key_on_any_system(parts: Parts) -> Parts:
+    """Windows and macOS ignore case and Unicode normalization; Windows, dots at the end."""
     return tuple(unicodedata.normalize("NFC", part).casefold().rstrip(". ") for part in parts)
 
 
-def _refuse_same(name: str, other: str) -> None:
+def _refuse_same(name: str, other: str) -> NoReturn:
     if name == other:
-        raise DataError(f"{name!r} is there twice.", expected="each name once")
+        raise DataError(f"{name!r} occurs twice.", expected="each name once")
     raise DataError(
-        f"{name!r} and {other!r} are one name on some systems.",
+        f"{name!r} and {other!r} are the same name on some systems.",
         expected="names that differ in more than case",
     )
 
 
-# No picture or table of numbers packs better than this; zeros pack a thousandfold.
-MOST_RATIO = 200
-# Below this much, nothing is called a bomb: small blank pictures and tables pack extremely well.
-HARMLESS_BYTES = 256 << 20
-
-
-def most_unpacked(packed: int, ratio: int = MOST_RATIO) -> int:
-    """The most bytes that so many packed bytes may become."""
-    return max(HARMLESS_BYTES, ratio * packed)
+def _refuse_kind(name: str, kind: str) -> NoReturn:
+    raise DataError(f"{name!r} is {kind}.", expected="files and folders only", received=kind)

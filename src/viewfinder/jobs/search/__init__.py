@@ -1,16 +1,15 @@
-"""Training without a recipe: what does best on the same pictures is taken, and says why.
+"""Training without a recipe: the candidate that does best on the same pictures is kept.
 
-weights  the probe's weights, where they are at hand
-trials   what was tried, and which of two ways is better
-ways     one way after another, in a folder that holds a usable model from the first on
+trials       what was tried, and which of two candidates is better
+candidates   one candidate after another, in a folder that holds a usable model from the first on
 """
 
 import json
 import math
 import time
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import pandas as pd
 
@@ -18,90 +17,80 @@ from viewfinder.classifier import CHOSEN
 from viewfinder.core.errors import RunError, UsageError
 from viewfinder.core.files import require_writable, written_whole
 from viewfinder.core.progress import Progress
-from viewfinder.data.dataset import Dataset
+from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.data.sources import from_record
+from viewfinder.jobs.job import Job, Options
 from viewfinder.jobs.prepare import Prepared, prepare
-from viewfinder.jobs.search.ways import Search, ways_to_try, with_weights, with_weights_at_hand
-from viewfinder.jobs.train import name_of, train
+from viewfinder.jobs.search.candidates import (
+    Search,
+    candidates_for,
+    with_local_weights,
+    with_weights,
+)
+from viewfinder.jobs.train import train_run
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
-from viewfinder.run import Run, plain_name
+from viewfinder.run import Run
 from viewfinder.store.sizes import suitable_input
 
-__all__ = ["auto", "is_unfinished", "planned", "resume_auto"]
+__all__ = ["auto", "is_search", "planned", "resume_search"]
 
 _PICTURES = "pictures.parquet"
 
-# Smaller pictures say little to a network that was trained at 224 pixels.
+# Below this size in pixels, pictures say little to a network that was trained at 224 pixels.
 _TINY = 48
-# A recipe for tiny pictures goes on until it has seen so many, however few there are.
-_SEEN, _MOST_EPOCHS = 100_000, 60
+# A recipe for tiny pictures trains until it has processed so many, within so many epochs.
+_PROCESSED, _MOST_EPOCHS = 100_000, 60
 
 
 def auto(
     dataset: Dataset,
     probe: Recipe | None = None,
     *,
-    max_time: float = math.inf,
-    output: str | Path = "runs",
-    name: str | None = None,
-    progress: Progress | None = None,
-    store_budget: int | None = None,
-    on_prepared: Callable[[Prepared], None] | None = None,
+    max_time: float | None = None,
+    **options: Unpack[Options],
 ) -> Run:
-    """Train a classifier in the way that does best on this dataset.
+    """Train the candidates that suit the dataset, and keep the best.
 
-    First a linear head on a frozen network from ImageNet, which takes seconds; then, where that
-    leaves mistakes, fine-tuning and a network from scratch. All of them train on the same
-    pictures and are judged on the same others: the dataset's validation split, or one that is
-    carved from training. One takes another's place if, on the pictures where just one of the two
-    is right, it is right more often than chance explains (in five of six cases). A training from
-    scratch that is far behind after its first stage is given up.
+    The first candidate is a linear head on a frozen network from ImageNet, which takes seconds;
+    where it leaves mistakes, fine-tuning and a network from scratch follow. All candidates train on
+    the same pictures and are evaluated on the same others: the dataset's validation split, or one
+    that is set aside from training. A candidate replaces the best one if, on the pictures where
+    just one of the two is right, it is right more often than chance explains (in five of six
+    cases). A training from scratch that is far behind after its first stage is stopped.
 
-    Without weights from ImageNet (neither at hand nor to be downloaded) it is `scratch` alone.
+    Without weights from ImageNet (neither on the disk nor to be downloaded), `scratch` is the only
+    candidate.
 
     Args:
         dataset: Labelled pictures.
-        probe: The recipe of the linear head; by default `transfer`. Its base, data settings and
-            seed are those of all ways.
-        max_time: Seconds after which nothing else is begun and what trains is ended.
-        output: The folder that holds the runs.
-        name: The folder's name; by default the data's.
-        progress: What is shown meanwhile.
-        store_budget: As in :func:`viewfinder.train`.
-        on_prepared: Called with the pictures once they are split and read.
+        probe: The recipe of the linear head; by default `transfer`. All candidates take its base,
+            data settings and seed.
+        max_time: Seconds after which no candidate is begun and the running one is stopped.
+        options: `output`, `name`, `progress` …: the fields of :class:`viewfinder.jobs.job.Job`.
 
     Returns:
-        The run of the way that was taken; `run.trials` says what else was tried. Its folder's
-        parent opens as this run, too: `viewfinder predict runs/NAME`.
+        The run of the candidate that was kept; `run.trials` names the others. The parent of its
+        folder opens as this run, too: `viewfinder predict runs/NAME`.
 
     Raises:
-        DataError: The pictures cannot be trained on, or a weights file is not there.
+        DataError: The pictures cannot be trained on, or a weights file is missing.
         OutputError: The run cannot be written.
     """
-    progress = progress or Progress()
-    name = plain_name(name or name_of(dataset))
-    require_writable(Path(output))
-    until = time.monotonic() + max_time
-    asked = probe or recipe_named("transfer")
-    probe = with_weights(asked, progress)
-    scratch = _from_scratch(dataset, asked)
+    job = Job(**options)
+    progress, name = job.progress, job.name_for(dataset)
+    require_writable(Path(job.output))
+    until = time.monotonic() + (math.inf if max_time is None else max_time)
+    requested = probe or recipe_named("transfer")
+    probe = with_weights(requested, progress)
+    scratch = _from_scratch(dataset, requested)
     if probe is None:
         progress.say("Without weights from ImageNet, a network is trained from scratch.")
-        changes = {"training.stop.max_time": max_time} if math.isfinite(max_time) else {}
-        settings: dict[str, Any] = {"progress": progress, "store_budget": store_budget}
-        return train(
-            dataset,
-            scratch.changed(changes),
-            output=output,
-            name=name,
-            on_prepared=on_prepared,
-            **settings,
-        )
-    prepared = prepare(dataset, scratch, store_budget=store_budget, progress=progress)
-    if on_prepared:
-        on_prepared(prepared)
-    folder = Run.create(Path(output), name).folder
+        limit = {} if max_time is None else {"training.stop.max_time": max_time}
+        return train_run(dataset, scratch.changed(limit), job)
+    prepared = prepare(dataset, scratch, store_budget=job.store_budget, progress=progress)
+    job.announce(prepared)
+    folder = Run.create(Path(job.output), name).folder
     everything = prepared.everything
     with written_whole(folder / _PICTURES) as temporary:
         everything.table.to_parquet(temporary, index=False)
@@ -112,7 +101,7 @@ def auto(
         "probe": probe.model_dump(mode="json"),
         "scratch": prepared.recipe.model_dump(mode="json"),
     }
-    return _search(folder, facts, until, progress, store_budget).run()
+    return _search(folder, facts, until, job).run()
 
 
 def planned(
@@ -122,85 +111,71 @@ def planned(
     progress: Progress | None = None,
     store_budget: int | None = None,
 ) -> tuple[Prepared, list[tuple[str, Recipe]]]:
-    """What :func:`auto` would try on this dataset; nothing is trained, and no weights downloaded.
+    """The candidates of :func:`auto` on this dataset; trains nothing, downloads no weights.
 
     Returns:
-        The pictures, split and read, and the name and the recipe of each way, in their order.
+        The pictures, split and read, and each candidate's name and recipe, in their order.
 
     Raises:
         DataError: As of :func:`auto`.
     """
     progress = progress or Progress()
-    asked = probe or recipe_named("transfer")
-    at_hand = with_weights_at_hand(asked, progress)
-    if at_hand is None:
+    requested = probe or recipe_named("transfer")
+    local = with_local_weights(requested, progress)
+    if local is None:
         progress.say(
-            "The weights of the network to build on are not here: a training downloads them; where "
-            "that fails, it tries scratch alone."
+            "The weights of the base are not on this machine: a training downloads them; where "
+            "that fails, scratch is its only candidate."
         )
-    scratch = _from_scratch(dataset, asked)
+    scratch = _from_scratch(dataset, requested)
     prepared = prepare(dataset, scratch, store_budget=store_budget, progress=progress)
-    return prepared, ways_to_try(at_hand or asked, prepared.recipe)
+    return prepared, candidates_for(local or requested, prepared.recipe)
 
 
-def is_unfinished(folder: Path) -> bool:
-    """Whether a search was stopped in this folder and can go on."""
-    return (folder / CHOSEN).is_file() and not _read(folder).get("finished")
+def is_search(folder: Path) -> bool:
+    """Whether a search has written this folder."""
+    return (folder / CHOSEN).is_file()
 
 
-def resume_auto(
-    folder: Path,
-    *,
-    max_time: float = math.inf,
-    progress: Progress | None = None,
-    store_budget: int | None = None,
-) -> Run:
-    """Go on with a search that was stopped: what is done stays, what was begun goes on.
+def resume_search(folder: Path, job: Job, *, max_time: float | None = None) -> Run:
+    """Continue a search that was stopped; finished candidates are kept, a stopped one resumes.
 
     Raises:
-        UsageError: It has ended.
-        RunError: The folder holds none.
+        UsageError: The search has ended.
+        RunError: The folder holds no search.
     """
     facts = _read(folder)
     if facts["finished"]:
         raise UsageError(
-            f"{folder} has ended: nothing is left to resume.", remedy="train a new run"
+            f"The search in {folder} has ended: nothing is left to resume.",
+            remedy="train a new run",
         )
-    spent = {trial["name"]: trial["seconds"] for trial in facts["trials"]}
     kept = {key: facts[key] for key in ("source", "classes", "notes", "probe", "scratch")}
-    search = _search(
-        folder, kept, time.monotonic() + max_time, progress or Progress(), store_budget
-    )
-    search.spent = spent
+    until = time.monotonic() + (math.inf if max_time is None else max_time)
+    search = _search(folder, kept, until, job)
+    search.spent = {trial["name"]: trial["seconds"] for trial in facts["trials"]}
     return search.run()
 
 
-def _search(
-    folder: Path,
-    facts: dict[str, Any],
-    until: float,
-    progress: Progress,
-    store_budget: int | None,
-) -> Search:
+def _search(folder: Path, facts: dict[str, Any], until: float, job: Job) -> Search:
     table = pd.read_parquet(folder / _PICTURES)
-    # What was rejected has no split; it is rejected again wherever it is.
+    # Rejected pictures have no split; they are rejected again in any.
     table["split"] = table["split"].where(table["status"] == "ok", "train")
     data = Dataset(
         from_record(facts["source"]), table, tuple(facts["classes"]), notes=tuple(facts["notes"])
     )
     probe, scratch = (Recipe.model_validate(facts[key]) for key in ("probe", "scratch"))
     held = scratch.data.holdout
-    # From here on the splits are made: no way makes its own.
-    split = {"data.holdout": None, "data.fold": None, "data.test": 0.0}
+    # The splits exist: no candidate makes its own.
+    fixed = {"data.holdout": None, "data.fold": None, "data.test": 0.0}
     return Search(
         folder,
         data,
-        probe.changed(split),
-        scratch.changed(split),
+        probe.changed(fixed),
+        scratch.changed(fixed),
         held is not None,
         until,
-        progress,
-        store_budget,
+        replace(job, output=folder, on_prepared=None, splits=SPLITS[:2]),
         facts,
     )
 
@@ -213,9 +188,9 @@ def _from_scratch(dataset: Dataset, probe: Recipe) -> Recipe:
     settings = {"data": probe.data.model_dump(), "seed": probe.seed}
     if is_tiny:
         training = dataset.split_sizes().get("train", len(dataset))
-        epochs = min(_MOST_EPOCHS, math.ceil(_SEEN / training))
-        settings["training.epochs"] = max(recipe.training.epochs, epochs)
-    return recipe.changed(settings).settled((height, width), color)
+        epochs = min(_MOST_EPOCHS, math.ceil(_PROCESSED / training))
+        settings["training.epochs"] = max(recipe.steps.epochs, epochs)
+    return recipe.changed(settings).resolved((height, width), color)
 
 
 def _read(folder: Path) -> dict[str, Any]:

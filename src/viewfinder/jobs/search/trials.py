@@ -1,4 +1,4 @@
-"""What was tried, on which pictures it was judged, and which of two ways is better."""
+"""The trials of a search: each candidate's answers, and which of two candidates is better."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -8,31 +8,31 @@ import pandas as pd
 
 from viewfinder.evaluation.significance import mcnemar_p
 
-# What is no way of its own in the end, and takes nobody's place.
-_NO_WAY = {
-    "behind": "given up: too far behind",
-    "not kept": "fine-tuning did not help on pictures carved from training, and is not kept",
+# Trainings that ended so are no candidates, and replace no other.
+_NO_CANDIDATE = {
+    "behind": "stopped: too far behind",
+    "not kept": "fine-tuning did not help on pictures set aside from training, and is not kept",
 }
-# Of both sides together: either of two equal ways leads so clearly in one of three cases.
+# Two-sided: one of two equal candidates leads so clearly in one of three cases.
 _BY_CHANCE = 1 / 3
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One way of training, judged on the pictures that judge all of them.
+    """A candidate, evaluated on the pictures on which all candidates are evaluated.
 
     Attributes:
         name: Its folder.
         recipe: The recipe's name.
-        count: How many pictures judged it.
+        count: How many pictures it was evaluated on.
         right: How many of them it answers rightly.
-        only_it: How many of them it answers rightly and the best way before it does not.
+        only_it: How many it answers rightly and the best candidate before it does not.
         only_before: The other way round.
-        is_better: Whether it took the best one's place.
+        is_better: Whether it replaced the best candidate before it.
         folds: Its accuracy on folds of the training pictures, where it has one.
-        seconds: How long it took, its report included.
+        seconds: Its duration, report included.
         ended: Why its training ended, as in `timing.json`; or "not kept" where fine-tuning did
-            not help, so that it is the head that it began with.
+            not help, so that the model is the head from before it.
     """
 
     name: str
@@ -52,14 +52,14 @@ class Trial:
         return self.right / self.count
 
     def in_words(self, before: str | None) -> str:
-        """The trial as a line; `before` is the best way before it."""
+        """The trial as a line; `before` is the best candidate before it."""
         line = f"{self.name}: {self.right:,} of {self.count:,} right ({self.accuracy:.1%})"
         if self.folds is not None:
             line += f", {self.folds:.1%} on folds of the training pictures"
         if before is None:
             return f"{line}."
-        if self.ended in _NO_WAY:
-            return f"{line}; {_NO_WAY[self.ended]}."
+        if self.ended in _NO_CANDIDATE:
+            return f"{line}; {_NO_CANDIDATE[self.ended]}."
         verdict = "better" if self.is_better else "not better by more than chance"
         return (
             f"{line}; right on {self.only_it} that {before} misses, wrong on {self.only_before} "
@@ -72,7 +72,7 @@ class Trial:
 
 
 def beats(only_it: int, only_before: int) -> bool:
-    """Whether a way is better than the one before it by more than chance.
+    """Whether a candidate is better than the best before it by more than chance.
 
     Of the pictures on which just one of two is right, each would have half if they were equally
     good. That one has so many more would then happen in fewer than one of six cases: about one
@@ -82,7 +82,7 @@ def beats(only_it: int, only_before: int) -> bool:
 
 
 def could_be_beaten(wrong: int) -> bool:
-    """Whether a way that is wrong on so few pictures leaves room for a better one to show."""
+    """Whether a better candidate could be told from one that is wrong on so few pictures."""
     return beats(wrong, 0)
 
 
@@ -97,8 +97,8 @@ def judged(right: pd.Series, before: pd.Series | None, **facts: Any) -> Trial:
 
     Args:
         right: Whether it answers each picture rightly, by locator.
-        before: The same of the best way so far, on some or all of these pictures; None for the
-            first way.
+        before: The same of the best candidate so far, on some or all of these pictures; None for
+            the first candidate.
         facts: The other attributes of the trial.
     """
     if before is None:
@@ -112,7 +112,7 @@ def judged(right: pd.Series, before: pd.Series | None, **facts: Any) -> Trial:
         )
     both = right.reindex(before.index).fillna(False).astype(bool)
     only_it, only_before = int((both & ~before).sum()), int((before & ~both).sum())
-    better = facts["ended"] not in _NO_WAY and beats(only_it, only_before)
+    better = facts["ended"] not in _NO_CANDIDATE and beats(only_it, only_before)
     return Trial(
         count=len(both),
         right=int(both.sum()),
@@ -124,7 +124,7 @@ def judged(right: pd.Series, before: pd.Series | None, **facts: Any) -> Trial:
 
 
 def reason(trials: Sequence[Trial], chosen: str, left_out: Sequence[str] = ()) -> str:
-    """Why this one was chosen, and what the memory was too small for, in words."""
+    """Why this candidate was chosen, and for which the memory was too small, as a sentence."""
     best = next(trial for trial in trials if trial.name == chosen)
     others = [f"{trial.name} {trial.right:,}" for trial in trials if trial is not best]
     sentence = f"{chosen} answers {best.right:,} of {best.count:,} pictures rightly"

@@ -4,15 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from viewfinder.audit import Audit, Finding, Severity
 from viewfinder.core.files import write_text
-from viewfinder.data.dataset import UNSPLIT
+from viewfinder.pages.audit.overview import overview_of
 from viewfinder.pages.audit.pictures import thumbnails
 from viewfinder.pages.parts.environment import page_environment
 from viewfinder.pages.parts.thumbnails import Thumbnail
-from viewfinder.pages.parts.words import counted, drawable, number
+from viewfinder.pages.parts.words import counted, drawable
 
 _HERE = Path(__file__).parent
 _MOST_PICTURES = 24
@@ -43,7 +42,7 @@ class Section:
 
     Attributes:
         finding: What was found.
-        anchor: Its place on the page.
+        anchor: Its id on the page.
         rows: Groups side by side, or all pictures in one row.
         more_groups: How many groups are not shown.
     """
@@ -57,10 +56,10 @@ class Section:
 def write_audit_page(audit: Audit, path: Path) -> Path:
     """Write an audit as one HTML file that needs no network, no script and no other file.
 
-    Thumbnails are kept in the user's cache: pictures that have been shown before are not opened.
+    Thumbnails are kept in the user's cache, so that pictures of earlier pages are not opened again.
 
     Args:
-        audit: What was found.
+        audit: The findings.
         path: The file; written whole.
 
     Raises:
@@ -73,9 +72,9 @@ def write_audit_page(audit: Audit, path: Path) -> Path:
         audit=audit,
         verdict=verdict(audit),
         sections=_sections(audit),
-        counts=_class_counts(audit),
+        overview=overview_of(audit),
         most_classes=_MOST_CLASSES,
-        unread=len(audit.dataset) - int(audit.measurements.readable.sum()),
+        unread=len(audit.dataset) - len(audit.readable),
     )
     write_text(path, drawable(text))
     return path
@@ -83,16 +82,15 @@ def write_audit_page(audit: Audit, path: Path) -> Path:
 
 def verdict(audit: Audit) -> str:
     """The audit in one sentence."""
-    looked = f"{counted(len(audit.dataset), 'picture')} looked at: "
+    checked = f"{counted(len(audit.dataset), 'picture')} checked: "
     errors, warnings, rest = (audit.counts[one.value] for one in Severity)
     if errors:
-        things = counted(errors, "thing")
-        return f"{looked}{things} to put right before any result can be trusted."
+        return f"{checked}{counted(errors, 'problem')} to fix before any result can be trusted."
     if warnings:
-        return f"{looked}{counted(warnings, 'thing')} to look at before training."
+        return f"{checked}{counted(warnings, 'warning')} to review before training."
     if rest:
-        return f"{looked}nothing wrong, and {counted(rest, 'thing')} worth knowing."
-    return f"{looked}nothing wrong was found."
+        return f"{checked}no problems, and {counted(rest, 'note')}."
+    return f"{checked}no problems found."
 
 
 def _sections(audit: Audit) -> list[Section]:
@@ -130,13 +128,3 @@ def _split_up(places: Places, groups: Sequence[Sequence[str]]) -> Iterator[Place
     for group in groups:
         yield places[start : start + len(group)]
         start += len(group)
-
-
-def _class_counts(audit: Audit) -> dict[str, Any]:
-    table = audit.dataset.where(audit.measurements.readable).counts()
-    headings = ["pictures" if name == UNSPLIT else str(name) for name in table.columns]
-    rows = [
-        (str(name), [number(int(count)) for count in row])
-        for name, row in zip(table.index, table.to_numpy(), strict=True)
-    ]
-    return {"headings": headings, "rows": rows}

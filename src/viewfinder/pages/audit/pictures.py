@@ -1,13 +1,16 @@
-"""The thumbnails that a page shows, remembered so that the next page opens no picture."""
+"""The thumbnails of a page, cached so that the next page opens no picture."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
 from viewfinder.audit.measurements import survey_folder
+from viewfinder.audit.overview import mean_picture
 from viewfinder.core.errors import RejectedPicture
 from viewfinder.core.files import written_whole
 from viewfinder.core.parallel import cores, map_ahead
@@ -23,7 +26,7 @@ _WHITE = (255, 255, 255)
 
 
 def thumbnails(dataset: Dataset, locators: Iterable[str]) -> dict[str, Thumbnail]:
-    """A thumbnail for each of these pictures; one without an address where there are no pixels.
+    """Return a thumbnail for each picture; its address is None where there are no pixels.
 
     Args:
         dataset: The pictures, described: with `status` and `content`.
@@ -31,25 +34,51 @@ def thumbnails(dataset: Dataset, locators: Iterable[str]) -> dict[str, Thumbnail
     """
     table = dataset.table.drop_duplicates("locator").set_index("locator")
     contents = {one: str(table.at[one, "content"]) for one in dict.fromkeys(locators)}
+    readable = {one: key for one, key in contents.items() if table.at[one, "status"] == "ok"}
+
+    def make(missing: list[str]) -> Iterable[Pixels | None]:
+        return map_ahead(lambda one: _pixels(dataset, one), missing, workers=cores())
+
+    shown = _cached(dataset, readable, make)
+    nothing = thumbnail(None, _SIDE)
+    return {locator: shown.get(locator, nothing) for locator in contents}
+
+
+def class_means(dataset: Dataset, sample: Mapping[str, list[str]]) -> dict[str, Thumbnail]:
+    """Return the mean picture of each class; its address is None where there are no pixels.
+
+    Args:
+        dataset: The readable pictures, described: with `content`.
+        sample: The locators of each class that the mean is made of.
+    """
+    contents = dataset.table.drop_duplicates("locator").set_index("locator")["content"]
+    keys = {
+        name: "mean " + blake2b("".join(contents[locators]).encode(), digest_size=16).hexdigest()
+        for name, locators in sample.items()
+    }
+
+    def make(missing: list[str]) -> Iterable[Pixels | None]:
+        return (mean_picture(dataset, sample[name]) for name in missing)
+
+    return _cached(dataset, keys, make)
+
+
+def _cached(
+    dataset: Dataset,
+    keys: Mapping[str, str],
+    make: Callable[[list[str]], Iterable[Pixels | None]],
+) -> dict[str, Thumbnail]:
+    """Return a thumbnail for each name; those whose key is new are made of pixels, and kept."""
     path = survey_folder(dataset.source) / "shown.parquet"
     known = _load(path)
-    missing = {
-        locator: content
-        for locator, content in contents.items()
-        if content not in known and table.at[locator, "status"] == "ok"
-    }
-    made = map_ahead(lambda one: _thumbnail(dataset, one), missing, workers=cores())
-    known |= dict(zip(missing.values(), made, strict=True))
+    missing = [name for name, key in keys.items() if key not in known]
+    for name, pixels in zip(missing, make(missing), strict=True):
+        made = thumbnail(pixels, _SIDE)
+        # A page needs the address only; keeping the pixels would fill the memory.
+        known[keys[name]] = replace(made, pixels=None)
     if missing:
         _save(path, known)
-    nothing = thumbnail(None, _SIDE)
-    return {locator: known.get(content, nothing) for locator, content in contents.items()}
-
-
-def _thumbnail(dataset: Dataset, locator: str) -> Thumbnail:
-    made = thumbnail(_pixels(dataset, locator), _SIDE)
-    # Only the address is shown; the pixels would pile up.
-    return Thumbnail(None, made.address, made.width, made.height, made.tiny)
+    return {name: known[key] for name, key in keys.items()}
 
 
 def _pixels(dataset: Dataset, locator: str) -> Pixels | None:

@@ -1,1 +1,1 @@
-"""What several pages are built from: charts, thumbnails, words, the environment."""
+"""Parts of several pages: templates, stylesheet, thumbnails, formatted numbers."""

@@ -1,4 +1,4 @@
-"""What every page is rendered with: one look, and every value escaped."""
+"""Jinja's environment of all pages: one stylesheet, and every value escaped."""
 
 from pathlib import Path
 
@@ -6,7 +6,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from viewfinder.pages.parts import words
-from viewfinder.pages.plots import short_name
 
 _HERE = Path(__file__).parent
 
@@ -16,7 +15,7 @@ def page_environment(folder: Path) -> Environment:
 
     Its globals hold `style`: the shared stylesheet, and the folder's own `extra.css` after it.
     """
-    # Class and file names come from anywhere, so every value is escaped unless it is our own CSS.
+    # Class and file names are untrusted: only our own CSS and figures are not escaped.
     environment = Environment(
         loader=FileSystemLoader([folder, _HERE]),
         autoescape=True,
@@ -25,7 +24,7 @@ def page_environment(folder: Path) -> Environment:
         lstrip_blocks=True,
     )
     numbers = (words.percent, words.decimal, words.number, words.duration)
-    for write in (*numbers, words.file_name, short_name):
+    for write in (*numbers, words.file_name, words.short_name):
         environment.filters[write.__name__] = write
     sheets = [path for path in (_HERE / "page.css", folder / "extra.css") if path.exists()]
     css = "\n".join(path.read_text(encoding="utf-8") for path in sheets)

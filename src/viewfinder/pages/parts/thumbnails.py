@@ -1,4 +1,4 @@
-"""Pictures small enough to be part of the page."""
+"""Pictures small enough to be embedded in a page."""
 
 import base64
 import io
@@ -17,10 +17,10 @@ class Thumbnail:
     """A shrunk picture.
 
     Attributes:
-        pixels: uint8 RGB, `(height, width, 3)`, or None when the file has gone.
-        address: The same as a `data:` address, or None.
-        width: In pixels of the thumbnail; 0 when the file has gone.
-        height: As the width.
+        pixels: uint8 RGB, `(height, width, 3)`, or None when the file is missing.
+        address: The picture as a `data:` URL, or None.
+        width: In pixels of the thumbnail; 0 when the file is missing.
+        height: Like `width`.
         tiny: Whether the picture is shown enlarged, with its pixels visible.
     """
 
@@ -35,8 +35,8 @@ def thumbnail(picture: NDArray[np.uint8] | None, side: int) -> Thumbnail:
     """Shrink a picture to at most `side` pixels each way; it is never enlarged here.
 
     Args:
-        picture: Upright uint8 RGB, `(height, width, 3)`, or None when the file has gone.
-        side: The longest side to give, in pixels.
+        picture: Upright uint8 RGB, `(height, width, 3)`, or None when the file is missing.
+        side: The longest side of the thumbnail, in pixels.
     """
     if picture is None:
         return Thumbnail(None, None, 0, 0, tiny=False)

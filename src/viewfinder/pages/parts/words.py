@@ -1,4 +1,4 @@
-"""Numbers as a person reads them."""
+"""Numbers and names formatted for reading."""
 
 import math
 from pathlib import PurePosixPath
@@ -31,7 +31,7 @@ def decimal(value: float | None) -> str:
 
 
 def number(count: int) -> str:
-    """A count with its thousands apart: "12 400"."""
+    """A count with its thousands separated: "12 400"."""
     return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
@@ -53,10 +53,21 @@ def duration(seconds: float) -> str:
 
 
 def file_name(locator: str) -> str:
-    """The last part of a locator: enough to recognise a picture by."""
+    """The last part of a locator."""
     return PurePosixPath(locator.replace("\\", "/")).name or locator
 
 
 def drawable(text: str) -> str:
-    """Text that UTF-8 can hold: a file name of undecodable bytes becomes question marks there."""
+    """Text that UTF-8 can encode: undecodable bytes of a file name become question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def short_name(text: str, longest: int = 24) -> str:
+    """A name that any font can draw on one line: the middle of a long one is left out."""
+    clean = "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in drawable(text)
+    )
+    if len(clean) <= longest:
+        return clean
+    head = (longest - 1) // 2
+    return f"{clean[:head]}…{clean[-(longest - 1 - head) :]}"

@@ -1,28 +1,22 @@
-"""From a run's material to `report.html` and the plots beside it."""
+"""From a run's folder to its `report.html` and the figures beside it."""
 
 from pathlib import Path
 from typing import Any
 
 from viewfinder.core.files import write_text
 from viewfinder.evaluation.comparison.settings import settings
-from viewfinder.pages.parts import svg as charts
 from viewfinder.pages.parts import words
 from viewfinder.pages.parts.environment import page_environment
-from viewfinder.pages.report import gallery, matrix, tables
+from viewfinder.pages.report import gallery, tables
 from viewfinder.pages.report.figures import write_figures
-from viewfinder.pages.report.material import ReportMaterial
+from viewfinder.pages.report.report import Report
 from viewfinder.pages.report.verdict import verdict
 
 _HERE = Path(__file__).parent
 
 
-def write_report(material: ReportMaterial, folder: Path) -> Path:
-    """Write the report of a run.
-
-    Args:
-        material: What the run left behind.
-        folder: Where `report.html` and `plots/{accuracy,loss,confusion,samples,mistakes}.png` go;
-            each file is written whole.
+def write_report(report: Report) -> Path:
+    """Write `report.html` and `plots/` into the run's folder, each file whole.
 
     Returns:
         The path of the page: one file that needs no network, no script and no other file.
@@ -31,50 +25,31 @@ def write_report(material: ReportMaterial, folder: Path) -> Path:
         OutputError: The folder cannot be written.
         DataError: The history lacks a column.
     """
-    samples = gallery.sample_rows(material)
-    mistakes = gallery.worst_mistakes(material)
-    write_figures(material, samples, mistakes, folder / "plots")
-    page = folder / "report.html"
-    write_text(page, words.drawable(_render(material, samples, mistakes)))
+    samples = gallery.sample_rows(report)
+    mistakes = gallery.worst_mistakes(report)
+    figures = write_figures(report, samples, mistakes, report.folder / "plots")
+    template = page_environment(_HERE).get_template("page.html.j2")
+    text = template.render(samples=samples, mistakes=mistakes, figures=figures, **_content(report))
+    page = report.folder / "report.html"
+    write_text(page, words.drawable(text))
     return page
 
 
-def _render(
-    material: ReportMaterial, samples: list[gallery.SampleRow], mistakes: list[gallery.Mistake]
-) -> str:
-    template = page_environment(_HERE).get_template("page.html.j2")
-    return template.render(samples=samples, mistakes=mistakes, **_content(material))
-
-
-def _content(material: ReportMaterial) -> dict[str, Any]:
-    best = material.best_epoch
-    drawn = [charts.curve_chart(material.history, metric, best) for metric in ("accuracy", "loss")]
-    counts = tables.class_counts(material)
+def _content(report: Report) -> dict[str, Any]:
+    counts = tables.class_counts(report)
     return {
-        "run": material,
-        "verdict": verdict(material),
-        "charts": [chart for chart in drawn if chart],
-        "frame": charts,
-        "history": tables.history_rows(material.history),
-        "epochs": tables.epoch_seconds(material),
-        "timing": tables.timing_rows(material),
-        "confusion": _confusion(material),
-        "pairs": tables.confused_pairs(material),
-        "class_scores": tables.weakest_first(material),
+        "run": report,
+        "verdict": verdict(report),
+        "history": tables.history_rows(report.history),
+        "epochs": tables.epoch_seconds(report),
+        "timing": tables.timing_rows(report),
+        "pairs": tables.confused_pairs(report),
+        "class_scores": tables.weakest_first(report),
         "class_counts": counts,
         "splits": tables.SPLITS,
         "totals": tables.split_totals(counts),
-        "sizes": tables.size_sentence(material),
-        "skipped": tables.skipped(material),
-        "recipe": list(settings(material.recipe)),
-        "environment": list(settings(material.environment)),
+        "sizes": tables.size_sentence(report),
+        "skipped": tables.skipped(report),
+        "recipe": list(settings(report.recipe.model_dump(mode="json"))),
+        "environment": list(settings(report.environment)),
     }
-
-
-def _confusion(material: ReportMaterial) -> dict[str, Any]:
-    if material.headline is None:
-        return {"rows": [], "shades": []}
-    counts = material.headline["confusion"]
-    if len(material.classes) <= matrix.MOST_COUNTED:
-        return {"rows": matrix.counted_rows(counts, material.classes), "shades": []}
-    return {"rows": [], "shades": matrix.shades(counts)}

@@ -1,4 +1,4 @@
-"""The report's tables, as rows of what shall be read."""
+"""The report's tables, as rows of texts and numbers."""
 
 import math
 from collections import Counter
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from viewfinder.pages.parts.words import counted, duration, number, percent
-from viewfinder.pages.report.material import ReportMaterial
+from viewfinder.pages.report.report import Report
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,52 +30,52 @@ class ClassCount:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """A pair of classes that were mixed up: `count` of the `of` pictures of `true`."""
+    """A pair of confused classes: `count` of the `of` pictures of `true` got `predicted`."""
 
     true: str
-    said: str
+    predicted: str
     count: int
     of: int
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What was left out: how many for which reason, the pictures, and how many are not listed."""
+    """The files left out: how many for which reason, a row a file, and how many are not listed."""
 
     reasons: tuple[tuple[str, int], ...]
     rows: tuple[tuple[str, str, str], ...]
     unlisted: int
 
 
-def weakest_first(material: ReportMaterial) -> list[Mapping[str, Any]]:
+def weakest_first(report: Report) -> list[Mapping[str, Any]]:
     """The classes' scores by F1, rising; classes without pictures come last."""
-    rows = material.headline["per_class"] if material.headline else []
+    rows = report.headline["per_class"] if report.headline else []
     return sorted(rows, key=lambda row: (row["recall"] is None, row["f1"] or 0.0))
 
 
-def confused_pairs(material: ReportMaterial) -> list[Confusion]:
+def confused_pairs(report: Report) -> list[Confusion]:
     """The pairs (true class, answer) with the most mistakes, most first."""
-    if material.headline is None:
+    if report.headline is None:
         return []
-    counts = np.asarray(material.headline["confusion"])
+    counts = np.asarray(report.headline["confusion"])
     sums = counts.sum(axis=1)
     wrong = counts - np.diag(np.diag(counts))
-    names = [one["name"] for one in material.headline["per_class"]]
+    names = [one["name"] for one in report.headline["per_class"]]
     order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_PAIRS]
     pairs = [divmod(int(place), len(names)) for place in order]
     return [
-        Confusion(names[true], names[said], int(wrong[true, said]), int(sums[true]))
-        for true, said in pairs
-        if wrong[true, said]
+        Confusion(names[true], names[answer], int(wrong[true, answer]), int(sums[true]))
+        for true, answer in pairs
+        if wrong[true, answer]
     ]
 
 
-def class_counts(material: ReportMaterial) -> list[ClassCount]:
+def class_counts(report: Report) -> list[ClassCount]:
     """A row a class, in class order."""
-    usable = material.usable
+    usable = report.usable
     counts = usable.groupby(["label", "split"], observed=True).size().to_dict()
     rows = []
-    for name in material.classes:
+    for name in report.classes:
         row = tuple(int(counts.get((name, split), 0)) for split in SPLITS)
         rows.append(ClassCount(name, row, sum(row)))
     return rows
@@ -87,9 +87,9 @@ def split_totals(rows: list[ClassCount]) -> ClassCount:
     return ClassCount("all", sums, sum(sums))
 
 
-def size_sentence(material: ReportMaterial) -> str:
+def size_sentence(report: Report) -> str:
     """How large the usable pictures are, in one sentence, or "" when it is not known."""
-    sizes = material.usable[["width", "height"]].dropna().astype(int)
+    sizes = report.usable[["width", "height"]].dropna().astype(int)
     if sizes.empty:
         return ""
     kinds = sizes.value_counts()
@@ -108,12 +108,12 @@ def _size(width: int, height: int) -> str:
     return f"{number(int(width))}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}{number(int(height))}"
 
 
-def skipped(material: ReportMaterial) -> Skipped:
-    """The files that were left out, and why: rejected pictures, then what is no picture at all."""
-    rejected = material.data[material.data["status"] != "ok"]
+def skipped(report: Report) -> Skipped:
+    """The files that were left out, and why: rejected pictures, then files that are no picture."""
+    rejected = report.data[report.data["status"] != "ok"]
     ordered = rejected.sort_values(["status", "locator"], kind="stable")
     rows = [_skipped_row(row) for row in ordered.to_dict("records")]
-    rows += [(path, why, "") for path, why in material.passed_over]
+    rows += [(path, why, "") for path, why in report.passed_over()]
     reasons = Counter(why for _, why, _ in rows)
     return Skipped(
         reasons=tuple(reasons.most_common()),
@@ -127,23 +127,23 @@ def _skipped_row(row: Mapping[Any, Any]) -> tuple[str, str, str]:
     return str(row["locator"]), str(row["status"]), detail if isinstance(detail, str) else ""
 
 
-def epoch_seconds(material: ReportMaterial) -> list[float]:
+def epoch_seconds(report: Report) -> list[float]:
     """The seconds that each epoch took, as far as they were measured."""
-    return [float(value) for value in material.timing.get("epochs_s") or [] if _is_time(value)]
+    return [float(value) for value in report.timing.get("epochs_s") or [] if _is_time(value)]
 
 
-def timing_rows(material: ReportMaterial) -> list[tuple[str, str]]:
-    """What took how long, and why the training ended."""
+def timing_rows(report: Report) -> list[tuple[str, str]]:
+    """How long each part took, and why the training ended."""
     rows = []
-    if ended := material.timing.get("ended"):
-        rows.append(("the training's end", material.timing.get("why") or ended))
-    epochs = epoch_seconds(material)
+    if ended := report.timing.get("ended"):
+        rows.append(("why training ended", report.timing.get("why") or ended))
+    epochs = epoch_seconds(report)
     if epochs:
         # The first epoch also compiles, so it says little about the others.
         typical = float(np.median(epochs[1:] or epochs))
         rows.append((counted(len(epochs), "epoch"), duration(sum(epochs))))
         rows.append(("a typical epoch", duration(typical)))
-    for key, value in material.timing.items():
+    for key, value in report.timing.items():
         if key.endswith("_s") and _is_time(value):
             rows.append((key.removesuffix("_s").replace("_", " "), duration(float(value))))
     return rows
@@ -154,7 +154,7 @@ def _is_time(value: Any) -> bool:
 
 
 def history_rows(history: "pd.DataFrame") -> list[dict[str, Any]]:
-    """The history as rows, numbers rounded for reading."""
+    """The history as rows of texts."""
     return [
         {str(key): _history_value(key, value) for key, value in row.items()}
         for row in history.to_dict("records")

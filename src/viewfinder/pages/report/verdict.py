@@ -1,15 +1,14 @@
-"""What the run is worth in a few plain sentences, and how far to believe it."""
+"""The result of a run in a few sentences, and what limits it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from viewfinder.pages.parts.words import counted, number, percent, percent_range
-from viewfinder.pages.plots import short_name
-from viewfinder.pages.report.material import ReportMaterial
+from viewfinder.pages.parts.words import counted, number, percent, percent_range, short_name
+from viewfinder.pages.report.report import Report
 
 _SURE = 0.9
-# Of fewer, one says nothing.
+# A share of fewer pictures is too uncertain to show.
 _ENOUGH = 10
 
 
@@ -18,7 +17,7 @@ class Note:
     """A remark beside the figure.
 
     Attributes:
-        kind: "caution" where the figure should be believed less, "fact" otherwise.
+        kind: "caution" where the accuracy is less reliable than it looks, "fact" otherwise.
         title: The remark in a few words.
         text: Why, and what to do.
     """
@@ -34,7 +33,7 @@ class Verdict:
 
     Attributes:
         sentence: The result in one sentence.
-        baseline: What always giving one answer would reach, in one sentence, or "".
+        baseline: The accuracy of always giving one answer, in one sentence, or "".
         accuracy: 0 to 1, or None when nothing was scored.
         interval: The 95 % interval of the accuracy, or None.
         guess: The baseline as a share, or None.
@@ -49,127 +48,126 @@ class Verdict:
     notes: tuple[Note, ...]
 
 
-def verdict(material: ReportMaterial) -> Verdict:
-    """Judge a run by the most independent split that was scored."""
-    scores, split = material.headline, material.headline_split
-    notes = [*_cautions(material), *_facts(material)]
+def verdict(report: Report) -> Verdict:
+    """Return the verdict on a run, by the most independent split that was scored."""
+    scores = report.headline
+    notes = [*_cautions(report), *_facts(report)]
     if scores is None:
         return Verdict("No pictures were scored.", "", None, None, None, tuple(notes))
     low, high = scores["accuracy_interval"]
-    seen = _how_new(material)
     sentence = (
-        f"Right on {percent(scores['accuracy'])} of {number(scores['count'])} {split} "
-        f"{'picture' if scores['count'] == 1 else 'pictures'}{seen} "
-        f"(95\N{NO-BREAK SPACE}% interval {percent_range(low, high)})."
+        f"Classifies {percent(scores['accuracy'])} of {_pictures(report, scores['count'])} "
+        f"correctly (95\N{NO-BREAK SPACE}% interval {percent_range(low, high)})."
     )
-    name, guess = _largest_class(material)
-    baseline = f"Always answering “{name}” would be right on {percent(guess)} of them."
+    name, guess = _largest_class(report)
+    baseline = f"Always answering “{name}” would be correct for {percent(guess)} of them."
     if low <= guess:
         notes.insert(0, _not_better(name, guess))
     return Verdict(sentence, baseline, scores["accuracy"], (low, high), guess, tuple(notes))
 
 
-def _how_new(material: ReportMaterial) -> str:
-    if material.headline_split == "train":
-        return " it was trained on"
-    if material.headline and material.headline.get("leaks"):
-        return ", of which training knows some,"
-    if material.headline_split == material.steered_by:
-        return " it was not trained on"
-    return " it had never seen"
+def _pictures(report: Report, count: int) -> str:
+    """The scored pictures, and whether training used them: "359 unseen test pictures"."""
+    split = report.headline_split
+    if split == "train":
+        return f"its {counted(count, 'training picture')}"
+    pictures = counted(count, f"{split} picture")
+    if report.headline and report.headline.get("leaks"):
+        return f"{pictures}, some of which are also in training,"
+    if split == report.steered_by:
+        return f"{pictures} outside training"
+    return counted(count, f"unseen {split} picture")
 
 
-def _largest_class(material: ReportMaterial) -> tuple[str, float]:
+def _largest_class(report: Report) -> tuple[str, float]:
     """The class that is largest in training, and its share of the scored pictures.
 
-    Someone who guesses knows the training pictures only, so those say which class to guess.
+    A guesser knows the training pictures only, so these decide which class to guess.
     """
-    assert material.headline is not None
-    support = {one["name"]: one["support"] for one in material.headline["per_class"]}
-    usable = material.usable
+    assert report.headline is not None
+    support = {one["name"]: one["support"] for one in report.headline["per_class"]}
+    usable = report.usable
     counts = usable.loc[usable["split"] == "train", "label"].value_counts().to_dict()
     known = {name: counts.get(name, 0) for name in support}
-    # Of equally large classes, the one that guesses best here is the fairer opponent.
-    name = max(support, key=lambda one: (known[one], support[one]))
-    return short_name(name, 60), support[name] / max(1, material.headline["count"])
+    # Of equally large classes, the one with most scored pictures is the stronger baseline.
+    name = max(support, key=lambda label: (known[label], support[label]))
+    return short_name(name, 60), support[name] / max(1, report.headline["count"])
 
 
 def _not_better(name: str, guess: float) -> Note:
     return Note(
         "caution",
         "Not clearly better than guessing",
-        f"The interval reaches down to what always answering “{name}” gives ({percent(guess)}). "
-        "More test pictures would narrow it; more training might lift it.",
+        f"The interval includes the accuracy of always answering “{name}” ({percent(guess)}). "
+        "More test pictures would narrow the interval; more training may raise the accuracy.",
     )
 
 
-def _cautions(material: ReportMaterial) -> list[Note]:
+def _cautions(report: Report) -> list[Note]:
     notes = []
-    split = material.headline_split
-    if material.interrupted:
-        done = counted(len(material.history), "epoch")
-        text = f"Training was stopped after {done}; it might have got better."
+    split = report.headline_split
+    if report.timing["interrupted"]:
+        done = counted(len(report.history), "epoch")
+        text = f"Training was stopped after {done}; more epochs may have improved the model."
         notes.append(Note("caution", "The run was interrupted", text))
     if split == "train":
-        text = "These are the pictures it learned from. Keep some apart to learn how good it is."
+        text = "These are the training pictures. Set some apart to measure accuracy on new ones."
         notes.append(Note("caution", "This says nothing about new pictures", text))
-    elif split is not None and split == material.steered_by:
-        text = f"The best epoch was chosen by these same {split} pictures, so the figure is "
-        text += "somewhat too good."
-        if split == "validation":
-            text += " There is no test split; --test 0.2 sets one aside for an honest figure."
-        notes.append(Note("caution", "An optimistic figure", text))
-    judging = ((one, material.metrics.get(one)) for one in ("test", "validation"))
-    notes += [_leaks(one, scores) for one, scores in judging if scores and scores.get("leaks")]
+    elif split is not None and split == report.steered_by:
+        text = f"The best epoch was chosen on these same {split} pictures, so the accuracy is "
+        text += "somewhat too high. There is no test split; --test 0.2 sets one aside for an "
+        text += "unbiased estimate."
+        notes.append(Note("caution", "An optimistic estimate", text))
+    evaluated = ((name, report.metrics.get(name)) for name in ("test", "validation"))
+    notes += [_leaks(name, scores) for name, scores in evaluated if scores and scores.get("leaks")]
     return notes
 
 
 def _leaks(split: str, scores: Mapping[str, Any]) -> Note:
-    """Pictures that judge and that training knows."""
+    """The note on pictures of a split that are also in training."""
     counts, without = scores["leaks"], scores["without_leaks"]
     text = f"{number(sum(counts.values()))} of {counted(scores['count'], f'{split} picture')} "
-    text += f"are in training, too ({number(counts['exact'])} exactly, "
+    text += f"are also in training ({number(counts['exact'])} exactly, "
     text += f"{number(counts['near'])} nearly). "
     if without is None:
-        text += "No other picture judges."
+        text += "No other pictures are left to evaluate on."
     else:
         low, high = without["accuracy_interval"]
-        text += f"Without them it is right on {percent(without['accuracy'])} of "
-        text += f"{number(without['count'])} (95\N{NO-BREAK SPACE}% interval "
-        text += f"{percent_range(low, high)})."
-    return Note("caution", "Pictures leak", text)
+        text += f"Without them, {percent(without['accuracy'])} of "
+        text += f"{number(without['count'])} are classified correctly (95\N{NO-BREAK SPACE}% "
+        text += f"interval {percent_range(low, high)})."
+    return Note("caution", "Leaking pictures", text)
 
 
-def _facts(material: ReportMaterial) -> list[Note]:
+def _facts(report: Report) -> list[Note]:
     notes = []
-    scores = material.metrics
-    if material.headline_split == "test" and material.steered_by not in ("test", ""):
-        text = f"The best epoch was chosen by the {material.steered_by} pictures; the test "
-        text += "pictures had no part in training or choosing."
-        if chosen_by := scores.get(material.steered_by):
+    scores = report.metrics
+    if report.headline_split == "test" and report.steered_by:
+        text = f"The best epoch was chosen on the {report.steered_by} pictures; neither training "
+        text += "nor this choice used the test pictures."
+        if chosen_by := scores.get(report.steered_by):
             low, high = chosen_by["accuracy_interval"]
             text += (
-                f" On the {material.steered_by} pictures it is {percent(chosen_by['accuracy'])} "
-                f"({percent_range(low, high)}), an optimistic figure."
+                f" On the {report.steered_by} pictures, the accuracy is optimistic: "
+                f"{percent(chosen_by['accuracy'])} ({percent_range(low, high)})."
             )
         notes.append(Note("fact", "An independent test", text))
-    if material.headline and material.headline_split != "train" and scores.get("train"):
-        train, here = scores["train"]["accuracy"], material.headline["accuracy"]
-        text = f"It is right on {percent(train)} of the pictures it was trained on, against "
-        text += f"{percent(here)} here."
-        notes.append(Note("fact", "How much is learnt by heart", text))
-    if twice := scores.get("flipped", {}).get(material.headline_split):
-        text = "The mean of its answers to each picture and its mirror image is right on "
-        text += f"{percent(twice['accuracy'])}. That takes twice the time; predict does not do it."
-        notes.append(Note("fact", "Asked twice", text))
-    answers = material.answers
+    if report.headline and report.headline_split != "train" and scores.get("train"):
+        train, here = scores["train"]["accuracy"], report.headline["accuracy"]
+        text = f"The accuracy on the training pictures is {percent(train)}, against "
+        text += f"{percent(here)} here. A much higher one means overfitting."
+        notes.append(Note("fact", "Accuracy on training pictures", text))
+    if twice := scores.get("flipped", {}).get(report.headline_split):
+        text = "Averaging the answers to each picture and its mirror image gives an accuracy of "
+        text += f"{percent(twice['accuracy'])}. That doubles the time; `predict` does not do it."
+        notes.append(Note("fact", "With mirrored pictures", text))
+    answers = report.answers
     sure = answers[answers["confidence"] >= _SURE]
     if len(sure) >= _ENOUGH:
         right = int((sure["label"] == sure["predicted"]).sum())
-        text = f"Where it was at least 90\N{NO-BREAK SPACE}% sure ({number(len(sure))} of "
-        text += (
-            f"{counted(len(answers), 'picture')}), it was right on {percent(right / len(sure))}."
-        )
+        text = "Of the answers with a confidence of 90\N{NO-BREAK SPACE}% or more "
+        text += f"({number(len(sure))} of {number(len(answers))}), {percent(right / len(sure))} "
+        text += "are correct."
         is_right = right / len(sure) >= _SURE
-        notes.append(Note("fact" if is_right else "caution", "When it is sure", text))
+        notes.append(Note("fact" if is_right else "caution", "Confident answers", text))
     return notes

@@ -1,8 +1,8 @@
-"""What `data/decode.py` stands on: one module per way of reading a format. Nothing else imports it.
+"""The decoders behind `pictures/decode.py`.
 
-- `types`: the records that go in and come out;
-- `magic`: which format the bytes are, by content;
-- `jpeg`, with `scans` (is all of it there?): JPEG through libjpeg-turbo;
-- `rasters`, with `containers` (is all of it there?): the other formats through Pillow;
-- `exif`: which way is up.
+- `types`: the records of a decoder's arguments and results;
+- `magic`: detects the format by content;
+- `jpeg`: JPEG through libjpeg-turbo; `scans` finds missing rows;
+- `rasters`: the other formats through Pillow; `containers` finds missing data;
+- `exif`: the orientation.
 """

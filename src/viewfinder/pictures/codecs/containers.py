@@ -1,4 +1,4 @@
-"""Is all of a PNG, GIF, BMP, WebP or TIFF there? What its container says before Pillow reads it."""
+"""Missing data in PNG, GIF, BMP, WebP and TIFF, found in their containers without Pillow."""
 
 import struct
 import zlib
@@ -21,7 +21,7 @@ _CUT_OFF = ("truncated", "broken data stream", "not enough", "buffer", "decoder 
 
 
 def check_before_opening(data: bytes, format: str, limits: Limits) -> None:
-    """Refuse what Pillow would already spend memory or minutes on while opening it."""
+    """Reject a picture on which Pillow spends much memory or minutes while opening it."""
     if format == "webp" and (size := _webp_size(data)):
         limits.check_size(*size)
         limits.check_memory(size[0] * size[1] * 15)
@@ -30,7 +30,7 @@ def check_before_opening(data: bytes, format: str, limits: Limits) -> None:
 
 
 def mended(data: bytes, format: str) -> tuple[bytes, tuple[str, ...]]:
-    """The data with an end put where only the end is missing, and notes on it."""
+    """Return the data, completed where only the end is missing, and notes."""
     if format == "png":
         return _mended_png(data)
     if format == "webp":
@@ -39,13 +39,13 @@ def mended(data: bytes, format: str) -> tuple[bytes, tuple[str, ...]]:
 
 
 def cut_short(data: bytes, format: str) -> RejectedPicture | None:
-    """The rejection of a picture that cannot be opened because it ends too early, if it does."""
+    """Return the rejection of a picture that cannot be opened because it ends too early."""
     if format == "webp":
-        # WebP decodes as a whole, so that there are no rows to count.
+        # WebP decodes as a whole, so there are no rows to count.
         declared = 8 + int.from_bytes(data[4:8], "little")
         if len(data) < declared:
             percent = 100 * len(data) // declared
-            return truncated(0, how=f", for only {percent} % of the bytes are")
+            return truncated(0, how=f", because only {percent} % of the bytes are")
         return None
     if _ends_in_header(data, format):
         return truncated(0, how=": it stops before the first")
@@ -67,7 +67,7 @@ def _ends_in_header(data: bytes, format: str) -> bool:
 
 
 def _tiff_directory_end(data: bytes) -> int:
-    """How long a TIFF must be for its first directory and that one's values to be there."""
+    """Return the offset at which a TIFF's first directory and its values end."""
     order = "<" if data[:2] == b"II" else ">"
     try:
         start: int = struct.unpack_from(f"{order}I", data, 4)[0]
@@ -83,21 +83,21 @@ def _tiff_directory_end(data: bytes) -> int:
 
 
 def is_cut_off(error: Exception) -> bool:
-    """Whether Pillow's error means that data were missing or broke off."""
+    """Whether Pillow's error means that data are missing."""
     return any(words in str(error) for words in _CUT_OFF)
 
 
 def percent_of_rows(partial: Image.Image, data: bytes, format: str) -> int:
-    """How many of the rows are there, in percent, rounded down and below 100.
+    """Return the share of present rows in percent, rounded down and below 100.
 
-    For PNG the rows are counted in the data. For the others the rows are those that Pillow did
-    not leave as it had filled them, so that black ones at the break count as missing.
+    For PNG the rows are counted in the data. For other formats, rows that still have Pillow's fill
+    value count as missing, including black rows at the break.
     """
     rows = partial.height
-    there = _png_rows(data) if format == "png" else None
-    if there is None:
-        there = rows - _untouched_rows(partial)
-    return 100 * min(there, rows - 1) // rows
+    present = _png_rows(data) if format == "png" else None
+    if present is None:
+        present = rows - _untouched_rows(partial)
+    return 100 * min(present, rows - 1) // rows
 
 
 def _untouched_rows(partial: Image.Image) -> int:
@@ -106,12 +106,12 @@ def _untouched_rows(partial: Image.Image) -> int:
     written = np.flatnonzero((values != (fill if isinstance(fill, int) else 0)).any(axis=1))
     if not len(written):
         return partial.height
-    # A BMP is written from the bottom to the top.
+    # BMP stores rows from bottom to top.
     return int(max(written[0], partial.height - 1 - written[-1]))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, start of the content and its length of a PNG's chunks, the last maybe cut."""
+    """Yield the kind, start and length of a PNG's chunks; the last may be incomplete."""
     position = _PNG_START
     while position + 8 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)
@@ -133,7 +133,7 @@ def _mended_png(data: bytes) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _png_rows(data: bytes) -> int | None:
-    """Rows whose data are there; None for an interlaced PNG, whose rows come in seven passes."""
+    """Count the complete rows; None for an interlaced PNG, which stores rows in seven passes."""
     header: tuple[int, ...] = _PNG_HEADER.unpack_from(data, 16)
     width, height, depth, color, _, _, interlaced = header
     if interlaced:
@@ -156,7 +156,7 @@ def _png_rows(data: bytes) -> int | None:
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:
-    """The canvas as (height, width), from the first chunk's header."""
+    """Return the canvas as (height, width), from the first chunk's header."""
     kind, body = data[12:16], data[20:30]
     if len(body) < 10:
         return None
@@ -170,7 +170,7 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _mended_webp(data: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """Leave out a last chunk that is cut, unless it holds pixels; without it nothing is missing."""
+    """Drop an incomplete last chunk, unless it is the only one with pixels."""
     declared = 8 + int.from_bytes(data[4:8], "little")
     if len(data) > declared:
         return data[:declared], ("extraneous data after the end",)

@@ -1,4 +1,4 @@
-"""Which way is up: the EXIF orientation, read and applied as `PIL.ImageOps.exif_transpose` does."""
+"""The EXIF orientation, read and applied as `PIL.ImageOps.exif_transpose` does."""
 
 import re
 import struct
@@ -18,11 +18,11 @@ _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 
 
 def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
-    """The orientation, 1 to 8, of a picture with these metadata; 1 where they are damaged.
+    """Return the orientation, 1 to 8, of a picture's metadata; 1 where they are damaged.
 
     Args:
         exif: The EXIF block, with or without its "Exif" prefix; empty if there is none.
-        xmp: The XMP packet, which counts where EXIF names no orientation.
+        xmp: The XMP packet, which counts where EXIF has no orientation.
     """
     value = _from_exif(exif) if exif else None
     if value is None and xmp and (match := _XMP_ORIENTATION.search(xmp)):
@@ -31,12 +31,12 @@ def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
 
 
 def valid(value: object) -> int:
-    """`value` if it is an orientation, else 1."""
+    """Return `value` if it is an orientation, else 1."""
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def upright(pixels: Pixels, orientation: int) -> Pixels:
-    """Turn and mirror pixels so that they stand upright; contiguous."""
+    """Return upright pixels, turned and mirrored by the orientation; contiguous."""
     if orientation == 1:
         return pixels
     if orientation >= 5:
@@ -47,7 +47,7 @@ def upright(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def _from_exif(exif: bytes) -> object:
-    """The orientation entry's value; None where there is none."""
+    """Return the value of the orientation entry; None where there is none."""
     exif = exif.removeprefix(b"Exif\0\0")
     if b"\x01\x12" not in exif and b"\x12\x01" not in exif:
         return None
@@ -58,7 +58,7 @@ def _from_exif(exif: bytes) -> object:
 
 
 def _from_first_directory(exif: bytes) -> int | None:
-    """The plain case, which nearly every camera writes; anything odd raises."""
+    """Read the plain case, which nearly every camera writes; raise for anything else."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
     if order is None:
         raise ValueError("not a TIFF header")
@@ -69,20 +69,20 @@ def _from_first_directory(exif: bytes) -> int | None:
         tag, kind, length, offset = struct.unpack_from(f"{order}HHII", exif, entry)
         size = _SIZES[kind] * length
         if size > 4 and offset + size > len(exif):
-            raise ValueError("a value beyond the end, at which Pillow stops reading")
+            raise ValueError("a value beyond the end, where Pillow stops reading")
         if tag == _ORIENTATION:
             if kind != _SHORT or length != 1:
-                raise ValueError("an odd orientation entry")
+                raise ValueError("an unusual orientation entry")
             (found,) = struct.unpack_from(f"{order}H", exif, entry + 8)
     return found
 
 
 def _from_pillow(exif: bytes) -> object:
-    """Whatever Pillow makes of a damaged block."""
+    """Return the orientation that Pillow reads from a damaged block."""
     parsed = Image.Exif()
     try:
         with quiet_pillow():
             parsed.load(exif)
             return cast(object, parsed.get(_ORIENTATION))
-    except Exception:  # damaged metadata never cost a picture
+    except Exception:  # damaged metadata do not reject a picture
         return None

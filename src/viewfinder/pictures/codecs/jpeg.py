@@ -1,12 +1,12 @@
-"""JPEG through libjpeg-turbo (`simplejpeg`): fast for a sound picture, careful for a suspect.
+"""JPEG through libjpeg-turbo (`simplejpeg`).
 
-libjpeg fills what is missing with gray and only warns. In strict mode `simplejpeg` turns the first
-warning into an error, so a picture that decodes strictly is whole and costs nothing more; any
-other is a suspect, and `scans` finds out how much of it is there.
+libjpeg fills missing data with gray and only warns. In strict mode `simplejpeg` turns the first
+warning into an error, so a picture that decodes strictly is complete, at no extra cost. For any
+other, `scans` finds which rows are missing.
 
-`simplejpeg` was chosen by measurement (`benchmarks/decode.py`): with scales of 1/2, 1/4 and 1/8 it
-is as fast as OpenCV's reduced decoding, releases the GIL, and prints nothing to stderr, which
-OpenCV does for a damaged picture.
+`simplejpeg` is as fast as OpenCV's reduced decoding at 1/2, 1/4 and 1/8 of the size
+(`benchmarks/decode.py`), releases the GIL, and prints nothing to stderr for damaged pictures,
+unlike OpenCV.
 """
 
 import re
@@ -32,7 +32,7 @@ _XMP = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 class _Header(NamedTuple):
-    """What stands before the first scan."""
+    """The header, before the first scan."""
 
     height: int
     width: int
@@ -47,7 +47,7 @@ class _Header(NamedTuple):
 
     @property
     def upright_size(self) -> Size:
-        """The (height, width) of the picture once it is turned."""
+        """The (height, width) of the upright picture."""
         return (self.width, self.height) if self.turned else (self.height, self.width)
 
 
@@ -83,14 +83,14 @@ def decode_jpeg(data: bytes, wanted: Wanted) -> Decoded:
 def _read_suspect(
     data: bytes, read: Callable[..., Pixels], fault: str, wanted: Wanted
 ) -> tuple[Pixels, tuple[str, ...]]:
-    """Decode a JPEG that libjpeg warns of, or reject it."""
+    """Decode a JPEG that libjpeg warns about, or reject it."""
     try:
         pixels = read(strict=False)
     except ValueError as error:
         if _BEYOND_LIBJPEG.search(str(error)):
-            raise unsupported(f"a kind of JPEG that is not read ({error})") from None
+            raise unsupported(f"a kind of JPEG that is not supported ({error})") from None
         raise _broken(data, str(error)) from None
-    notes, missing = scans.judge(data, fault)
+    notes, missing = scans.missing_rows(data, fault)
     if missing is None:
         return pixels, notes
     if not wanted.allow_truncated:
@@ -99,7 +99,7 @@ def _read_suspect(
 
 
 def _broken(data: bytes, detail: str) -> RejectedPicture:
-    """The rejection of a JPEG without one row: cut off early, or damaged?"""
+    """Return the rejection of a JPEG without any row, as truncated or as corrupt."""
     if scans.ends_before_first_row(data):
         return truncated(0, how=": it stops before the first")
     return RejectedPicture(Reason.CORRUPT, detail)
@@ -123,18 +123,18 @@ def _read_header(data: bytes) -> _Header:
         raise _broken(data, "a damaged frame header")
     precision, height, width, components = _FRAME.unpack_from(data, start)
     if precision != 8 or components not in (1, 3, 4):
-        raise unsupported(f"a JPEG of {components} components of {precision} bits is not read")
+        raise unsupported(f"a JPEG of {components} components of {precision} bits")
     if height == 0 or width == 0:
-        raise RejectedPicture(Reason.CORRUPT, f"its header says {width} × {height} pixels")
+        raise RejectedPicture(Reason.CORRUPT, f"its header states {width} × {height} pixels")
     orientation = orientation_of(exif, xmp) if exif or xmp else 1
     return _Header(height, width, components, marker in scans.PROGRESSIVE, orientation)
 
 
 def _decoded_size(header: _Header, at_least: Size | None) -> Size:
-    """The smallest size, among 1, 1/2, 1/4 and 1/8, that is not below `at_least`.
+    """Return the smallest size, among 1, 1/2, 1/4 and 1/8, that is not below `at_least`.
 
-    libjpeg knows every eighth, but only halving has SIMD code; other scales take longer than they
-    save.
+    libjpeg supports every eighth, but only halving has SIMD code; other scales cost more time than
+    they save.
     """
     if at_least:
         height, width = reversed(at_least) if header.turned else at_least
@@ -146,7 +146,7 @@ def _decoded_size(header: _Header, at_least: Size | None) -> Size:
 
 
 def _memory(header: _Header, size: Size) -> int:
-    """Bytes at the peak: the output (twice if it is turned), and a progressive's coefficients."""
+    """Estimate the peak memory: the output, a turned copy, and progressive coefficients."""
     channels = 8 if header.components == 4 else 3
     copies = 2 if header.orientation > 1 else 1
     coefficients = 2 * header.components if header.progressive else 0
@@ -154,7 +154,7 @@ def _memory(header: _Header, size: Size) -> int:
 
 
 def _from_inverted_cmyk(pixels: Pixels, wanted: Wanted) -> Pixels:
-    """RGB or gray from CMYK; the values are inverted, as Adobe writes them and Pillow assumes."""
+    """Convert CMYK to RGB or gray; values are inverted, as Adobe writes and Pillow assumes them."""
     image = Image.frombuffer("CMYK", pixels.shape[1::-1], (255 - pixels).tobytes())
     image = image.convert("RGB")
     converted: Pixels = np.asarray(image if wanted.color == "rgb" else image.convert("L"))

@@ -1,4 +1,4 @@
-"""libjpeg-turbo as `simplejpeg` gives it, and Pillow's for the few JPEGs that it refuses."""
+"""libjpeg-turbo through `simplejpeg`, and through Pillow for chroma sampling that it refuses."""
 
 import io
 
@@ -9,24 +9,24 @@ from PIL import Image
 from viewfinder.pictures.codecs.quiet import quiet_pillow
 from viewfinder.pictures.codecs.types import Pixels, Size
 
-# TurboJPEG knows seven ways to subsample chroma; libjpeg itself reads any.
+# TurboJPEG supports seven chroma subsamplings; libjpeg itself reads any.
 ODD_SAMPLING = "Could not determine subsampling"
 
 
 def read(data: bytes, colorspace: str, size: Size, *, strict: bool = False) -> Pixels:
-    """Decode a JPEG whose header is known to be sound in size.
+    """Decode a JPEG whose header has passed the size limits.
 
     Args:
         data: The JPEG.
         colorspace: "RGB", "GRAY" or, for a JPEG of four components, "CMYK".
-        size: The (height, width) to decode to: that in the file over 1, 2, 4 or 8, rounded up.
+        size: The (height, width) to decode to: the file's over 1, 2, 4 or 8, rounded up.
         strict: Raise libjpeg's first warning as an error.
 
     Returns:
-        Pixels of that size; those of a JPEG with odd chroma sampling are of the full size.
+        Pixels of that size, or of the full size for an unusual chroma sampling.
 
     Raises:
-        ValueError: What libjpeg says; in strict mode, always for odd chroma sampling.
+        ValueError: libjpeg's message; in strict mode, always for an unusual chroma sampling.
     """
     try:
         pixels: Pixels = simplejpeg.decode_jpeg(
@@ -44,13 +44,13 @@ def read(data: bytes, colorspace: str, size: Size, *, strict: bool = False) -> P
 
 
 def _read_with_pillow(data: bytes, colorspace: str) -> Pixels:
-    """Decode to the full size; an end marker is added, as Pillow insists on one."""
+    """Decode to the full size; an end marker is added, as Pillow requires one."""
     try:
         with quiet_pillow():
             image = Image.open(io.BytesIO(data + b"\xff\xd9"), formats=["JPEG"])
             pixels: Pixels = np.array(image.convert({"GRAY": "L"}.get(colorspace, colorspace)))
     except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"odd chroma sampling, and {type(error).__name__} with it") from error
-    if colorspace == "CMYK":  # Pillow has turned Adobe's inverted values round; libjpeg does not
+        raise ValueError(f"unusual chroma sampling, and {type(error).__name__}") from error
+    if colorspace == "CMYK":  # Pillow inverts Adobe's values; libjpeg does not
         pixels = 255 - pixels
     return pixels.reshape(*pixels.shape[:2], -1)

@@ -1,4 +1,4 @@
-"""Which format some bytes are, told by their content and never by a name."""
+"""Detection of a picture's format by its content."""
 
 import re
 
@@ -16,7 +16,7 @@ _READ = re.compile(
     re.DOTALL,
 )
 
-# Formats that are pictures and are not read; the picture has to be saved as something else first.
+# Formats of pictures that are not supported.
 _UNREAD = {
     "Photoshop": rb"8BPS",
     "Windows icon": rb"\x00\x00[\x01\x02]\x00[\x01-\xff]\x00",
@@ -44,7 +44,7 @@ READABLE = "JPEG, PNG, GIF, BMP, WebP or TIFF"
 
 
 def format_of(data: bytes) -> str:
-    """The format's name: "jpeg", "png", "gif", "bmp", "webp", "tiff", "heif" or "avif".
+    """Return the format: "jpeg", "png", "gif", "bmp", "webp", "tiff", "heif" or "avif".
 
     Raises:
         RejectedPicture: EMPTY, UNSUPPORTED (a picture of another format) or NOT_A_PICTURE.
@@ -61,10 +61,10 @@ def format_of(data: bytes) -> str:
     if data.endswith(_TGA_FOOTER):
         raise unsupported("Targa pictures are not read")
     raise RejectedPicture(
-        Reason.NOT_A_PICTURE, f"its first bytes, {data[:8].hex(' ')}, are those of no known picture"
+        Reason.NOT_A_PICTURE, f"its first bytes, {data[:8].hex(' ')}, match no picture format"
     )
 
 
 def unsupported(detail: str, *, remedy: str = f"save it as {READABLE}") -> RejectedPicture:
-    """The rejection of what is a picture, but of a kind that is not read."""
+    """Return the rejection of a picture of an unsupported kind."""
     return RejectedPicture(Reason.UNSUPPORTED, detail, remedy=remedy)

@@ -1,8 +1,8 @@
-"""What decoders say to the user behind our back, silenced while one of our calls runs.
+"""Suppression of the messages that decoders print by themselves.
 
-Both the warning filters and the file behind stderr belong to the whole process. Two threads that
-each save and restore them may do so in the wrong order, so the first one in saves and silences,
-and the last one out restores.
+Warning filters and the file behind stderr belong to the whole process. Two threads that each save
+and restore them may do so in the wrong order, so the first thread to enter saves and silences, and
+the last one to leave restores.
 """
 
 import logging
@@ -12,14 +12,14 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# Pillow logs what it does not like; without any handler Python would print that.
+# Without a handler, Python prints what Pillow logs.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 Restore = Callable[[], None]
 
 
 class _Shared:
-    """A silence that lasts while any thread is inside."""
+    """A context manager that silences while any thread is inside."""
 
     def __init__(self, silence: Callable[[], Restore]) -> None:
         self._silence = silence
@@ -56,11 +56,11 @@ def _silence_pillow() -> Restore:
 def _silence_stderr() -> Restore:
     try:
         saved = os.dup(2)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-    except OSError:  # there is no stderr that could be written to
+        devnull = os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # there is no stderr
         return _nothing
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
+    os.dup2(devnull, 2)
+    os.close(devnull)
 
     def restore() -> None:
         os.dup2(saved, 2)
@@ -70,7 +70,7 @@ def _silence_stderr() -> Restore:
 
 
 quiet_pillow = _Shared(_silence_pillow)
-"""Within it, the warnings of Pillow's modules are ignored."""
+"""Ignores the warnings of Pillow's modules."""
 
 quiet_libtiff = _Shared(_silence_stderr)
-"""Within it, nothing reaches stderr: the only way to stop libtiff, which prints from C."""
+"""Discards everything on stderr: the only way to silence libtiff, which prints from C."""

@@ -19,16 +19,16 @@ from viewfinder.pictures.codecs.quiet import quiet_libtiff, quiet_pillow
 from viewfinder.pictures.codecs.types import Background, Color, Decoded, Pixels, Wanted, truncated
 
 _BITS_PER_SAMPLE = 258
-# Where a PNG's header names its bits per sample.
+# The offset of the bits per sample in a PNG.
 _PNG_DEPTH = 24
 
 
 def traits_of(opened: Any, loaded: Image.Image, data: bytes) -> tuple[str, ...]:
-    """What is odd about these pixels.
+    """Return how the pixels differ from plain 8-bit RGB or gray.
 
     Args:
-        opened: The file as Pillow opened it, with what it says of itself.
-        loaded: The same with its pixels.
+        opened: The file as Pillow opened it, with its metadata.
+        loaded: The image with its pixels.
         data: The file's bytes.
 
     Returns:
@@ -43,11 +43,11 @@ def traits_of(opened: Any, loaded: Image.Image, data: bytes) -> tuple[str, ...]:
     }
     if loaded.has_transparency_data:
         found["transparent" if _shows_through(loaded) else "opaque alpha"] = True
-    return tuple(trait for trait, is_there in found.items() if is_there)
+    return tuple(trait for trait, applies in found.items() if applies)
 
 
 def _is_deep(opened: Any, data: bytes) -> bool:
-    """Pillow reads 16-bit colour as 8-bit, so its mode does not tell."""
+    """Whether samples have 16 bits; Pillow's mode hides it, as it reads 16-bit colour as 8-bit."""
     if opened.format == "PNG":
         return data[_PNG_DEPTH : _PNG_DEPTH + 1] == b"\x10"
     bits = (getattr(opened, "tag_v2", None) or {}).get(_BITS_PER_SAMPLE, ())
@@ -55,8 +55,8 @@ def _is_deep(opened: Any, data: bytes) -> bool:
 
 
 def _shows_through(loaded: Image.Image) -> bool:
-    """Whether any pixel is not opaque; without a copy, for the picture may be large."""
-    if "transparency" in loaded.info:  # a colour or palette entry; who declares it, uses it
+    """Whether any pixel is not opaque; without a copy, because the picture may be large."""
+    if "transparency" in loaded.info:  # a declared colour or palette entry is assumed to be used
         return True
     extrema = cast(tuple[tuple[int, int], ...], loaded.getextrema())
     return extrema[-1][0] < 255
@@ -65,11 +65,11 @@ def _shows_through(loaded: Image.Image) -> bool:
 def _has_several_frames(opened: Any) -> bool:
     try:
         return bool(opened.is_animated)
-    except Exception:  # a broken later frame is no fault of the first
+    except Exception:  # a broken later frame does not affect the first
         return False
 
 
-# Pillow's own bytes per pixel; 4 in every mode that is not listed.
+# Pillow's bytes per pixel; 4 in every other mode.
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 _DEEP_GRAY = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _UNSCALED = frozenset({"I", "F"})
@@ -81,7 +81,7 @@ _WEBP_BYTES_PER_PIXEL = 12
 
 
 def decode_raster(data: bytes, format: str, wanted: Wanted) -> Decoded:
-    """Decode one picture that is no JPEG: the first frame or page of several.
+    """Decode one picture of another format than JPEG: the first of several frames or pages.
 
     Raises:
         RejectedPicture: TRUNCATED, CORRUPT, UNSUPPORTED or TOO_LARGE.
@@ -119,7 +119,7 @@ def _decode(data: bytes, format: str, wanted: Wanted) -> Decoded:
         pixels = upright(_to_pixels(loaded, wanted.color, wanted.background), orientation)
     else:
         pixels = _to_pixels(loaded, wanted.color, wanted.background)
-        if missing:  # Pillow turns a TIFF itself, but only one that is whole
+        if missing:  # Pillow turns a TIFF itself, but only a complete one
             pixels = upright(pixels, orientation)
     notes += _notes(image)
     traits = traits_of(image, loaded, data)
@@ -127,12 +127,12 @@ def _decode(data: bytes, format: str, wanted: Wanted) -> Decoded:
 
 
 def array_to_pixels(array: Pixels, color: Color, background: Background) -> Pixels:
-    """The colour handling of a decoded picture for an array.
+    """Convert an array's colours as those of a decoded picture.
 
     Args:
         array: uint8, shape `(height, width, channels)`; 1 is gray, 3 RGB, 4 RGBA.
         color: "rgb" or "gray".
-        background: What shows through transparency.
+        background: The colour behind transparent pixels.
     """
     if array.shape[2] == (3 if color == "rgb" else 1):
         return array
@@ -148,15 +148,17 @@ def _open(data: bytes, format: str) -> Image.Image:
             raise short from error
         why = _why_unidentified(data, format)
         if _BEYOND_PILLOW.search(why):
-            raise unsupported(f"a kind of {format.upper()} that is not read ({why})") from error
+            raise unsupported(
+                f"a kind of {format.upper()} that is not supported ({why})"
+            ) from error
         raise RejectedPicture(Reason.CORRUPT, f"a damaged header ({why})") from error
 
 
 def _why_unidentified(data: bytes, format: str) -> str:
-    """What the format's reader says; `Image.open` keeps it to itself."""
+    """Return the message of the format's reader, which `Image.open` discards."""
     try:
         Image.OPEN[format.upper()][0](io.BytesIO(data), "")
-    except Exception as error:  # whatever it is, it is only quoted
+    except Exception as error:  # only quoted
         return _one_line(error)
     return "no reason given"
 
@@ -164,7 +166,7 @@ def _why_unidentified(data: bytes, format: str) -> str:
 def _load(
     image: Image.Image, data: bytes, format: str
 ) -> tuple[Image.Image, RejectedPicture | None]:
-    """The loaded image, and the rejection if not every row is there."""
+    """Return the loaded image, and the rejection if rows are missing."""
     try:
         with quiet_libtiff() if format == "tiff" else nullcontext():
             image.load()
@@ -177,15 +179,15 @@ def _load(
 
 
 def _partial(image: Any) -> Image.Image | None:
-    """What Pillow had decoded when it gave up; the missing rows are as it leaves them."""
+    """Return the part that Pillow decoded before its error; missing rows keep its fill value."""
     core = image._im
     return image._new(core) if core is not None else None
 
 
 def _to_pixels(image: Image.Image, color: Color, background: Background) -> Pixels:
-    """RGB or gray pixels; strip by strip, so that a large picture has no second copy."""
+    """Convert to RGB or gray pixels, in strips, which saves a second copy of a large picture."""
     if image.mode in _UNSCALED:
-        raise unsupported("samples of 32 bits have no range that says what is white")
+        raise unsupported("samples of 32 bits do not define white")
     if _DEEP_GRAY.issuperset([image.mode]):
         image = _shallow(image)
     channels = 3 if color == "rgb" else 1
@@ -206,7 +208,7 @@ def _strips(image: Image.Image) -> Iterator[tuple[int, int]]:
 
 
 def _to_color(image: Image.Image, color: Color, background: Background) -> Image.Image:
-    """An image in mode RGB or L, composited on the background where it is transparent."""
+    """Convert an image to mode RGB or L, composited on the background where it is transparent."""
     if image.has_transparency_data:
         canvas = Image.new("RGBA", image.size, (*background, 255))
         canvas.alpha_composite(image.convert("RGBA"))
@@ -217,7 +219,7 @@ def _to_color(image: Image.Image, color: Color, background: Background) -> Image
 
 
 def _shallow(image: Image.Image) -> Image.Image:
-    """Gray of 16 bits brought to 8: 65535 is 255 times 257. (Pillow would clip at 255.)"""
+    """Scale gray of 16 bits to 8: 65535 is 255 times 257. (Pillow clips at 255.)"""
     levels = np.asarray(image)
     gray = Image.fromarray(((levels.astype(np.uint32) + 128) // 257).astype(np.uint8))
     transparent = image.info.get("transparency")
@@ -227,7 +229,7 @@ def _shallow(image: Image.Image) -> Image.Image:
 
 
 def _memory(image: Image.Image, format: str) -> int:
-    """Bytes at the peak: Pillow's pixels and ours, and ours once more if they are turned."""
+    """Estimate the peak memory in bytes: Pillow's pixels, the result, and a turned copy of it."""
     per_pixel = _BYTES_PER_PIXEL.get(image.mode, 4) + 3
     if image.mode in _DEEP_GRAY:
         per_pixel += 8
@@ -239,7 +241,7 @@ def _memory(image: Image.Image, format: str) -> int:
 
 
 def _tiff_orientation(image: Any) -> int | None:
-    """A TIFF's orientation; None for the formats that Pillow does not turn by itself."""
+    """Return a TIFF's orientation; None for the formats that Pillow does not turn by itself."""
     tags = getattr(image, "tag_v2", None)
     return None if tags is None else valid(tags.get(_ORIENTATION))
 
@@ -247,12 +249,12 @@ def _tiff_orientation(image: Any) -> int | None:
 def _orientation(image: Image.Image) -> int:
     try:
         return valid(image.getexif().get(_ORIENTATION))
-    except Exception:  # damaged metadata never cost a picture
+    except Exception:  # damaged metadata do not reject a picture
         return orientation_of(b"")
 
 
 def _notes(image: Any) -> tuple[str, ...]:
-    """What is said of a picture that was read; a broken later frame is no fault of the first."""
+    """Return the notes on a decoded picture; a broken later frame does not affect the first."""
     notes = ("CMYK converted to RGB",) if image.mode == "CMYK" else ()
     try:
         several = image.is_animated
@@ -260,7 +262,7 @@ def _notes(image: Any) -> tuple[str, ...]:
         several = False
     if not several:
         return notes
-    # Pillow counts the frames of GIF and TIFF by walking through all of them.
+    # To count the frames of GIF and TIFF, Pillow reads all of them.
     count = f"{image.n_frames}" if image.format in ("PNG", "WEBP") else "several"
     return (*notes, f"first frame of {count}")
 
@@ -270,11 +272,11 @@ def _use_heif_reader(format: str) -> None:
         pillow_heif = importlib.import_module("pillow_heif")
     except ImportError:
         raise unsupported(
-            "HEIC, HEIF and AVIF pictures need a reader that is not installed",
+            "HEIC, HEIF and AVIF pictures need pillow-heif, which is not installed",
             remedy='pip install "viewfinder[heif]" (or: pip install pillow-heif)',
         ) from None
     pillow_heif.register_heif_opener()
-    # pillow-heif has left AVIF to Pillow, which reads it unless it was built without.
+    # pillow-heif leaves AVIF to Pillow, which reads it unless it was built without.
     if format == "avif" and not features.check("avif"):
         raise unsupported("this build of Pillow does not read AVIF pictures")
 

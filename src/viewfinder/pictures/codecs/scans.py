@@ -1,12 +1,12 @@
-"""Is all of a JPEG there? The careful reading of one that libjpeg has warned of.
+"""Missing rows of a JPEG that libjpeg has warned about.
 
-A scan is a pass over the picture: a baseline JPEG has one, a progressive one about ten, each
-adding detail. A picture is whole if no scan runs out of data before its last row and no scan is
-missing; its end marker, or anything after it, does not matter.
+A scan is a pass over the picture: a baseline JPEG has one, a progressive JPEG about ten, each
+adding detail. A picture is complete if no scan runs out of data before its last row and no scan is
+missing; the end marker and data after it do not matter.
 
-Why not ask libjpeg? It reports its first warning only, so that a picture without an end marker
-gives the same "Premature end of JPEG file" as one of which half is missing. What tells them
-apart: put the end marker there, and see whether libjpeg still misses data.
+libjpeg reports its first warning only, so a picture without an end marker gives the same "Premature
+end of JPEG file" as one that lacks half of its data. To distinguish them, this module appends an
+end marker and checks whether libjpeg still lacks data.
 """
 
 import re
@@ -31,44 +31,44 @@ _END_OF_SCAN = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 _MISSING_END = "missing end marker"
 _STARVED = "premature end of data segment"
 
-# Random data that go on where a scan breaks off, also at any of the restart markers; no byte is
-# 0xFF, and the seed has no meaning.
+# Random data that continue an incomplete scan, also at any of the restart markers. No byte is 0xFF,
+# and the seed is arbitrary.
 _NOISE = np.random.default_rng(0).integers(0, 255, 64, np.uint8).tobytes()
 _RANDOM_ENDING = _NOISE.join([b"", *(b"\xff" + bytes([0xD0 + n]) for n in range(8)), _END])
 _MAX_COMPARED = 1 << 24
 
-# More scans than any encoder makes; each is a pass over all coefficients, which a hostile file
-# can ask for with a few bytes (libjpeg-turbo's advisory LJT-01-004).
+# More scans than any encoder writes. Each is a pass over all coefficients, which a hostile file
+# can request with a few bytes (libjpeg-turbo's advisory LJT-01-004).
 _MAX_SCANS = 200
 _MAX_SCANNED_PIXELS = 4_000_000_000
 
 
 @dataclass
 class _Structure:
-    """Where the scans of a JPEG are."""
+    """The scans of a JPEG."""
 
     size: Size = (0, 0)
     components: int = 0
     progressive: bool = False
     ended: bool = False
     scans: list[tuple[bytes, int]] = field(default_factory=list)
-    """Per scan its header and the offset at which its data end."""
+    """For each scan, its header and the offset at which its data end."""
 
     @property
     def data_end(self) -> int:
-        """Where the last scan's data end."""
+        """The offset at which the last scan's data end."""
         return self.scans[-1][1] if self.scans else 0
 
 
 def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """The (marker, start, end) of every segment's payload before the first scan.
+    """Yield (marker, start, end) of every segment's payload before the first scan or the end.
 
-    Ends early if the data do. Every picture goes through here, so it takes microseconds.
+    It runs for every picture, and takes microseconds.
     """
     position, size, read = 2, len(data), _SEGMENT.unpack_from
     while position + 4 <= size:
         prefix, marker, length = read(data, position)
-        if prefix != 0xFF:  # libjpeg skips what stands between segments
+        if prefix != 0xFF:  # libjpeg skips bytes between segments
             position = data.find(b"\xff", position)
             if position < 0:
                 return
@@ -85,13 +85,13 @@ def segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def ends_before_first_row(data: bytes) -> bool:
-    """Whether the data end, rather than go wrong, before the first scan has begun."""
+    """Whether the data end before the first scan begins, without an end marker."""
     structure = _structure(data)
     return not structure.scans and not structure.ended
 
 
 def check_count(data: bytes, pixels: int) -> None:
-    """Refuse a progressive JPEG whose number of scans would keep the machine busy.
+    """Reject a progressive JPEG with so many scans that decoding takes minutes.
 
     Raises:
         RejectedPicture: TOO_LARGE.
@@ -102,15 +102,15 @@ def check_count(data: bytes, pixels: int) -> None:
 
 
 def notes_on_tail(data: bytes) -> tuple[str, ...]:
-    """What to say of a sound JPEG that does not end with its end marker."""
+    """Return the notes on a complete JPEG that does not end with its end marker."""
     return () if data.rstrip(b"\0").endswith(_END) else ("extraneous data after the end",)
 
 
-def judge(data: bytes, fault: str) -> tuple[tuple[str, ...], RejectedPicture | None]:
-    """Judge a JPEG that decodes with the warning `fault`.
+def missing_rows(data: bytes, fault: str) -> tuple[tuple[str, ...], RejectedPicture | None]:
+    """Find missing rows in a JPEG that decodes with the warning `fault`.
 
     Returns:
-        Notes, and the rejection if not every row is there.
+        Notes, and the rejection if rows are missing.
     """
     structure = _structure(data)
     if not structure.scans:
@@ -121,11 +121,11 @@ def judge(data: bytes, fault: str) -> tuple[tuple[str, ...], RejectedPicture | N
     damage = remaining or (fault if structure.ended else "")
     if damage and _STARVED not in damage and libjpeg.ODD_SAMPLING not in damage:
         notes = (*notes, damage.removeprefix("Corrupt JPEG data: "))
-    return notes, _what_is_missing(body, structure, remaining)
+    return notes, _rejection(body, structure, remaining)
 
 
-def _what_is_missing(body: bytes, structure: _Structure, warning: str) -> RejectedPicture | None:
-    """The rejection of a picture of which not all is there; `warning` is libjpeg's of its end."""
+def _rejection(body: bytes, structure: _Structure, warning: str) -> RejectedPicture | None:
+    """Return the rejection of an incomplete picture; `warning` is libjpeg's with an end marker."""
     count = len(structure.scans)
     coarse = _is_coarse(structure)
     if not warning:
@@ -173,7 +173,7 @@ def _structure(data: bytes) -> _Structure:
 def _is_coarse(structure: _Structure) -> bool:
     """Whether scans are missing: a component without any, or one left below full precision.
 
-    The end marker is the encoder's word that a progressive picture is meant as it is.
+    An end marker means that the encoder has written the progressive picture in full.
     """
     precision: dict[tuple[int, int], int] = {}
     for header, _ in structure.scans:
@@ -193,7 +193,7 @@ def _is_coarse(structure: _Structure) -> bool:
 
 
 def _warning(data: bytes) -> str:
-    """libjpeg's first warning about these data; empty if there is none."""
+    """Return libjpeg's first warning about these data; empty if there is none."""
     try:
         libjpeg.read(data, "GRAY", (1, 1), strict=True)
     except ValueError as warning:
@@ -202,10 +202,10 @@ def _warning(data: bytes) -> str:
 
 
 def _first_row_to_change(body: bytes, structure: _Structure) -> tuple[int, int]:
-    """How far the last scan reaches: the first row that more data would change, and all rows.
+    """Return the first row that more data would change, and the number of rows.
 
-    The data are decoded with two endings, the end marker and random bytes. Where the pictures
-    agree the data were enough; if they agree everywhere, the data are complete.
+    The data are decoded with two endings, the end marker and random bytes. Rows in which the
+    pictures agree are complete.
     """
     colorspace = "CMYK" if structure.components == 4 else "RGB"
     size = _comparison_size(structure)
@@ -213,14 +213,14 @@ def _first_row_to_change(body: bytes, structure: _Structure) -> tuple[int, int]:
         marked, continued = (
             libjpeg.read(body + end, colorspace, size) for end in (_END, _RANDOM_ENDING)
         )
-    except ValueError:  # not even the first row comes out of these data
+    except ValueError:  # not even the first row decodes
         return 0, structure.size[0]
     changed = (marked != continued).any(axis=(1, 2))
     return (int(changed.argmax()) if changed.any() else len(changed)), len(changed)
 
 
 def _comparison_size(structure: _Structure) -> Size:
-    """Full size, but smaller for a huge picture, so that three of them fit into memory."""
+    """Return the full size, or a smaller one so that three copies fit into memory."""
     height, width = structure.size
     divisor = next(d for d in (1, 2, 4, 8) if height * width <= _MAX_COMPARED * d * d or d == 8)
     return -(-height // divisor), -(-width // divisor)

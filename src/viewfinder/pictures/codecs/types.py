@@ -1,4 +1,4 @@
-"""The records that go into a decoder and come out of it."""
+"""The records of a decoder's arguments and results."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -21,12 +21,12 @@ _MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """What a picture may cost at most; checked from its header, before pixels are allocated.
+    """The limits on a picture, checked from its header before pixels are allocated.
 
     Attributes:
-        max_pixels: Width × height. The default is where Pillow, too, sees a decompression bomb.
-        max_bytes: Size of the encoded picture.
-        max_memory: Bytes that decoding would take at its peak, as estimated from the header.
+        max_pixels: Width × height. The default is Pillow's limit for decompression bombs.
+        max_bytes: The size of the encoded picture.
+        max_memory: The peak memory of decoding in bytes, as estimated from the header.
     """
 
     max_pixels: int = 178_956_970
@@ -34,19 +34,19 @@ class Limits:
     max_memory: int = 896 * _MIB
 
     def check_bytes(self, count: int) -> None:
-        """Refuse a file of `count` bytes if that is too many."""
+        """Reject a file of too many bytes."""
         if count > self.max_bytes:
             raise _too_large(f"{count:,} bytes; the limit is {self.max_bytes:,}")
 
     def check_size(self, height: int, width: int) -> None:
-        """Refuse a picture with too many pixels."""
+        """Reject a picture of too many pixels."""
         if height * width > self.max_pixels:
             raise _too_large(
                 f"{width} × {height} is {height * width:,} pixels; the limit is {self.max_pixels:,}"
             )
 
     def check_memory(self, count: int) -> None:
-        """Refuse a picture whose decoding would take `count` bytes if that is too many."""
+        """Reject a picture whose decoding takes too many bytes."""
         if count > self.max_memory:
             raise _too_large(
                 f"decoding would take {count // _MIB:,} MiB of memory; "
@@ -55,7 +55,7 @@ class Limits:
 
 
 class Wanted(NamedTuple):
-    """How the caller wants a picture decoded; see `viewfinder.pictures.decode.decode`."""
+    """The arguments of `viewfinder.pictures.decode.decode`, without the data."""
 
     color: Color
     background: Background
@@ -69,15 +69,15 @@ class Decoded(NamedTuple):
 
     Attributes:
         pixels: uint8, shape `(height, width, channels)`; smaller than the file's own size if
-            `at_least` allowed it.
-        format: What the bytes are: "jpeg", "png", "gif", "bmp", "webp", "tiff", "heif", "avif";
-            "array" for pixels that came as an array.
+            `at_least` allows it.
+        format: "jpeg", "png", "gif", "bmp", "webp", "tiff", "heif", "avif", or "array" for pixels
+            given as an array.
         width: Upright width in the file, in pixels.
         height: Upright height in the file, in pixels.
-        orientation: EXIF orientation of the file, 1 to 8; `pixels` already are upright.
-        notes: What was odd but did not matter, e.g. "missing end marker".
+        orientation: The EXIF orientation of the file, 1 to 8; `pixels` are upright already.
+        notes: Harmless faults of the file, such as "missing end marker".
         traits: How the file's pixels differ from plain 8-bit RGB or gray: "CMYK", "16-bit",
-            "transparent", "opaque alpha", "several frames". For people; pixels do not depend on it.
+            "transparent", "opaque alpha", "several frames". For information only.
     """
 
     pixels: Pixels
@@ -90,11 +90,11 @@ class Decoded(NamedTuple):
 
 
 def truncated(percent: int, how: str = "") -> RejectedPicture:
-    """The rejection of a picture of which only `percent` of the rows are there."""
+    """Return the rejection of a picture that has only `percent` of its rows."""
     return RejectedPicture(
         Reason.TRUNCATED,
         f"{percent} % of the rows are there{how}",
-        remedy="get the whole file again, or allow truncated pictures",
+        remedy="obtain the whole file again, or allow truncated pictures",
     )
 
 

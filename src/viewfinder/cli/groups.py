@@ -1,0 +1,116 @@
+"""Options as frozen records: declared once, and expanded into the options of each command.
+
+A record is a dataclass whose fields are annotated as Typer annotates parameters; an option that
+sets a recipe's key has a :class:`Key`, too. A field may itself be a record.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, is_dataclass
+from functools import wraps
+from typing import Any, cast, get_args
+
+from typer.models import OptionInfo
+
+
+@dataclass(frozen=True)
+class Key:
+    """The recipe's key that an option sets.
+
+    Attributes:
+        path: With dots, such as `training.epochs`.
+        read: Makes the setting from the option's value, where they differ.
+    """
+
+    path: str
+    read: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Flag:
+    """An option of a command.
+
+    Attributes:
+        name: The name in Python, such as `label_from`.
+        text: As it is typed, such as `--label-from`.
+        key: The recipe's key that it sets, if any.
+        is_switch: Whether it takes no value.
+    """
+
+    name: str
+    text: str
+    key: Key | None
+    is_switch: bool
+
+
+def expanded(command: Callable[..., None]) -> Callable[..., None]:
+    """`command` with the fields of its records as parameters, for Typer."""
+    taken = inspect.signature(command).parameters
+    parameters = [one for name in taken for one in _expanded(taken[name])]
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        command(**{name: _built(taken[name], values) for name in taken})
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
+
+
+def flags_of(command: Callable[..., Any]) -> tuple[Flag, ...]:
+    """The options of a command, or of a record."""
+    parameters = inspect.signature(command).parameters.values()
+    flags = [_flag(one) for parameter in parameters for one in _expanded(parameter)]
+    return tuple(flag for flag in flags if flag)
+
+
+def settings_of(record: Any) -> dict[str, Any]:
+    """The given values of a record's options that have a key, by key."""
+    settings: dict[str, Any] = {}
+    for parameter in inspect.signature(type(record)).parameters.values():
+        value = getattr(record, parameter.name)
+        key = _key(parameter)
+        if is_dataclass(value):
+            settings |= settings_of(value)
+        elif key and value != parameter.default:
+            settings[key.path] = key.read(value) if key.read else value
+    return settings
+
+
+def _expanded(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
+    """The parameter as Typer takes it; of a record, its fields."""
+    if fields := _fields(parameter):
+        for field in fields.values():
+            yield from _expanded(field)
+    else:
+        yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+
+
+def _built(parameter: inspect.Parameter, values: dict[str, Any]) -> Any:
+    """The parameter's value, from those of the expanded parameters."""
+    if not (fields := _fields(parameter)):
+        return values[parameter.name]
+    record = parameter.annotation
+    return record(**{name: _built(field, values) for name, field in fields.items()})
+
+
+def _fields(parameter: inspect.Parameter) -> Mapping[str, inspect.Parameter]:
+    """The fields of a parameter that is a record."""
+    if not is_dataclass(parameter.annotation):
+        return {}
+    return inspect.signature(cast("type", parameter.annotation)).parameters
+
+
+def _flag(parameter: inspect.Parameter) -> Flag | None:
+    kind, *declared = get_args(parameter.annotation) or (None,)
+    options = [one for one in declared if isinstance(one, OptionInfo)]
+    if not options:
+        return None
+    # The first name stands where a parameter without `Annotated` has its default.
+    names = [one for one in (options[0].default, *(options[0].param_decls or ())) if one != ...]
+    text = str(names[0]) if names else "--" + parameter.name.replace("_", "-")
+    return Flag(parameter.name, text, _key(parameter), kind is bool or bool in get_args(kind))
+
+
+def _key(parameter: inspect.Parameter) -> Key | None:
+    return next((one for one in get_args(parameter.annotation) if isinstance(one, Key)), None)

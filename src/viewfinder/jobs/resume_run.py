@@ -1,0 +1,161 @@
+"""A run that was stopped continues as if it had never stopped."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from viewfinder.core.errors import RunError, UsageError
+from viewfinder.data.dataset import Dataset
+from viewfinder.data.sources import from_record
+from viewfinder.jobs.job import Job
+from viewfinder.jobs.prepare import Prepared, read_pictures
+from viewfinder.jobs.train import complete
+from viewfinder.recipe import Recipe
+from viewfinder.recipe.stopping import GOES_ON
+from viewfinder.run import Run
+
+# Settings that change no weight of any step.
+_MAY_CHANGE = ("training.stop.max_time", "training.checkpoint_minutes")
+
+
+def resume_run(run: Run, recipe: Recipe, dataset: Dataset | None, job: Job) -> Run:
+    """Continue a training that was killed, interrupted or out of time, from its checkpoint.
+
+    Args:
+        run: The run.
+        recipe: Its recipe, perhaps with more epochs, another `training.stop.max_time` or
+            `training.checkpoint_minutes`.
+        dataset: The pictures, where they have moved since the run found them; else None.
+        job: Progress, callbacks and the splits to evaluate; the run stays in its folder.
+
+    Raises:
+        UsageError: The run has ended, is still being trained, or a setting differs that decides
+            its weights.
+        RunError: The pictures are not those that the run was trained on.
+    """
+    _require_same_training(run.recipe, recipe)
+    with run.being_trained():
+        _require_unended(run, recipe)
+        prepared = _prepared_again(run, recipe, dataset, job)
+        job.announce(prepared)
+        run = run.begin_again(recipe, prepared.dataset.source.record())
+        complete(run, prepared, job, resume=True)
+    return run
+
+
+def require_same_pictures(before: Dataset, seen: Dataset, name: str) -> None:
+    """Raise unless all pictures are as they were when the training began.
+
+    Args:
+        before: The readable pictures, as the training found them.
+        seen: The same, as they have been read today.
+        name: The run's name.
+
+    Raises:
+        RunError: Some have changed.
+    """
+    table, contents = seen.table.set_index("locator"), before.table.set_index("locator")["content"]
+    same = (table["status"] == "ok") & (table["content"] == contents.reindex(table.index))
+    if not same.all():
+        raise RunError(
+            f"{(~same).sum():,} of the run's pictures have changed or cannot be read any more.",
+            expected=f"the pictures that {name} was trained on, in {seen.source}",
+            received=f"another {same[~same].index[0]}",
+            remedy="train a new run, or name the folder in which they are",
+        )
+
+
+def _require_same_training(before: Recipe, now: Recipe) -> None:
+    """Raise unless the steps that are done would have been the same under this recipe."""
+    old, new = dict(_flat(before.model_dump())), dict(_flat(now.model_dump()))
+    changed = [
+        key
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key) and key not in _MAY_CHANGE
+    ]
+    if changed == ["training.epochs"]:
+        _require_honest_epochs(before, now)
+        return
+    if changed:
+        key = changed[0]
+        raise UsageError(
+            f"A resumed run keeps its settings, and {key} differs.",
+            expected=f"{key}={_as_set(old.get(key))}, as in the run",
+            received=_as_set(new.get(key)),
+            remedy="train a new run for other settings",
+        )
+
+
+def _as_set(value: Any) -> str:
+    """A setting's value as it is written in YAML."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _require_honest_epochs(before: Recipe, now: Recipe) -> None:
+    done, wanted = before.steps.epochs, now.steps.epochs
+    if wanted < done:
+        raise UsageError(
+            "A resumed run can have more epochs, not fewer.",
+            expected=f"at least {done}",
+            received=str(wanted),
+        )
+    training = before.steps
+    if training.schedule.kind != "constant" or training.stages or training.fine_tune:
+        raise UsageError(
+            "More epochs would have changed the steps that are done: the schedule of the learning "
+            "rate, the stages and where fine-tuning begins depend on their number.",
+            expected=f"{done} epochs, as in the run",
+            received=str(wanted),
+            remedy="train a new run with more epochs",
+        )
+
+
+def _require_unended(run: Run, recipe: Recipe) -> None:
+    ended = run.timing.get("ended", "interrupted")
+    by_steps = recipe.training.fine_tune is None and recipe.on_features is None
+    has_more = by_steps and recipe.steps.epochs > len(run.history)
+    if ended in GOES_ON or (ended == "finished" and has_more):
+        _require_both_phases(run)
+        return
+    remedies = {"diverged": "it would diverge again: train a new run with a lower learning rate"}
+    if by_steps:
+        remedies["finished"] = "more training.epochs continue it, under a constant learning rate"
+    raise UsageError(
+        f"The run {run} has ended ({ended}): nothing is left to resume.",
+        remedy=remedies.get(ended, "train a new run without this limit"),
+    )
+
+
+def _require_both_phases(run: Run) -> None:
+    """Raise if a second phase was begun, and what it takes to go on is not there."""
+    from viewfinder.training.phases import Phases
+
+    if "phase" in run.history and not Phases(run.folder).first:
+        raise RunError(
+            f"The run {run} was stopped while it was fine-tuned, and its first phase is gone.",
+            expected=f"{Phases(run.folder).before}",
+            remedy="train a new run; what this one has reached is kept in it",
+        )
+
+
+def _prepared_again(run: Run, recipe: Recipe, moved: Dataset | None, job: Job) -> Prepared:
+    """The pictures, in the run's splits and with its contents."""
+    facts = run.environment["data"]
+    source = moved.source if moved else from_record(facts["source"])
+    everything = Dataset(source, run.data, run.classes, notes=tuple(facts["notes"]))
+    used = everything.where(everything.table["status"] == "ok")
+    seen, pictures = read_pictures(used, recipe, job.store_budget, job.progress)
+    require_same_pictures(used, seen, run.name)
+    rejected = everything.where(everything.table["status"] != "ok")
+    return Prepared(
+        recipe, replace(seen, notes=everything.notes), rejected, pictures, job.store_budget
+    )
+
+
+def _flat(tree: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(tree, dict) and tree:
+        for name, value in tree.items():
+            yield from _flat(value, f"{key}.{name}" if key else str(name))
+    else:
+        yield key, tree
