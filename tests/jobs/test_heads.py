@@ -180,7 +180,7 @@ def test_features_are_those_that_keras_gives(linear):
 
 def test_a_second_run_computes_no_features(linear, digits, tmp_path, capsys):
     again = fitted_on(digits, recipe(), tmp_path, Progress(2))
-    assert capsys.readouterr().err.count("known") == 3
+    assert capsys.readouterr().err.count("stored already") == 3
     shares = [np.stack(one.predictions["probabilities"]) for one in (again, linear)]
     np.testing.assert_array_equal(*shares)
 

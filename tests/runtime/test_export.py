@@ -110,7 +110,7 @@ def test_the_second_start_builds_nothing_and_a_damaged_file_is_made_again(own_ca
 
 
 @needs_onnx
-def test_an_extractor_is_started_once_and_says_how_long_that_took(own_cache):
+def test_an_extractor_is_started_once_and_records_the_seconds(own_cache):
     def slowly() -> keras.Model:
         time.sleep(0.05)
         return tiny()
@@ -124,19 +124,19 @@ def test_an_extractor_is_started_once_and_says_how_long_that_took(own_cache):
     assert extractor.started_s == took
 
 
-def test_without_onnx_runtime_keras_does_it_and_that_is_said(monkeypatch, capsys):
+def test_without_onnx_runtime_keras_runs_with_a_warning(monkeypatch, capsys):
     monkeypatch.setattr(onnx, "is_installed", lambda: False)
     model = tiny()
     runner = Extractor("tiny", {}, lambda: model).start(Progress(1))
     images = np.random.default_rng(1).integers(0, 256, (3, 9, 7, 3), dtype=np.uint8)
     np.testing.assert_allclose(runner(images), model.predict_on_batch(images), atol=1e-6)
-    assert "which is slower" in capsys.readouterr().err
+    assert "Features: computed by Keras. ONNX Runtime" in capsys.readouterr().err
     with pytest.raises(UsageError, match="not installed"):
         OnnxModel("any.onnx")
 
 
 @needs_onnx
-def test_what_cannot_be_exported_runs_in_keras_and_that_is_said(monkeypatch, capsys):
+def test_a_network_that_cannot_be_exported_runs_in_keras_with_a_warning(monkeypatch, capsys):
     def refuse(model, path):
         raise UsageError("tiny cannot be exported.")
 

@@ -335,7 +335,7 @@ def test_out_of_memory_names_a_batch_size_that_fits(tmp_path, whole, message):
 
     with pytest.raises(OutOfMemory, match=r"batch of 8 pictures of 16 × 16 × 3") as refused:
         trained(tmp_path, callbacks=[Full(1, 2)])
-    assert "--batch-size 4" in refused.value.remedy
+    assert "training.batch_size=4" in refused.value.remedy
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 2
     assert keras.saving.load_model(tmp_path / "best.keras").count_params() > 0
     trained(tmp_path, resume=True)
@@ -343,7 +343,8 @@ def test_out_of_memory_names_a_batch_size_that_fits(tmp_path, whole, message):
 
 
 @pytest.mark.parametrize(
-    ("room", "named"), [(7, "--batch-size 4"), (3, "--batch-size 2"), (0, ""), (4, "")]
+    ("room", "named"),
+    [(7, "training.batch_size=4"), (3, "training.batch_size=2"), (0, ""), (4, "")],
 )
 def test_the_named_batch_size_was_tried(room, named):
     class Tight(keras.Model):
@@ -359,8 +360,8 @@ def test_the_named_batch_size_was_tried(room, named):
     batches = Batches(Noise(), np.zeros(COUNT, int), ids(map(str, range(COUNT))), batch_size=16)
     error = out_of_memory(Tight(), batches, lambda _: None)
     assert "batch of 16 pictures of 16 × 16 × 3" in error.fact
-    assert (named or "a smaller --image-size") in error.remedy
-    assert ("--batch-size" in error.remedy) == bool(named)
+    assert (named or "a smaller input.size") in error.remedy
+    assert ("training.batch_size" in error.remedy) == bool(named)
 
 
 LIMITED = """
@@ -414,7 +415,7 @@ def test_a_process_out_of_memory_names_a_batch_size_that_fits(tmp_path):
         check=False,
     )
     assert "too small for a batch of 4096" in done.stdout, done.stderr[-2000:]
-    assert 256 <= int(re.search(r"--batch-size (\d+)", done.stdout)[1]) <= 2048
+    assert 256 <= int(re.search(r"training.batch_size=(\d+)", done.stdout)[1]) <= 2048
     assert (tmp_path / "last.keras").exists()
 
 

@@ -118,9 +118,11 @@ def _require_unended(run: Run, recipe: Recipe) -> None:
     if ended in GOES_ON or (ended == "finished" and has_more):
         _require_both_phases(run)
         return
-    remedies = {"diverged": "it would diverge again: train a new run with a lower learning rate"}
-    if by_steps:
-        remedies["finished"] = "more training.epochs continue it, under a constant learning rate"
+    more = "more training.epochs continue it, under a constant learning rate"
+    remedies = {
+        "diverged": "it would diverge again: train a new run with a lower learning rate",
+        "finished": more if by_steps else "train a new run",
+    }
     raise UsageError(
         f"The run {run} has ended ({ended}): nothing is left to resume.",
         remedy=remedies.get(ended, "train a new run without this limit"),
@@ -128,7 +130,7 @@ def _require_unended(run: Run, recipe: Recipe) -> None:
 
 
 def _require_both_phases(run: Run) -> None:
-    """Raise if a second phase was begun, and what it takes to go on is not there."""
+    """Raise if the second phase was begun and the files of the first are missing."""
     from viewfinder.training.phases import Phases
 
     if "phase" in run.history and not Phases(run.folder).first:

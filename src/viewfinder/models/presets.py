@@ -77,7 +77,7 @@ def _conv_stack(parts: Parts, x: Any, settings: ConvStack) -> Any:
                 f"The pictures are too small for {len(settings.filters)} convolutions.",
                 expected="at least 4 × 4 pixels before each of them",
                 received=f"{x.shape[1]} × {x.shape[2]} before convolution {number}",
-                remedy="a larger --image-size, or fewer model.filters",
+                remedy="a larger input.size, or fewer model.filters",
             )
         x = parts.course_conv(x, filters, f"conv_{number}", norm=settings.batch_norm)
         x = parts.layer(layers.MaxPooling2D, 2, name=f"pool_{number}")(x)

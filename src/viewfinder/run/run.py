@@ -155,7 +155,7 @@ class Run(RunFolder):
             why = error.fact if isinstance(error, ViewfinderError) else f"{error}."
             raise OutputError(
                 f"The run {self} is trained and kept, but its report could not be written: {why}",
-                remedy=f"once there is space and the folder is writable, {again} writes the report",
+                remedy=f"{again} writes it, once there is space and the folder is writable",
             ) from error
         except Exception as error:  # a bug: the note states that the run is kept
             error.add_note(f"The run {self} is trained and kept; `{again}` writes its report.")

@@ -125,7 +125,7 @@ def read_curve(
             received=f"{smoothed[0]:.4g} at {rates[0]:.2g}, and not lower at any higher rate"
             if len(smoothed)
             else "no finite loss",
-            remedy="a lower first rate (--low), more steps, or an audit of the data",
+            remedy="a lower first rate (`low`), more steps, or an audit of the data",
         )
     return RangeTest(
         rates=rates,

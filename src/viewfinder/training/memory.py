@@ -42,7 +42,7 @@ def out_of_memory(model: keras.Model, batches: Feed, say: Callable[[str], None])
         f"The memory is too small for a batch of {batches.batch_size} {each}.",
         expected=f"a batch of {fits}, whose training step fits" if fits else None,
         received=None if fits else "too little memory for any batch tried",
-        remedy=f"--batch-size {fits}" if fits else "a smaller --image-size or a smaller model",
+        remedy=f"training.batch_size={fits}" if fits else "a smaller input.size or a smaller model",
     )
 
 

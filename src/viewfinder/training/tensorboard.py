@@ -17,7 +17,7 @@ def require_tensorboard() -> None:
         raise UsageError(
             f"TensorBoard's logs cannot be written: {' and '.join(missing)} cannot be imported.",
             expected="TensorFlow and TensorBoard, with any backend",
-            remedy="pip install 'viewfinder[cpu,tensorboard]', or train without --tensorboard",
+            remedy="pip install 'viewfinder[cpu,tensorboard]', or train without `tensorboard`",
         )
 
 

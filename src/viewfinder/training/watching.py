@@ -58,7 +58,7 @@ class Warnings(keras.callbacks.Callback):
             self._warn(
                 "diverged",
                 f"The training has diverged: the loss is {history['loss'].iloc[-1]:.4g} after "
-                f"epoch {history['epoch'].iloc[-1]}. A lower learning rate may help (--lr).",
+                f"epoch {history['epoch'].iloc[-1]}. A lower learning rate may help.",
             )
         elif "overfitting" not in self.printed and "val_loss" in history:
             self._warn_of_overfitting(history)
