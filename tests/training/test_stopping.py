@@ -367,7 +367,7 @@ def test_the_named_batch_size_was_tried(room, named):
 LIMITED = """
 import pathlib, resource, sys
 import numpy as np
-from viewfinder.batches import Batches
+from viewfinder.batches.pictures import Batches
 from viewfinder.core.errors import OutOfMemory
 from viewfinder.models import build_model
 from viewfinder.core.randomness import ids
