@@ -79,7 +79,7 @@ def test_ctrl_c_in_the_middle_of_an_epoch(digits, tmp_path, monkeypatch, backend
     )
     assert done.returncode == 130, done.stderr
     assert "Traceback" not in done.stderr
-    assert "Interrupted: saving what was reached" in done.stderr
+    assert "Interrupted: saving the training" in done.stderr
     assert_usable(run, 256)
     assert len(pd.read_csv(run / "history.csv")) >= 1
     assert "Report: runs/digits/report.html" in done.stdout
