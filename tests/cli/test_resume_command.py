@@ -28,7 +28,7 @@ def assert_equal(whole: Path, resumed: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX does not survive a fork")
 def test_kills_are_equal_resumes(digits, tmp_path):
     """Killed at a checkpoint drawn by lot, while it is being written or soon after."""
@@ -43,7 +43,7 @@ def test_kills_are_equal_resumes(digits, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="JAX does not survive a fork")
 def test_twenty_kills_of_the_recipe_from_scratch_are_twenty_equal_resumes(digits, tmp_path):
     """Muon, averages, norms, stages, colours, mixup; half precision where the CPU has it."""
