@@ -55,7 +55,7 @@ def main() -> None:
 def features(data: Path, weights: str) -> tuple:
     """(features, labels) of training and of validation, and the classes' names."""
     recipe = recipe_named("transfer").changed({"model.alpha": 0.35, "model.weights": weights})
-    recipe = recipe.settled_by_base()
+    recipe = recipe.resolved_by_base()
     extractor = FrozenBase.of(recipe, recipe.on_features, Progress(0)).extractor
     dataset = open_data(data)
     parts = []
