@@ -44,6 +44,35 @@ def test_it_knows_most_digits(classifier, digits):
     )
 
 
+@pytest.mark.filterwarnings("ignore:The structure of `inputs`")
+def test_the_usual_grad_cam_runs_on_the_saved_model(trained: Run, digits: Path):
+    """These are the lines of Keras's own guide, on the file as plain Keras loads it."""
+    tensorflow = pytest.importorskip("tensorflow")
+    model = keras.saving.load_model(trained.folder / "best.keras")
+    last = [layer.name for layer in model.layers if isinstance(layer, keras.layers.Conv2D)][-1]
+    grad_model = keras.Model(model.inputs, [model.get_layer(last).output, model.output])
+    pixels = np.asarray(Image.open(some_digits(digits)[0]), np.float32)[None, :, :, None]
+    with tensorflow.GradientTape() as tape:
+        maps, predictions = grad_model(pixels)
+        score = predictions[:, np.argmax(predictions[0])]
+    weights = tensorflow.reduce_mean(tape.gradient(score, maps), axis=(0, 1, 2))
+    heatmap = np.asarray(maps[0] @ weights[:, None])
+    assert heatmap.shape == (*maps.shape[1:3], 1)
+    assert np.ptp(heatmap) > 0
+
+
+def test_the_model_evaluates_to_the_metrics_of_the_run(
+    classifier: Classifier, trained: Run, digits: Path
+):
+    paths = some_digits(digits)
+    pixels = np.stack([np.asarray(Image.open(path))[:, :, None] for path in paths])
+    labels = np.array([classifier.classes.index(path.parent.name) for path in paths])
+    loss, accuracy = classifier.model.evaluate(pixels, labels, verbose=0)
+    test = trained.metrics["test"]
+    assert (loss, accuracy) == pytest.approx((test["loss"], test["accuracy"]), abs=1e-4)
+    assert not keras.saving.load_model(trained.folder / "best.keras").compiled
+
+
 def test_answers_come_in_the_order_of_the_pictures(classifier, digits):
     paths = some_digits(digits)
     answers = classifier.predict(paths)

@@ -65,7 +65,9 @@ class Classifier:
     """A trained model with its classes and preprocessing.
 
     Attributes:
-        model: Maps pixels from 0 to 255 to one sigmoid or a softmax.
+        model: Maps pixels from 0 to 255 to one sigmoid or a softmax. It is compiled with
+            cross-entropy over integer labels, accuracy and Keras's default Adam, whatever trained
+            it, so that `model.evaluate` gives the loss and accuracy of `metrics.json`.
         classes: The classes' names, in the order of the model's outputs.
         preprocessing: The preprocessing of the training.
     """
@@ -154,6 +156,9 @@ def load(folder: str | Path) -> Classifier:
             expected=f"an output for each of {len(classes)} classes (a single one for two)",
             received=f"{outputs} outputs",
         )
+    # The file itself has no loss and optimizer, so that it loads in any Keras.
+    loss = "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
+    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
     return Classifier(model, classes, preprocessing)
 
 

@@ -160,8 +160,10 @@ def save_model(model: keras.Model, path: Path) -> None:
     """Write a `.keras` file atomically; `model.save` itself overwrites the old file in place.
 
     Without loss, schedule and optimizer, the file loads in any Keras, without this package. In
-    float32, whatever the training's precision, its predictions are alike on any device.
+    float32, whatever the training's precision, its predictions are alike on any device. Its input
+    and output are tensors, not lists of one.
     """
-    plain = keras.Model(model.inputs, model.outputs, name=model.name)  # the same layers
+    # The same layers.
+    plain = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
     with in_float32(plain), written_whole(path) as temporary:
         plain.save(temporary)
