@@ -1,6 +1,7 @@
 """The classifier: the same answers whatever a picture is given as, and no trust in files."""
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -180,6 +181,13 @@ def test_a_sigmoid_is_the_second_classs_probability():
 
 
 # --- Files that are not to be trusted -------------------------------------------------------------
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_is_rejected_and_not_waited_for(classifier, tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (one,) = classifier.predict(tmp_path / "pipe.jpg")
+    assert one.rejection == "not a picture: it is a pipe, not a regular file"
 
 
 def test_a_model_that_brings_code_is_refused_and_not_run(folder, tmp_path):

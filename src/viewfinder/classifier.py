@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError, Reason, RejectedPicture, RunError
-from viewfinder.core.files import write_json
+from viewfinder.core.files import NotRegularFile, read_regular, write_json
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.pictures.prepare import prepare
@@ -210,7 +210,9 @@ def read_labels(folder: Path) -> tuple[tuple[str, ...], Preprocessing]:
 
 def _read(path: str | Path) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_regular(path)
+    except NotRegularFile as error:
+        raise RejectedPicture(Reason.NOT_A_PICTURE, error.strerror) from error
     except OSError as error:
         raise RejectedPicture(Reason.MISSING, error.strerror or str(error)) from error
 

@@ -238,6 +238,23 @@ def test_other_content_is_read_as_it_is_or_rejected(case: Case) -> None:
                     np.testing.assert_array_equal(source.read(locator), right, err_msg=locator)
 
 
+@pytest.mark.timeout(30)  # who opens a pipe waits for a writer
+def test_a_pipe_in_place_of_a_file_is_not_opened(case: Case) -> None:
+    record = case.source.record()
+    for path in [path for path in case.holder.rglob("*") if path.is_file()]:
+        path.unlink()
+        os.mkfifo(path)
+    is_copied = case.kind.record == "unpacked"  # the copy in the cache is still there
+    for source in (case.source, from_record(record)):
+        for ask in (source.stamp, *(() if is_copied else (source.read,))):
+            for locator in case.written:
+                with pytest.raises(RejectedPicture):
+                    ask(locator)
+    if case.kind.is_listed:
+        with pytest.raises(DataError):
+            open_dataset(record["path"])
+
+
 def test_a_cleared_cache_changes_nothing(case: Case, own_cache: Path) -> None:
     if case.kind.is_in_memory:
         pytest.skip("arrays in memory are kept in the cache only")

@@ -2,14 +2,21 @@
 
 import errno
 import json
+import os
+import socket
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from viewfinder.core.errors import OutputError
 from viewfinder.core.files import (
+    NotRegularFile,
     cache_folder,
+    content_hash,
+    open_regular,
+    read_regular,
     require_writable,
     write_json,
     write_text,
@@ -146,3 +153,48 @@ def test_the_cache_is_where_the_environment_says(
     monkeypatch.delenv("VIEWFINDER_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert cache_folder().name == "viewfinder"
+
+
+@pytest.fixture(params=["a folder", "a pipe", "a socket", "a device"])
+def special(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
+    """A link to what is no regular file, and its kind."""
+    target = tmp_path / "target"
+    match request.param:
+        case "a folder":
+            target.mkdir()
+        case "a pipe":
+            os.mkfifo(target)
+        case "a socket":
+            with socket.socket(socket.AF_UNIX) as server:
+                server.bind(str(target))
+        case _:
+            target = Path("/dev/zero")
+    link = tmp_path / "picture.jpg"
+    link.symlink_to(target)
+    return link, request.param
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("read", [open_regular, read_regular, content_hash])
+def test_only_regular_files_are_opened(special: tuple[Path, str], read: Any) -> None:
+    path, kind = special
+    with pytest.raises(NotRegularFile, match=f"it is {kind}, not a regular file"):
+        read(path)
+
+
+@pytest.mark.timeout(30)
+def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    seen_before = (tmp_path / "file").stat()
+    monkeypatch.setattr(os, "stat", lambda *_, **__: seen_before)
+    with pytest.raises(NotRegularFile):
+        open_regular(tmp_path / "pipe")
+
+
+def test_a_regular_file_is_read_whole(tmp_path: Path) -> None:
+    for content in (b"", b"\0" * 100_000 + b"end"):
+        (tmp_path / "file").write_bytes(content)
+        assert read_regular(tmp_path / "file") == content

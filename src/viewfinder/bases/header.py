@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from viewfinder.core.errors import DataError
+from viewfinder.core.files import open_regular
 
 # The weights inside a `.keras` file.
 KERAS_WEIGHTS = "model.weights.h5"
@@ -118,7 +119,7 @@ def _as_hdf5(path: Path, most_bytes: int) -> Iterator[Path]:
     """Yield the file itself, or the HDF5 file of a `.keras` file, unpacked temporarily."""
     try:
         size = path.stat().st_size
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(512)
     except OSError as error:
         raise DataError(

@@ -12,6 +12,7 @@ from typing import Any
 from viewfinder.bases.base import Takes
 from viewfinder.bases.header import KERAS_WEIGHTS, looks_like, opened_weights
 from viewfinder.core.errors import DataError
+from viewfinder.core.files import open_regular
 
 _CONFIG = "config.json"
 # InceptionResNetV2's takes 0.5 MB.
@@ -67,7 +68,7 @@ def pictures_of(shape: Shape | None, path: Path) -> Takes:
 def _opened(path: Path) -> tuple[dict[str, Any], int]:
     """Return the model's configuration, and the size of its weights in bytes."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(512)
     except OSError as error:
         raise DataError(

@@ -1,12 +1,14 @@
 """Folders of the cache, files that are written completely or not at all, and locks."""
 
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 import platformdirs
@@ -27,9 +29,72 @@ def keras_home() -> Path:
     return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
 
 
+class NotRegularFile(OSError):
+    """The path is not that of a regular file: reading it could wait or continue for ever."""
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def regular_status(path: str | Path) -> os.stat_result:
+    """Return the status of a regular file, links followed.
+
+    Raises:
+        NotRegularFile: It is a folder, a device, a pipe or a socket.
+        OSError: There is no such file, or it cannot be reached.
+    """
+    return _require_regular(os.stat(path), path)  # noqa: PTH116
+
+
+def open_regular(path: str | Path) -> IO[bytes]:
+    """Open a regular file for reading; other kinds are neither opened nor waited for.
+
+    Raises:
+        NotRegularFile: It is a folder, a device, a pipe or a socket.
+        OSError: It cannot be opened.
+    """
+    regular_status(path)  # opening some devices has effects of its own
+    # Without waiting, and checked again, because another file may have taken the path since.
+    file = open(path, "rb", opener=_open_at_once)  # noqa: PTH123, SIM115
+    try:
+        _require_regular(os.fstat(file.fileno()), path)
+    except OSError:
+        file.close()
+        raise
+    return file
+
+
+def read_regular(path: str | Path) -> bytes:
+    """Return the bytes of a regular file, as many as its size says: others could never end.
+
+    Raises:
+        NotRegularFile: It is a folder, a device, a pipe or a socket.
+        OSError: It cannot be read.
+    """
+    with open_regular(path) as file:
+        return file.read(os.fstat(file.fileno()).st_size)
+
+
+def _require_regular(status: os.stat_result, path: str | Path) -> os.stat_result:
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "a special file")
+        raise NotRegularFile(errno.EINVAL, f"it is {kind}, not a regular file", str(path))
+    return status
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def content_hash(path: Path) -> str:
     """Return the BLAKE2b hash of a file's bytes, 32 hexadecimal digits."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 

@@ -472,7 +472,7 @@ class TestSource:
 
     def test_what_cannot_be_read_is_a_rejection(self, root: Path) -> None:
         (root / "a").mkdir()
-        with pytest.raises(RejectedPicture, match="Missing: the file cannot be read"):
+        with pytest.raises(RejectedPicture, match="Not a picture: it is a folder"):
             FolderSource(root).read("a")
 
     def test_a_record_makes_it_again(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,18 @@ class TestRows:
         dataset = open_table(frame, root=root)
         with pytest.raises(RejectedPicture, match="no file can have this path"):
             dataset.source.read("a\0.jpg")
+
+    @pytest.mark.timeout(30)
+    @pytest.mark.parametrize("name", ["labels.csv", "metadata.csv"])
+    def test_pipes_and_devices_are_rejected(self, root: Path, name: str) -> None:
+        os.mkfifo(root / "pipe.jpg")
+        zero = os.path.relpath("/dev/zero", root)
+        header = "file_name,label"
+        path = write_csv(root, header, "a/1.jpg,cat", f"{zero},dog", "pipe.jpg,dog", name=name)
+        source = open_dataset(root if name == "metadata.csv" else path).source
+        for locator, kind in (("pipe.jpg", "a pipe"), (zero, "a device")):
+            with pytest.raises(RejectedPicture, match=f"Not a picture: it is {kind}"):
+                source.read(locator)
 
     def test_only_one_class(self, root: Path) -> None:
         with pytest.raises(DataError, match="has only one class: x"):

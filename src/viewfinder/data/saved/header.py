@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from viewfinder.core.errors import DataError
-from viewfinder.core.files import content_hash, write_json, written_whole
+from viewfinder.core.files import content_hash, read_regular, write_json, written_whole
 from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset, PassedOver
 from viewfinder.data.saved.journal import checked_table
 from viewfinder.data.source import Source, paths_in, with_paths
@@ -118,7 +118,7 @@ def read_header(folder: Path) -> Header:
     try:
         if file.stat().st_size > _LARGEST_HEADER:
             raise ValueError("it is too large")
-        return Header.model_validate(json.loads(file.read_text(encoding="utf-8")))
+        return Header.model_validate(json.loads(read_regular(file)))
     except FileNotFoundError as error:
         raise DataError(
             f"{folder} is not a saved dataset.",

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
 from viewfinder.core.errors import DataError
-from viewfinder.core.files import content_hash, write_json, written_whole
+from viewfinder.core.files import content_hash, read_regular, write_json, written_whole
 
 # A small file can claim any number of rows; tables that claim more are refused.
 _MOST_ROWS = 50_000_000
@@ -177,7 +177,7 @@ def _read_entry(file: Path, number: int) -> Entry:
         if file.stat().st_size > _LARGEST_ENTRY:
             raise ValueError("it is too large")
         # Parsed by `json` first: strict validation of JSON text would accept other types.
-        entry = Entry.model_validate(json.loads(file.read_text(encoding="utf-8")))
+        entry = Entry.model_validate(json.loads(read_regular(file)))
         _ = entry.when
     except (OSError, ValueError, RecursionError) as error:
         raise _damaged(file, str(error).split("\n")[0]) from error

@@ -16,6 +16,7 @@ import pandas as pd
 from typing_extensions import override
 
 from viewfinder.core.errors import DataError, Reason, RejectedPicture
+from viewfinder.core.files import NotRegularFile, read_regular, regular_status
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
@@ -165,7 +166,7 @@ def bytes_of(file: Path) -> bytes:
         RejectedPicture: The file is missing or cannot be read.
     """
     try:
-        return file.read_bytes()
+        return read_regular(file)
     except (OSError, ValueError) as error:
         raise unreadable(error) from error
 
@@ -174,10 +175,10 @@ def stamp_of(file: Path) -> Stamp:
     """A file's size and modification time.
 
     Raises:
-        RejectedPicture: The file is missing.
+        RejectedPicture: The file is missing, or no regular file.
     """
     try:
-        status = file.stat()
+        status = regular_status(file)
     except (OSError, ValueError) as error:
         raise unreadable(error) from error
     return Stamp(status.st_size, status.st_mtime_ns)
@@ -187,6 +188,8 @@ def unreadable(error: OSError | ValueError) -> RejectedPicture:
     """The rejection of a file that cannot be read, or of a path that no file can have."""
     if isinstance(error, FileNotFoundError):
         return RejectedPicture(Reason.MISSING, "the file no longer exists")
+    if isinstance(error, NotRegularFile):
+        return RejectedPicture(Reason.NOT_A_PICTURE, error.strerror)
     if isinstance(error, OSError):
         return RejectedPicture(Reason.MISSING, f"the file cannot be read ({error.strerror})")
     return RejectedPicture(Reason.MISSING, f"no file can have this path ({error})")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from viewfinder.core.errors import DataError, RejectedPicture, UsageError
+from viewfinder.core.files import NotRegularFile, regular_status
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
@@ -121,12 +122,26 @@ def open_path(path: Path, hints: Hints, progress: Progress | None = None) -> Dat
             expected=KINDS,
             remedy="check the spelling; relative paths start at the current folder",
         )
+    _require_regular(path)
     opener = _opener(path)
     if opener is not None:
         return opener(path, hints)
     if _is_archive(path):
         return open_archive(path, hints, progress)
     raise DataError(f"{path} is not a folder.", expected=KINDS, received=_describe(path))
+
+
+def _require_regular(path: Path) -> None:
+    try:
+        regular_status(path)
+    except NotRegularFile as error:
+        raise DataError(
+            f"{path} cannot be opened: {error.strerror}.",
+            expected=KINDS,
+            remedy="write what comes out of a pipe into a file, and open that file",
+        ) from error
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}.") from error
 
 
 def _open_saved(folder: Path, hints: Hints) -> Dataset:
