@@ -61,7 +61,7 @@ def open_regular(path: str | Path) -> IO[bytes]:
     """
     regular_status(path)  # opening some devices has effects of its own
     # Without waiting, and checked again, because another file may have taken the path since.
-    file = open(path, "rb", opener=_open_at_once)  # noqa: PTH123, SIM115
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115
     try:
         _require_regular(os.fstat(file.fileno()), path)
     except OSError:
