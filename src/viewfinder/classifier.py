@@ -212,7 +212,7 @@ def _read(path: str | Path) -> bytes:
     try:
         return read_regular(path)
     except NotRegularFile as error:
-        raise RejectedPicture(Reason.NOT_A_PICTURE, error.strerror) from error
+        raise RejectedPicture(Reason.NOT_A_PICTURE, error.why) from error
     except OSError as error:
         raise RejectedPicture(Reason.MISSING, error.strerror or str(error)) from error
 

@@ -2,13 +2,14 @@
 
 import errno
 import hashlib
+import io
 import json
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from uuid import uuid4
 
 import platformdirs
@@ -30,7 +31,15 @@ def keras_home() -> Path:
 
 
 class NotRegularFile(OSError):
-    """The path is not that of a regular file: reading it could wait or continue for ever."""
+    """The path is not that of a regular file: reading it could wait or continue for ever.
+
+    Attributes:
+        why: What it is, in words.
+    """
+
+    def __init__(self, path: str | Path, kind: str) -> None:
+        self.why = f"it is {kind}, not a regular file"
+        super().__init__(errno.EINVAL, self.why, str(path))
 
 
 _KINDS = {
@@ -52,7 +61,7 @@ def regular_status(path: str | Path) -> os.stat_result:
     return _require_regular(os.stat(path), path)  # noqa: PTH116
 
 
-def open_regular(path: str | Path) -> IO[bytes]:
+def open_regular(path: str | Path) -> io.BufferedReader:
     """Open a regular file for reading; other kinds are neither opened nor waited for.
 
     Raises:
@@ -83,8 +92,7 @@ def read_regular(path: str | Path) -> bytes:
 
 def _require_regular(status: os.stat_result, path: str | Path) -> os.stat_result:
     if not stat.S_ISREG(status.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "a special file")
-        raise NotRegularFile(errno.EINVAL, f"it is {kind}, not a regular file", str(path))
+        raise NotRegularFile(path, _KINDS.get(stat.S_IFMT(status.st_mode), "a special file"))
     return status
 
 

@@ -189,7 +189,7 @@ def unreadable(error: OSError | ValueError) -> RejectedPicture:
     if isinstance(error, FileNotFoundError):
         return RejectedPicture(Reason.MISSING, "the file no longer exists")
     if isinstance(error, NotRegularFile):
-        return RejectedPicture(Reason.NOT_A_PICTURE, error.strerror)
+        return RejectedPicture(Reason.NOT_A_PICTURE, error.why)
     if isinstance(error, OSError):
         return RejectedPicture(Reason.MISSING, f"the file cannot be read ({error.strerror})")
     return RejectedPicture(Reason.MISSING, f"no file can have this path ({error})")

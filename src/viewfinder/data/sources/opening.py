@@ -136,7 +136,7 @@ def _require_regular(path: Path) -> None:
         regular_status(path)
     except NotRegularFile as error:
         raise DataError(
-            f"{path} cannot be opened: {error.strerror}.",
+            f"{path} cannot be opened: {error.why}.",
             expected=KINDS,
             remedy="write what comes out of a pipe into a file, and open that file",
         ) from error
