@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.core.errors import DataError, Reason, RejectedPicture, RunError
-from viewfinder.core.files import NotRegularFile, read_regular, write_json
+from viewfinder.core.errors import DataError, RejectedPicture, RunError
+from viewfinder.core.files import write_json
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
+from viewfinder.pictures.files import bytes_of
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.runtime.loading import load_model
@@ -117,7 +118,7 @@ class Classifier:
 
     def _prepared(self, picture: Picture) -> NDArray[np.uint8] | RejectedPicture:
         try:
-            source = _read(picture) if isinstance(picture, str | Path) else picture
+            source = bytes_of(Path(picture)) if isinstance(picture, str | Path) else picture
             return prepare(source, self.preprocessing).pixels
         except RejectedPicture as rejection:
             return rejection
@@ -206,15 +207,6 @@ def read_labels(folder: Path) -> tuple[tuple[str, ...], Preprocessing]:
             expected=f"a folder with {_MODEL} and {_LABELS}, written by `viewfinder train`",
             received=f"{_LABELS}: {error}",
         ) from error
-
-
-def _read(path: str | Path) -> bytes:
-    try:
-        return read_regular(path)
-    except NotRegularFile as error:
-        raise RejectedPicture(Reason.NOT_A_PICTURE, error.why) from error
-    except OSError as error:
-        raise RejectedPicture(Reason.MISSING, error.strerror or str(error)) from error
 
 
 def _load_model(path: Path) -> "keras.Model":

@@ -309,7 +309,7 @@ class TestVanishing:
         (root / "a" / "1.png").unlink()
         store = open_store(dataset, FORM)
         row = store.describe(dataset).table.set_index("locator").loc["a/1.png"]
-        assert (row["status"], row["detail"]) == ("missing", "the file no longer exists")
+        assert (row["status"], row["detail"]) == ("missing", "the file does not exist")
         assert len(readable(store, dataset)) == 6
         require_right(store, dataset)
 
@@ -325,15 +325,15 @@ class TestVanishing:
     ) -> None:
         """The file's stamp stays the same, so nothing else would ever look at it again."""
         dataset = open_dataset(root)
-        read_bytes = Path.read_bytes
+        opening = os.open
 
-        def fails(path: Path) -> bytes:
-            if path.name == "1.png":
+        def fails(path: Any, *rest: Any, **more: Any) -> int:
+            if Path(path).name == "1.png":
                 raise OSError(errno.EIO, "Input/output error")
-            return read_bytes(path)
+            return opening(path, *rest, **more)
 
         with monkeypatch.context() as patch:
-            patch.setattr(Path, "read_bytes", fails)
+            patch.setattr(os, "open", fails)
             failed = open_store(dataset, FORM).describe(dataset).table
         assert failed.set_index("locator").loc["a/1.png", "detail"] == (
             "the file cannot be read (Input/output error)"

@@ -293,22 +293,6 @@ class TestNpz:
         with pytest.raises(DataError, match=r"is truncated in x.npy|cannot be read as .npz"):
             open_dataset(tmp_path / "x.npz")
 
-    def test_a_bomb(self, tmp_path: Path) -> None:
-        header = io.BytesIO()
-        np.lib.format.write_array_header_1_0(
-            header, {"descr": "|u1", "fortran_order": False, "shape": (300_000, 32, 32)}
-        )
-        path = tmp_path / "x.npz"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            with archive.open("x.npy", "w") as file:
-                file.write(header.getvalue())
-                for _ in range(300):
-                    file.write(bytes(1 << 20))
-            archive.writestr("y.npy", b"")
-        assert path.stat().st_size < 1 << 20
-        with pytest.raises(DataError, match=r"bomb|cut short"):
-            open_dataset(path)
-
     @pytest.mark.parametrize("keep", [100, 400])
     def test_damaged(self, tmp_path: Path, keep: int) -> None:
         np.savez(tmp_path / "x.npz", images=levels(6, 4, 5), labels=LABELS)
@@ -324,5 +308,5 @@ class TestNpz:
         place = data.index(struct.pack("6B", *levels(6, 4, 5).ravel()[:6]))
         data[place] ^= 255
         path.write_bytes(data)
-        with pytest.raises(DataError, match=r"cannot be read as .npz"):
+        with pytest.raises(DataError, match=r"is damaged or truncated: Bad CRC"):
             open_dataset(path)

@@ -468,7 +468,7 @@ class TestSource:
             with pytest.raises(RejectedPicture) as caught:
                 ask("a/1.jpg")
             assert caught.value.reason is Reason.MISSING
-            assert caught.value.detail == "the file no longer exists"
+            assert caught.value.detail == "the file does not exist"
 
     def test_what_cannot_be_read_is_a_rejection(self, root: Path) -> None:
         (root / "a").mkdir()
@@ -494,6 +494,7 @@ def test_nothing_is_opened_or_written(root: Path, monkeypatch: pytest.MonkeyPatc
         raise AssertionError("a file was opened")
 
     monkeypatch.setattr("io.open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     monkeypatch.setattr(Path, "open", refuse)
     monkeypatch.setattr(FolderSource, "read", refuse)
     assert len(open_dataset(root)) == 4

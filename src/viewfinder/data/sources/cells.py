@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 from viewfinder.core.errors import DataError
 from viewfinder.data.sources.columns import as_text, find_columns, guess_unnamed
-from viewfinder.data.sources.delimited import Delimited, not_utf8, sniff
+from viewfinder.data.sources.delimited import Delimited, not_utf8, open_bytes, sniff
 from viewfinder.data.sources.hints import Columns
 
 JSON_LINES = ".jsonl"
@@ -102,7 +102,7 @@ def _read_text(sniffed: Delimited, names: list[str], found: Columns) -> pd.DataF
     unique = [name if name not in names[:i] else f"{name}\0{i}" for i, name in enumerate(names)]
     try:
         read = pyarrow.csv.read_csv(
-            sniffed.path,
+            open_bytes(sniffed.path),
             pyarrow.csv.ReadOptions(column_names=unique, skip_rows_after_names=sniffed.skip),
             pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter, newlines_in_values=True),
             pyarrow.csv.ConvertOptions(

@@ -5,14 +5,14 @@ names of files.
 """
 
 import csv
-import gzip
 import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from viewfinder.core.errors import DataError
+from viewfinder.fetch.archives.bounded import open_decompressed
 
 _DELIMITERS = (",", "\t", ";", "|", " ")
 
@@ -84,10 +84,14 @@ def names_a_picture(cell: str) -> bool:
     return _PICTURE_NAME.fullmatch(cell) is not None
 
 
+def open_bytes(path: Path) -> io.BufferedReader:
+    """Open a text file, decompressed if it is compressed, and limited in length."""
+    return io.BufferedReader(open_decompressed(path))
+
+
 def open_text(path: Path) -> IO[str]:
-    """Open a text file, possibly gzipped, without a byte order mark."""
-    raw = gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # noqa: SIM115
-    return io.TextIOWrapper(cast(IO[bytes], raw), encoding="utf-8-sig", newline="")
+    """Open a text file as `open_bytes` does, as text without a byte order mark."""
+    return io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="")
 
 
 def not_utf8(path: Path) -> DataError:
@@ -107,8 +111,8 @@ def _first_rows(path: Path) -> tuple[list[list[str]], str, int]:
                 lines, blank = [lines[1], file.readline(_LONGEST_LINE)], blank + 1
     except UnicodeDecodeError as error:
         raise not_utf8(path) from error
-    except (OSError, EOFError) as error:
-        raise DataError(f"Cannot read {path}: {error}.") from error
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}.") from error
     delimiter = _delimiter(lines[0], path)
     try:
         return [row for row in csv.reader(lines, delimiter=delimiter) if row], delimiter, blank

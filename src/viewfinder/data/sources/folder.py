@@ -16,7 +16,7 @@ import pandas as pd
 from typing_extensions import override
 
 from viewfinder.core.errors import DataError, Reason, RejectedPicture
-from viewfinder.core.files import NotRegularFile, read_regular, regular_status
+from viewfinder.core.files import regular_status
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
@@ -32,6 +32,7 @@ from viewfinder.data.sources.layout import (
     label_files,
     leads_out,
 )
+from viewfinder.pictures.files import bytes_of, unreadable
 
 ONE_CLASS = "add pictures of another class; or set `label_from` if file names contain the label"
 
@@ -159,18 +160,6 @@ def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
         return None
 
 
-def bytes_of(file: Path) -> bytes:
-    """A file's content.
-
-    Raises:
-        RejectedPicture: The file is missing or cannot be read.
-    """
-    try:
-        return read_regular(file)
-    except (OSError, ValueError) as error:
-        raise unreadable(error) from error
-
-
 def stamp_of(file: Path) -> Stamp:
     """A file's size and modification time.
 
@@ -182,14 +171,3 @@ def stamp_of(file: Path) -> Stamp:
     except (OSError, ValueError) as error:
         raise unreadable(error) from error
     return Stamp(status.st_size, status.st_mtime_ns)
-
-
-def unreadable(error: OSError | ValueError) -> RejectedPicture:
-    """The rejection of a file that cannot be read, or of a path that no file can have."""
-    if isinstance(error, FileNotFoundError):
-        return RejectedPicture(Reason.MISSING, "the file no longer exists")
-    if isinstance(error, NotRegularFile):
-        return RejectedPicture(Reason.NOT_A_PICTURE, error.why)
-    if isinstance(error, OSError):
-        return RejectedPicture(Reason.MISSING, f"the file cannot be read ({error.strerror})")
-    return RejectedPicture(Reason.MISSING, f"no file can have this path ({error})")

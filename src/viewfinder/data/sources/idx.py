@@ -4,15 +4,13 @@ A header (two zeros, the type, the number of dimensions, then each dimension as 
 number) and the values after it: http://yann.lecun.com/exdb/mnist/.
 """
 
-import gzip
 import math
 import re
 import struct
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,11 +23,11 @@ from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.layout import split_in_name
 from viewfinder.data.sources.levels import Pixels, as_pictures
 from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels
+from viewfinder.fetch.archives.bounded import BoundedReader, open_decompressed
+from viewfinder.fetch.archives.members import most_unpacked
 
 _UNSIGNED_BYTE = 0x08
 _MOST_DIMENSIONS = 4
-# Deflate expands a byte to at most 1,032 (zlib's technical notes).
-_MOST_GZIPPED = 1032
 _NAME = re.compile(r"(images|labels)[-.]idx(\d)[-.]u?byte(\.gz)?$")
 
 
@@ -86,20 +84,18 @@ def read_idx(file: Path) -> NDArray[np.uint8]:
         DataError: It is not an idx file, or its length differs from its header.
     """
     try:
-        is_gzipped = _is_gzipped(file)
-        with cast(IO[bytes], gzip.open(file) if is_gzipped else file.open("rb")) as stream:
+        with open_decompressed(file) as stream:
             shape = _shape(stream, file)
             count, size = math.prod(shape), file.stat().st_size
-            if count > size * (_MOST_GZIPPED if is_gzipped else 1):
+            if count > (most_unpacked(size) if _is_gzipped(file) else size):
                 raise _wrong_length(file, shape, f"a file of {size:,} bytes")
             values = np.empty(count, np.uint8)
             filled = _fill(stream, values)
             if filled < count or stream.read(1):
                 received = f"{filled:,}" if filled < count else "more"
                 raise _wrong_length(file, shape, f"{received} bytes after the header")
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"Cannot read {file}: {reason}.") from error
+    except OSError as error:
+        raise DataError(f"Cannot read {file}: {error.strerror}.") from error
     return values.reshape(shape)
 
 
@@ -108,7 +104,7 @@ def _is_gzipped(file: Path) -> bool:
         return stream.read(2) == b"\x1f\x8b"
 
 
-def _shape(stream: IO[bytes], file: Path) -> tuple[int, ...]:
+def _shape(stream: BoundedReader, file: Path) -> tuple[int, ...]:
     start = stream.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or not 1 <= start[3] <= _MOST_DIMENSIONS:
         raise DataError(f"{file} is not an idx file.", received=f"it starts with {start.hex(' ')}")
@@ -124,7 +120,7 @@ def _shape(stream: IO[bytes], file: Path) -> tuple[int, ...]:
     return struct.unpack(f">{start[3]}I", dimensions)
 
 
-def _fill(stream: IO[bytes], values: NDArray[np.uint8]) -> int:
+def _fill(stream: BoundedReader, values: NDArray[np.uint8]) -> int:
     filled = 0
     while filled < len(values):
         part = stream.read(min(1 << 20, len(values) - filled))

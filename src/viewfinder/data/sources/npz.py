@@ -1,5 +1,6 @@
 """NumPy's `.npz`: `x_train, y_train, x_test, y_test`; or `images, labels`; or `X, y`."""
 
+import math
 import re
 import zipfile
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from viewfinder.data.sources.pixels import (
     label_column,
     recorded_size,
 )
+from viewfinder.fetch.archives.bounded import BoundedReader
 from viewfinder.fetch.archives.errors import DAMAGED, archive_errors
 from viewfinder.fetch.archives.members import most_unpacked, require_size
 
@@ -125,24 +127,34 @@ def _headers(file: Path) -> dict[str, tuple[int, ...]]:
     """The shape of each array in its header, checked against the member's size."""
     shapes: dict[str, tuple[int, ...]] = {}
     try:
+        most_bytes = most_unpacked(file.stat().st_size)
         with zipfile.ZipFile(file) as archive:
-            for member in archive.infolist():
-                with archive.open(member) as stream:
-                    major, _ = np.lib.format.read_magic(stream)
-                    read = np.lib.format.read_array_header_1_0
-                    if major > 1:
-                        read = np.lib.format.read_array_header_2_0
-                    shape, _, dtype = read(stream)
+            members = archive.infolist()
+            with archive_errors(file):
+                require_size(sum(member.file_size for member in members), most_bytes)
+            for member in members:
+                with archive.open(member) as packed:
+                    shape, dtype = _header(BoundedReader(packed, most_bytes, file))
                 if dtype.hasobject:
                     raise _pickled(file, member.filename)
-                if member.file_size < np.prod([*shape, dtype.itemsize], dtype=object):
+                if member.file_size < math.prod([*shape, dtype.itemsize]):
                     raise DataError(f"{file} is truncated in {member.filename}.")
-                with archive_errors(file):
-                    require_size(member.file_size, most_unpacked(member.compress_size))
                 shapes[member.filename.removesuffix(".npy")] = shape
     except (OSError, *DAMAGED) as error:
         raise _damaged(file, error) from error
     return shapes
+
+
+def _header(stream: BoundedReader) -> tuple[tuple[int, ...], Any]:
+    """The shape and dtype in the header of an array."""
+    major, _ = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0
+    if major > 1:
+        read = np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    if any(type(side) is not int or side < 0 for side in shape):  # NumPy accepts True
+        raise ValueError(f"its header states the shape {shape}")
+    return shape, dtype
 
 
 def _opened(file: Path) -> Any:

@@ -21,6 +21,7 @@ from viewfinder.data.sources.delimited import (
     Delimited,
     is_number,
     not_utf8,
+    open_bytes,
     open_text,
     sniff,
 )
@@ -180,7 +181,7 @@ def _read_file(
         types = dict.fromkeys(pixels, kind) | {names[label]: pa.string()}
         try:
             read = pyarrow.csv.read_csv(
-                sniffed.path,
+                open_bytes(sniffed.path),
                 pyarrow.csv.ReadOptions(
                     column_names=names,
                     skip_rows_after_names=sniffed.skip,

@@ -16,8 +16,9 @@ from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
 from viewfinder.data.sources.cells import chosen_cells, read_cells
 from viewfinder.data.sources.columns import as_splits, find_columns
-from viewfinder.data.sources.folder import bytes_of, stamp_of
+from viewfinder.data.sources.folder import stamp_of
 from viewfinder.data.sources.hints import Columns, Hints
+from viewfinder.pictures.files import bytes_of
 
 # The size of a missing file.
 NO_FILE = -1

@@ -10,11 +10,13 @@ from typing_extensions import override
 
 from viewfinder.core.errors import DataError, Reason, RejectedPicture
 from viewfinder.data.source import Source, Stamp
-from viewfinder.data.sources.folder import stamp_of, unreadable
+from viewfinder.data.sources.folder import stamp_of
 from viewfinder.data.sources.layout import NOT_UNICODE, Listing, is_unicode
-from viewfinder.fetch.archives.bounded import decompressed
-from viewfinder.fetch.archives.errors import DAMAGED, archive_errors
+from viewfinder.fetch.archives.bounded import open_decompressed
+from viewfinder.fetch.archives.errors import archive_errors
 from viewfinder.fetch.archives.members import Admission
+from viewfinder.pictures.codecs.types import Limits
+from viewfinder.pictures.files import unreadable
 
 _BLOCK_BYTES = 512
 
@@ -56,6 +58,7 @@ class TarSource(Source):
     @override
     def read(self, locator: str) -> bytes:
         span = self._span(locator)
+        Limits().check_bytes(span.size)
         try:
             with self.path.open("rb") as file:
                 file.seek(span.start)
@@ -115,9 +118,9 @@ class TarSource(Source):
 def is_tar(path: Path) -> bool:
     """Whether the file starts as a tar does, after decompression."""
     try:
-        with decompressed(path) as stream:
+        with open_decompressed(path) as stream:
             start = stream.read(_BLOCK_BYTES)
-    except (OSError, *DAMAGED):
+    except (OSError, DataError):
         return False
     try:
         tarfile.TarInfo.frombuf(start, "utf-8", "surrogateescape")
@@ -132,7 +135,11 @@ def _collect(path: Path) -> tuple[dict[str, Span], Listing]:
     size = path.stat().st_size
     admission, listing = Admission(size, None), Listing()
     spans: dict[str, Span] = {}
-    with archive_errors(path), tarfile.open(path, "r:") as archive:
+    with (
+        archive_errors(path),
+        open_decompressed(path) as file,
+        tarfile.open(fileobj=file, mode="r:") as archive,
+    ):
         for member in archive:
             if not is_unicode(member.name):
                 listing.pass_over((member.name,), NOT_UNICODE)

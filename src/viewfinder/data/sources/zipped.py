@@ -11,13 +11,13 @@ from typing_extensions import override
 
 from viewfinder.core.errors import DataError, Reason, RejectedPicture
 from viewfinder.data.source import Source, Stamp
-from viewfinder.data.sources.folder import stamp_of, unreadable
+from viewfinder.data.sources.folder import stamp_of
 from viewfinder.data.sources.layout import Listing
+from viewfinder.fetch.archives.bounded import chunks_of
 from viewfinder.fetch.archives.errors import DAMAGED, archive_errors
 from viewfinder.fetch.archives.members import Admission, is_zipped_folder
-
-# No picture within the limits of decoding is larger; see `viewfinder.pictures.decode.Limits`.
-_LARGEST_MEMBER = 256 << 20
+from viewfinder.pictures.codecs.types import Limits
+from viewfinder.pictures.files import unreadable
 
 
 class ZipIndex(NamedTuple):
@@ -52,11 +52,10 @@ class ZipSource(Source):
     def read(self, locator: str) -> bytes:
         index = self._index()
         member = _member(index, locator)
-        if member.file_size > _LARGEST_MEMBER:
-            raise RejectedPicture(Reason.TOO_LARGE, f"{member.file_size:,} bytes in the archive")
+        Limits().check_bytes(member.file_size)
         try:
             with index.archive.open(member) as stream:
-                return stream.read()
+                return b"".join(chunks_of(stream, member))
         except NotImplementedError as error:
             why = f"unknown compression method: {error}"
             raise RejectedPicture(Reason.UNSUPPORTED, why) from error

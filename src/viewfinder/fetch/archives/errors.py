@@ -31,7 +31,7 @@ DAMAGED = (
 
 @contextmanager
 def archive_errors(archive: Path) -> Iterator[None]:
-    """Add the archive to the message of a `DataError`; turn the libraries' errors into one.
+    """Add the archive to a `DataError` that does not name it; turn the libraries' errors into one.
 
     Raises:
         DataError: The archive is refused, damaged, or compressed by an unsupported method.
@@ -40,8 +40,9 @@ def archive_errors(archive: Path) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        error.fact = f"{archive} is refused: {error.fact}"
-        error.remedy = error.remedy or "if you trust it, unpack it yourself and use the folder"
+        if not error.fact.startswith(f"{archive} "):
+            error.fact = f"{archive} is refused: {error.fact}"
+            error.remedy = error.remedy or "if you trust it, unpack it yourself, and use the result"
         raise
     except NotImplementedError as error:
         raise DataError(

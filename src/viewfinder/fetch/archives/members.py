@@ -102,6 +102,8 @@ class Admission:
         return self._admit(member.name, member.size, is_folder=member.isdir())
 
     def _admit(self, name: str, size: int, *, is_folder: bool) -> Parts:
+        if size < 0:
+            raise DataError(f"{name!r} has a negative size.", received=f"{size:,} bytes")
         parts = member_parts(name)
         if not parts and not is_folder:
             raise DataError(f"a file is named {name!r}.", expected="a name inside the archive")

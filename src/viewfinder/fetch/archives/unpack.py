@@ -7,13 +7,19 @@ folder beside the target, which takes the target's name when it is complete.
 import shutil
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import IO
 from uuid import uuid4
 
 from viewfinder.core.errors import DataError, OutputError
-from viewfinder.fetch.archives.bounded import CHUNK_BYTES, BoundedReader, decompressed
+from viewfinder.fetch.archives.bounded import (
+    CHUNK_BYTES,
+    BoundedReader,
+    chunks_of,
+    open_decompressed,
+)
 from viewfinder.fetch.archives.errors import archive_errors
 from viewfinder.fetch.archives.members import Admission, Limits, is_zipped_folder
 
@@ -75,14 +81,14 @@ def _unpack_zip(archive: Path, folder: Path, admission: Admission) -> None:
                 path.mkdir(parents=True, exist_ok=True)
             else:
                 with opened.open(member) as content:
-                    _write(path, content, member.file_size)
+                    _write(path, chunks_of(content, member), member.file_size)
 
 
 def _unpack_tar(archive: Path, folder: Path, admission: Admission) -> None:
     with ExitStack() as stack:
-        raw = stack.enter_context(decompressed(archive))
         # Names, headers and padding come on top of the contents.
-        reader = BoundedReader(raw, 2 * admission.most_bytes + _TAR_OVERHEAD_BYTES)
+        most_bytes = 2 * admission.most_bytes + _TAR_OVERHEAD_BYTES
+        reader = stack.enter_context(open_decompressed(archive, most_bytes))
         try:
             opened = stack.enter_context(tarfile.open(fileobj=reader, mode="r:"))
         except tarfile.ReadError as error:
@@ -96,18 +102,18 @@ def _unpack_tar(archive: Path, folder: Path, admission: Admission) -> None:
             if member.isdir():
                 path.mkdir(parents=True, exist_ok=True)
             elif content := opened.extractfile(member):
-                _write(path, content, member.size)
+                _write(path, iter(partial(content.read, CHUNK_BYTES), b""), member.size)
             # The list of members is unused, and would grow with the archive.
             opened.members.clear()  # type: ignore[attr-defined]
         _require_end(reader, opened.offset)
 
 
-def _write(path: Path, content: IO[bytes], size: int) -> None:
+def _write(path: Path, content: Iterator[bytes], size: int) -> None:
     """Write a member's content, which must have the declared size."""
     path.parent.mkdir(parents=True, exist_ok=True)
     written = 0
     with path.open("xb") as file:
-        while chunk := content.read(CHUNK_BYTES):
+        for chunk in content:
             written += len(chunk)
             if written > size:
                 break
