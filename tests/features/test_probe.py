@@ -10,7 +10,7 @@ from features.made import clouds
 from folders import table_only
 from viewfinder.core.errors import DataError
 from viewfinder.features import fit_probe
-from viewfinder.features.probe import STRENGTHS, fold_numbers, group_names
+from viewfinder.features.probe import STRENGTHS, fold_groups, fold_numbers
 
 NAMES = ["a", "b", "c"]
 
@@ -85,9 +85,43 @@ def test_a_class_with_one_picture_is_named():
         fold_numbers(np.array([0, 0, 1, 1]), ["x", "y", "z", "z"], NAMES[:2], seed=0)
 
 
-def test_a_picture_is_grouped_by_group_then_content_then_locator():
+def test_duplicates_of_a_groups_picture_belong_to_the_group():
     dataset = table_only({"a": 4}).with_columns(
         {"content": ["h1", "h1", "", "h2"], "group": ["", "g", None, "g"]}
     )
-    groups = group_names(dataset)
-    assert groups == ["h1", "g", dataset.table["locator"].iloc[2], "g"]
+    groups = fold_groups(dataset).names
+    assert groups == ["g", "g", dataset.table["locator"].iloc[2], "g"]
+
+
+def hands(pairs: str) -> tuple[np.ndarray, list[str]]:
+    """The labels and groups of pictures such as `a1`: class a, hand 1."""
+    return np.array(["abc".index(pair[0]) for pair in pairs.split()]), [
+        pair[1] for pair in pairs.split()
+    ]
+
+
+def test_folds_keep_groups_of_several_classes_whole():
+    labels, groups = hands(" ".join(f"{name}{hand} " * 4 for name in "abc" for hand in range(5)))
+    folds = fold_numbers(labels, groups, NAMES, seed=0)
+    assert len(set(zip(groups, folds, strict=True))) == len(set(folds)) == 5
+    features = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    assert len(fit_probe(features, labels, NAMES, groups=groups).best.accuracies) == 5
+
+
+def test_no_class_lies_in_a_single_fold():
+    # In two folds, two of the three groups share one, and with it all of a class.
+    labels, groups = hands("a1 a1 b1 b1 b2 b2 c2 c2 c3 c3 a3 a3")
+    folds = fold_numbers(labels, groups, NAMES, seed=0)
+    for label in range(3):
+        assert len(set(folds[labels == label])) == 2
+
+
+def test_a_class_within_one_group_divides_the_groups_and_a_note_says_so():
+    labels, groups = hands("a1 a1 a2 b1 b1 c1 c2")
+    dataset = table_only({"a": 3, "b": 2, "c": 2}).with_columns(
+        {"content": list("ABCDEFG"), "group": groups}
+    )
+    found = fold_groups(dataset)
+    assert found.names == list("ABCDEFG")
+    assert found.note.startswith("All training pictures of b are in one group")
+    assert fold_groups(dataset.where(labels != 1)).note == ""

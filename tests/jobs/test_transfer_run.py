@@ -11,7 +11,7 @@ from folders import write_classes
 from viewfinder.core.errors import DataError, RecipeError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
-from viewfinder.features.probe import fit_probe, group_names
+from viewfinder.features.probe import fit_probe, fold_groups
 from viewfinder.jobs.heads import fit_on_features
 from viewfinder.jobs.prepare import batches_of, prepare
 from viewfinder.jobs.train import train
@@ -74,7 +74,7 @@ def test_the_head_does_not_train_on_pictures_set_aside(pictures, weights, tmp_pa
     assert images.shape[1:] == (32, 32, 3)
     features = keras.Model(model.input, model.get_layer("probability").input)
     rows = features.predict(images.astype(np.float32), verbose=0)
-    groups = group_names(part)
+    groups = fold_groups(part).names
     probe = fit_probe(rows[3:], part.labels[3:], part.classes, groups=groups[3:])
     chances = model.predict(images.astype(np.float32), verbose=0)[:, 0]
     np.testing.assert_allclose(chances, probe.head.probabilities(rows)[:, 1], atol=1e-3)

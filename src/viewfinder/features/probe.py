@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError
-from viewfinder.core.randomness import Randomness, ids
+from viewfinder.core.randomness import ids
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.splits.groups import GROUP, by_column, connected
+from viewfinder.data.splits.placement import OrderedGroups, assign_folds
 
 Matrix = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -22,7 +24,7 @@ Labels = NDArray[np.int64]
 # scikit-learn's C, the inverse of the L2 penalty: from strong regularisation to weak.
 STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0)
 
-_MOST_FOLDS = 5
+_FEWEST_FOLDS, _MOST_FOLDS = 2, 5
 _MOST_STEPS = 200
 # Sufficient to rank the strengths.
 _FOLD_TOLERANCE = 1e-3
@@ -113,14 +115,43 @@ class Probe:
         return {"chosen": self.best.strength, "accuracy": self.best.accuracy, "tried": tried}
 
 
-def group_names(dataset: Dataset) -> list[str]:
-    """Return the name of each picture's group, or else its content, which duplicates share."""
+@dataclass(frozen=True)
+class FoldGroups:
+    """What stays together in folds.
+
+    Attributes:
+        names: The name of each picture's group.
+        note: What the user should know about the folds, or "".
+    """
+
+    names: list[str]
+    note: str = ""
+
+
+def fold_groups(dataset: Dataset) -> FoldGroups:
+    """Return what stays in one fold: groups with all duplicates of their pictures, else contents.
+
+    Where all pictures of a class are in one group, folds of groups are impossible, and only
+    duplicates stay together.
+    """
     table = dataset.table
     content = table["content"].where(table["content"] != "", table["locator"])
-    if "group" not in table:
-        return list(content)
-    group = table["group"].fillna("").astype(str)
-    return list(group.where(group != "", content))
+    if GROUP not in table:
+        return FoldGroups(list(content))
+    given = table[GROUP].fillna("").astype(str)
+    keys = connected(by_column(table.assign(**{GROUP: given}), GROUP), by_column(table, "content"))
+    names = given.where(given != "", content).groupby(keys).transform("min")
+    groups_of = names.groupby(table["label"]).nunique()
+    contents_of = content.groupby(table["label"]).nunique()
+    alone = groups_of.index[(groups_of < _FEWEST_FOLDS) & (contents_of >= _FEWEST_FOLDS)]
+    if not len(alone):
+        return FoldGroups(list(names))
+    more = f" and of {len(alone) - 1} more classes" if len(alone) > 1 else ""
+    note = (
+        f"All training pictures of {alone[0]}{more} are in one group, so folds cannot keep groups "
+        "together. Only duplicates are kept together, and the accuracy on the folds is too high."
+    )
+    return FoldGroups(list(content), note)
 
 
 def fit_probe(
@@ -175,25 +206,22 @@ def fold_numbers(
     Raises:
         DataError: A class has too few pictures for two folds.
     """
-    names, first, member = np.unique(np.asarray(groups), return_index=True, return_inverse=True)
-    label_of = labels[first]  # duplicates with different labels count as the first one's class
-    counts = np.bincount(label_of, minlength=len(classes))
-    if counts.min() < 2:
+    names, keys = np.unique(np.asarray(groups), return_inverse=True)
+    ordered = OrderedGroups.of("folds", seed, ids(names.tolist())[keys], labels, keys)
+    counts = np.bincount(ordered.label, minlength=len(classes))
+    if counts.min() < _FEWEST_FOLDS:
         raise DataError(
             f"There are too few pictures of {classes[int(counts.argmin())]} for two folds.",
             expected="at least 2 different training pictures of each class",
             received=str(counts.min()),
         )
-    order = Randomness(seed).order("folds", epoch=-1, examples=ids(names.tolist()))
-    fold_of = np.empty(len(names), np.intp)
-    fold_count = min(_MOST_FOLDS, int(counts.min()))
-    assigned = 0  # continues over classes, so that folds have equal sizes
-    for label in range(len(classes)):
-        rows = order[label_of[order] == label]
-        fold_of[rows] = (assigned + np.arange(len(rows))) % fold_count
-        assigned += len(rows)
-    folds: NDArray[np.intp] = fold_of[member]
-    return folds
+    nothing = np.zeros((len(classes), min(_MOST_FOLDS, int(counts.min()))), np.int64)
+    folds = assign_folds(ordered, nothing)
+    present = np.zeros((len(classes), len(names)), np.bool_)
+    present[labels, folds] = True
+    if (present.sum(axis=1) < _FEWEST_FOLDS).any():
+        folds = ordered.numbers  # no class is in one group only: a fold for each group serves all
+    return folds.astype(np.intp)
 
 
 def deviations(rows: Matrix) -> Matrix:

@@ -15,7 +15,7 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.features.base import FrozenBase
 from viewfinder.features.compute import features_of
-from viewfinder.features.probe import fit_probe, group_names
+from viewfinder.features.probe import fit_probe, fold_groups
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.recipe.transfer import Transfer
 from viewfinder.store import open_store
@@ -209,9 +209,11 @@ def out_of_fold(dataset: Dataset, features: Matrix, progress: Progress) -> NDArr
         raise DataError("The dataset has fewer than two classes.")
     known = np.asarray(np.isfinite(features).all(axis=1))
     part = dataset.where(known)
-    groups = group_names(part)
-    probe = fit_probe(features[known], part.labels, part.classes, groups=groups)
+    groups = fold_groups(part)
+    probe = fit_probe(features[known], part.labels, part.classes, groups=groups.names)
     progress.say(probe.in_words())
+    if groups.note:
+        progress.say(groups.note, style="yellow")
     probabilities = np.full((len(dataset), len(dataset.classes)), np.nan)
     probabilities[known] = probe.out_of_fold
     return probabilities

@@ -16,7 +16,7 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.splits.folds import FOLD, folds_of
 from viewfinder.data.splits.groups import known_groups
-from viewfinder.features.probe import fold_numbers, group_names
+from viewfinder.features.probe import fold_groups, fold_numbers
 from viewfinder.jobs.job import Job, Options
 from viewfinder.jobs.prepare import Prepared, placed, require_every_class, settled
 from viewfinder.jobs.resume_run import require_same_pictures, resume_run
@@ -250,7 +250,7 @@ def _require_trainable(readable: Dataset, rejected: Dataset, fold: int, recipe: 
         require_every_class(split, rejected)
         if recipe.chooses_on_folds:
             train_part = split.only("train")
-            groups = group_names(train_part)
+            groups = fold_groups(train_part).names
             fold_numbers(train_part.labels, groups, split.classes, seed=recipe.seed)
     except DataError as error:
         raise DataError(

@@ -21,7 +21,7 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.evaluation.answers import answer_table
 from viewfinder.evaluation.evaluate import score
-from viewfinder.features.probe import fit_probe, group_names
+from viewfinder.features.probe import fit_probe, fold_groups
 from viewfinder.jobs.features import Features, Matrix, SplitFeatures
 from viewfinder.jobs.prepare import Prepared
 from viewfinder.recipe import Recipe
@@ -155,14 +155,13 @@ def _fitted(
             callbacks=callbacks,
         )
     began = time.perf_counter()
+    groups = fold_groups(dataset)
     probe = fit_probe(
-        views,
-        dataset.labels,
-        dataset.classes,
-        groups=group_names(dataset),
-        seed=recipe.seed,
+        views, dataset.labels, dataset.classes, groups=groups.names, seed=recipe.seed
     )
     progress.say(probe.in_words())
+    if groups.note:
+        progress.say(groups.note, style="yellow")
     seconds = time.perf_counter() - began
     outcome = Fitted(pd.DataFrame(), [seconds], seconds, None, "finished", probe=probe)
     return linear_weights(probe.head), outcome

@@ -283,3 +283,29 @@ def test_one_class_against_the_rule_step_by_step(sizes: dict[str, list[int]], se
             taken.append(smallest)
         validation = set(names[split.table["split"].loc[here.index] == "validation"])
         assert validation == set(taken)
+
+
+def shown_by(hands: str) -> Dataset:
+    """Pictures of the classes a and b by hand: "aab" are the classes of one hand's pictures."""
+    pairs = sorted((label, hand) for hand, of in enumerate(hands.split()) for label in of)
+    dataset = table_only({label: sum(pair[0] == label for pair in pairs) for label in "ab"})
+    order = np.argsort(np.argsort(dataset.table["label"].to_numpy(), kind="stable"))
+    return dataset.with_columns({"group": [f"hand{pairs[row][1]}" for row in order]})
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("hands", ["aabb aabb", "aaaabbbb ab aabb", "ab ab aab abb ab"])
+def test_every_class_is_in_every_split_where_groups_of_all_classes_allow_it(hands, seed):
+    split = shown_by(hands).split(0.2, seed=seed)
+    assert is_whole(split, "split")
+    assert (split.counts()[["train", "validation"]] >= 1).all(axis=None)
+    smallest = min(map(len, hands.split()))
+    assert split.split_sizes()["validation"] <= max(smallest, 0.35 * len(split))
+
+
+def test_a_class_within_one_group_cannot_be_split():
+    with pytest.raises(DataError, match="The class 'b' has too few groups to be split") as caught:
+        shown_by("aa aa ab").split(0.2)
+    assert caught.value.received == "1 available"
+    with pytest.raises(DataError, match="The class 'b' has too few groups for 3 folds"):
+        shown_by("aa ab ab").into_folds(3)
