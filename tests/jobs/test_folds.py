@@ -16,7 +16,7 @@ from viewfinder.core.errors import DataError, RunError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
 from viewfinder.features.extractor import Extractor, Runner
-from viewfinder.jobs.folds import cross_validate
+from viewfinder.jobs.folds import cross_validate, deal
 from viewfinder.jobs.resume import resume
 from viewfinder.jobs.train import train
 from viewfinder.recipe.named import recipe_named
@@ -157,6 +157,15 @@ def test_groups_and_copies_are_on_one_side_in_every_fold(tmp_path):
             assert sum(map(len, seen)) == len(set().union(*seen))
     assert len(whole.predictions) == 48
     assert list(pd.read_csv(whole.folder / "skipped.csv")["path"]) == ["bad.png"]
+
+
+def test_each_fold_can_choose_a_head_where_groups_span_classes(tmp_path):
+    data = write_classes(tmp_path / "signs", {"a": 9, "b": 9})
+    signs = open_dataset(data)  # a/0.png to b/8.png
+    hands = signs.table["locator"].str[2].astype(int) % 3
+    dealt = deal(signs.with_columns({"group": hands.astype(str)}), recipe_named("transfer"), 3)
+    folds = dealt.dataset.table.groupby("group")["fold"].unique()
+    assert sorted(map(tuple, folds)) == [("0",), ("1",), ("2",)]
 
 
 def test_folds_that_were_dealt_before_are_used(digits, tmp_path):
