@@ -37,7 +37,7 @@ lint: .venv/.installed-dev
 	$(BIN)/lint-imports
 
 bench: .venv/.installed-bench
-	@for stage in decode store audit augment batches train steps transfer learning_curve; do echo "== $$stage"; $(BIN)/python benchmarks/$$stage.py || exit 1; done
+	@for stage in decode store audit augment batches compat train steps transfer learning_curve; do echo "== $$stage"; $(BIN)/python benchmarks/$$stage.py || exit 1; done
 
 clean:
 	rm -rf .venv

@@ -1,0 +1,314 @@
+"""The drop-in against Keras's own class, which Keras 3 keeps for TensorFlow's `tf.keras`."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance
+
+from viewfinder import compat
+
+peer = pytest.importorskip("keras.src.legacy.preprocessing.image")
+
+Array = NDArray[Any]
+COURSE: dict[str, Any] = {
+    "rotation_range": 40,
+    "width_shift_range": 0.2,
+    "height_shift_range": 0.2,
+    "shear_range": 20,
+    "zoom_range": 0.2,
+    "horizontal_flip": True,
+    "vertical_flip": True,
+}
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Array:
+    return np.random.default_rng(0).integers(0, 256, (10, 24, 32, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes, of files in sub-folders, of several formats, sizes and modes."""
+    root = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(1)
+    for index in range(14):
+        kind = ["cats", "dogs"][index % 2]
+        below = root / kind / ["", "b", "a/c"][index % 3]
+        below.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (40 + index, 50, 3), dtype=np.uint8)
+        image = Image.fromarray(pixels)
+        ending = ["jpg", "PNG", "bmp"][index % 3]
+        if index in (1, 4):
+            image = image.convert({1: "L", 4: "RGBA"}[index])
+        image.save(below / f"p{index}.{ending}")
+    (root / "dogs/notes.txt").write_text("not a picture")
+    return root
+
+
+@pytest.mark.parametrize("fill_mode", ["nearest", "reflect", "wrap", "constant"])
+@pytest.mark.parametrize(
+    "further",
+    [
+        {},
+        {"brightness_range": (0.5, 1.5)},
+        {"channel_shift_range": 30.0},
+        {"rescale": 1 / 255, "samplewise_center": True, "samplewise_std_normalization": True},
+        {"data_format": "channels_first"},
+        {"interpolation_order": 0},
+        {"width_shift_range": [-3, 5], "height_shift_range": 4, "zoom_range": (0.5, 1.5)},
+        {"dtype": "float64"},
+    ],
+    ids=lambda further: "+".join(further) or "course",
+)
+def test_the_same_seed_gives_the_batches_of_keras(
+    pictures: Array, fill_mode: str, further: dict[str, Any]
+) -> None:
+    settings = {**COURSE, "fill_mode": fill_mode, "cval": 7, **further}
+    first = further.get("data_format") == "channels_first"
+    x = pictures.transpose(0, 3, 1, 2) if first else pictures
+    theirs = peer.ImageDataGenerator(**settings).flow(x, np.arange(10), batch_size=4, seed=5)
+    ours = compat.ImageDataGenerator(**settings).flow(x, np.arange(10), batch_size=4, seed=5)
+    # Brightness is a whole number of levels: rounding may differ by one.
+    tolerance = 2 if "brightness_range" in further else 0.01
+    for _ in range(5):
+        (expected, labels), (received, ours_labels) = next(theirs), next(ours)
+        np.testing.assert_array_equal(ours_labels, labels)
+        assert (received.dtype, received.shape) == (expected.dtype, expected.shape)
+        np.testing.assert_allclose(received, expected, atol=tolerance)
+
+
+@pytest.mark.parametrize("class_mode", ["categorical", "binary", "sparse", "input", None])
+@pytest.mark.parametrize("color_mode", ["rgb", "rgba", "grayscale"])
+def test_a_folder_flows_as_with_keras(folder: Path, class_mode: str, color_mode: str) -> None:
+    settings = {
+        "target_size": (20, 24),
+        "class_mode": class_mode,
+        "color_mode": color_mode,
+        "batch_size": 5,
+        "seed": 3,
+    }
+    theirs = peer.ImageDataGenerator(**COURSE).flow_from_directory(folder, **settings)
+    ours = compat.ImageDataGenerator(**COURSE).flow_from_directory(folder, **settings)
+    assert ours.filenames == theirs.filenames
+    assert ours.filepaths == theirs.filepaths
+    assert ours.class_indices == theirs.class_indices == {"cats": 0, "dogs": 1}
+    np.testing.assert_array_equal(ours.classes, theirs.classes)
+    assert (ours.samples, ours.n, len(ours)) == (theirs.samples, theirs.n, len(theirs))
+    for _ in range(6):  # two epochs: the second comes from memory
+        expected, received = next(theirs), next(ours)
+        if class_mode is None:
+            expected, received = (expected,), (received,)
+        for want, have in zip(expected, received, strict=True):
+            np.testing.assert_allclose(have, want, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("interpolation", "keep"), [("nearest", True), ("bilinear", False), ("lanczos", True)]
+)
+def test_files_are_resized_as_with_keras(folder: Path, interpolation: str, keep: bool) -> None:
+    path = str(folder / "cats/p0.jpg")
+    settings: Any = {
+        "target_size": (15, 40),
+        "interpolation": interpolation,
+        "keep_aspect_ratio": keep,
+    }
+    expected = keras.utils.load_img(path, **settings)
+    np.testing.assert_array_equal(compat.load_img(path, **settings), expected)
+
+
+@pytest.mark.parametrize("subset", ["training", "validation"])
+def test_subsets_hold_the_files_of_keras(folder: Path, subset: str) -> None:
+    theirs = peer.ImageDataGenerator(validation_split=0.3)
+    ours = compat.ImageDataGenerator(validation_split=0.3)
+    expected = theirs.flow_from_directory(folder, subset=subset).filenames
+    assert ours.flow_from_directory(folder, subset=subset).filenames == expected
+
+
+@pytest.mark.parametrize(
+    ("class_mode", "y_col"),
+    [
+        ("categorical", "several"),
+        ("binary", "class"),
+        ("sparse", "class"),
+        ("raw", ["a", "b"]),
+        ("multi_output", ["a", "b"]),
+        ("input", None),
+        (None, None),
+    ],
+)
+def test_a_table_flows_as_with_keras(folder: Path, class_mode: str, y_col: Any) -> None:
+    names = sorted(str(path.relative_to(folder)) for path in folder.glob("*/*.*") if path.is_file())
+    names = [name for name in names if not name.endswith("txt")]
+    table = pd.DataFrame({"filename": [*names, "cats/gone.jpg"]})
+    table["class"] = [Path(name).parts[0] for name in table["filename"]]
+    table["several"] = [[kind, "animals"] for kind in table["class"]]
+    table["a"], table["b"] = np.arange(len(table)), np.arange(len(table)) / 2
+    table["weight"] = np.arange(len(table)) + 1
+    settings = {
+        "y_col": y_col,
+        "class_mode": class_mode,
+        "target_size": (9, 8),
+        "batch_size": 3,
+        "weight_col": "weight" if y_col else None,
+        "seed": 2,
+    }
+    with pytest.warns(UserWarning, match="1 invalid image filename"):
+        ours = compat.ImageDataGenerator().flow_from_dataframe(table, folder, **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = peer.ImageDataGenerator().flow_from_dataframe(table, str(folder), **settings)
+    assert ours.filenames == theirs.filenames == names
+    assert getattr(ours, "class_indices", None) == getattr(theirs, "class_indices", None)
+    for _ in range(len(theirs)):
+        expected, received = next(theirs), next(ours)
+        assert type(received) is type(expected)
+        for want, have in zip(expected, received, strict=True):
+            np.testing.assert_allclose(np.asarray(have), np.asarray(want), atol=0.01)
+
+
+def test_statistics_and_whitening_are_those_of_keras(pictures: Array) -> None:
+    x = pictures[:, :6, :6] / 255
+    for settings in (
+        {"featurewise_center": True, "featurewise_std_normalization": True},
+        {"zca_whitening": True, "featurewise_center": True},
+    ):
+        ours = compat.ImageDataGenerator(dtype="float64", **settings)
+        theirs = peer.ImageDataGenerator(dtype="float64", **settings)
+        ours.fit(x, augment=True, rounds=2, seed=4)
+        theirs.fit(x, augment=True, rounds=2, seed=4)
+        np.testing.assert_allclose(ours.mean, theirs.mean)
+        received, expected = ours.standardize(x[0].copy()), theirs.standardize(x[0].copy())
+        np.testing.assert_allclose(received, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["rotation", "shear", "zoom", "shift", "channel_shift"])
+def test_single_changes_are_those_of_keras(pictures: Array, name: str) -> None:
+    arguments: dict[str, list[Any]] = {
+        "rotation": [30],
+        "shear": [20],
+        "zoom": [(0.5, 1.5)],
+        "shift": [0.2, 0.3],
+        "channel_shift": [40],
+    }
+    x = pictures[0].astype(np.float64)
+    results = []
+    for module in (peer, compat):
+        np.random.seed(8)
+        change = getattr(module, f"random_{name}")
+        axes = {"channel_axis": 2}
+        if name != "channel_shift":
+            axes |= {"row_axis": 0, "col_axis": 1}
+        results.append(change(x, *arguments[name], **axes))
+    np.testing.assert_allclose(results[1], results[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("factor", [0.3, 1.0, 1.7])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_brightness_is_pillows(pictures: Array, factor: float, mode: str) -> None:
+    x = np.concatenate([pictures[0], pictures[1]], axis=2)[..., : len(mode)]
+    image = Image.fromarray(x.astype(np.uint8), mode)
+    expected = np.asarray(ImageEnhance.Brightness(image).enhance(factor))
+    received = compat.apply_brightness_shift(x, factor, scale=False)
+    np.testing.assert_array_equal(received, expected)
+
+
+def test_a_model_trains_on_it(folder: Path) -> None:
+    batches = compat.ImageDataGenerator(rescale=1 / 255).flow_from_directory(
+        folder, target_size=(8, 8), class_mode="binary", batch_size=4
+    )
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    history = model.fit(batches, epochs=2, verbose=0)
+    assert len(history.history["loss"]) == 2
+    assert model.predict(batches, verbose=0).shape == (14, 1)
+
+
+def test_pictures_of_batches_are_saved(folder: Path, tmp_path: Path) -> None:
+    batches = compat.ImageDataGenerator().flow_from_directory(
+        folder, target_size=(8, 9), batch_size=3, save_to_dir=tmp_path, save_prefix="a"
+    )
+    next(batches)
+    sizes = [Image.open(path).size for path in tmp_path.glob("a_*.png")]
+    assert sizes == [(9, 8)] * 3
+
+
+def test_an_unreadable_file_is_named_and_can_be_left_out(folder: Path, tmp_path: Path) -> None:
+    kind = tmp_path / "data/cats"
+    kind.mkdir(parents=True)
+    (kind / "good.jpg").write_bytes((folder / "cats/p0.jpg").read_bytes())
+    (kind / "cut.jpg").write_bytes((folder / "cats/p0.jpg").read_bytes()[:900])
+    (kind / "empty.jpg").touch()
+    flow = compat.ImageDataGenerator().flow_from_directory(tmp_path / "data", shuffle=False)
+    with pytest.raises(OSError, match=r"cut\.jpg cannot be read.*\n?.*skip_unreadable=True"):
+        next(flow)
+    with pytest.warns(UserWarning, match=r"Left 2 unreadable files out: .*cut\.jpg.*empty\.jpg"):
+        flow = compat.ImageDataGenerator(skip_unreadable=True).flow_from_directory(
+            tmp_path / "data"
+        )
+    assert (flow.n, flow.filenames) == (1, ["cats/good.jpg"])
+    assert next(flow)[0].shape == (1, 256, 256, 3)
+
+
+def test_orientation_is_ignored_with_a_warning_unless_requested(tmp_path: Path) -> None:
+    (tmp_path / "cats").mkdir()
+    pixels = np.zeros((16, 32, 3), np.uint8)
+    pixels[:, :16] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / "cats/turned.jpg", exif=exif, quality=100)
+    flow = compat.ImageDataGenerator().flow_from_directory(tmp_path, target_size=(16, 16))
+    with pytest.warns(UserWarning, match=r"exif=True"):
+        picture = next(flow)[0][0]
+    assert picture[:, :8].mean() > 250 > 5 > picture[:, 8:].mean()
+    upright = compat.ImageDataGenerator(exif=True).flow_from_directory(
+        tmp_path, target_size=(16, 16)
+    )
+    picture = next(upright)[0][0]
+    assert picture[:8].mean() > 250 > 5 > picture[8:].mean()
+
+
+def test_the_validation_subset_is_augmented_with_a_warning_unless_refused(pictures: Array) -> None:
+    settings: Any = {"validation_split": 0.5, "vertical_flip": True}
+    with pytest.warns(UserWarning, match="augment_validation=False"):
+        compat.ImageDataGenerator(**settings).flow(pictures, subset="validation")
+    quiet = compat.ImageDataGenerator(**settings, augment_validation=False)
+    batch = next(quiet.flow(pictures, subset="validation", shuffle=False))
+    np.testing.assert_array_equal(batch, pictures[:5])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda g, f: g.flow_from_directory(f, color_mode="cmyk"), ValueError, "'rgba'"),
+        (lambda g, f: g.flow_from_directory(f, class_mode="other"), ValueError, "'sparse'"),
+        (lambda g, f: g.flow_from_directory(f, subset="test"), ValueError, "'training'"),
+        (lambda g, f: g.flow_from_directory(f / "gone"), FileNotFoundError, "does not exist"),
+        (lambda g, _: g.flow(np.zeros(5)), ValueError, r"4 axes.*\(5,\)"),
+        (lambda g, _: g.flow(np.zeros((2, 4, 4, 3)), [1]), ValueError, "2 and 1"),
+        (lambda g, _: g.fit(np.zeros((3, 4))), ValueError, r"4 axes.*\(3, 4\)"),
+        (lambda *_: compat.ImageDataGenerator(zoom_range=(1, 2, 3)), ValueError, "zoom_range"),
+        (lambda *_: compat.ImageDataGenerator(brightness_range=0.1), ValueError, "pair"),
+        (lambda *_: compat.ImageDataGenerator(validation_split=5), ValueError, "between 0 and 1"),
+        (lambda *_: compat.ImageDataGenerator(data_format="x"), ValueError, "channels_first"),
+        (lambda *_: compat.ImageDataGenerator(rotation=5), TypeError, "rotation"),
+    ],
+)
+def test_mistakes_get_keras_exceptions(folder: Path, call: Any, error: Any, words: str) -> None:
+    with pytest.raises(error, match=words):
+        call(compat.ImageDataGenerator(), folder)
+
+
+def test_a_folder_of_splits_or_without_classes_is_pointed_out(tmp_path: Path) -> None:
+    for name in ("train/cats", "validation/cats"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / name / "a.png")
+    with pytest.warns(UserWarning, match="look like splits"):
+        compat.ImageDataGenerator().flow_from_directory(tmp_path)
+    with pytest.warns(UserWarning, match="no pictures in folders of classes"):
+        compat.ImageDataGenerator().flow_from_directory(tmp_path / "train/cats")
