@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -197,3 +198,14 @@ def test_what_needs_labels_refuses_and_names_the_audit(unlabelled: Path) -> None
         assert refused.exit_code == 3
         assert "no class folders" in refused.stderr
         assert "`viewfinder audit` accepts pictures without labels" in refused.stderr
+
+
+def test_how_the_data_was_read_is_shown(viewfinder, tmp_path):
+    """Rows of numbers, scaled by a stated range."""
+    pictures = np.random.default_rng(0).integers(-8, 9, (40, 8, 8)) / 8
+    np.savez(tmp_path / "x.npz", images=pictures, labels=np.arange(40) % 2)
+    refused = viewfinder("audit", "x.npz", "--no-html")
+    refused.refused(3, "not clear which numbers", "such as --range -1,1")
+    ended = viewfinder("audit", "x.npz", "--no-html", "--range", "-1,1")
+    assert "Numbers from -1 to 1 were scaled to levels from 0 to 255." in ended.out.splitlines()
+    viewfinder("audit", "x.npz", "--range", "0..1").refused(2, "--range is not a range")

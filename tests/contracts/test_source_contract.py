@@ -283,7 +283,7 @@ def test_data_may_be_moved(case: Case) -> None:
 
 
 def test_a_label_column_that_is_gone_is_a_rejection(tmp_path: Path) -> None:
-    table = pd.DataFrame(np.arange(64).reshape(4, 16)).assign(kind=["a", "a", "b", "b"])
+    table = pd.DataFrame(np.arange(80, 144).reshape(4, 16)).assign(kind=["a", "a", "b", "b"])
     table.to_csv(tmp_path / "pixels.csv", index=False)
     source = open_dataset(tmp_path / "pixels.csv", label_column="kind").source
     table.rename(columns={"kind": "sort"}).to_csv(tmp_path / "pixels.csv", index=False)

@@ -124,7 +124,10 @@ def _show(found: "Audit", page: Path | None, *, everything: bool) -> None:
     if readable.classes:
         out.print(counts_table(readable.counts()))
     if len(readable):
-        out.print(f"Sizes: {sizes_in_words(readable)}.\n")
+        out.print(f"Sizes: {sizes_in_words(readable)}.")
+    for note in found.dataset.notes:
+        out.print(note, markup=False, soft_wrap=True)
+    out.print()
     rows: list[Row] = []
     for one in found.findings:
         examples = listed(one.paths or one.classes, len(one.paths) if everything else _EXAMPLES)

@@ -16,7 +16,7 @@ _KEY = re.compile(
     + _VALUE
     + r"(?P=tick)(?![\w'/])"
 )
-_ARGUMENT = re.compile(rf"`(?P<name>[a-z]\w*){_VALUE}`")
+_ARGUMENT = re.compile(r"`(?P<name>[a-z]\w*)(?:=(?P<value>[^`]+))?`")
 
 
 def in_flags(text: str, flags: Sequence[Flag], *, is_fact: bool = False) -> str:

@@ -135,6 +135,15 @@ class DataOptions:
             rich_help_panel=_READING,
         ),
     ] = None
+    value_range: Annotated[
+        str | None,
+        typer.Option(
+            "--range",
+            metavar="LOW,HIGH",
+            help="Numbers of black and white in arrays and tables of pixels: 0,4095",
+            rich_help_panel=_READING,
+        ),
+    ] = None
 
     def opened(
         self, data: Path, progress: "Progress", *, needs_labels: bool = True, **further: Any
@@ -147,16 +156,36 @@ class DataOptions:
             label_from=self.label_from,
             label_column=self.label_column,
             root=self.root,
+            value_range=_numbers(self.value_range),
             needs_labels=needs_labels,
             progress=progress,
             **further,
         )
 
     @property
-    def record(self) -> dict[str, str | None]:
+    def record(self) -> dict[str, Any]:
         """The options as the header of a saved dataset keeps them, without relative paths."""
-        root = str(self.root.resolve()) if self.root else None
-        return {"label_from": self.label_from, "label_column": self.label_column, "root": root}
+        return {
+            "label_from": self.label_from,
+            "label_column": self.label_column,
+            "root": str(self.root.resolve()) if self.root else None,
+            "value_range": _numbers(self.value_range),
+        }
+
+
+def _numbers(text: str | None) -> tuple[float, float] | None:
+    """(low, high) from `0,4095`."""
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise UsageError(
+            "--range is not a range.",
+            expected="the numbers of black and of white, such as 0,1 or -1,1 or 0,4095",
+            received=text,
+        ) from None
+    return low, high
 
 
 GroupFrom = Annotated[

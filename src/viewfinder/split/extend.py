@@ -18,7 +18,7 @@ from viewfinder.split.make import groups_of, joined, open_grouped
 from viewfinder.split.plan import SplitPlan, SplitUp
 
 # The options that `split` and `clean` save of how the data was opened.
-_HINTS = ("label_from", "root", "label_column", "group_from")
+_HINTS = ("label_from", "root", "label_column", "value_range", "group_from")
 
 
 def extend(saved: SavedDataset, progress: Progress | None = None) -> SplitUp:

@@ -125,7 +125,7 @@ class TestSameAsTheFolder:
         assert content(open_dataset(pack(folder, kind))) == content(open_dataset(folder))
         arrays = tmp_path / "arrays" / "inner"
         arrays.mkdir(parents=True)
-        images = np.arange(6 * 16, dtype=np.uint8).reshape(6, 4, 4)
+        images = np.arange(96, 192, dtype=np.uint8).reshape(6, 4, 4)
         np.savez(arrays / "x.npz", images=images, labels=[0, 1, 0, 1, 0, 1])
         dataset = open_dataset(pack(arrays.parent, kind))
         np.testing.assert_array_equal(dataset.source.read("#5"), images[5])

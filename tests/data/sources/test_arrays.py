@@ -1,6 +1,7 @@
 """Arrays in memory and in `.npz`: which numbers are levels, and which arrays are what."""
 
 import io
+import json
 import struct
 import zipfile
 from pathlib import Path
@@ -13,11 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as made_arrays
 from sklearn.datasets import load_digits
 
+from shared_data import SHARED
 from viewfinder.core.errors import DataError, Reason, RejectedPicture, UsageError
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import from_record, open_arrays, open_dataset
 from viewfinder.data.sources.npz import find_arrays
 
+DIVIDED = SHARED / "cases" / "test_split_divided_by_255.npz"
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 
 
@@ -96,27 +99,89 @@ class TestLevels:
         dataset = open_arrays(self.IMAGES > 99, LABELS)
         np.testing.assert_array_equal(pictures(dataset), np.where(self.IMAGES > 99, 255, 0))
 
-    def test_bytes_are_never_changed_even_if_all_are_0_or_1(self) -> None:
-        dataset = open_arrays(self.IMAGES % 2, LABELS)
-        np.testing.assert_array_equal(pictures(dataset), self.IMAGES % 2)
-        assert any("brightest level is 1 of 255" in note for note in dataset.notes)
+    @pytest.mark.parametrize(
+        "other",
+        [
+            IMAGES,
+            IMAGES.astype(float),
+            (IMAGES / 255).astype(np.float32),
+            IMAGES // 8,  # few pictures may be dark
+            IMAGES > 99,
+        ],
+    )
+    def test_each_split_by_its_own_numbers(self, other: np.ndarray) -> None:
+        """As many people publish: x_test divided by 255, and x_train not."""
+        whites = {np.dtype(np.float32): 1 / 255, np.dtype(bool): 1 / 255}
+        expected = np.rint(other / whites.get(other.dtype, 1)).astype(np.uint8)
+        for one, two in ((self.IMAGES, other), (other, self.IMAGES)):
+            dataset = self.two_splits(one, two)
+            right = {"train": one, "test": two}
+            for split, array in right.items():
+                levels = expected if array is other else self.IMAGES
+                np.testing.assert_array_equal(pictures(dataset, split), levels)
+            are_mixed = other.dtype in whites
+            assert any("scaled differently" in note for note in dataset.notes) == are_mixed
 
-    def test_all_splits_by_one_rule(self) -> None:
-        """A dark test set of whole floats is not taken for shares of 1."""
-        images = {"train": self.IMAGES.astype(float), "test": np.ones((6, 4, 5))}
-        dataset = open_arrays(images, {"train": LABELS, "test": LABELS})
-        assert pictures(dataset, "test").max() == 1
-        images = {"train": self.IMAGES / 255, "test": np.ones((6, 4, 5))}
-        dataset = open_arrays(images, {"train": LABELS, "test": LABELS})
-        assert pictures(dataset, "test").min() == 255
+    @pytest.mark.parametrize(
+        ("images", "other"),
+        [
+            (IMAGES, IMAGES % 2),
+            (IMAGES, (IMAGES % 2).astype(float)),
+            (IMAGES, IMAGES // 16),
+            (IMAGES, IMAGES / 255 / 255),
+            (IMAGES, IMAGES / 25.5),
+            (IMAGES, np.zeros_like(IMAGES)),
+            (IMAGES / 255, IMAGES % 2),
+            (IMAGES / 255, IMAGES // 16),
+            (IMAGES / 255, IMAGES / 255 / 255),
+            (IMAGES / 255, IMAGES / 25.5),
+        ],
+    )
+    def test_a_split_of_another_unknown_range_is_refused(
+        self, images: np.ndarray, other: np.ndarray
+    ) -> None:
+        for one, two in ((images, other), (other, images)):
+            with pytest.raises(DataError, match=r"not clear(.|\n)*scale the splits alike"):
+                self.two_splits(one, two)
+
+    @pytest.mark.parametrize("white", [0.004, 1.5, 4, 10, 16, 63, 100, 127])
+    def test_ranges_that_nobody_would_choose_are_refused_unless_stated(self, white: float) -> None:
+        images = self.IMAGES / self.IMAGES.max() * white
+        forms = [images] + ([np.rint(images).astype(np.uint8)] if white > 2 else [])
+        for form in forms:
+            with pytest.raises(DataError, match="not clear which numbers"):
+                open_arrays(form, LABELS)
+            stated = open_arrays(form, LABELS, value_range=(0, white))
+            np.testing.assert_array_equal(pictures(stated), np.rint(form * (255 / white)))
+            as_dark_as_that = open_arrays(form, LABELS, value_range=(0, 255))
+            np.testing.assert_array_equal(pictures(as_dark_as_that), np.rint(form))
+
+    @pytest.mark.parametrize("value_range", [(-1, 1), (0, 4095), (1024, 65535), (-3, 2.5)])
+    def test_a_stated_range(self, value_range: tuple[float, float]) -> None:
+        low, high = value_range
+        images = low + self.IMAGES / 255 * (high - low)
+        dataset = open_arrays(images, LABELS, value_range=value_range)
+        np.testing.assert_array_equal(pictures(dataset), self.IMAGES)
+        assert f"Numbers from {low:g} to {high:g} were scaled to levels" in dataset.notes[-1]
+        images[2, 3, 1] = high + 0.01 * (high - low)
+        with pytest.raises(DataError, match="outside of the given range"):
+            open_arrays(images, LABELS, value_range=value_range)
+
+    @pytest.mark.parametrize("value_range", [(1, 0), (0, 0), (0, np.nan), (0, np.inf), (1,), "x"])
+    def test_what_is_no_range(self, value_range: Any) -> None:
+        with pytest.raises(UsageError, match="`value_range` is not a range"):
+            open_arrays(self.IMAGES, LABELS, value_range=value_range)
+
+    def two_splits(self, train: np.ndarray, test: np.ndarray) -> Dataset:
+        return open_arrays({"train": train, "test": test}, {"train": LABELS, "test": LABELS})
 
     @pytest.mark.parametrize(
         ("change", "fact"),
         [
-            (lambda x: x / 127.5 - 1, "not levels of brightness"),
-            (lambda x: x / 255 * 1.5, "not levels of brightness"),
-            (lambda x: x.astype(int) + 1, "not levels of brightness"),
-            (lambda x: x.astype(int) - 1, "not levels of brightness"),
+            (lambda x: x / 127.5 - 1, "not clear which numbers"),
+            (lambda x: x / 255 * 1.5, "not clear which numbers"),
+            (lambda x: x.astype(int) + 1, "not clear which numbers"),
+            (lambda x: x.astype(int) - 1, "not clear which numbers"),
             (lambda x: np.where(x > 250, np.nan, x / 255), "not finite"),
             (lambda x: x.astype(complex), "does not hold numbers"),
             (lambda x: x.astype(str), "does not hold numbers"),
@@ -129,17 +194,17 @@ class TestLevels:
         with pytest.raises(DataError, match=fact):
             open_arrays(change(images), LABELS)
 
-    def test_digits_of_scikit_learn(self) -> None:
+    def test_the_digits_of_scikit_learn(self) -> None:
         digits = load_digits()
-        dataset = open_arrays(digits.images, digits.target)
-        np.testing.assert_array_equal(pictures(dataset), digits.images)
+        expected = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+        stated = open_arrays(digits.images, digits.target, value_range=(0, 16))
+        np.testing.assert_array_equal(pictures(stated), expected)
         scaled = open_arrays(digits.images / 16, digits.target)
-        np.testing.assert_array_equal(
-            pictures(scaled), np.rint(digits.images * (255 / 16)).astype(np.uint8)
-        )
+        np.testing.assert_array_equal(pictures(scaled), expected)
 
     @given(made_arrays(np.uint8, (2, 3, 4)), st.sampled_from([np.float32, np.float64]))
     def test_shares_come_back_exactly(self, images: np.ndarray, kind: type) -> None:
+        images[0, 0, 0] = 255
         shares = images.astype(kind) / kind(255)
         np.testing.assert_array_equal(pictures(open_arrays(shares, ["a", "b"])), images)
 
@@ -218,6 +283,23 @@ class TestKept:
 
 
 class TestNpz:
+    @pytest.mark.skipif(not DIVIDED.exists(), reason=f"there is no {DIVIDED}")
+    def test_a_split_divided_by_255(self) -> None:
+        """The first split read as 0 to 255 must not round the other to black."""
+        dataset = open_dataset(DIVIDED)
+        for split in ("train", "test"):
+            assert pictures(dataset, split).max() == 254
+        assert any("scaled differently (train to 255, test to 1)" in n for n in dataset.notes)
+
+    def test_a_stated_range_is_in_the_record(self, tmp_path: Path) -> None:
+        np.savez(tmp_path / "x.npz", X=levels(6, 4, 5) * np.uint16(257), y=LABELS)
+        with pytest.raises(DataError, match="`value_range=0,"):
+            open_dataset(tmp_path / "x.npz")
+        source = open_dataset(tmp_path / "x.npz", value_range=(0, 65535)).source
+        again = from_record(json.loads(json.dumps(source.record())))
+        assert again == source
+        np.testing.assert_array_equal(again.read("#3"), levels(6, 4, 5)[3])
+
     def test_keras_mnist(self, tmp_path: Path) -> None:
         train, test = levels(6, 28, 28), levels(3, 28, 28, seed=1)
         path = tmp_path / "mnist.npz"

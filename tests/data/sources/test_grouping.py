@@ -189,7 +189,7 @@ class TestRefusals:
 
     def test_rows_of_numbers_have_no_names(self, tmp_path: Path) -> None:
         labels = np.arange(8) % 2
-        pictures = np.arange(8 * 16, dtype=np.uint8).reshape(8, 4, 4)
+        pictures = np.arange(64, 192, dtype=np.uint8).reshape(8, 4, 4)
         np.savez(tmp_path / "x.npz", images=pictures, labels=labels)
         rows = np.column_stack([labels, pictures.reshape(8, -1)])
         header = ",".join(["label", *(f"pixel{n}" for n in range(16))])

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,7 @@ class TestNumbers:
     def test_below_zero(self, tmp_path: Path) -> None:
         rows = table()
         rows[3, 7] = -1
-        with pytest.raises(DataError, match="are not levels of brightness") as caught:
+        with pytest.raises(DataError, match="not clear which numbers") as caught:
             open_dataset(write(tmp_path / "x.csv", rows))
         assert str(caught.value.received).startswith("numbers from -1 to ")
 
@@ -187,13 +188,27 @@ class TestNumbers:
         with pytest.raises(DataError, match=r"number of cells(.|\n)*truncated"):
             open_dataset(path)
 
-    def test_digits_of_scikit_learn_are_dark_and_that_is_said(self, tmp_path: Path) -> None:
+    def test_digits_of_scikit_learn_need_their_range(self, tmp_path: Path) -> None:
         digits = load_digits()
-        rows = np.column_stack([digits.target, digits.data]).astype(int)[:200]
-        dataset = open_dataset(write(tmp_path / "x.csv", rows))
-        np.testing.assert_array_equal(pictures(dataset), digits.images[:200])
+        path = write(
+            tmp_path / "x.csv", np.column_stack([digits.target, digits.data]).astype(int)[:200]
+        )
+        with pytest.raises(DataError, match=r"`value_range=0,16`"):
+            open_dataset(path)
+        dataset = open_dataset(path, value_range=(0, 16))
+        expected = np.rint(digits.images[:200] * (255 / 16))
+        np.testing.assert_array_equal(pictures(dataset), expected)
         assert labels(dataset) == [str(label) for label in digits.target[:200]]
-        assert any("brightest level is 16 of 255" in note for note in dataset.notes)
+        again = from_record(json.loads(json.dumps(dataset.source.record())))
+        np.testing.assert_array_equal(again.read("#7"), expected[7])
+
+    def test_twelve_bits_need_their_range(self, tmp_path: Path) -> None:
+        rows = table()
+        rows[3, 7] = 4095
+        path = write(tmp_path / "x.csv", rows)
+        with pytest.raises(DataError, match=r"Row 4 of (.|\n)*`value_range=0,4095`"):
+            open_dataset(path)
+        assert pictures(open_dataset(path, value_range=(0, 4095)))[3].ravel()[6] == 255
 
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
@@ -209,7 +224,7 @@ class TestNumbers:
         path = write(tmp_path / "x.csv", rows, names, "\n" if newline else "")
         with path.open(newline="") as file:
             expected = [list(map(int, row)) for row in list(csv.reader(file))[int(header) :]]
-        dataset = open_dataset(path)
+        dataset = open_dataset(path, value_range=(0, 255))
         read = pictures(dataset).reshape(len(levels), -1).tolist()
         assert [[int(x), *row] for x, row in zip(labels(dataset), read, strict=True)] == expected
 

@@ -21,6 +21,7 @@ from viewfinder.data.source import Source
 from viewfinder.data.sources.arrays import open_arrays
 from viewfinder.data.sources.grouping import grouped_by_names
 from viewfinder.data.sources.hints import Columns, Hints
+from viewfinder.data.sources.levels import checked_range
 from viewfinder.data.sources.opening import open_path
 from viewfinder.data.sources.records import from_record
 from viewfinder.data.sources.table import open_table
@@ -38,6 +39,7 @@ def open_dataset(
     group_from: str | None = None,
     classes: Sequence[str] | None = None,
     image_size: tuple[int, int] | None = None,
+    value_range: tuple[float, float] | None = None,
     needs_labels: bool = True,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -61,6 +63,8 @@ def open_dataset(
         classes: The classes' names in the order of the model's outputs; by default sorted. Labels
             that are numbers index these names, from 0.
         image_size: Height and width of pictures that come as rows of numbers and are not square.
+        value_range: The numbers of black and of white in rows of numbers, such as `(0, 4095)`; by
+            default whole numbers are levels from 0 to 255, and fractions shares of 1.
         needs_labels: Whether folders without classes, or with only one, are refused.
         progress: Announces that an archive is unpacked.
 
@@ -74,6 +78,7 @@ def open_dataset(
         columns=Columns(label=label_column, group=group_column),
         classes=None if classes is None else tuple(classes),
         image_size=image_size,
+        value_range=checked_range(value_range),
         needs_labels=needs_labels,
     )
     dataset = open_path(Path(path), hints, progress)

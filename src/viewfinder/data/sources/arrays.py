@@ -19,7 +19,7 @@ from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.files import cache_folder, written_whole
 from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.data.sources.layout import split_named
-from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
+from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures, checked_range
 from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels, label_column
 
 # What messages and records call these pictures.
@@ -56,17 +56,20 @@ def open_arrays(
     images: ArrayLike | Mapping[str, ArrayLike],
     labels: ArrayLike | Mapping[str, ArrayLike],
     classes: Sequence[str] | None = None,
+    *,
+    value_range: tuple[float, float] | None = None,
 ) -> Dataset:
     """Return the dataset of pictures and labels in memory.
 
     Args:
         images: Shape `(n, height, width)` or `(n, height, width, channels)` with 1 (gray), 3 (RGB)
-            or 4 (RGBA) channels; or `(n, pixels)` of square pictures. Integers are levels from
-            0 to 255, fractions from 0 to 1 are shares of 255. Or a mapping of splits to such
-            arrays: `{"train": x_train, "test": x_test}`.
+            or 4 (RGBA) channels; or `(n, pixels)` of square pictures. Whole numbers are levels
+            from 0 to 255, fractions from 0 to 1 are shares of 255, other ranges are refused unless
+            given. Or a mapping of splits to such arrays: `{"train": x_train, "test": x_test}`.
         labels: An integer or word for each picture, shape `(n,)` or `(n, 1)`; or one-hot
             `(n, classes)`. A mapping where `images` is one.
         classes: The classes' names; integers in `labels` index them, from 0.
+        value_range: The numbers of black and of white, such as `(-1, 1)` or `(0, 4095)`.
 
     Returns:
         A dataset with locators such as `train#17`, or `#17`. The pixels are copied into the cache.
@@ -74,7 +77,7 @@ def open_arrays(
     Raises:
         DataError: Shapes or values are not those of pictures and labels, or there is only one
             class.
-        UsageError: `images` and `labels` have different splits.
+        UsageError: `images` and `labels` have different splits, or the range is empty.
         OutputError: The cache cannot be written.
     """
     by_split = _by_split(images, "images")
@@ -85,7 +88,7 @@ def open_arrays(
             expected=", ".join(by_split),
             received=", ".join(named),
         )
-    levels, note = as_levels(by_split, _NAME)
+    levels, note = as_levels(by_split, _NAME, checked_range(value_range))
     pictures = {split: as_pictures(pixels, _NAME) for split, pixels in levels.items()}
     columns: dict[str, pd.Series] = {
         split: label_column(column, _NAME) for split, column in named.items()

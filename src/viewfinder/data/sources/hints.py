@@ -33,6 +33,7 @@ class Hints:
         columns: Which columns of a table are meant.
         classes: The names of the classes, in the order of the model's outputs.
         image_size: Height and width of pictures that come as rows of numbers.
+        value_range: The numbers of black and of white in such rows.
         is_foreign: Whether the data came out of an archive: its tables may then only name files
             beside them.
         needs_labels: Whether two classes are needed. An audit needs none; kinds of data that have
@@ -44,6 +45,7 @@ class Hints:
     columns: Columns = Columns()
     classes: Sequence[str] | None = None
     image_size: tuple[int, int] | None = None
+    value_range: tuple[float, float] | None = None
     is_foreign: bool = False
     needs_labels: bool = True
 
@@ -63,6 +65,7 @@ _ARGUMENTS = {
     "columns": "A choice of columns (`label_column`, `group_by`)",
     "classes": "`classes`",
     "image_size": "`image_size`",
+    "value_range": "`value_range`",
 }
 
 

@@ -21,8 +21,8 @@ from viewfinder.core.errors import DataError
 from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.layout import split_in_name
-from viewfinder.data.sources.levels import Pixels, as_pictures
-from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels
+from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
+from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels, recorded_range
 from viewfinder.fetch.archives.bounded import BoundedReader, open_decompressed
 from viewfinder.fetch.archives.members import most_unpacked
 
@@ -37,17 +37,19 @@ class IdxSource(PixelSource):
 
     @override
     def load(self) -> dict[str, Pixels]:
-        return {split: _pictures(file) for split, file in self.files.items()}
+        return _read(self)[0]
 
     @override
     def record(self) -> dict[str, Any]:
         files = {split: str(file.resolve()) for split, file in self.files.items()}
-        return {"kind": "idx", "path": str(Path(str(self)).resolve()), "files": files}
+        path = str(Path(str(self)).resolve())
+        return {"kind": "idx", "path": path, "files": files, "range": self.value_range}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "IdxSource":
         """Return the source that `record` describes."""
-        return cls({split: Path(file) for split, file in record["files"].items()})
+        files = {split: Path(file) for split, file in record["files"].items()}
+        return cls(files, value_range=recorded_range(record))
 
 
 def is_idx_name(name: str) -> bool:
@@ -62,16 +64,17 @@ def open_idx(files: Path | Iterable[Path], hints: Hints = Hints()) -> Dataset:
         DataError: A file is damaged or truncated, its labels are missing, two files are of the
             same split, or there is only one class.
     """
-    hints.only("classes", kind="idx files")
+    hints.only("classes", "value_range", kind="idx files")
     if isinstance(files, Path):
         images = {"": _partner(files, "images")}
         passed_over: list[PassedOver] = []
     else:
         images, passed_over = _by_split(files)
-    source = IdxSource(images)
+    source = IdxSource(images, value_range=hints.value_range)
+    pictures, note = _read(source)
     labels = {split: pd.Series(_labels(_partner(file, "labels"))) for split, file in images.items()}
     return dataset_of_pixels(
-        source, source.load(), labels, classes=hints.classes, passed_over=passed_over
+        source, pictures, labels, notes=[note], classes=hints.classes, passed_over=passed_over
     )
 
 
@@ -129,6 +132,11 @@ def _fill(stream: BoundedReader, values: NDArray[np.uint8]) -> int:
         values[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
         filled += len(part)
     return filled
+
+
+def _read(source: IdxSource) -> tuple[dict[str, Pixels], str]:
+    pictures = {split: _pictures(file) for split, file in source.files.items()}
+    return as_levels(pictures, str(source), source.value_range)
 
 
 def _pictures(file: Path) -> Pixels:

@@ -22,6 +22,7 @@ from viewfinder.data.sources.pixels import (
     PixelSource,
     dataset_of_pixels,
     label_column,
+    recorded_range,
     recorded_size,
 )
 from viewfinder.fetch.archives.bounded import BoundedReader
@@ -50,13 +51,19 @@ class NpzSource(PixelSource):
     def record(self) -> dict[str, Any]:
         file = next(iter(self.files.values())).resolve()
         size = list(self.size) if self.size else None
-        return {"kind": "npz", "path": str(file), "splits": list(self.files), "size": size}
+        return {
+            "kind": "npz",
+            "path": str(file),
+            "splits": list(self.files),
+            "size": size,
+            "range": self.value_range,
+        }
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "NpzSource":
         """Return the source that `record` describes."""
         files = dict.fromkeys(map(str, record["splits"]), Path(record["path"]))
-        return cls(files, size=recorded_size(record))
+        return cls(files, size=recorded_size(record), value_range=recorded_range(record))
 
 
 def open_npz(file: Path, hints: Hints = Hints()) -> Dataset:
@@ -65,9 +72,10 @@ def open_npz(file: Path, hints: Hints = Hints()) -> Dataset:
     Raises:
         DataError: The file is damaged, or its arrays are not pictures and labels.
     """
-    hints.only("classes", "image_size", kind="an .npz file")
+    hints.only("classes", "image_size", "value_range", kind="an .npz file")
     pairs, others = find_arrays(_headers(file), str(file))
-    source = NpzSource(dict.fromkeys(pairs, file), size=hints.image_size)
+    files = dict.fromkeys(pairs, file)
+    source = NpzSource(files, size=hints.image_size, value_range=hints.value_range)
     pictures, note = _read(source)
     with _opened(file) as arrays:
         labels: dict[str, pd.Series] = {
@@ -118,7 +126,7 @@ def _read(source: NpzSource) -> tuple[dict[str, Pixels], str]:
         raise DataError(f"{file} no longer has arrays of {', '.join(sorted(missing))}.")
     with _opened(file) as arrays:
         numbers = {split: _array(arrays, pairs[split][0], file) for split in source.files}
-    levels, note = as_levels(numbers, str(file))
+    levels, note = as_levels(numbers, str(file), source.value_range)
     named = {split: f"{file}, {pairs[split][0]}" for split in source.files}
     return {s: as_pictures(pixels, named[s], source.size) for s, pixels in levels.items()}, note
 

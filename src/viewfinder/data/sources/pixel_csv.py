@@ -28,7 +28,12 @@ from viewfinder.data.sources.delimited import (
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.layout import split_in_name
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
-from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels, recorded_size
+from viewfinder.data.sources.pixels import (
+    PixelSource,
+    dataset_of_pixels,
+    recorded_range,
+    recorded_size,
+)
 
 # A row has to fit into a block of the reader.
 _BLOCK_BYTES = 4 << 20
@@ -64,6 +69,7 @@ class PixelCsvSource(PixelSource):
             "files": files,
             "label": self.label,
             "size": list(self.size) if self.size else None,
+            "range": self.value_range,
         }
 
     @classmethod
@@ -73,7 +79,12 @@ class PixelCsvSource(PixelSource):
         label = record["label"]
         if not isinstance(label, str | None):
             raise TypeError(f"its label is {label!r}")
-        return cls(files, label=label, size=recorded_size(record))
+        return cls(
+            files,
+            label=label,
+            size=recorded_size(record),
+            value_range=recorded_range(record),
+        )
 
 
 def open_pixel_csv(files: Path | Mapping[str, Path], hints: Hints = Hints()) -> Dataset:
@@ -87,9 +98,14 @@ def open_pixel_csv(files: Path | Mapping[str, Path], hints: Hints = Hints()) -> 
         DataError: A cell is not a level (reported with its row), the size is not clear, a row has
             another length, or there is only one class.
     """
-    hints.only("columns", "classes", "image_size", kind="a table of pixels")
+    hints.only("columns", "classes", "image_size", "value_range", kind="a table of pixels")
     each = {"": files} if isinstance(files, Path) else dict(files)
-    source = PixelCsvSource(each, label=hints.columns.label, size=hints.image_size)
+    source = PixelCsvSource(
+        each,
+        label=hints.columns.label,
+        size=hints.image_size,
+        value_range=hints.value_range,
+    )
     pictures, labels, notes = _read(source)
     return dataset_of_pixels(source, pictures, labels, notes=notes, classes=hints.classes)
 
@@ -145,8 +161,9 @@ def _read(
             notes.append(
                 f"The first column of {file.name} was ignored, because it numbers the rows."
             )
-        numbers[split], labels[split] = _read_file(sniffed, label, ignored)
-    levels, note = as_levels(numbers, str(source))
+        white = source.value_range[1] if source.value_range else _WHITE
+        numbers[split], labels[split] = _read_file(sniffed, label, ignored, white)
+    levels, note = as_levels(numbers, str(source), source.value_range)
     pictures = {
         split: as_pictures(array, str(source.files[split]), source.size)
         for split, array in levels.items()
@@ -173,7 +190,7 @@ def _columns(sniffed: Delimited, given: str | None) -> tuple[int, frozenset[int]
 
 
 def _read_file(
-    sniffed: Delimited, label: int, ignored: frozenset[int]
+    sniffed: Delimited, label: int, ignored: frozenset[int], white: float
 ) -> tuple[NDArray[np.generic], pd.Series]:
     names = [str(index) for index in range(len(sniffed.first))]
     pixels = [names[i] for i in range(len(names)) if i != label and i not in ignored]
@@ -199,19 +216,20 @@ def _read_file(
         if any(column.null_count for column in read.columns):
             raise _first_fault(sniffed, label, ignored)
         numbers = _stacked(read, pixels, kind)
-        if numbers.size and float(numbers.max()) > _WHITE:
-            raise _too_bright(sniffed, numbers)
+        if numbers.size and float(numbers.max()) > white:
+            raise _too_bright(sniffed, numbers, white)
         return numbers, read[names[label]].to_pandas()
     raise AssertionError("the last type returns or raises")
 
 
-def _too_bright(sniffed: Delimited, numbers: NDArray[Any]) -> DataError:
-    row, column = (int(index) for index in np.argwhere(numbers > _WHITE)[0])
+def _too_bright(sniffed: Delimited, numbers: NDArray[Any], white: float) -> DataError:
+    row, column = (int(index) for index in np.argwhere(numbers > white)[0])
     return DataError(
-        f"Row {row + 1} of {sniffed.path} has a pixel above {_WHITE}.",
+        f"Row {row + 1} of {sniffed.path} has a pixel above {white:g}.",
         expected=_LEVELS,
         received=f"{numbers[row, column]:g}, its pixel {column + 1}",
-        remedy="if that is the label, name its column by `label_column`",
+        remedy="if that is the label, name its column by `label_column`; if it is a pixel, state "
+        f"what is black and white: `value_range=0,{numbers.max():g}`",
     )
 
 

@@ -12,13 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from viewfinder.core.errors import DataError, Reason, RejectedPicture
+from viewfinder.core.errors import DataError, Reason, RejectedPicture, UsageError
 from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
 from viewfinder.data.sources.columns import as_text
 from viewfinder.data.sources.folder import stamp_of
-from viewfinder.data.sources.levels import Pixels
+from viewfinder.data.sources.levels import Pixels, ValueRange, checked_range
 
 
 @dataclass
@@ -49,10 +49,12 @@ class PixelSource(Source):
 
     Attributes:
         files: The file of each split's pictures; the key "" is for pictures without a split.
+        value_range: The numbers of black and of white; None: by each split's numbers.
     """
 
     files: dict[str, Path]
     loaded: Loaded = field(default_factory=Loaded, repr=False, compare=False)
+    value_range: ValueRange | None = None
 
     @abstractmethod
     def load(self) -> dict[str, Pixels]:
@@ -161,6 +163,18 @@ def recorded_size(record: dict[str, Any]) -> tuple[int, int] | None:
         return None
     height, width = record["size"]
     return int(height), int(width)
+
+
+def recorded_range(record: dict[str, Any]) -> ValueRange | None:
+    """The numbers of black and of white from a record; None where none were stated.
+
+    Raises:
+        ValueError: The record has no range.
+    """
+    try:
+        return checked_range(record.get("range"))
+    except UsageError as error:
+        raise ValueError(error.fact) from error
 
 
 def label_column(labels: NDArray[np.generic], name: str) -> pd.Series:
