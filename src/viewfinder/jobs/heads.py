@@ -156,9 +156,7 @@ def _fitted(
         )
     began = time.perf_counter()
     groups = fold_groups(dataset)
-    probe = fit_probe(
-        views, dataset.labels, dataset.classes, groups=groups.names, seed=recipe.seed
-    )
+    probe = fit_probe(views, dataset.labels, dataset.classes, groups=groups.names, seed=recipe.seed)
     progress.say(probe.in_words())
     if groups.note:
         progress.say(groups.note, style="yellow")
