@@ -97,6 +97,12 @@ Prediction = TypedDict("Prediction", {
     "picture": str, "label": str | None, "confidence": Share, "probabilities": dict[str, Share],
     "rejection": str | None})
 
+# Seeing -------------------------------------------------------------------------------------------
+
+# Height, width and channels; the lowest and the highest value.
+Step = TypedDict("Step", {
+    "step": str, "shape": tuple[Count, Count, Count], "range": tuple[float, float]})
+
 # Data ---------------------------------------------------------------------------------------------
 
 FoundPicture = TypedDict("FoundPicture", {"path": str, "note": str, "suggested": NotRequired[str]})
@@ -165,6 +171,9 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "compare": {
         "runs": list[RunName], "differences": list[Difference], "scores": list[RunScores],
         "splits": list[PairedSplit]},
+    # `filter`: 3 or 5 rows of weights; `steps`: the picture, the convolution, the pooling.
+    "convolve": {
+        "picture": str, "output": str, "filter": list[list[float]], "steps": list[Step]},
     "datasets": {"datasets": list[Dataset]},
     # `unseen`: what could not be examined.
     "doctor": {"verdicts": Verdicts, "unseen": Texts},

@@ -23,6 +23,7 @@ The stages, in the order in which a picture passes them:
     callbacks       StopAtTarget, StopWithoutProgress, StopAfter: for any `model.fit`
     load            a run's folder → `Classifier`; .predict() takes any picture
     compare         runs → `Comparison`: differences and paired tests      Run.doctor   verdicts
+    convolve, pool  a picture, a filter → the values of a convolution and of pooling, by hand
     score           labels and probabilities → `Scores`
 
 Names are loaded when they are first used: importing the package loads neither Keras nor pandas.
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from viewfinder.data.sources import open_table as from_table
     from viewfinder.evaluation.comparison.compare import compare
     from viewfinder.evaluation.evaluate import Scores, score
+    from viewfinder.explain.convolution import convolve, pool
     from viewfinder.features.table import FeatureTable
     from viewfinder.features.table import extract as extract_features
     from viewfinder.fetch.datasets import fetch
@@ -99,6 +101,7 @@ _HOMES = {
     "clean": "clean",
     "compare": "evaluation.comparison.compare",
     "compile_model": "training",
+    "convolve": "explain.convolution",
     "cross_validate": "jobs.folds",
     "decode": "pictures.decode",
     "fetch": "fetch.datasets",
@@ -114,6 +117,7 @@ _HOMES = {
     "open_store": "store",
     "plan_cleaning": "clean",
     "policy": "augment",
+    "pool": "explain.convolution",
     "prepare": "pictures.prepare",
     "recipe_named": "recipe.named",
     "resume": "jobs.resume",
@@ -149,6 +153,7 @@ __all__ = [
     "clean",
     "compare",
     "compile_model",
+    "convolve",
     "cross_validate",
     "decode",
     "extract_features",
@@ -164,6 +169,7 @@ __all__ = [
     "open_store",
     "plan_cleaning",
     "policy",
+    "pool",
     "prepare",
     "recipe_named",
     "resume",

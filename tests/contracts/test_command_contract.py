@@ -57,6 +57,7 @@ CASES = {
     "compare": Case(("run", "other")),
     "predict": Case(("run", "data/test")),
     "evaluate": Case(("run",)),
+    "convolve": Case(("data/test/0/0396.png",), ("--filter", "sobel-x", "--pool", "max")),
     "preview": Case(("data",), ("--pictures", "2", "--versions", "2")),
     "recipes": Case(),
     "bases": Case(),
@@ -89,6 +90,7 @@ WRONG_ARGUMENTS = {
     "dataset": ("none", "empty", "notes.txt", "data", "run"),
     "entry": ("99", "0", "first"),
     "pictures": ("none", "*.none"),
+    "picture": ("none", "empty", "notes.txt"),
     "name": ("none", "notes.txt"),
     "folder": ("notes.txt",),
 }

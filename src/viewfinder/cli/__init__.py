@@ -14,6 +14,7 @@ from viewfinder.cli.boundary import add_command
 from viewfinder.cli.cache import cache
 from viewfinder.cli.clean import clean
 from viewfinder.cli.compare import compare
+from viewfinder.cli.convolve import convolve
 from viewfinder.cli.datasets import datasets, fetch
 from viewfinder.cli.demo import demo
 from viewfinder.cli.doctor import doctor
@@ -62,6 +63,7 @@ _COMMANDS = {
     "Data": (fetch, audit, clean, split, journal, materialize),
     "Training": (train, preview, lr_find, features, demo),
     "Results": (predict, evaluate, doctor, compare),
+    "Seeing": (convolve,),
     "What there is": (recipes, bases, datasets),
 }
 for panel, commands in _COMMANDS.items():

@@ -1,0 +1,69 @@
+"""Pictures for explanations, and the message for one that cannot be read."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from viewfinder.classifier import Picture
+from viewfinder.core.errors import DataError, RejectedPicture
+from viewfinder.pictures.files import bytes_of
+from viewfinder.pictures.prepare import before_resizing, prepare
+from viewfinder.pictures.preprocessing import Color, Preprocessing
+
+Pixels = NDArray[np.uint8]
+# No picture is this large, so that none is decoded at a smaller size.
+_WHOLE = (1 << 30, 1 << 30)
+
+
+def name_of(picture: Picture, index: int = 0) -> str:
+    """Return the path of a picture; of one given as bytes or pixels, "#" and its index."""
+    return str(picture) if isinstance(picture, str | Path) else f"#{index}"
+
+
+def whole_pixels(picture: Picture, preprocessing: Preprocessing, index: int = 0) -> Pixels:
+    """Return a picture as the preprocessing has it before it is resized.
+
+    Raises:
+        DataError: The picture cannot be read.
+    """
+    with _named(picture, index):
+        return before_resizing(_source(picture), preprocessing, at_least=_WHOLE).pixels
+
+
+def input_pixels(picture: Picture, preprocessing: Preprocessing, index: int = 0) -> Pixels:
+    """Return a picture as a model's input.
+
+    Raises:
+        DataError: The picture cannot be read.
+    """
+    with _named(picture, index):
+        return prepare(_source(picture), preprocessing).pixels
+
+
+def plain_pixels(picture: Picture, color: Color = "rgb") -> Pixels:
+    """Return a picture at its own size: (height, width, 3), or (height, width, 1) in gray.
+
+    Raises:
+        DataError: The picture cannot be read.
+    """
+    return whole_pixels(picture, Preprocessing(height=1, width=1, color=color))
+
+
+def _source(picture: Picture) -> bytes | Pixels:
+    return bytes_of(Path(picture)) if isinstance(picture, str | Path) else picture
+
+
+@contextmanager
+def _named(picture: Picture, index: int) -> Iterator[None]:
+    try:
+        yield
+    except RejectedPicture as rejection:
+        raise DataError(
+            f"The picture {name_of(picture, index)} cannot be read.",
+            expected="a JPEG, PNG, GIF, BMP, WebP or TIFF file",
+            received=f"{rejection.reason}: {rejection.detail}",
+            remedy=rejection.remedy,
+        ) from rejection
