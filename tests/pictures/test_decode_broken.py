@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from photos import broken_off, encoded, exif, photo
+from photos import broken_off, encoded, exif, lossless_jpeg, photo
 from viewfinder.core.errors import Reason, RejectedPicture
 from viewfinder.pictures.decode import decode
 
@@ -110,6 +110,71 @@ def test_an_early_end_marker_does_not_make_a_picture_whole():
     data = encoded(photo(200, 100), "JPEG")
     assert answer(data[: len(data) // 2] + b"\xff\xd9") == Reason.TRUNCATED.value
     assert answer(data[: len(data) // 2] + b"\xff\xd9" + data[len(data) // 2 :]) == "truncated"
+
+
+def segment_starts(data: bytes) -> list[int]:
+    """Where each segment of a JPEG's header begins, and the first scan's."""
+    starts, position = [], 2
+    while data[position + 1] != 0xDA:
+        starts.append(position)
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return [*starts, position]
+
+
+@pytest.mark.parametrize("stray", [b"\0", b"ab", b"\xff\0\xff", b"\x12" * 16])
+@pytest.mark.parametrize("kind", ["jpeg", "jpeg-progressive", "jpeg-gray", "jpeg-cmyk"])
+def test_stray_bytes_between_the_segments_of_a_header_are_a_note(kind, stray):
+    data = FILES[kind]
+    for start in segment_starts(data):
+        strayed = data[:start] + stray + data[start:]
+        for way in WAYS:
+            got, whole = decode(strayed, **way), decode(data, **way)
+            assert (got.pixels == whole.pixels).all()
+            assert "extraneous bytes before marker" in got.notes[0]
+        assert answer(strayed[: len(strayed) * 3 // 4]) == "truncated"
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "jpeg-cmyk"])
+@pytest.mark.parametrize(
+    ("segment", "note"),
+    [
+        (b"\xff\xe0\0\x10JFIF\0\3\1\0\0\1\0\1\0\0", "unknown JFIF revision number 3.01"),
+        (b"\xff\xe2\0\x14ICC_PROFILE\0\5\1abcd", "bad ICC marker"),
+    ],
+)
+def test_what_libjpeg_warns_about_in_a_header_is_a_note(kind, segment, note):
+    data = FILES[kind]
+    got = decode(data[:2] + segment + data[2:])
+    assert any(note in one for one in got.notes)
+    assert (got.pixels == decode(data).pixels).all()
+
+
+def test_the_frame_header_stands_once():
+    data = encoded(photo(160, 128), "JPEG", quality=90)
+    frame, scan = data.index(b"\xff\xc0"), data.index(b"\xff\xda")
+    header = data[frame : frame + 19]
+    broken, end = data[: scan + (len(data) - scan) * 4 // 5], b"\xff\xd9"
+    for start in (frame, scan):
+        twice = data[:start] + header + data[start:]
+        assert {answer(twice, **way) for way in WAYS} == {"corrupt"}
+    # libjpeg fills what is missing with gray, and reads no further than these.
+    for more in (data, data[2:], data[20:], header + data[2:], data[scan:], header + end):
+        assert {answer(broken + more, **way) for way in WAYS} == {"truncated"}
+        assert {answer(data[:-2] + more, **way) for way in WAYS} == {"readable"}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_lossless_jpeg_is_read_in_colour_and_gray_at_any_size(channels):
+    picture = photo()[:, :, :channels]
+    data = lossless_jpeg(picture)
+    shown = picture if channels == 3 else picture.repeat(3, axis=2)
+    luma = np.asarray(Image.fromarray(shown).convert("L"))[:, :, None]
+    for at_least in (None, (9, 9), (1, 1)):
+        assert (decode(data, at_least=at_least).pixels == shown).all()
+        assert (decode(data, at_least=at_least, color="gray").pixels == luma).all()
+    cut = data[: len(data) // 2]
+    assert {answer(cut, **way) for way in WAYS} == {"truncated"}
+    assert {answer(data[:-2], **way) for way in WAYS} == {"readable"}
 
 
 @pytest.mark.parametrize("share", [0.25, 0.75])

@@ -22,6 +22,7 @@ from viewfinder.core.errors import Reason, RejectedPicture
 from viewfinder.pictures.codecs import libjpeg, scans
 from viewfinder.pictures.codecs.exif import orientation_of, upright
 from viewfinder.pictures.codecs.magic import unsupported
+from viewfinder.pictures.codecs.rasters import array_to_pixels
 from viewfinder.pictures.codecs.types import Decoded, Pixels, Size, Wanted, truncated
 
 _BEYOND_LIBJPEG = re.compile(r"[Uu]nsupported|not supported|not implemented|precision")
@@ -37,7 +38,7 @@ class _Header(NamedTuple):
     height: int
     width: int
     components: int
-    progressive: bool
+    frame: int
     orientation: int
 
     @property
@@ -61,19 +62,19 @@ def decode_jpeg(data: bytes, wanted: Wanted) -> Decoded:
     wanted.limits.check_size(header.height, header.width)
     size = _decoded_size(header, wanted.at_least)
     wanted.limits.check_memory(_memory(header, size))
-    if header.progressive:
+    if header.frame in scans.PROGRESSIVE:
         scans.check_count(data, header.height * header.width)
-    colorspace = "CMYK" if header.components == 4 else "GRAY" if wanted.color == "gray" else "RGB"
-    read = partial(libjpeg.read, data, colorspace, size)
+    read = partial(libjpeg.read, colorspace=_colorspace(header, wanted), size=size)
     notes: tuple[str, ...]
     try:
-        pixels = read(strict=True)
+        pixels = read(data, strict=True)
         notes = () if data.endswith(b"\xff\xd9") else scans.notes_on_tail(data)
     except ValueError as fault:
         pixels, notes = _read_suspect(data, read, str(fault), wanted)
     if header.components == 4:
         pixels = _from_inverted_cmyk(pixels, wanted)
         notes += ("CMYK converted to RGB",)
+    pixels = array_to_pixels(pixels, wanted.color, wanted.background)
     pixels = upright(pixels, header.orientation)
     height, width = header.upright_size
     traits = ("CMYK",) if header.components == 4 else ()
@@ -84,13 +85,16 @@ def _read_suspect(
     data: bytes, read: Callable[..., Pixels], fault: str, wanted: Wanted
 ) -> tuple[Pixels, tuple[str, ...]]:
     """Decode a JPEG that libjpeg warns about, or reject it."""
+    structure = scans.examine(data)
+    if not structure.scans:
+        raise _broken(structure, fault)
     try:
-        pixels = read(strict=False)
+        pixels = _read_mended(structure.whole, read)
     except ValueError as error:
         if _BEYOND_LIBJPEG.search(str(error)):
             raise unsupported(f"a kind of JPEG that is not supported ({error})") from None
-        raise _broken(data, str(error)) from None
-    notes, missing = scans.missing_rows(data, fault)
+        raise RejectedPicture(Reason.CORRUPT, str(error)) from None
+    notes, missing = scans.missing_rows(structure, fault)
     if missing is None:
         return pixels, notes
     if not wanted.allow_truncated:
@@ -98,11 +102,26 @@ def _read_suspect(
     return pixels, (*notes, f"truncated: {missing.detail}")
 
 
-def _broken(data: bytes, detail: str) -> RejectedPicture:
-    """Return the rejection of a JPEG without any row, as truncated or as corrupt."""
-    if scans.ends_before_first_row(data):
-        return truncated(0, how=": it stops before the first")
-    return RejectedPicture(Reason.CORRUPT, detail)
+def _read_mended(data: bytes, read: Callable[..., Pixels]) -> Pixels:
+    """Decode a JPEG in spite of warnings.
+
+    Raises:
+        ValueError: libjpeg's error. TurboJPEG hides one that follows a warning, and its pixels are
+            then incomplete.
+    """
+    try:
+        return read(data, strict=True)
+    except ValueError as fault:
+        if not scans.is_warning(str(fault)) and libjpeg.ODD_SAMPLING not in str(fault):
+            raise
+    return read(data, strict=False)
+
+
+def _broken(structure: scans.Structure, detail: str) -> RejectedPicture:
+    """Return the rejection of a JPEG without any scan, as truncated or as corrupt."""
+    if structure.ended:
+        return RejectedPicture(Reason.CORRUPT, detail)
+    return truncated(0, how=": it stops before the first")
 
 
 def _read_header(data: bytes) -> _Header:
@@ -114,29 +133,39 @@ def _read_header(data: bytes) -> _Header:
                 exif += payload[len(_EXIF) :]
             elif payload.startswith(_XMP):
                 xmp = payload[len(_XMP) :]
-        elif marker in scans.FRAMES and frame is None:
+        elif marker in scans.FRAMES:
+            if frame is not None:
+                raise RejectedPicture(Reason.CORRUPT, "it has two frame headers")
             frame = marker, start, end
     if frame is None:
-        raise _broken(data, "no frame header")
+        raise _broken(scans.examine(data), "no frame header")
     marker, start, end = frame
     if end - start < _FRAME.size:
-        raise _broken(data, "a damaged frame header")
+        raise _broken(scans.examine(data), "a damaged frame header")
     precision, height, width, components = _FRAME.unpack_from(data, start)
     if precision != 8 or components not in (1, 3, 4):
         raise unsupported(f"a JPEG of {components} components of {precision} bits")
     if height == 0 or width == 0:
         raise RejectedPicture(Reason.CORRUPT, f"its header states {width} × {height} pixels")
     orientation = orientation_of(exif, xmp) if exif or xmp else 1
-    return _Header(height, width, components, marker in scans.PROGRESSIVE, orientation)
+    return _Header(height, width, components, marker, orientation)
+
+
+def _colorspace(header: _Header, wanted: Wanted) -> str:
+    """Return the color space to decode to; libjpeg converts no CMYK and no lossless JPEG."""
+    if header.components == 4 or header.frame in scans.LOSSLESS:
+        return libjpeg.COLORSPACES[header.components]
+    return "GRAY" if wanted.color == "gray" else "RGB"
 
 
 def _decoded_size(header: _Header, at_least: Size | None) -> Size:
     """Return the smallest size, among 1, 1/2, 1/4 and 1/8, that is not below `at_least`.
 
     libjpeg supports every eighth, but only halving has SIMD code; other scales cost more time than
-    they save.
+    they save. It writes a lossless JPEG at its full size whatever the scale, past the end of a
+    smaller buffer.
     """
-    if at_least:
+    if at_least and header.frame not in scans.LOSSLESS:
         height, width = reversed(at_least) if header.turned else at_least
         for divisor in (8, 4, 2):
             scaled = -(-header.height // divisor), -(-header.width // divisor)
@@ -146,10 +175,13 @@ def _decoded_size(header: _Header, at_least: Size | None) -> Size:
 
 
 def _memory(header: _Header, size: Size) -> int:
-    """Estimate the peak memory: the output, a turned copy, and progressive coefficients."""
+    """Estimate the peak memory: the output, its copies, and progressive coefficients.
+
+    Copies are turned, or, of a damaged lossless JPEG, compared at full size.
+    """
     channels = 8 if header.components == 4 else 3
-    copies = 2 if header.orientation > 1 else 1
-    coefficients = 2 * header.components if header.progressive else 0
+    copies = 4 if header.frame in scans.LOSSLESS else 2 if header.orientation > 1 else 1
+    coefficients = 2 * header.components if header.frame in scans.PROGRESSIVE else 0
     return size[0] * size[1] * channels * copies + header.height * header.width * coefficients
 
 

@@ -4,10 +4,13 @@ import io
 
 import numpy as np
 import simplejpeg
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from viewfinder.pictures.codecs.quiet import quiet_pillow
 from viewfinder.pictures.codecs.types import Pixels, Size
+
+# The color space in which nothing is converted, by the number of components.
+COLORSPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}
 
 # TurboJPEG supports seven chroma subsamplings; libjpeg itself reads any.
 ODD_SAMPLING = "Could not determine subsampling"
@@ -49,8 +52,10 @@ def _read_with_pillow(data: bytes, colorspace: str) -> Pixels:
         with quiet_pillow():
             image = Image.open(io.BytesIO(data + b"\xff\xd9"), formats=["JPEG"])
             pixels: Pixels = np.array(image.convert({"GRAY": "L"}.get(colorspace, colorspace)))
+    except UnidentifiedImageError as error:  # its message is an address in memory
+        raise ValueError("unusual chroma sampling, and a damaged header") from error
     except (OSError, SyntaxError, ValueError) as error:
-        raise ValueError(f"unusual chroma sampling, and {type(error).__name__}") from error
+        raise ValueError(f"unusual chroma sampling, and a damaged picture ({error})") from error
     if colorspace == "CMYK":  # Pillow inverts Adobe's values; libjpeg does not
         pixels = 255 - pixels
     return pixels.reshape(*pixels.shape[:2], -1)

@@ -5,7 +5,7 @@ import re
 from viewfinder.core.errors import Reason, RejectedPicture
 
 _READ = re.compile(
-    rb"(?P<jpeg>\xff\xd8\xff)"
+    rb"(?P<jpeg>\xff\xd8(?:\xff|[^\xff]{1,16}\xff[\xc0-\xfe]))"
     rb"|(?P<png>\x89PNG\r\n\x1a\n)"
     rb"|(?P<gif>GIF8[79]a)"
     rb"|(?P<bmp>BM)"

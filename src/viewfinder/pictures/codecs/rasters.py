@@ -213,7 +213,7 @@ def _to_color(image: Image.Image, color: Color, background: Background) -> Image
         canvas = Image.new("RGBA", image.size, (*background, 255))
         canvas.alpha_composite(image.convert("RGBA"))
         image = canvas
-    if image.mode == "P" and color == "gray":
+    if image.mode in ("P", "LAB") and color == "gray":
         image = image.convert("RGB")
     return image.convert("RGB" if color == "rgb" else "L")
 
