@@ -105,7 +105,9 @@ Step = TypedDict("Step", {
 
 # Data ---------------------------------------------------------------------------------------------
 
-FoundPicture = TypedDict("FoundPicture", {"path": str, "note": str, "suggested": NotRequired[str]})
+# Of doubtful labels: the suggested one, and the probability that the given one is right.
+FoundPicture = TypedDict("FoundPicture", {
+    "path": str, "note": str, "suggested": NotRequired[str], "right": NotRequired[Share]})
 # `count` counts pictures, or classes where the finding is about these.
 Finding = TypedDict("Finding", {
     "check": str, "severity": Severity, "count": Count, "sentence": str, "remedy": str,

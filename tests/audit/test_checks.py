@@ -43,6 +43,9 @@ PLAIN: dict[str, Any] = {
     "entropy": 7.0,
     "sharpness": 0.5,
     "chroma": 80,
+    "ground": 0.1,
+    "letters": 0,
+    "true_side": 0,
 }
 
 

@@ -14,6 +14,7 @@ from viewfinder.audit.checks.copies import copies
 from viewfinder.audit.checks.files import reading
 from viewfinder.audit.checks.labels import doubtful_labels, outliers
 from viewfinder.audit.checks.looks import looks
+from viewfinder.audit.checks.material import material
 from viewfinder.audit.duplicates import DuplicateGroups, duplicate_groups
 from viewfinder.audit.finding import Finding, Severity
 from viewfinder.audit.measurements import Measurements, survey
@@ -32,12 +33,14 @@ class Audit:
         measurements: A row of figures per picture.
         groups: The exact and near duplicates.
         findings: The findings, most severe first.
+        has_probabilities: Whether labels were checked.
     """
 
     dataset: Dataset
     measurements: Measurements
     groups: DuplicateGroups
     findings: tuple[Finding, ...]
+    has_probabilities: bool = False
 
     @cached_property
     def readable(self) -> Dataset:
@@ -123,12 +126,15 @@ def audit(
         *copies(table, groups),
         *balance(table, dataset.classes),
         *looks(table),
+        *material(table, groups),
     ]
     if probabilities is not None:
         given = np.asarray(probabilities, np.float64)
-        findings += doubtful_labels(table, dataset.classes, given)
+        vectors = None if features is None else np.asarray(features, np.float64)
+        findings += doubtful_labels(table, dataset.classes, given, features=vectors)
     if features is not None:
         findings += outliers(table, np.asarray(features, np.float64))
     findings.sort(key=lambda finding: finding.severity.rank)
     described = dataset.with_columns({name: table[name].array for name in _DESCRIBED})
-    return Audit(described, measurements, groups, tuple(findings))
+    has_probabilities = probabilities is not None
+    return Audit(described, measurements, groups, tuple(findings), has_probabilities)

@@ -39,6 +39,7 @@ class Finding:
         groups: The locators by group, for findings about groups.
         classes: The names, for findings about classes.
         suggested: The suggested label of each picture, for doubtful labels.
+        right: The probability that the label of each picture is right, 0 to 1, for doubtful labels.
     """
 
     check: str
@@ -50,6 +51,12 @@ class Finding:
     groups: tuple[tuple[str, ...], ...] = ()
     classes: tuple[str, ...] = ()
     suggested: tuple[str, ...] = ()
+    right: tuple[float, ...] = ()
+
+    @property
+    def slug(self) -> str:
+        """The check as a word: "exact-duplicates"."""
+        return self.check.lower().replace(": ", "-").replace(", ", "-").replace(" ", "-")
 
     @property
     def count(self) -> int:
@@ -58,11 +65,11 @@ class Finding:
 
     def to_json(self) -> dict[str, Any]:
         """Return the finding as JSON; see docs/formats.md."""
-        pictures = [
+        pictures: list[dict[str, Any]] = [
             {"path": path, "note": note} for path, note in zip(self.paths, self.notes, strict=True)
         ]
-        for picture, label in zip(pictures, self.suggested, strict=False):
-            picture["suggested"] = label
+        for picture, label, right in zip(pictures, self.suggested, self.right, strict=False):
+            picture |= {"suggested": label, "right": right}
         return {
             "check": self.check,
             "severity": self.severity.value,

@@ -1,5 +1,7 @@
 """Turn the findings of an audit into decisions."""
 
+import csv
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -16,10 +18,12 @@ DEFAULT_FIXES = ("unreadable", "two-labels", "exact-duplicates")
 _GROUPS = ("two-labels", "two-splits", "exact-duplicates", "near-duplicates")
 _LOOKS = (
     *("flat", "dark", "bright", "blurred", "extreme-size", "extreme-shape"),
-    *("gray-among-colour", "colour-among-gray", "damaged-but-readable"),
+    *("gray-among-colour", "colour-among-gray", "damaged-but-readable", "placeholder"),
 )
+# Findings of an audit with probabilities.
+_LABELS = ("doubtful-label", "uncertain-label")
 _BY_SEVERITY = {"errors": Severity.ERROR, "warnings": Severity.WARNING}
-FIXES = ("unreadable", *_GROUPS, *_LOOKS, *_BY_SEVERITY, "none")
+FIXES = ("unreadable", *_GROUPS, *_LOOKS, *_LABELS, *_BY_SEVERITY, "none")
 
 
 def plan_cleaning(
@@ -38,12 +42,13 @@ def plan_cleaning(
             (the same, only for groups in more than one split); `near-duplicates` (one of each
             group with one label stays); the name of a finding, with hyphens (`blurred`,
             `extreme-size` …): its pictures are left out; `errors` or `warnings`: all findings of
-            that severity or worse, except near duplicates; `none`.
+            that severity or worse, except near duplicates; `none`. `doubtful-label` requires an
+            audit with probabilities.
         relabel: New labels by locator; applied first.
         quarantine: Locators of pictures to leave out; applied second.
 
     Raises:
-        UsageError: A fix, locator or label is unknown.
+        UsageError: A fix, locator or label is unknown, or the audit has not checked the labels.
     """
     slugs = _slugs_of(tuple(fixes), audited)
     draft = Draft(audited.dataset)
@@ -72,28 +77,30 @@ def plan_cleaning(
 def _slugs_of(fixes: tuple[str, ...], audited: Audit) -> frozenset[str]:
     """The slugs of the findings to act on."""
     findings = [f for f in audited.findings if not f.groups and f.paths]
-    known = [*FIXES, *sorted({_slug(finding.check) for finding in findings} - set(FIXES))]
+    known = [*FIXES, *sorted({finding.slug for finding in findings} - set(FIXES))]
     slugs: set[str] = set()
     for fix in fixes:
         if fix not in known:
             raise UsageError(f"There is no fix {fix!r}.", remedy=nearest(fix, known))
+        if fix in _LABELS and not audited.has_probabilities:
+            raise UsageError(
+                f"The labels were not checked, so {fix!r} has nothing to act on.",
+                expected="an audit with probabilities, out of fold",
+                remedy="state `features`, such as `features=MobileNetV2`",
+            )
         if fix in _BY_SEVERITY:
             rank = _BY_SEVERITY[fix].rank
             slugs |= {"two-labels", "two-splits"}
             slugs |= {"exact-duplicates"} if fix == "warnings" else set()
-            slugs |= {_slug(finding.check) for finding in findings if finding.severity.rank <= rank}
+            slugs |= {finding.slug for finding in findings if finding.severity.rank <= rank}
         elif fix != "none":
             slugs.add(fix)
     return frozenset(slugs)
 
 
 def _is_in(finding: Finding, slugs: frozenset[str]) -> bool:
-    slug = _slug(finding.check)
+    slug = finding.slug
     return slug in slugs or ("unreadable" in slugs and slug.startswith("unreadable-"))
-
-
-def _slug(check: str) -> str:
-    return check.lower().replace(": ", "-").replace(" ", "-")
 
 
 def read_labels(file: Path) -> dict[str, str]:
@@ -114,7 +121,9 @@ def read_labels(file: Path) -> dict[str, str]:
 
 
 def read_names(given: Iterable[str], dataset: Dataset) -> list[str]:
-    """Resolve locators: each given string is a locator, or a file with a locator on each line.
+    """Resolve locators: each given string is a locator, or a file that lists locators.
+
+    A file has a locator on each line, or is a CSV file with a column `locator`.
 
     Raises:
         UsageError: A string is neither.
@@ -132,8 +141,16 @@ def read_names(given: Iterable[str], dataset: Dataset) -> list[str]:
                 expected="a picture's path as the audit lists it, or a file with one on each line",
             )
         try:
-            lines = Path(name).read_text(encoding="utf-8-sig").splitlines()
+            lines = _lines(Path(name))
         except (OSError, ValueError) as error:
             raise DataError(f"{name} cannot be read as a list of names: {error}.") from error
         names += [line for line in map(str.strip, lines) if line]
     return list(dict.fromkeys(names))
+
+
+def _lines(file: Path) -> list[str]:
+    text = file.read_text(encoding="utf-8-sig")
+    rows = csv.DictReader(io.StringIO(text, newline=""))
+    if file.suffix == ".csv" and "locator" in (rows.fieldnames or ()):
+        return [row["locator"] or "" for row in rows]
+    return text.splitlines()

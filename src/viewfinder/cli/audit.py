@@ -2,25 +2,16 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from viewfinder.cli.boundary import print_json
-from viewfinder.cli.options import (
-    Alpha,
-    BaseOptions,
-    Data,
-    DataOptions,
-    ResultOptions,
-    Weights,
-)
-from viewfinder.core.errors import UsageError
+from viewfinder.cli.evidence import EvidenceOptions
+from viewfinder.cli.options import Data, DataOptions, ResultOptions
 
 if TYPE_CHECKING:
     from viewfinder.audit import Audit
-    from viewfinder.core.progress import Progress
-    from viewfinder.data.dataset import Dataset
 
 _PAGE = Path("audit.html")
 _EXAMPLES = 3
@@ -49,16 +40,14 @@ def audit(
         FailOn | None,
         typer.Option(help="End with exit code 1 if a finding is as severe as this."),
     ] = None,
-    features: Annotated[
-        str | None,
+    csv: Annotated[
+        Path | None,
         typer.Option(
-            metavar="FILE|BASE",
-            help="Also rank doubtful labels and outliers, by a file of `viewfinder features` or "
-            "by this base.",
+            metavar="DIR",
+            help="Folder to write a CSV file into for each finding, such as doubtful-label.csv.",
         ),
     ] = None,
-    alpha: Alpha = None,
-    weights: Weights = None,
+    evidence: EvidenceOptions,
     reading: DataOptions,
     results: ResultOptions,
 ) -> None:
@@ -67,17 +56,21 @@ def audit(
     from viewfinder.audit import audit as audit_dataset
     from viewfinder.core.files import require_writable
 
-    base = _base(features, alpha, weights)
+    evidence.check()
     page = None if no_html else html or (None if results.as_json else _PAGE)
     if page:
         require_writable(page.parent)
+    if csv:
+        require_writable(csv)
     progress = results.progress
     dataset = reading.opened(data, progress, needs_labels=False)
     if not dataset.classes:
         progress.say("There are no class folders: the pictures are audited without labels.")
-    found = audit_dataset(
-        dataset, **_evidence(dataset, features, base, progress), progress=progress
-    )
+    found = audit_dataset(dataset, **evidence.of(dataset, progress), progress=progress)
+    if csv:
+        from viewfinder.audit.lists import write_lists
+
+        write_lists(found, csv)
     if page:
         from viewfinder.pages.audit import write_audit_page
 
@@ -86,32 +79,10 @@ def audit(
         print_json(found.to_json())
     else:
         _show(found, page, everything=results.verbose)
+        if csv:
+            typer.echo(f"Lists: {csv}")
     if fail_on and found.reaches(Severity(fail_on.value)):
         raise typer.Exit(1)
-
-
-def _base(features: str | None, alpha: float | None, weights: str | None) -> BaseOptions | None:
-    """The base that computes features, if one is requested."""
-    if features is not None and Path(features).suffix not in (".npz", ".parquet"):
-        return BaseOptions(features, alpha, weights)
-    if alpha is None and weights is None:
-        return None
-    raise UsageError(
-        "--alpha and --weights are settings of a base.",
-        expected="--features with the name of a base, such as MobileNetV2",
-        received=f"--features {features}" if features else "no --features",
-    )
-
-
-def _evidence(
-    dataset: "Dataset", features: str | None, base: BaseOptions | None, progress: "Progress"
-) -> dict[str, Any]:
-    """What an audit takes for doubtful labels and outliers."""
-    if features is None:
-        return {}
-    from viewfinder.features.table import evidence
-
-    return evidence(dataset, base.for_features() if base else Path(features), progress)
 
 
 def _show(found: "Audit", page: Path | None, *, everything: bool) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from viewfinder.cli.boundary import print_json
+from viewfinder.cli.evidence import EvidenceOptions
 from viewfinder.cli.journal import change_lines, size_in_words
 from viewfinder.cli.options import Data, DataOptions, ResultOptions
 
@@ -30,22 +31,29 @@ def clean(
         typer.Option(
             metavar="LIST",
             help="What to act on, with commas: unreadable, two-labels, exact-duplicates, "
-            "two-splits, near-duplicates, a finding such as blurred, errors, warnings, or none.",
+            "two-splits, near-duplicates, doubtful-label (needs --features), a finding such as "
+            "blurred, errors, warnings, or none.",
         ),
     ] = "unreadable,two-labels,exact-duplicates",
     relabel: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Table of new labels: locator,label."),
+        typer.Option(
+            metavar="FILE",
+            help="Table of new labels: locator,label. `audit --csv` writes such tables.",
+        ),
     ] = None,
     quarantine: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="PATH|FILE", help="Discard a picture, or those that a file lists. Repeatable."
+            metavar="PATH|FILE",
+            help="Discard a picture, or those that a file lists: one on each line, or a CSV file "
+            "with a column `locator`. Repeatable.",
         ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would happen; write nothing.")
     ] = False,
+    evidence: EvidenceOptions,
     reading: DataOptions,
     results: ResultOptions,
 ) -> None:
@@ -55,6 +63,7 @@ def clean(
     from viewfinder.clean.plan import read_labels, read_names
     from viewfinder.core.errors import UsageError
 
+    evidence.check()
     if output is None and not dry_run:
         raise UsageError("--output is missing.", expected="--output NAME.dataset, or --dry-run")
     fixes = [word for word in map(str.strip, fix.split(",")) if word]
@@ -64,7 +73,7 @@ def clean(
     if output is not None:
         require_output(dataset, output)
     names = read_names(quarantine or (), dataset)
-    found = audit(dataset, progress=progress)
+    found = audit(dataset, **evidence.of(dataset, progress), progress=progress)
     plan = plan_cleaning(found, fixes, relabel=labels, quarantine=names)
     saved = None
     if output is not None and not dry_run:

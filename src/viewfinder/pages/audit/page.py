@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from viewfinder.audit import Audit, Finding, Severity
 from viewfinder.core.files import write_text
@@ -14,8 +16,10 @@ from viewfinder.pages.parts.thumbnails import Thumbnail
 from viewfinder.pages.parts.words import counted, drawable
 
 _HERE = Path(__file__).parent
-_MOST_PICTURES = 24
-_MOST_GROUPS, _MOST_IN_GROUP = 12, 6
+# Of a finding: in the first part, which is open, in each of the others, and how many others.
+_FIRST_PICTURES, _NEXT_PICTURES = 24, 120
+_FIRST_GROUPS, _NEXT_GROUPS, _MOST_IN_GROUP = 12, 24, 6
+_MOST_PARTS = 16
 _MOST_CLASSES = 60
 
 
@@ -37,20 +41,33 @@ class Exhibits:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a finding's pictures, which the reader opens.
+
+    Attributes:
+        title: Such as "Pictures 25 to 144".
+        rows: Groups side by side, or all pictures in one row.
+    """
+
+    title: str
+    rows: tuple[Exhibits, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A finding with its pictures.
 
     Attributes:
         finding: What was found.
         anchor: Its id on the page.
-        rows: Groups side by side, or all pictures in one row.
-        more_groups: How many groups are not shown.
+        parts: The pictures in parts; the first is open.
+        more: How many pictures or groups are not on the page, in words; "" for none.
     """
 
     finding: Finding
     anchor: str
-    rows: tuple[Exhibits, ...]
-    more_groups: int
+    parts: tuple[Part, ...]
+    more: str
 
 
 def write_audit_page(audit: Audit, path: Path) -> Path:
@@ -94,33 +111,53 @@ def verdict(audit: Audit) -> str:
 
 
 def _sections(audit: Audit) -> list[Section]:
-    parts = [(finding, *_arranged(finding)) for finding in audit.findings]
-    wanted = [place[0] for _, rows, _, _ in parts for row in rows for place in row]
-    images = thumbnails(audit.dataset, wanted)
-    sections = []
-    for index, (finding, rows, more, more_groups) in enumerate(parts):
-        exhibits = tuple(
-            Exhibits(tuple(Exhibit(images[path], path, note) for path, note in row), left)
-            for row, left in zip(rows, more, strict=True)
+    arranged = [(finding, *_arranged(finding)) for finding in audit.findings]
+    rows = [row for _, parts, _ in arranged for _, rows in parts for row, _ in rows]
+    images = thumbnails(audit.dataset, [path for row in rows for path, _ in row])
+
+    def exhibits(row: Places, more: int) -> Exhibits:
+        return Exhibits(tuple(Exhibit(images[path], path, note) for path, note in row), more)
+
+    return [
+        Section(
+            finding,
+            f"finding-{index}",
+            tuple(Part(title, tuple(exhibits(*row) for row in rows)) for title, rows in parts),
+            more,
         )
-        sections.append(Section(finding, f"finding-{index}", exhibits, more_groups))
-    return sections
+        for index, (finding, parts, more) in enumerate(arranged)
+    ]
 
 
 Places = list[tuple[str, str]]
+# The pictures that are shown side by side, as (path, note), and how many more there are.
+Row = tuple[Places, int]
+Item = TypeVar("Item")
 
 
-def _arranged(finding: Finding) -> tuple[list[Places], list[int], int]:
-    """(path, note) in rows, how many each row leaves out, and how many rows are left out."""
+def _arranged(finding: Finding) -> tuple[list[tuple[str, list[Row]]], str]:
+    """Return the parts, each a title and its rows, and what the page leaves out."""
     places = list(zip(finding.paths, finding.notes, strict=True))
     if not finding.groups:
-        left = max(0, len(places) - _MOST_PICTURES)
-        return ([places[:_MOST_PICTURES]], [left], 0) if places else ([], [], 0)
+        cut, left = _cut(places, "picture", _FIRST_PICTURES, _NEXT_PICTURES)
+        return [(title, [(part, 0)]) for title, part in cut], left
     groups = list(_split_up(places, finding.groups))
-    shown = groups[:_MOST_GROUPS]
-    rows = [group[:_MOST_IN_GROUP] for group in shown]
-    left_out = [len(group) - len(row) for group, row in zip(shown, rows, strict=True)]
-    return rows, left_out, len(groups) - len(shown)
+    rows = [(group[:_MOST_IN_GROUP], max(0, len(group) - _MOST_IN_GROUP)) for group in groups]
+    return _cut(rows, "group", _FIRST_GROUPS, _NEXT_GROUPS)
+
+
+def _cut(
+    items: Sequence[Item], word: str, first: int, following: int
+) -> tuple[list[tuple[str, list[Item]]], str]:
+    """Cut pictures or groups into parts with titles; also say what is left after the last."""
+    edges = [0, *(first + following * part for part in range(_MOST_PARTS + 1))]
+    parts = [
+        (f"{word.capitalize()}s {start + 1:,} to {min(end, len(items)):,}", list(items[start:end]))
+        for start, end in pairwise(edges)
+        if start < len(items)
+    ]
+    left = len(items) - edges[-1]
+    return parts, f"and {counted(left, f'more {word}')}" if left > 0 else ""
 
 
 def _split_up(places: Places, groups: Sequence[Sequence[str]]) -> Iterator[Places]:
