@@ -81,7 +81,7 @@ def pets(tmp_path: Path) -> Path:
     truth = (dataset.table["label"] == "dogs").to_numpy(copy=True)
     truth[[0, 1, 60, 61]] ^= True
     features = np.random.default_rng(0).normal(0, 1, (120, 8)).astype(np.float32)
-    features += np.where(truth, 3, -3)[:, None]
+    features += np.where(truth, 6, -6)[:, None]
     table = dataset.table[["locator", "label", "split"]].assign(content=dataset.table["locator"])
     FeatureTable(table, features).save(tmp_path / "pets.npz")
     return root
@@ -95,14 +95,16 @@ def run(*words: str | Path) -> str:
 
 def test_doubtful_labels_become_a_table_that_relabels(pets: Path, tmp_path: Path) -> None:
     lists, saved = tmp_path / "lists", tmp_path / "pets.dataset"
-    run("audit", pets, "--no-html", "--features", tmp_path / "pets.npz", "--csv", lists)
+    run("audit", pets, "--no-html", "--features", tmp_path / "pets.npz", "--lists", lists)
     table = pd.read_csv(lists / "doubtful-label.csv")
     labels = open_dataset(pets).table
     wrong = set(labels["locator"].iloc[[0, 1, 60, 61]])
     assert set(table["locator"]) == wrong
     assert (table["label"] != table["given"]).all()
     assert table["right"].is_monotonic_increasing
-    run("clean", pets, "--fix", "none", "--relabel", lists / "doubtful-label.csv", "-o", saved)
+    run(
+        "clean", pets, "--fix", "none", "--relabel", lists / "doubtful-label.csv", "--output", saved
+    )
     after = open_dataset(saved).table.set_index("locator")["label"]
     before = labels.set_index("locator")["label"]
     assert set(before.index[before != after[before.index]]) == wrong

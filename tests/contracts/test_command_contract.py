@@ -79,8 +79,8 @@ MORE_DOCUMENTS = {
 }
 # No path, pattern, number, choice, setting or known name.
 WRONG = "(wrong"
-TAKE_ANY_TEXT = {"--output", "--html", "--plots", "--name"}
-WRITES_TO = {"--output", "--html", "--plots"}
+TAKE_ANY_TEXT = {"--output", "--html", "--plots", "--name", "--lists"}
+WRITES_TO = {"--output", "--html", "--plots", "--lists"}
 # It only reads there.
 WRITES_NOTHING = {"datasets"}
 WRONG_ARGUMENTS = {

@@ -40,7 +40,7 @@ def audit(
         FailOn | None,
         typer.Option(help="End with exit code 1 if a finding is as severe as this."),
     ] = None,
-    csv: Annotated[
+    lists: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
@@ -60,17 +60,17 @@ def audit(
     page = None if no_html else html or (None if results.as_json else _PAGE)
     if page:
         require_writable(page.parent)
-    if csv:
-        require_writable(csv)
+    if lists:
+        require_writable(lists)
     progress = results.progress
     dataset = reading.opened(data, progress, needs_labels=False)
     if not dataset.classes:
         progress.say("There are no class folders: the pictures are audited without labels.")
     found = audit_dataset(dataset, **evidence.of(dataset, progress), progress=progress)
-    if csv:
+    if lists:
         from viewfinder.audit.lists import write_lists
 
-        write_lists(found, csv)
+        write_lists(found, lists)
     if page:
         from viewfinder.pages.audit import write_audit_page
 
@@ -79,8 +79,8 @@ def audit(
         print_json(found.to_json())
     else:
         _show(found, page, everything=results.verbose)
-        if csv:
-            typer.echo(f"Lists: {csv}")
+        if lists:
+            typer.echo(f"Lists: {lists}")
     if fail_on and found.reaches(Severity(fail_on.value)):
         raise typer.Exit(1)
 

@@ -39,7 +39,7 @@ def clean(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Table of new labels: locator,label. `audit --csv` writes such tables.",
+            help="Table of new labels: locator,label. `audit --lists` writes such tables.",
         ),
     ] = None,
     quarantine: Annotated[

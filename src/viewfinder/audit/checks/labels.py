@@ -56,8 +56,8 @@ def doubtful_labels(
     "doubtful label" is a warning about labels that are almost certainly wrong: those least likely
     to be right (see :func:`viewfinder.audit.label_noise.right_labels`), as many as keep the mean
     of that probability, which is the expected share of false alarms, within 2 %. With features,
-    at most one of a picture's ten nearest neighbours may have its label, too. "uncertain label" is a note
-    about the other labels that confident learning doubts.
+    at most one of a picture's ten nearest neighbours may have its label, too. "uncertain label" is
+    a note about the other labels that confident learning doubts.
 
     Args:
         table: The audit's table.

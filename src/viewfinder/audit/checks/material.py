@@ -15,7 +15,7 @@ _LEAST_GROUND = 0.7
 # Of one picture on flat ground that is in several classes, such as a site's logo.
 _LEAST_COPIES, _LEAST_SIDE = 3, 64
 _TOO_MANY = 0.5
-# Of enlarged pictures: the check is about the dataset. 1 photo in 200 is as soft as an enlarged one.
+# Of enlarged pictures. The check is about the dataset: 1 photo in 200 is as soft as enlarged ones.
 _LEAST_SHARE = 0.25
 
 
