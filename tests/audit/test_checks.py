@@ -78,6 +78,7 @@ def test_nothing_is_said_of_plain_pictures() -> None:
         ({"orientation": 3}, "rotated by EXIF", "info"),
         ({"traits": "16-bit; transparent"}, "mode: 16-bit", "info"),
         ({"traits": "16-bit; transparent"}, "mode: transparent", "info"),
+        ({"traits": "12 of 16 bits; transparent"}, "mode: 12 of 16 bits", "info"),
     ],
 )
 def test_reading(change: dict[str, Any], check: str, severity: str) -> None:
@@ -85,6 +86,17 @@ def test_reading(change: dict[str, Any], check: str, severity: str) -> None:
     found = by_check(reading.reading(faulty))[check]
     assert found.paths == (faulty["locator"].iloc[-1],)
     assert found.severity == severity
+
+
+def test_depths_that_differ_are_a_warning() -> None:
+    mixed = table({"traits": "16-bit"}, {"traits": "12 of 16 bits"}, {"traits": "8 of 16 bits"})
+    found = by_check(reading.partial_depths(mixed))
+    assert set(found) == {"mode: 12 of 16 bits", "mode: 8 of 16 bits"}
+    assert {one.severity for one in found.values()} == {Severity.WARNING}
+    assert "others are 16-bit, 8 of 16 bits" in found["mode: 12 of 16 bits"].remedy
+    every = reading.partial_depths(table(*[{"traits": "12 of 16 bits"}] * 9, plain=0))
+    assert [(one.severity, len(one.paths)) for one in every] == [(Severity.INFO, 9)]
+    assert "4,095 is white" in every[0].remedy
 
 
 def test_endings_are_told_by_format_and_not_by_case() -> None:

@@ -1,6 +1,8 @@
 """Pictures that the tests of decoding make for themselves, as arrays and as files."""
 
 import io
+import struct
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +60,43 @@ def broken_off() -> dict[str, bytes]:
         "tiff-lzw": encoded(image, "TIFF", compression="tiff_lzw"),
         "tiff-jpeg": encoded(image, "TIFF", compression="jpeg"),
     }
+
+
+def tiff(
+    samples: np.ndarray,
+    *,
+    photometric: int | None = None,
+    orientation: int = 1,
+    sample_format: int = 1,
+    order: str = "<",
+    tags: Sequence[tuple[int, int, int]] = (),
+) -> bytes:
+    """An uncompressed TIFF of 16 bits of uint16 `(height, width)` or `(height, width, 3)`.
+
+    `tags` are further numbers as (tag, type, value): type 3 of 16 bits, 4 of 32.
+    """
+    height, width, count = (*samples.shape, 1)[:3]
+    lists = {258: [16] * count, 339: [sample_format] * count}
+    raw = samples.astype(f"{order}u2").tobytes()
+    entries = [(256, 4, width), (257, 4, height), (258, 3, 0), (259, 3, 1), (273, 4, 0)]
+    entries += [(262, 3, (2 if count == 3 else 1) if photometric is None else photometric)]
+    entries += [(274, 3, orientation), (277, 3, count), (278, 4, height), (279, 4, len(raw))]
+    entries = sorted([*entries, (339, 3, 0), *tags])
+    end = 8 + 2 + 12 * len(entries) + 4
+    values = {tag: struct.pack(f"{order}{count}H", *numbers) for tag, numbers in lists.items()}
+    directory, outside = b"", b""
+    for tag, kind, value in entries:
+        packed = values.get(tag, struct.pack(order + {3: "H", 4: "I"}[kind], value))
+        if tag == 273:  # the pixels follow the longer values
+            packed = struct.pack(
+                f"{order}I", end + sum(len(v) for v in values.values() if len(v) > 4)
+            )
+        length = count if tag in lists else 1
+        if len(packed) > 4:
+            packed, outside = struct.pack(f"{order}I", end + len(outside)), outside + packed
+        directory += struct.pack(f"{order}HHI", tag, kind, length) + packed.ljust(4, b"\0")
+    start = struct.pack(f"{order}2sHIH", b"II" if order == "<" else b"MM", 42, 8, len(entries))
+    return start + directory + bytes(4) + outside + raw
 
 
 def lossless_jpeg(picture: np.ndarray) -> bytes:

@@ -14,7 +14,7 @@ Color = Literal["rgb", "gray"]
 ResizePolicy = Literal["stretch", "crop", "pad"]
 
 # Raised whenever `decode.py`, `isolate.py` or `resize.py` gives other pixels.
-PIXELS_VERSION = 2
+PIXELS_VERSION = 3
 
 
 class Preprocessing(BaseModel):

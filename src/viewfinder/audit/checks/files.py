@@ -147,7 +147,31 @@ def odd_modes(table: pd.DataFrame) -> list[Finding]:
     return findings
 
 
+def partial_depths(table: pd.DataFrame) -> list[Finding]:
+    """Find pictures that are read as having fewer bits than their files state."""
+    depths = table["traits"].str.extract(r"(\d+ of \d+ bits|\d+-bit)", expand=False)
+    kinds = sorted(depths.dropna().unique())
+    severity = Severity.WARNING if len(kinds) > 1 else Severity.INFO
+    findings: list[Finding] = []
+    for depth in kinds:
+        used, of, _ = depth.partition(" of ")
+        others = ", ".join(kind for kind in kinds if kind != depth)
+        white = f"{(1 << int(used)) - 1:,}" if of else ""
+        rows = table[depths == depth] if of else table[:0]
+        findings += about(
+            f"mode: {depth}",
+            severity,
+            rows,
+            rows["format"].str.upper(),
+            f"{pictures(len(rows), 'has')} samples of {depth}.",
+            f"others are {others}, so that equal levels are not equal light: scale all to 8 bits"
+            if others
+            else f"nothing if {white} is white: they are read so",
+        )
+    return findings
+
+
 def reading(table: pd.DataFrame) -> Iterator[Finding]:
     """Run all checks of this module."""
-    for check in (unreadable, damaged, wrong_ending, turned, odd_modes):
+    for check in (unreadable, damaged, wrong_ending, turned, odd_modes, partial_depths):
         yield from check(table)

@@ -55,7 +55,9 @@ def cut_short(data: bytes, format: str) -> RejectedPicture | None:
 def _ends_in_header(data: bytes, format: str) -> bool:
     match format:
         case "png":
-            return not data.endswith(_PNG_END) and not any(k == b"IDAT" for k, *_ in _chunks(data))
+            return not data.endswith(_PNG_END) and not any(
+                k == b"IDAT" for k, *_ in png_chunks(data)
+            )
         case "bmp":
             return len(data) < max(26, int.from_bytes(data[10:14], "little"))
         case "gif":
@@ -110,7 +112,7 @@ def _untouched_rows(partial: Image.Image) -> int:
     return int(max(written[0], partial.height - 1 - written[-1]))
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Yield the kind, start and length of a PNG's chunks; the last may be incomplete."""
     position = _PNG_START
     while position + 8 <= len(data):
@@ -121,7 +123,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 def _mended_png(data: bytes) -> tuple[bytes, tuple[str, ...]]:
     last_data = 0
-    for kind, start, length in _chunks(data):
+    for kind, start, length in png_chunks(data):
         if kind == b"IEND":
             tail = data[start + length + 4 :]
             return data, ("extraneous data after the end",) if tail.strip(b"\0") else ()
@@ -142,7 +144,7 @@ def _png_rows(data: bytes) -> int | None:
     row_bytes = 1 + (width * samples * depth + 7) // 8
     inflate = zlib.decompressobj()
     count = 0
-    for kind, start, length in _chunks(data):
+    for kind, start, length in png_chunks(data):
         if kind != b"IDAT":
             continue
         waiting = data[start : start + length]

@@ -13,45 +13,35 @@ from PIL import Image, features
 
 from viewfinder.core.errors import Reason, RejectedPicture
 from viewfinder.pictures.codecs import containers
+from viewfinder.pictures.codecs.depth import depth_of, require_black, to_eight_bits
 from viewfinder.pictures.codecs.exif import orientation_of, upright, valid
 from viewfinder.pictures.codecs.magic import unsupported
 from viewfinder.pictures.codecs.quiet import quiet_libtiff, quiet_pillow
 from viewfinder.pictures.codecs.types import Background, Color, Decoded, Pixels, Wanted, truncated
 
-_BITS_PER_SAMPLE = 258
-# The offset of the bits per sample in a PNG.
-_PNG_DEPTH = 24
 
-
-def traits_of(opened: Any, loaded: Image.Image, data: bytes) -> tuple[str, ...]:
+def traits_of(opened: Any, loaded: Image.Image, deep: str) -> tuple[str, ...]:
     """Return how the pixels differ from plain 8-bit RGB or gray.
 
     Args:
         opened: The file as Pillow opened it, with its metadata.
         loaded: The image with its pixels.
-        data: The file's bytes.
+        deep: The trait of samples of more than 8 bits, or "".
 
     Returns:
-        Some of "CMYK", "16-bit", "transparent" or "opaque alpha", "several frames".
+        Some of "CMYK", "16-bit" (or "12 of 16 bits" …), "transparent" or "opaque alpha",
+        "several frames".
     """
     found = {
         "CMYK": loaded.mode == "CMYK",
-        "16-bit": _is_deep(opened, data),
         "transparent": False,
         "opaque alpha": False,
         "several frames": _has_several_frames(opened),
     }
     if loaded.has_transparency_data:
         found["transparent" if _shows_through(loaded) else "opaque alpha"] = True
-    return tuple(trait for trait, applies in found.items() if applies)
-
-
-def _is_deep(opened: Any, data: bytes) -> bool:
-    """Whether samples have 16 bits; Pillow's mode hides it, as it reads 16-bit colour as 8-bit."""
-    if opened.format == "PNG":
-        return data[_PNG_DEPTH : _PNG_DEPTH + 1] == b"\x10"
-    bits = (getattr(opened, "tag_v2", None) or {}).get(_BITS_PER_SAMPLE, ())
-    return opened.mode.startswith("I;16") or (isinstance(bits, tuple) and 16 in bits)
+    traits = tuple(trait for trait, applies in found.items() if applies)
+    return (deep, *traits) if deep else traits
 
 
 def _shows_through(loaded: Image.Image) -> bool:
@@ -71,8 +61,6 @@ def _has_several_frames(opened: Any) -> bool:
 
 # Pillow's bytes per pixel; 4 in every other mode.
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
-_DEEP_GRAY = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
-_UNSCALED = frozenset({"I", "F"})
 _BEYOND_PILLOW = re.compile(r"unknown pixel mode|[Uu]nsupported|not supported|unknown data org")
 _ORIENTATION = 0x0112
 _STRIP_PIXELS = 1 << 22
@@ -104,7 +92,9 @@ def _decode(data: bytes, format: str, wanted: Wanted) -> Decoded:
     whole, notes = containers.mended(data, format)
     image = _open(whole, format)
     wanted.limits.check_size(image.height, image.width)
-    wanted.limits.check_memory(_memory(image, format))
+    depth = depth_of(image, whole)
+    require_black(depth, image.mode)
+    wanted.limits.check_memory(_memory(image, format, depth.bits))
     height, width = image.height, image.width
     orientation = _tiff_orientation(image)
     loaded, missing = _load(image, whole, format)
@@ -112,6 +102,7 @@ def _decode(data: bytes, format: str, wanted: Wanted) -> Decoded:
         raise missing
     if missing:
         notes += (f"truncated: {missing.detail}",)
+    loaded, deep = to_eight_bits(loaded, depth, whole)
     if orientation is None:
         orientation = 1 if format == "heif" else _orientation(image)
         if orientation >= 5:
@@ -122,7 +113,7 @@ def _decode(data: bytes, format: str, wanted: Wanted) -> Decoded:
         if missing:  # Pillow turns a TIFF itself, but only a complete one
             pixels = upright(pixels, orientation)
     notes += _notes(image)
-    traits = traits_of(image, loaded, data)
+    traits = traits_of(image, loaded, deep)
     return Decoded(pixels, format, width, height, orientation, notes, traits)
 
 
@@ -186,10 +177,6 @@ def _partial(image: Any) -> Image.Image | None:
 
 def _to_pixels(image: Image.Image, color: Color, background: Background) -> Pixels:
     """Convert to RGB or gray pixels, in strips, which saves a second copy of a large picture."""
-    if image.mode in _UNSCALED:
-        raise unsupported("samples of 32 bits do not define white")
-    if _DEEP_GRAY.issuperset([image.mode]):
-        image = _shallow(image)
     channels = 3 if color == "rgb" else 1
     pixels = np.empty((image.height, image.width, channels), np.uint8)
     for top, bottom in _strips(image):
@@ -218,21 +205,11 @@ def _to_color(image: Image.Image, color: Color, background: Background) -> Image
     return image.convert("RGB" if color == "rgb" else "L")
 
 
-def _shallow(image: Image.Image) -> Image.Image:
-    """Scale gray of 16 bits to 8: 65535 is 255 times 257. (Pillow clips at 255.)"""
-    levels = np.asarray(image)
-    gray = Image.fromarray(((levels.astype(np.uint32) + 128) // 257).astype(np.uint8))
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        gray.putalpha(Image.fromarray(np.where(levels == transparent, 0, 255).astype(np.uint8)))
-    return gray
-
-
-def _memory(image: Image.Image, format: str) -> int:
+def _memory(image: Image.Image, format: str, bits: int) -> int:
     """Estimate the peak memory in bytes: Pillow's pixels, the result, and a turned copy of it."""
     per_pixel = _BYTES_PER_PIXEL.get(image.mode, 4) + 3
-    if image.mode in _DEEP_GRAY:
-        per_pixel += 8
+    if bits > 8:
+        per_pixel += 16
     if "exif" in image.info or format == "tiff":
         per_pixel += 3
     if format == "webp":

@@ -77,7 +77,8 @@ class Decoded(NamedTuple):
         orientation: The EXIF orientation of the file, 1 to 8; `pixels` are upright already.
         notes: Harmless faults of the file, such as "missing end marker".
         traits: How the file's pixels differ from plain 8-bit RGB or gray: "CMYK", "16-bit",
-            "transparent", "opaque alpha", "several frames". For information only.
+            "12 of 16 bits" (or other numbers), "transparent", "opaque alpha", "several
+            frames". For information only.
     """
 
     pixels: Pixels
