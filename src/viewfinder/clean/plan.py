@@ -113,7 +113,7 @@ def read_labels(file: Path) -> dict[str, str]:
     if not file.is_file():
         raise UsageError(f"`relabel`: there is no file {file}.", expected="a file")
     path_column = "locator" if "locator" in header_of(file) else None
-    cells = read_cells(file, Columns(path=path_column))
+    cells = read_cells(file, Columns(path=path_column)).table
     repeated = cells["path"][cells["path"].duplicated()]
     if len(repeated):
         raise DataError(f"{file} names a picture more than once.", received=str(repeated.iloc[0]))

@@ -401,7 +401,7 @@ def test_cells_are_those_of_the_csv_module(root: Path, cells: list[tuple[str, st
 
     with (root / "x.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("path", "label"), *cells])
-    read = read_cells(root / "x.csv")
+    read = read_cells(root / "x.csv").table
     assert list(zip(read["path"], read["label"], strict=True)) == cells
 
 

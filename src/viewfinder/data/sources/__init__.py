@@ -1,9 +1,11 @@
 """The kinds of data that pictures come from; each becomes the same `Dataset`.
 
 folder, layout               class folders, split folders, labels in file names
-table, cells, columns        tables of paths and labels: CSV, Parquet, DataFrame
-metadata                     Hugging Face's folders
-pixel_csv, idx, npz, arrays  rows of pixels; pixels and levels are shared by them
+table, cells                 tables of paths and labels: CSV, Parquet, DataFrame
+roles, columns, paths        what columns are; what their cells mean; the files that paths name
+metadata                     Hugging Face's and Roboflow's folders
+pixel_csv, pixel_columns     a picture in each row of a text table
+idx, npz, arrays             other rows of pixels; pixels and levels are shared by them
 zipped, tarred, unpacked     archives of any of these
 saved                        the pictures of a saved dataset
 opening                      detects the kind of data at a path

@@ -1,19 +1,28 @@
 """The cells of a table of paths, read from CSV, Parquet or JSON Lines as text."""
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
 from viewfinder.core.errors import DataError
-from viewfinder.data.sources.columns import as_text, find_columns, guess_unnamed
+from viewfinder.data.sources.columns import (
+    PATHS,
+    as_folds,
+    as_marks,
+    as_text,
+    column_named,
+    split_marked,
+)
 from viewfinder.data.sources.delimited import Delimited, not_utf8, open_bytes, sniff
 from viewfinder.data.sources.hints import Columns
+from viewfinder.data.sources.roles import Table, find_roles
 
 JSON_LINES = ".jsonl"
 
@@ -64,40 +73,121 @@ def _plain(rows: list[dict[str, object]]) -> pd.DataFrame:
 _PARQUET = frozenset({".parquet", ".pq"})
 
 
+class Cells(NamedTuple):
+    """A table's cells as text, and what its columns were taken for.
+
+    Attributes:
+        table: The columns `path` and `label` ("" for none); where there are any, also `split`,
+            `fold`, `group`, and `several`: the labels of a row that has several in one-hot columns.
+        note: For the user.
+    """
+
+    table: pd.DataFrame
+    note: str
+
+
 def header_of(file: Path) -> list[str]:
     """The names of a table's columns; their indices if it has no header.
 
     Raises:
         DataError: The table cannot be read.
     """
-    if file.suffix.lower() in _PARQUET:
-        return list(_parquet_schema(file).names)
-    if file.suffix.lower() == JSON_LINES:
-        return list(map(str, read_json_lines(file).columns))
-    sniffed = sniff(file)
-    return list(sniffed.header or map(str, range(len(sniffed.first))))
+    return opened_table(file).names
 
 
-def read_cells(file: Path, given: Columns = Columns()) -> pd.DataFrame:
-    """Read the columns `path`, `label` and optionally `split` and `group` of a table, as text.
+def read_cells(file: Path, given: Columns = Columns()) -> Cells:
+    """Read the columns of a table that matter, as text.
 
     Raises:
-        DataError: The table cannot be read, or has no such columns.
+        UsageError: A given column does not exist.
+        DataError: The table cannot be read, or has no columns of paths and labels.
     """
-    if file.suffix.lower() in _PARQUET:
-        return _read_parquet(file, given)
-    if file.suffix.lower() == JSON_LINES:
-        table = read_json_lines(file)
-        return chosen_cells(table, find_columns(list(table.columns), given, str(file)))
-    sniffed, names = sniff(file), header_of(file)
-    if sniffed.header is None:
-        given = guess_unnamed(sniffed.first, given)
-    found = find_columns(names, given, str(file))
-    return chosen_cells(_read_text(sniffed, names, found), found)
+    return chosen_cells(opened_table(file), given)
 
 
-def _read_text(sniffed: Delimited, names: list[str], found: Columns) -> pd.DataFrame:
-    wanted = {name for name in asdict(found).values() if name}
+def opened_table(file: Path) -> Table:
+    """The table in a file; its cells are read later.
+
+    Raises:
+        DataError: The table cannot be read.
+    """
+    suffix = file.suffix.lower()
+    if suffix in _PARQUET:
+        return _parquet(file)
+    if suffix == JSON_LINES:
+        return table_of_frame(read_json_lines(file), str(file))
+    sniffed = sniff(file)
+    names = list(sniffed.header or map(str, range(len(sniffed.first))))
+
+    def read(wanted: list[str]) -> pd.DataFrame:
+        return _text(_read_text(sniffed, names, wanted), wanted)
+
+    return Table(str(file), names, read, has_header=sniffed.header is not None)
+
+
+def table_of_frame(frame: pd.DataFrame, name: str) -> Table:
+    """A DataFrame as a table."""
+    frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
+    return Table(name, list(frame.columns), lambda wanted: _text(frame, wanted))
+
+
+def chosen_cells(table: Table, given: Columns) -> Cells:
+    """The columns that matter, under the names of :class:`Cells`.
+
+    Raises:
+        UsageError: A given column does not exist.
+        DataError: There are no columns of paths and labels.
+    """
+    roles = find_roles(table, given)
+    read = table.read(roles.columns)
+    cells = pd.DataFrame({"path": read[roles.path]})
+    if len(roles.labels) == 1:
+        cells["label"] = read[roles.labels[0]]
+    else:
+        cells["label"], cells["several"] = _of_one_hot(read[list(roles.labels)])
+    if roles.split:
+        cells["split"] = read[roles.split]
+    elif roles.marks:
+        cells["split"] = _of_marks(read[list(roles.marks)])
+    folds = as_folds(read[roles.fold]) if roles.fold else None
+    if folds is not None:
+        cells["fold"] = folds
+    if roles.group:
+        cells["group"] = read[roles.group]
+    if folds is None:
+        roles = replace(roles, fold=None)
+    return Cells(cells, roles.in_words(table.names, has_header=table.has_header))
+
+
+def _of_one_hot(read: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """The labels of the rows with a single 1; and of those with more."""
+    marks = pd.DataFrame({name: as_marks(read[name]) for name in read}).to_numpy(bool)
+    names = np.array(read.columns, object)
+    found = [names[row] for row in marks]
+    one = [labels[0] if len(labels) == 1 else "" for labels in found]
+    several = [", ".join(labels) if len(labels) > 1 else "" for labels in found]
+    return pd.Series(one, dtype="str"), pd.Series(several, dtype="str")
+
+
+def _of_marks(read: pd.DataFrame) -> pd.Series:
+    """The split that each row's marks say; rows that nothing marks are for training.
+
+    Where only the training pictures are marked, the others are for testing.
+    """
+    splits = {split_marked(str(name)): as_marks(read[name]) for name in read}
+    split = pd.Series("test" if list(splits) == ["train"] else "train", read.index, dtype="str")
+    for name, mark in splits.items():
+        if name and mark is not None:
+            split = split.mask(mark, name)
+    return split
+
+
+def _text(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    columns = {name: as_text(_column(frame, name)) for name in names}
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _read_text(sniffed: Delimited, names: list[str], wanted: list[str]) -> pd.DataFrame:
     # Of columns with the same name, only the first is used.
     unique = [name if name not in names[:i] else f"{name}\0{i}" for i, name in enumerate(names)]
     try:
@@ -106,7 +196,7 @@ def _read_text(sniffed: Delimited, names: list[str], found: Columns) -> pd.DataF
             pyarrow.csv.ReadOptions(column_names=unique, skip_rows_after_names=sniffed.skip),
             pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter, newlines_in_values=True),
             pyarrow.csv.ConvertOptions(
-                include_columns=sorted(wanted), column_types=dict.fromkeys(wanted, pa.string())
+                include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())
             ),
         )
     except pa.ArrowInvalid as error:
@@ -119,50 +209,42 @@ def _read_text(sniffed: Delimited, names: list[str], found: Columns) -> pd.DataF
     return cells
 
 
-def _read_parquet(file: Path, given: Columns) -> pd.DataFrame:
-    schema = _parquet_schema(file)
-    found = find_columns(schema.names, given, str(file))
-    if found.path and not _is_text(schema.field(found.path).type):
+def _parquet(file: Path) -> Table:
+    try:
+        schema = pyarrow.parquet.ParquetFile(file).schema_arrow
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _no_parquet(file, error) from error
+    # Bytes and records are no cells: pictures may be among them.
+    plain = [name for name in schema.names if not _is_nested(schema.field(name).type)]
+    if column_named(plain, PATHS) is None and (path := column_named(schema.names, PATHS)):
         raise DataError(
-            f"The column {found.path} of {file} does not hold paths.",
+            f"The column {path} of {file} does not hold paths.",
             expected="a column of text",
-            received=str(schema.field(found.path).type),
+            received=str(schema.field(path).type),
             remedy="write the pictures into files, and their paths into the table",
         )
-    wanted = [name for name in asdict(found).values() if name]
-    try:
-        read = pyarrow.parquet.ParquetFile(file).read(columns=list(dict.fromkeys(wanted)))
-        read.validate(full=True)  # Parquet does not check that text is UTF-8
-        return chosen_cells(read.to_pandas(ignore_metadata=True), found)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _no_parquet(file, error) from error
+
+    def read(wanted: list[str]) -> pd.DataFrame:
+        try:
+            cells = pyarrow.parquet.ParquetFile(file).read(columns=wanted)
+            cells.validate(full=True)  # Parquet does not check that text is UTF-8
+            return _text(cells.to_pandas(ignore_metadata=True), wanted)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _no_parquet(file, error) from error
+
+    return Table(str(file), plain, read)
 
 
-def _parquet_schema(file: Path) -> Any:
-    try:
-        return pyarrow.parquet.ParquetFile(file).schema_arrow
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise _no_parquet(file, error) from error
+def _is_nested(kind: Any) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(
+        pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    )
 
 
 def _no_parquet(file: Path, error: Exception) -> DataError:
     return DataError(f"{file} cannot be read as Parquet: {str(error).rstrip('.')}.")
-
-
-def _is_text(kind: Any) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def chosen_cells(table: pd.DataFrame, found: Columns) -> pd.DataFrame:
-    """The columns of `found`, as text, renamed to `path`, `label`, `split` and `group`."""
-    columns = {
-        name: as_text(_column(table, column))
-        for name, column in asdict(found).items()
-        if column is not None
-    }
-    return pd.DataFrame(columns).reset_index(drop=True)
 
 
 def _column(table: pd.DataFrame, name: str) -> pd.Series:

@@ -1,13 +1,13 @@
-"""Find the columns of a table that hold path, label, split and group; read their cells."""
+"""The usual names of a table's columns, and what their cells mean."""
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 
 import pandas as pd
 
 from viewfinder.core.errors import DataError, UsageError, nearest
 from viewfinder.data.dataset import UNSPLIT
-from viewfinder.data.sources.delimited import names_a_picture
-from viewfinder.data.sources.hints import Columns
 from viewfinder.data.sources.layout import split_named
 
 # Usual names, the least ambiguous first; letters and digits only.
@@ -17,43 +17,49 @@ PATHS = (
     *("image", "img", "picture", "photo", "imageid", "id"),
 )
 LABELS = ("label", "class", "target", "category", "labelname", "classname", "labels", "classes")
-SPLITS = ("split", "subset", "partition")
+SPLITS = ("split", "subset", "partition", "datasplit")
 GROUPS = ("group", "groupid")
+FOLDS = ("fold", "kfold", "foldid", "cvfold")
+# Columns of yes and no: the split of the rows with yes.
+MARKS = {
+    **dict.fromkeys(("isvalid", "isval", "isvalidation"), "validation"),
+    **dict.fromkeys(("istest", "istesting"), "test"),
+    **dict.fromkeys(("istrain", "istraining", "istrainingimg"), "train"),
+}
+_YES = frozenset({"1", "1.0", "true", "yes", "t", "y"})
+_NO = frozenset({"", "0", "0.0", "false", "no", "f", "n"})
 
 
-def column_named(header: list[str], names: tuple[str, ...]) -> str | None:
+def column_named(header: Iterable[str], names: Iterable[str]) -> str | None:
     """The first column that has one of these names, in the order of the names."""
-    plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(header)}
+    plain = {_plain(name): name for name in reversed(list(header))}
     return next((plain[name] for name in names if name in plain), None)
 
 
-def find_columns(header: list[str], given: Columns, table: str) -> Columns:
-    """Resolve the columns: those given, and otherwise by their names.
+def split_marked(name: str) -> str | None:
+    """The split of the rows that a column of yes and no marks, by its name; else None."""
+    return MARKS.get(_plain(name))
 
-    A given column may also be an index, from 0.
 
-    Args:
-        header: The names of all columns.
-        given: The columns that the user has named.
-        table: The table, for messages.
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
-    Raises:
-        UsageError: A given column does not exist.
-        DataError: No column is named like a path or like a label.
-    """
-    path = given_column(header, given.path) or column_named(header, PATHS)
-    label = given_column(header, given.label) or column_named(header, LABELS)
-    if path is None or label is None:
-        raise DataError(
-            f"{table} has no column that is named like {'a path' if path is None else 'a label'}.",
-            expected="columns such as path and label; or file_name, filename, image … and class, "
-            "target, category",
-            received=", ".join(header[:12]) + (", …" if len(header) > 12 else ""),
-            remedy="rename the column" + ("" if path is None else ", or set `label_column`"),
-        )
-    split = given_column(header, given.split) or column_named(header, SPLITS)
-    group = given_column(header, given.group) or column_named(header, GROUPS)
-    return Columns(path, label, split, group)
+
+def as_marks(values: pd.Series) -> pd.Series | None:
+    """The cells as booleans; None if they are not yes and no (or 1 and 0)."""
+    words = values.str.lower()
+    return words.isin(_YES) if words.isin(_YES | _NO).all() else None
+
+
+def as_folds(values: pd.Series) -> pd.Series | None:
+    """The cells as numbers of folds from 0, as text, "" for none; None if they are no numbers."""
+    numbers = pd.to_numeric(values.where(values != "", None), errors="coerce")
+    known = numbers.dropna()
+    if len(known) < (values != "").sum() or (known % 1 != 0).any() or not (known >= 0).any():
+        return None
+    known = known[known >= 0]  # -1 is usual for pictures in no fold
+    folds = known.astype(int) - int(known.min())
+    return folds.astype("str").reindex(values.index, fill_value="")
 
 
 def given_column(header: list[str], given: str | None) -> str | None:
@@ -67,16 +73,6 @@ def given_column(header: list[str], given: str | None) -> str | None:
     if given.lstrip("-").isdecimal() and -len(header) <= int(given) < len(header):
         return header[int(given)]
     raise UsageError(f"There is no column {given!r}.", remedy=nearest(given, header))
-
-
-def guess_unnamed(first: tuple[str, ...], given: Columns) -> Columns:
-    """The columns of a table without a header: the first with a picture's name, then the label."""
-    names = [str(index) for index in range(len(first))]
-    path = next(
-        (name for name, cell in zip(names, first, strict=True) if names_a_picture(cell)), "0"
-    )
-    label = next((name for name in names if name != path), None)
-    return Columns(given.path or path, given.label or label, given.split, given.group)
 
 
 def as_text(values: pd.Series) -> pd.Series:
@@ -108,3 +104,21 @@ def as_splits(values: pd.Series, table: str) -> pd.Series:
             remedy="rename the values, or the column if it means something else",
         )
     return values.map(found).astype("str")
+
+
+def of_several(labels: pd.Series) -> pd.Series:
+    """The labels in cells that hold several, joined by ", "; "" for other cells.
+
+    A cell holds several if its parts are labels of other rows; with a comma, semicolon or bar also
+    if each is in another such cell.
+    """
+    cells = set(labels.unique())
+    several: dict[str, str] = {}
+    for separator in (",", ";", "|", " "):
+        parts = {cell: [part.strip() for part in cell.split(separator)] for cell in cells}
+        parts = {cell: found for cell, found in parts.items() if len(set(found)) > 1}
+        uses = Counter(part for found in parts.values() for part in set(found))
+        for cell, found in parts.items():
+            if all(part in cells or (uses[part] > 1 and separator != " ") for part in found):
+                several[cell] = ", ".join(found)
+    return labels.map(lambda cell: several.get(cell, "")).astype("str")

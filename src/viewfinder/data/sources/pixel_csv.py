@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.dataset import Dataset, PassedOver
-from viewfinder.data.sources.columns import LABELS, column_named, given_column
+from viewfinder.data.sources.columns import LABELS, column_named
 from viewfinder.data.sources.delimited import (
     TEXT_ENDINGS,
     Delimited,
@@ -28,6 +28,7 @@ from viewfinder.data.sources.delimited import (
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.layout import split_in_name
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
+from viewfinder.data.sources.pixel_columns import label_and_ignored, require_no_splits
 from viewfinder.data.sources.pixels import (
     PixelSource,
     dataset_of_pixels,
@@ -156,37 +157,22 @@ def _read(
     notes: list[str] = []
     for split, file in source.files.items():
         sniffed = sniff(file)
-        label, ignored = _columns(sniffed, source.label)
+        label, ignored = label_and_ignored(sniffed, source.label)
         if ignored:
             notes.append(
                 f"The first column of {file.name} was ignored, because it numbers the rows."
             )
         white = source.value_range[1] if source.value_range else _WHITE
         numbers[split], labels[split] = _read_file(sniffed, label, ignored, white)
+        if source.label is None and column_named(sniffed.header or (), LABELS) is None:
+            require_no_splits(file, label, labels[split])
+            notes.append(f"Labels of {file.name} from column {label}, numbered from 0.")
     levels, note = as_levels(numbers, str(source), source.value_range)
     pictures = {
         split: as_pictures(array, str(source.files[split]), source.size)
         for split, array in levels.items()
     }
     return pictures, labels, [*notes, note]
-
-
-def _columns(sniffed: Delimited, given: str | None) -> tuple[int, frozenset[int]]:
-    """The index of the label's column, and those of columns to ignore."""
-    width = len(sniffed.first)
-    if not width:
-        raise DataError(f"{sniffed.path} has no rows.", expected="a row for each picture")
-    # pandas writes the row's number into a first column without a name.
-    is_index = sniffed.header is not None and sniffed.header[0] in ("", "Unnamed: 0")
-    header = list(sniffed.header or map(str, range(width)))
-    ignored = frozenset({0} if is_index else ())
-    name = given_column(header, given) or (column_named(header, LABELS) if sniffed.header else None)
-    if name is not None:
-        return header.index(name), ignored
-    words = [index for index, cell in enumerate(sniffed.first) if not is_number(cell)]
-    if words:
-        return words[0], ignored
-    return (1 if is_index else 0), ignored
 
 
 def _read_file(

@@ -1,12 +1,10 @@
 """Tables of paths and labels: CSV, TSV, Parquet, or a pandas DataFrame."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from typing_extensions import override
 
@@ -14,14 +12,13 @@ from viewfinder.core.errors import DataError
 from viewfinder.data.dataset import UNSPLIT, Dataset, PassedOver
 from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
-from viewfinder.data.sources.cells import chosen_cells, read_cells
-from viewfinder.data.sources.columns import as_splits, find_columns
+from viewfinder.data.sources.cells import Cells, chosen_cells, read_cells, table_of_frame
+from viewfinder.data.sources.columns import as_splits, of_several
 from viewfinder.data.sources.folder import stamp_of
 from viewfinder.data.sources.hints import Columns, Hints
+from viewfinder.data.sources.paths import found_files, note_strays, plain_paths
+from viewfinder.data.splits.folds import FOLD
 from viewfinder.pictures.files import bytes_of
-
-# The size of a missing file.
-NO_FILE = -1
 
 
 @dataclass(frozen=True)
@@ -90,8 +87,7 @@ def open_table(
     hints = Hints(root=None if root is None else str(root), columns=columns, classes=names)
     if isinstance(table, pd.DataFrame):
         folder = Path(root) if root is not None else Path()
-        found = find_columns([str(name) for name in table.columns], columns, "The table")
-        cells = chosen_cells(table.set_axis([str(name) for name in table.columns], axis=1), found)
+        cells = chosen_cells(table_of_frame(table, "The table"), columns)
         return dataset_of_cells(TableSource(folder), cells, hints)
     return open_table_file(Path(table), hints)
 
@@ -103,44 +99,55 @@ def open_table_file(file: Path, hints: Hints = Hints()) -> Dataset:
     return dataset_of_cells(TableSource(folder, file), read_cells(file, hints.columns), hints)
 
 
-def dataset_of_cells(source: TableSource, cells: pd.DataFrame, hints: Hints) -> Dataset:
-    """Return the dataset of a table's cells, as `read_cells` returns them.
+def dataset_of_cells(source: TableSource, read: Cells, hints: Hints) -> Dataset:
+    """Return the dataset of a table's cells.
 
     Raises:
         DataError: No row can be used, none of the files exists, or there is only one class.
     """
+    cells = read.table
     if not len(cells):
         raise DataError(f"{source} has no rows.", expected="a row for each picture")
-    notes: list[str] = []
-    paths, label = _plain_paths(cells["path"], source.root, notes), cells["label"]
+    notes = [read.note]
+    paths = plain_paths(cells["path"], source.root, notes)
     split = as_splits(cells["split"], str(source)) if "split" in cells else UNSPLIT
-    table = pd.DataFrame({"locator": paths, "label": label, "split": split})
-    if "group" in cells:
-        table["group"] = cells["group"]
-    table, passed_over = _without_ambiguous(table, notes)
+    table = pd.DataFrame({"locator": paths, "label": cells["label"], "split": split})
+    for column in ("group", FOLD):
+        if column in cells:
+            table[column] = cells[column]
+    several = cells["several"] if "several" in cells else of_several(cells["label"])
+    _require_single(source, several)
+    table, passed_over = _without_ambiguous(table, several, notes)
     if not len(table):
         raise DataError(f"No row of {source} has both a path and a label.")
-    table["bytes"] = _sizes(source, table["locator"], notes)
-    _note_strays(source, table["locator"], hints, notes)
+    table["locator"], table["bytes"] = found_files(source, source.root, table["locator"], notes)
+    if not table["locator"].is_unique:
+        raise DataError(
+            f"Two paths of {source} stand for one file.",
+            received=str(table["locator"][table["locator"].duplicated()].iloc[0]),
+            remedy="write each path with its ending",
+        )
+    note_strays(source, source.root, table["locator"], notes, is_foreign=hints.is_foreign)
     return assemble(source, table, passed_over=passed_over, notes=notes, classes=hints.classes)
 
 
-def _plain_paths(paths: pd.Series, root: Path, notes: list[str]) -> pd.Series:
-    """Normalize the paths, because a picture's path is its identity."""
-    if os.sep == "/":
-        with_backslash = paths[paths.str.contains("\\", regex=False)]
-        if len(with_backslash) and not (root / str(with_backslash.iloc[0])).exists():
-            notes.append("Backslashes in the paths were read as slashes.")
-            paths = paths.str.replace("\\", "/", regex=False)
-    unusual = paths.str.contains(r"(?:^|/)\.?/.|/$", regex=True)
-    if unusual.any():
-        plain = paths[unusual].str.replace(r"(?<=.)/(?:\.?/)+", "/", regex=True)
-        paths = paths.where(~unusual, plain.str.replace(r"^(?:\./+)+", "", regex=True))
-    return paths
+def _require_single(source: TableSource, several: pd.Series) -> None:
+    """Raise `DataError` if most rows have several labels."""
+    count = int((several != "").sum())
+    if count <= len(several) / 2:
+        return
+    raise DataError(
+        f"Most rows of {source} have several labels.",
+        expected="one label for each picture",
+        received=f"{count:,} of {len(several):,} rows with several, such as "
+        f"{several[several != ''].iloc[0]}",
+        remedy="keep one label of each row, in a column of its own; or set `label_column` to a "
+        "column that has one",
+    )
 
 
 def _without_ambiguous(
-    table: pd.DataFrame, notes: list[str]
+    table: pd.DataFrame, several: pd.Series, notes: list[str]
 ) -> tuple[pd.DataFrame, list[PassedOver]]:
     """The rows with a path and a single label for it; and the skipped rows, with the reason."""
     passed_over: list[PassedOver] = []
@@ -150,6 +157,13 @@ def _without_ambiguous(
         passed_over.extend(PassedOver(path, why) for path in table["locator"][rows].tolist())
         table = table[~rows].reset_index(drop=True)
 
+    if (are_several := several != "").any():
+        found = zip(table["locator"][are_several], several[are_several], strict=True)
+        passed_over += [
+            PassedOver(path, f"it has several labels: {names}") for path, names in found
+        ]
+        notes.append(f"Rows with several labels, which were skipped: {are_several.sum():,}.")
+        table = table[~are_several].reset_index(drop=True)
     without_path = table.index[table["locator"] == ""]
     passed_over += [PassedOver(f"row {row + 1}", "it has no path") for row in without_path]
     table = table[table["locator"] != ""].reset_index(drop=True)
@@ -163,51 +177,3 @@ def _without_ambiguous(
     ambiguous = table["locator"].duplicated(keep=False)
     skip(ambiguous, "the table has different rows for it")
     return table, passed_over
-
-
-def _sizes(source: TableSource, locators: pd.Series, notes: list[str]) -> np.ndarray:
-    """Each file's size, int64; `NO_FILE` for missing files.
-
-    Raises:
-        DataError: None of the files exists.
-    """
-    # For a million files, this is twice as fast as pathlib.
-    stat, is_absolute = os.stat, os.path.isabs
-    prefix = os.path.join(source.root, "")  # noqa: PTH118
-
-    def size(locator: str) -> int:
-        try:
-            return stat(locator if is_absolute(locator) else prefix + locator).st_size
-        except (OSError, ValueError):
-            return NO_FILE
-
-    sizes = np.fromiter(map(size, locators.tolist()), np.int64, len(locators))
-    missing = int((sizes == NO_FILE).sum())
-    if missing == len(sizes):
-        raise DataError(
-            f"None of the {missing:,} files in {source} exists.",
-            expected=f"paths relative to {source.root.resolve()}",
-            received=str(locators.iloc[0]),
-            remedy="set `root` to the folder that the paths start at",
-        )
-    if missing:
-        first = locators[sizes == NO_FILE].iloc[0]
-        notes.append(f"{missing:,} of {len(sizes):,} files are missing, the first {first}.")
-    return sizes
-
-
-def _note_strays(source: TableSource, locators: pd.Series, hints: Hints, notes: list[str]) -> None:
-    """Note paths that lead out of the root; refuse them in a table from an archive."""
-    strays = locators[locators.str.contains(r"^(?:/|[A-Za-z]:)|(?:^|/)\.\.(?:/|$)", regex=True)]
-    if not len(strays):
-        return
-    if hints.is_foreign:
-        raise DataError(
-            f"{source} names files outside of its archive.",
-            expected="paths below the table's folder",
-            received=str(strays.iloc[0]),
-        )
-    notes.append(
-        f"{len(strays):,} paths are absolute or lead out of {source.root}, the first "
-        f"{strays.iloc[0]}."
-    )

@@ -1,0 +1,152 @@
+"""The paths in a table: their form, and the files that they name."""
+
+import os
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from viewfinder.core.errors import DataError
+from viewfinder.data.sources.delimited import names_a_picture
+
+# The size of a missing file.
+NO_FILE = -1
+# How many folders are searched for files that are missing.
+_MOST_FOLDERS = 500
+
+
+def plain_paths(paths: pd.Series, root: Path, notes: list[str]) -> pd.Series:
+    """Normalize the paths, because a picture's path is its identity."""
+    if os.sep == "/":
+        with_backslash = paths[paths.str.contains("\\", regex=False)]
+        if len(with_backslash) and not (root / str(with_backslash.iloc[0])).exists():
+            notes.append("Backslashes in the paths were read as slashes.")
+            paths = paths.str.replace("\\", "/", regex=False)
+    unusual = paths.str.contains(r"(?:^|/)\.?/.|/$", regex=True)
+    if unusual.any():
+        plain = paths[unusual].str.replace(r"(?<=.)/(?:\.?/)+", "/", regex=True)
+        paths = paths.where(~unusual, plain.str.replace(r"^(?:\./+)+", "", regex=True))
+    return paths
+
+
+def found_files(
+    table: object, root: Path, locators: pd.Series, notes: list[str]
+) -> tuple[pd.Series, NDArray[np.int64]]:
+    """Return the paths, with a file's ending where the table has only ids, and the files' sizes.
+
+    Args:
+        table: For messages.
+        root: The folder that relative paths start at.
+        locators: The paths.
+        notes: Receives what the user should know.
+
+    Returns:
+        The paths; and the sizes in bytes, `NO_FILE` for missing files.
+
+    Raises:
+        DataError: None of the files exists.
+    """
+    sizes = _sizes(root, locators)
+    if (sizes == NO_FILE).any():
+        completed = _completed(root, locators.where(sizes == NO_FILE, ""))
+        if len(completed):
+            locators = locators.where(~locators.index.isin(completed.index), completed)
+            sizes = _sizes(root, locators)
+            endings = completed.map(lambda path: PurePosixPath(path).suffix).value_counts()
+            notes.append(f"Paths without an ending were completed: {', '.join(endings.index)}.")
+    missing = int((sizes == NO_FILE).sum())
+    if missing and missing == len(sizes):
+        first = str(locators.iloc[0])
+        elsewhere = _folder_of(root, first)
+        raise DataError(
+            f"None of the {missing:,} files in {table} exists.",
+            expected=f"paths relative to {root.resolve()}",
+            received=first,
+            remedy=f"`root={elsewhere}`, where this file is"
+            if elsewhere
+            else "set `root` to the folder that the paths start at",
+        )
+    if missing:
+        first = locators[sizes == NO_FILE].iloc[0]
+        notes.append(f"{missing:,} of {len(sizes):,} files are missing, the first {first}.")
+    return locators, sizes
+
+
+def _sizes(root: Path, locators: pd.Series) -> NDArray[np.int64]:
+    # For a million files, this is twice as fast as pathlib.
+    stat, is_absolute = os.stat, os.path.isabs
+    prefix = os.path.join(root, "")  # noqa: PTH118
+
+    def size(locator: str) -> int:
+        try:
+            return stat(locator if is_absolute(locator) else prefix + locator).st_size
+        except (OSError, ValueError):
+            return NO_FILE
+
+    return np.fromiter(map(size, locators.tolist()), np.int64, len(locators))
+
+
+def _completed(root: Path, locators: pd.Series) -> pd.Series:
+    """The paths without a picture's ending for which there is a single such file."""
+    ids = locators[~locators.map(names_a_picture) & (locators != "")]
+    by_folder: dict[Path, dict[str, str | None]] = {}
+
+    def complete(path: str) -> str | None:
+        folder, _, name = path.rpartition("/")
+        below = root / folder
+        if below not in by_folder:
+            by_folder[below] = _pictures_by_stem(below)
+        found = by_folder[below].get(name)
+        return found and (f"{folder}/{found}" if folder else found)
+
+    return ids.map(complete).dropna()
+
+
+def _pictures_by_stem(folder: Path) -> dict[str, str | None]:
+    """The pictures in a folder by their names without ending; None where two share one."""
+    found: dict[str, str | None] = {}
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except (OSError, ValueError):
+        return found
+    for name in filter(names_a_picture, names):
+        stem = name.rpartition(".")[0]
+        found[stem] = None if stem in found else name
+    return found
+
+
+def _folder_of(root: Path, locator: str) -> Path | None:
+    """The folder near the root in which a path leads to a file, with or without an ending."""
+    wanted = pd.Series([locator])
+    folders = [*_folders(root), *_folders(root.parent)]
+    for folder in [*folders, *(inner for outer in folders for inner in _folders(outer))]:
+        if _sizes(folder, wanted)[0] != NO_FILE or len(_completed(folder, wanted)):
+            return folder
+    return None
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        with os.scandir(root) as entries:
+            return sorted(Path(one) for one in entries if one.is_dir())[:_MOST_FOLDERS]
+    except OSError:
+        return []
+
+
+def note_strays(
+    table: object, root: Path, locators: pd.Series, notes: list[str], *, is_foreign: bool
+) -> None:
+    """Note paths that lead out of the root; refuse them in a table from an archive."""
+    strays = locators[locators.str.contains(r"^(?:/|[A-Za-z]:)|(?:^|/)\.\.(?:/|$)", regex=True)]
+    if not len(strays):
+        return
+    if is_foreign:
+        raise DataError(
+            f"{table} names files outside of its archive.",
+            expected="paths below the table's folder",
+            received=str(strays.iloc[0]),
+        )
+    notes.append(
+        f"{len(strays):,} paths are absolute or lead out of {root}, the first {strays.iloc[0]}."
+    )
