@@ -1,19 +1,21 @@
 """The `Classifier`: a model with its labels and preprocessing, which predicts any picture."""
 
-import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, model_validator
 
 from viewfinder.core.errors import DataError, RejectedPicture, RunError
 from viewfinder.core.files import write_json
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
+from viewfinder.core.records import RunRecord
 from viewfinder.pictures.files import bytes_of
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
@@ -30,6 +32,25 @@ CHOSEN = "auto.json"
 _LABELS = "labels.json"
 _MODEL = "best.keras"
 _AT_ONCE = 64
+
+
+class Choice(RunRecord):
+    """What `auto.json` says of the candidate that its folder opens as."""
+
+    chosen: Annotated[str, Field(pattern=r"^[\w-]+$")] | None
+
+
+class Labels(RunRecord):
+    """The content of `labels.json`."""
+
+    classes: Annotated[list[str], Field(min_length=1)]
+    preprocessing: Preprocessing
+
+    @model_validator(mode="after")
+    def _are_distinct(self) -> "Labels":
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("a class occurs twice")
+        return self
 
 
 @dataclass(frozen=True)
@@ -170,13 +191,10 @@ def run_folder(folder: str | Path) -> Path:
         RunError: The record of the choice is damaged.
     """
     folder = Path(folder)
-    try:
-        chosen = json.loads((folder / CHOSEN).read_text(encoding="utf-8"))["chosen"]
-        return folder / Path(chosen).name if chosen else folder
-    except (FileNotFoundError, NotADirectoryError):
+    if not os.path.isfile(folder / CHOSEN):  # noqa: PTH113 (False for names that are too long)
         return folder
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{folder / CHOSEN} is damaged.", received=str(error)) from error
+    chosen = Choice.read(folder / CHOSEN).chosen
+    return folder / chosen if chosen else folder
 
 
 def write_labels(folder: Path, classes: Sequence[str], preprocessing: Preprocessing) -> None:
@@ -197,16 +215,14 @@ def read_labels(folder: Path) -> tuple[tuple[str, ...], Preprocessing]:
     Raises:
         RunError: The file is missing or damaged.
     """
-    try:
-        labels = json.loads((folder / _LABELS).read_text(encoding="utf-8"))
-        classes = tuple(labels["classes"])
-        return classes, Preprocessing.model_validate(labels["preprocessing"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    if not (folder / _LABELS).is_file():
         raise RunError(
             f"{folder} is not a run that can predict.",
             expected=f"a folder with {_MODEL} and {_LABELS}, written by `viewfinder train`",
-            received=f"{_LABELS}: {error}",
-        ) from error
+            received=f"no {_LABELS}" if folder.exists() else "no such folder",
+        )
+    labels = Labels.read(folder / _LABELS)
+    return tuple(labels.classes), labels.preprocessing
 
 
 def _load_model(path: Path) -> "keras.Model":

@@ -1,30 +1,37 @@
 """The folder of one training: the path, the writer and the reader of each file."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import UnionType
 from typing import Any, Self
 
 import pandas as pd
-import yaml
 
-from viewfinder.classifier import CHOSEN, run_folder, write_labels
-from viewfinder.core.errors import OutputError, RunError, UsageError
-from viewfinder.core.files import locked, write_json, write_text, written_whole
+from viewfinder.classifier import CHOSEN, read_labels, run_folder, write_labels
+from viewfinder.core.errors import DataError, OutputError, RunError, UsageError
+from viewfinder.core.files import locked, regular_status, write_json, write_text, written_whole
+from viewfinder.core.records import RunRecord, damaged, read_yaml_settings
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.sources import from_record
+from viewfinder.data.sources import Source, from_record
 from viewfinder.recipe import Recipe
+from viewfinder.run_files import (
+    DATA,
+    PREDICTIONS,
+    DoctorFile,
+    EnvironmentFile,
+    FineTuningFile,
+    MetricsFile,
+    ProbeFile,
+    TimingFile,
+    TrialsFile,
+    read_history,
+    read_table,
+)
 
 _TRIALS = "trials.json"
 _LOCK = ".lock"
-_SPLITS = ("train", "validation", "test")
-# Columns that are read from the tables; see docs/formats.md.
-_DATA = ("locator", "label", "split", "status", "content", "width", "height")
-_PREDICTIONS = ("locator", "label", "predicted", "confidence", "probabilities")
 # The file of a folder that holds the runs of folds; see `viewfinder.run.folds`.
 FOLDS = "folds.json"
 
@@ -96,47 +103,34 @@ class RunFolder:
     @cached_property
     def recipe(self) -> Recipe:
         """Everything the run depended on, apart from the pictures."""
+        path = self.folder / "recipe.yaml"
         try:
-            recipe = Recipe.model_validate(yaml.safe_load(self._text("recipe.yaml")))
-        except (ValueError, yaml.YAMLError) as error:
-            raise self._damaged("recipe.yaml", error) from error
-        if recipe.input.size is None or recipe.input.color is None:
-            raise self._damaged("recipe.yaml", "no input size or colour")
+            recipe = Recipe.model_validate(read_yaml_settings(path))
+            if recipe.input.size is None or recipe.input.color is None:
+                raise ValueError("no input size or colour")
+        except (OSError, ValueError) as error:
+            raise damaged(path, error) from error
         return recipe
 
     @property
     def history(self) -> pd.DataFrame:
         """A row an epoch: epoch, accuracy, loss, val_accuracy, val_loss, learning_rate."""
-        try:
-            table = pd.read_csv(self.folder / "history.csv")
-            return table.astype({"epoch": "int64", "loss": "float64", "accuracy": "float64"})
-        except FileNotFoundError:  # interrupted before the first epoch's end
-            return pd.DataFrame({"epoch": [], "loss": [], "accuracy": []})
-        except (ValueError, KeyError) as error:
-            raise self._damaged("history.csv", error) from error
+        return read_history(self.folder / "history.csv")
 
     @property
     def metrics(self) -> dict[str, Any]:
         """The parsed `metrics.json`."""
-        content = self._json("metrics.json", best_epoch=int | None)
-        if broken := [key for key in _SPLITS if not isinstance(content.get(key, {}), dict)]:
-            raise self._damaged("metrics.json", f"no scores in {', '.join(broken)}")
-        return content
+        return self._read(MetricsFile, "metrics.json")
 
     @property
     def probe(self) -> dict[str, Any] | None:
         """The parsed `probe.json`: how a linear head was chosen; None for other heads."""
-        return (
-            self._json("probe.json", chosen=float | int)
-            if (self.folder / "probe.json").exists()
-            else None
-        )
+        return self._read_if_there(ProbeFile, "probe.json")
 
     @property
     def fine_tuning(self) -> dict[str, Any] | None:
         """The parsed `fine_tuning.json`: whether it was kept; None where nothing was fine-tuned."""
-        there = (self.folder / "fine_tuning.json").exists()
-        return self._json("fine_tuning.json", kept=bool) if there else None
+        return self._read_if_there(FineTuningFile, "fine_tuning.json")
 
     def write_probe(self, record: Mapping[str, Any]) -> None:
         """Write how a linear head was chosen."""
@@ -150,9 +144,7 @@ class RunFolder:
     @property
     def trials(self) -> dict[str, Any] | None:
         """The trials of the search that chose this run, as in `auto.json`; else None."""
-        if not (self.folder / _TRIALS).exists():
-            return None
-        return self._json(_TRIALS, chosen=str, trials=list, why=str)
+        return self._read_if_there(TrialsFile, _TRIALS)
 
     def write_trials(self, record: Mapping[str, Any]) -> None:
         """Write the trials of the search that chose this run."""
@@ -161,7 +153,7 @@ class RunFolder:
     @property
     def environment(self) -> dict[str, Any]:
         """The parsed `environment.json`."""
-        return self._json("environment.json", created=str, data=dict)
+        return self._read(EnvironmentFile, "environment.json")
 
     @property
     def timing(self) -> dict[str, Any]:
@@ -169,25 +161,35 @@ class RunFolder:
 
         A training that was killed has no such file and counts as interrupted.
         """
-        if not (self.folder / "timing.json").exists():
-            return {"schema": 1, "ended": "interrupted", "why": "", "interrupted": True}
-        return self._json("timing.json", interrupted=bool)
+        killed = {"schema": 1, "ended": "interrupted", "why": "", "interrupted": True}
+        return self._read_if_there(TimingFile, "timing.json") or killed
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the model's outputs."""
-        return tuple(self._json("labels.json", classes=list)["classes"])
+        return read_labels(self.folder)[0]
 
     @property
     def data(self) -> pd.DataFrame:
         """A row a picture, rejected pictures included."""
-        return self._table("data.parquet", *_DATA)
+        return read_table(self.folder / "data.parquet", DATA)
+
+    @property
+    def source(self) -> Source:
+        """Where the pictures are.
+
+        Raises:
+            RunError: The record of it is damaged.
+        """
+        try:
+            return from_record(self.environment["data"]["source"])
+        except DataError as error:
+            raise damaged(self.folder / "environment.json", error.fact) from error
 
     @property
     def dataset(self) -> Dataset:
         """The pictures that were used, in the run's splits."""
-        source = from_record(self.environment["data"]["source"])
-        everything = Dataset(source, self.data, self.classes)
+        everything = Dataset(self.source, self.data, self.classes)
         return everything.where(everything.table["status"] == "ok")
 
     @property
@@ -199,7 +201,7 @@ class RunFolder:
     def units(self) -> list[Any] | None:
         """The activations of this model's units, from `doctor.json`; None if not measured."""
         try:
-            record = self._json("doctor.json", units=list | None, model_written=str | None)
+            record = self._read(DoctorFile, "doctor.json")
         except RunError:
             return None
         is_of_this_model = self.has_model and record["model_written"] == self._model_written()
@@ -224,7 +226,8 @@ class RunFolder:
     @property
     def predictions(self) -> pd.DataFrame:
         """A row a picture: locator, split, label, predicted, confidence, probabilities."""
-        return self._table("predictions.parquet", *_PREDICTIONS)
+        path = self.folder / "predictions.parquet"
+        return read_table(path, PREDICTIONS, classes=len(self.classes))
 
     def being_trained(self) -> AbstractContextManager[None]:
         """Lock the folder against other trainings; the system releases the lock of a killed one.
@@ -287,67 +290,20 @@ class RunFolder:
 
     def passed_over(self) -> list[tuple[str, str]]:
         """Path and reason of each file beside the pictures: rows of `skipped.csv` only."""
+        path = self.folder / "skipped.csv"
         try:
-            skipped = pd.read_csv(self.folder / "skipped.csv", dtype=str, keep_default_na=False)
-            skipped = skipped[["path", "reason"]]
+            regular_status(path)
+            skipped = pd.read_csv(path, dtype=str, keep_default_na=False)[["path", "reason"]]
         except (OSError, ValueError, KeyError) as error:
-            raise self._damaged("skipped.csv", error) from error
+            raise damaged(path, error) from error
         beside = skipped[~skipped["path"].isin(self.data["locator"])]
         return list(zip(beside["path"], beside["reason"], strict=True))
 
-    def _text(self, name: str) -> str:
-        try:
-            return (self.folder / name).read_text(encoding="utf-8")
-        except OSError as error:
-            raise RunError(
-                f"The run {self.folder} has no {name}.",
-                remedy="`viewfinder evaluate` makes metrics again; other files need the training",
-            ) from error
+    def _read(self, record: type[RunRecord], name: str) -> dict[str, Any]:
+        return record.read(self.folder / name).content
 
-    def _json(self, name: str, **needed: type | UnionType) -> dict[str, Any]:
-        """A parsed file, in which these keys have values of these types."""
-        try:
-            content = json.loads(self._text(name))
-        except ValueError as error:
-            raise self._damaged(name, error) from error
-        if not isinstance(content, dict):
-            raise self._damaged(name, f"a {type(content).__name__}, not an object")
-        absent = object()
-        wrong = [
-            key for key, kind in needed.items() if not isinstance(content.get(key, absent), kind)
-        ]
-        if wrong:
-            raise self._damaged(name, f"no usable {', '.join(wrong)}")
-        return content
-
-    def _table(self, name: str, *columns: str) -> pd.DataFrame:
-        """A table that has these columns."""
-        try:
-            table = pd.read_parquet(self.folder / name)
-        except (OSError, ValueError) as error:
-            raise self._damaged(name, error) from error
-        if absent := [column for column in columns if column not in table]:
-            raise self._damaged(name, f"no column {', '.join(absent)}")
-        return table
-
-    def _damaged(self, name: str, error: object) -> RunError:
-        return RunError(f"{self.folder / name} is missing or damaged.", received=str(error))
-
-
-def plain_name(name: str) -> str:
-    """The name, if it is no path.
-
-    Raises:
-        OutputError: The name is a path.
-    """
-    if name in (".", "..") or Path(name).name != name:
-        raise OutputError(
-            "A run's name cannot be a path.",
-            expected="a plain name",
-            received=name,
-            remedy="the output argument names the folder in which runs are written",
-        )
-    return name
+    def _read_if_there(self, record: type[RunRecord], name: str) -> dict[str, Any] | None:
+        return self._read(record, name) if (self.folder / name).exists() else None
 
 
 def best_epoch(history: pd.DataFrame) -> int | None:

@@ -594,7 +594,7 @@ def test_a_damaged_file_of_a_run_is_named(trained, tmp_path, name, content):
 def test_a_file_of_a_run_that_lacks_something_is_named(trained, tmp_path, name):
     run = Run.open(copied(trained.folder, tmp_path))
     (run.folder / name).write_text("{}")
-    with pytest.raises(RunError, match=rf"(?s){re.escape(name)} is missing or damaged.*no usable"):
+    with pytest.raises(RunError, match=rf"(?s){re.escape(name)} is damaged.*Field required"):
         run.report()
 
 

@@ -134,7 +134,7 @@ def made_run(
         "predictions": predictions,
         "history": history(epochs, validation="validation" in metrics),
         "recipe": Recipe().changed({"training.epochs": 30, "training.augment": "gentle"}),
-        "timing": {"interrupted": False, **timing},
+        "timing": {"ended": "finished", "interrupted": False, **timing},
         "environment": ENVIRONMENT,
     }
     parts["recipe"] = parts["recipe"].resolved((8, 8), "rgb")

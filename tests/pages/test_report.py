@@ -145,7 +145,9 @@ def test_baseline_is_the_class_that_is_largest_in_training(tmp_path: Path) -> No
 
 
 def test_interrupted_run_says_so(tmp_path: Path) -> None:
-    page = report(made_run(epochs=3, timing={"interrupted": True}), tmp_path)
+    page = report(
+        made_run(epochs=3, timing={"ended": "interrupted", "interrupted": True}), tmp_path
+    )
     assert "The run was interrupted" in page.text
     assert "stopped after 3 epochs" in page.text
 
@@ -220,7 +222,11 @@ def test_curves_are_described_with_their_last_values(epochs: int, tmp_path: Path
 
 @pytest.mark.usefixtures("whole_plots")
 def test_no_finished_epoch(tmp_path: Path) -> None:
-    made = made_run(history=history(0), timing={"interrupted": True}, metrics={"best_epoch": None})
+    made = made_run(
+        history=history(0),
+        timing={"ended": "interrupted", "interrupted": True},
+        metrics={"best_epoch": None},
+    )
     page = report(made, tmp_path)
     assert "No epoch was finished." in page.text
     assert "No pictures were scored." in page.text

@@ -44,11 +44,12 @@ def show_error(error: ViewfinderError, flags: Sequence[Flag]) -> None:
 
     The fact comes first, then what was expected, received, and the remedy.
     """
-    from rich.console import Console
     from rich.text import Text
 
+    from viewfinder.core.console import SafeConsole
+
     fact, *details = str(error).split("\n")
-    console = Console(stderr=True, highlight=False)
+    console = SafeConsole(stderr=True, highlight=False)
     shown = Text("Error: ", "bold red") + Text(in_flags(fact, flags, is_fact=True))
     console.print(shown, soft_wrap=True)
     for detail in details:

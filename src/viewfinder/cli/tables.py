@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from viewfinder.core.console import SafeConsole, visible
 from viewfinder.core.progress import Progress
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def table(
     for number, row in enumerate(rows):
         is_total = last_is_total and number == len(rows) - 1
         # Names of files and classes may hold what Rich would take for markup.
-        shown.add_row(*map(Text, row), style="bold" if is_total else None)
+        shown.add_row(*(Text(visible(cell)) for cell in row), style="bold" if is_total else None)
     return shown
 
 
@@ -107,7 +108,7 @@ def print_rows(out: Console, rows: Iterable[Row]) -> None:
     shown.add_column(no_wrap=True, width=8)
     shown.add_column(overflow="fold")
     for left, right, style in rows:
-        shown.add_row(Text(left, _STYLES.get(left, "")), Text(right, style))
+        shown.add_row(Text(left, _STYLES.get(left, "")), Text(visible(right), style))
     out.print(shown)
 
 
@@ -170,8 +171,8 @@ def trials_table(trials: Mapping[str, Any]) -> Table:
 
 def stdout() -> Console:
     """The console for results; in a pipe its lines are as long as they need to be."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=1000)
+    console = SafeConsole(highlight=False)
+    return console if console.is_terminal else SafeConsole(highlight=False, width=1000)
 
 
 def _seen(prepared: "Prepared") -> str:

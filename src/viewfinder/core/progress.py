@@ -32,9 +32,9 @@ class Progress:
     def console(self) -> "Console":
         """Rich's console on stderr."""
         if self._console is None:
-            from rich.console import Console
+            from viewfinder.core.console import SafeConsole
 
-            self._console = Console(
+            self._console = SafeConsole(
                 stderr=True, highlight=False, emoji=False, quiet=self.verbosity == 0
             )
         return self._console

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from viewfinder.core.errors import OutputError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.jobs.prepare import Prepared
-from viewfinder.run_folder import plain_name
 
 if TYPE_CHECKING:
     import keras
@@ -59,7 +59,15 @@ class Job:
         Raises:
             OutputError: The name is a path.
         """
-        return plain_name(self.name or _name_of(dataset))
+        name = self.name or _name_of(dataset)
+        if name in (".", "..") or Path(name).name != name:
+            raise OutputError(
+                "A run's name cannot be a path.",
+                expected="a plain name",
+                received=name,
+                remedy="the output argument names the folder in which runs are written",
+            )
+        return name
 
     def announce(self, prepared: Prepared) -> None:
         """Call `on_prepared` with the pictures."""

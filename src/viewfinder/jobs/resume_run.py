@@ -7,7 +7,6 @@ from typing import Any
 
 from viewfinder.core.errors import RunError, UsageError
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.sources import from_record
 from viewfinder.jobs.job import Job
 from viewfinder.jobs.prepare import Prepared, read_pictures
 from viewfinder.jobs.train import complete
@@ -144,7 +143,7 @@ def _require_both_phases(run: Run) -> None:
 def _prepared_again(run: Run, recipe: Recipe, moved: Dataset | None, job: Job) -> Prepared:
     """The pictures, in the run's splits and with its contents."""
     facts = run.environment["data"]
-    source = moved.source if moved else from_record(facts["source"])
+    source = moved.source if moved else run.source
     everything = Dataset(source, run.data, run.classes, notes=tuple(facts["notes"]))
     used = everything.where(everything.table["status"] == "ok")
     seen, pictures = read_pictures(used, recipe, job.store_budget, job.progress)

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from viewfinder.core.errors import RecipeError, nearest
+from viewfinder.core.records import parse_yaml, read_yaml_settings
 from viewfinder.recipe.keys import dotted, unknown_key
 from viewfinder.recipe.record import records_of
 
@@ -32,8 +32,8 @@ def read_settings(path: Path) -> dict[str, Any]:
         RecipeError: The file cannot be read, or is not a mapping in YAML.
     """
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        settings = read_yaml_settings(path)
+    except (OSError, ValueError) as error:
         raise RecipeError(f"Cannot read the settings in {path}.", remedy=str(error)) from error
     if not isinstance(settings, dict):
         raise RecipeError(
@@ -60,8 +60,8 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
                 received=pair,
             )
         try:
-            settings[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+            settings[key.strip()] = parse_yaml(value)
+        except ValueError as error:
             raise RecipeError(f"Cannot read the value of {key}.", received=value) from error
     return settings
 

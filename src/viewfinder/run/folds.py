@@ -7,7 +7,6 @@ predictions.parquet  a row per picture: the prediction of the model that did not
 fold-0/, fold-1/ …   the runs
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from viewfinder.data.splits.folds import FOLD, folds_of
 from viewfinder.evaluation.evaluate import score_split
 from viewfinder.recipe import Recipe
 from viewfinder.run.run import Run
+from viewfinder.run_files import DATA, PREDICTIONS_OF_FOLDS, FoldsFile, read_table, recipe_in
 from viewfinder.run_folder import FOLDS, RunFolder
 from viewfinder.split.leaks import known_leaks
 
@@ -96,26 +96,19 @@ class CrossValidation:
     @property
     def results(self) -> dict[str, Any]:
         """The parsed `folds.json`."""
-        path = self.folder / FOLDS
-        try:
-            content = dict(json.loads(path.read_text(encoding="utf-8")))
-            if absent := [key for key in ("recipe", "data", "classes") if key not in content]:
-                raise ValueError(f"without {', '.join(absent)}")
-        except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"{path} is missing or damaged.", received=str(error)) from error
-        return content
+        return FoldsFile.read(self.folder / FOLDS).content
 
     @property
     def recipe(self) -> Recipe:
         """The recipe of all folds, without the number of the fold."""
-        return Recipe.model_validate(self.results["recipe"])
+        return recipe_in(self.folder / FOLDS, self.results["recipe"])
 
     @property
     def dataset(self) -> Dataset:
         """The readable pictures with their folds, without the test split, which is in none."""
         results = self.results
         source, classes = from_record(results["data"]["source"]), tuple(results["classes"])
-        table = RunFolder(self.folder).data
+        table = read_table(self.folder / "data.parquet", DATA)
         everything = Dataset(source, table, classes, notes=tuple(results["data"]["notes"]))
         return everything.where(everything.table["status"] == "ok")
 
@@ -126,7 +119,8 @@ class CrossValidation:
         Raises:
             RunError: A fold is still missing.
         """
-        return RunFolder(self.folder).predictions
+        path = self.folder / "predictions.parquet"
+        return read_table(path, PREDICTIONS_OF_FOLDS, classes=len(self.results["classes"]))
 
     @property
     def accuracy(self) -> float | None:
@@ -224,5 +218,5 @@ class _FoldResult:
             **{key: metrics[HELD_OUT][key] for key in _FOLD_SCORES},
         }
         held_out = held_out.assign(split=fold).rename(columns={"split": FOLD})
-        everything = Dataset(from_record(run.environment["data"]["source"]), run.data, run.classes)
+        everything = Dataset(run.source, run.data, run.classes)
         return cls(entry, held_out, known_leaks(everything.only(HELD_OUT)))

@@ -16,7 +16,6 @@ from viewfinder.core.errors import OutputError, RejectedPicture, RunError, Viewf
 from viewfinder.core.files import write_json
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import SPLITS, Dataset
-from viewfinder.data.sources import from_record
 from viewfinder.evaluation.answers import answer
 from viewfinder.evaluation.doctor import Diagnosis, diagnose
 from viewfinder.evaluation.doctor.case import LayerHealth, case_of
@@ -167,7 +166,7 @@ class Run(RunFolder):
         Args:
             model: The best model, if in memory; None to load it.
         """
-        source = from_record(self.environment["data"]["source"])
+        source = self.source
         in_color = self.recipe.preprocessing.model_copy(update={"color": "rgb"})
 
         def picture(locator: str) -> NDArray[np.uint8] | None:

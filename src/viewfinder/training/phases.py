@@ -8,14 +8,12 @@ The run's models and history are copied from these folders, from which a stopped
 `set_aside` splits off the training pictures that decide whether the second phase is kept.
 """
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.augment import policy
@@ -23,6 +21,7 @@ from viewfinder.batches.pictures import Batches, Pictures, Positions
 from viewfinder.core.errors import DataError, RejectedPicture
 from viewfinder.core.files import write_json, written_whole
 from viewfinder.core.randomness import Randomness
+from viewfinder.run_files import FirstPhaseFile, read_table
 from viewfinder.training.fit import BEST, LAST
 from viewfinder.training.fitted import Fitted
 
@@ -62,9 +61,9 @@ class Phases:
         """The result of the first phase; None before it has ended."""
         if not (self.before / _FITTED).exists():
             return None
-        facts = json.loads((self.before / _FITTED).read_text(encoding="utf-8"))
-        facts.pop("schema")
-        return Fitted(pd.read_parquet(self.before / _HISTORY), **facts)
+        facts = FirstPhaseFile.read(self.before / _FITTED)
+        history = read_table(self.before / _HISTORY, {"text": (), "number": ("loss", "accuracy")})
+        return Fitted(history, **{name: getattr(facts, name) for name in _FACTS})
 
     def end_first(self, fitted: Fitted) -> None:
         """Copy the result of the first phase from the run; the second phase starts from it."""

@@ -1,5 +1,6 @@
 """Rules about the accuracy of the kept model on training pictures: gap, and loss since training."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -136,7 +137,7 @@ def worse_than_trained(case: Case) -> Iterator[Verdict]:
     if evaluated is None or case.best_epoch is None or case.setup.balance == "sampling":
         return
     positions = (case.history["epoch"] == case.best_epoch).to_numpy().nonzero()[0]
-    if not len(positions) or not len(accuracy):
+    if not len(positions) or not math.isfinite(accuracy[positions[0]]):
         return
     in_training = float(accuracy[positions[0]])
     correct, count = evaluated

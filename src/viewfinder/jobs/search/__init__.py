@@ -4,17 +4,14 @@ trials       what was tried, and which of two candidates is better
 candidates   one candidate after another, in a folder that holds a usable model from the first on
 """
 
-import json
 import math
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
-import pandas as pd
-
 from viewfinder.classifier import CHOSEN
-from viewfinder.core.errors import RunError, UsageError
+from viewfinder.core.errors import UsageError
 from viewfinder.core.files import require_writable, written_whole
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import SPLITS, Dataset
@@ -31,6 +28,7 @@ from viewfinder.jobs.train import train_run
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
+from viewfinder.run_files import DATA, SearchFile, read_table, recipe_in
 from viewfinder.store.sizes import suitable_input
 
 __all__ = ["auto", "is_search", "planned", "resume_search"]
@@ -144,7 +142,7 @@ def resume_search(folder: Path, job: Job, *, max_time: float | None = None) -> R
         UsageError: The search has ended.
         RunError: The folder holds no search.
     """
-    facts = _read(folder)
+    facts = SearchFile.read(folder / CHOSEN).content
     if facts["finished"]:
         raise UsageError(
             f"The search in {folder} has ended: nothing is left to resume.",
@@ -158,13 +156,13 @@ def resume_search(folder: Path, job: Job, *, max_time: float | None = None) -> R
 
 
 def _search(folder: Path, facts: dict[str, Any], until: float, job: Job) -> Search:
-    table = pd.read_parquet(folder / _PICTURES)
+    table = read_table(folder / _PICTURES, DATA)
     # Rejected pictures have no split; they are rejected again in any.
     table["split"] = table["split"].where(table["status"] == "ok", "train")
     data = Dataset(
         from_record(facts["source"]), table, tuple(facts["classes"]), notes=tuple(facts["notes"])
     )
-    probe, scratch = (Recipe.model_validate(facts[key]) for key in ("probe", "scratch"))
+    probe, scratch = (recipe_in(folder / CHOSEN, facts[key]) for key in ("probe", "scratch"))
     held = scratch.data.holdout
     # The splits exist: no candidate makes its own.
     fixed = {"data.holdout": None, "data.fold": None, "data.test": 0.0}
@@ -191,10 +189,3 @@ def _from_scratch(dataset: Dataset, probe: Recipe) -> Recipe:
         epochs = min(_MOST_EPOCHS, math.ceil(_PROCESSED / training))
         settings["training.epochs"] = max(recipe.steps.epochs, epochs)
     return recipe.changed(settings).resolved((height, width), color)
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((folder / CHOSEN).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder / CHOSEN} is missing or damaged.", received=str(error)) from error

@@ -1,0 +1,97 @@
+"""Records in files from outside: JSON that Pydantic validates, and YAML without aliases."""
+
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from viewfinder.core.errors import RunError
+from viewfinder.core.files import read_regular, regular_status
+
+# The confusion matrix of 1,000 classes takes 16 MB.
+_MOST_JSON = 256 << 20
+# A recipe with a plan of every augmentation takes 4 KB.
+_MOST_YAML = 256 << 10
+_DEEPEST = 32
+
+
+class RunRecord(BaseModel):
+    """A JSON file of a run: the keys that are read from it. Others are kept as they are."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, frozen=True)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read and validate a file.
+
+        Raises:
+            RunError: The file is missing or damaged.
+        """
+        try:
+            return cls.model_validate_json(read_bounded(path, _MOST_JSON))
+        except (OSError, ValueError) as error:
+            raise damaged(path, error) from error
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The file's content, as plain dictionaries and lists."""
+        return self.model_dump(exclude_unset=True)
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """Return the bytes of a regular file.
+
+    Raises:
+        OSError: There is none, or it cannot be read.
+        ValueError: It has more than `most` bytes.
+    """
+    if (size := regular_status(path).st_size) > most:
+        raise ValueError(f"{size / 1e6:,.0f} MB")
+    return read_regular(path)
+
+
+def read_yaml_settings(path: Path) -> Any:
+    """Read a YAML file as :func:`parse_yaml` parses it; raise also `OSError`."""
+    return parse_yaml(read_bounded(path, _MOST_YAML).decode("utf-8"))
+
+
+def damaged(path: Path, error: object) -> RunError:
+    """Return the error about a file of a run that cannot be used."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        error = f"{where}: {first['msg']}" if where else first["msg"]
+    missing = isinstance(error, FileNotFoundError)
+    return RunError(
+        f"The run {path.parent} has no {path.name}." if missing else f"{path} is damaged.",
+        received=None if missing else str(error),
+        remedy="`viewfinder evaluate` writes metrics and predictions again; other files need "
+        "the training, or a copy of the run",
+    )
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse YAML from a user or a stranger.
+
+    Aliases are refused, because a few bytes of them can stand for gigabytes; so is text of more
+    than 256 KB or more than 32 levels.
+
+    Raises:
+        ValueError: The text is not such YAML.
+    """
+    import yaml
+
+    if len(text) > _MOST_YAML:
+        raise ValueError(f"{len(text) / 1e6:,.1f} MB of YAML")
+    depth = 0
+    try:
+        for event in yaml.parse(text, yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):
+                raise ValueError(f"an alias, *{event.anchor}: write the value itself")
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                raise ValueError(f"more than {_DEEPEST} levels")
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
