@@ -181,8 +181,9 @@ class RunFolder:
         Raises:
             RunError: The record of it is damaged.
         """
+        record = self.environment["data"]["source"]
         try:
-            return from_record(self.environment["data"]["source"])
+            return from_record(record)
         except DataError as error:
             raise damaged(self.folder / "environment.json", error.fact) from error
 
