@@ -64,6 +64,7 @@ CASES = {
     "demo": Case(("demo",)),
     "cache list": Case(),
     "cache clear": Case(),
+    "migrate": Case(("script.py",)),
     "datasets": Case(),
     "fetch": Case(("digits",)),
 }
@@ -93,6 +94,7 @@ WRONG_ARGUMENTS = {
     "picture": ("none", "empty", "notes.txt"),
     "name": ("none", "notes.txt"),
     "folder": ("notes.txt",),
+    "path": ("none", "notes.txt"),
 }
 HEAVY = {
     *("keras", "tensorflow", "jax", "torch", "onnxruntime"),
@@ -136,6 +138,7 @@ def filled(digits, trained, tmp_path_factory) -> Path:
     for name in ("run", "other"):
         copied(trained.folder, folder).rename(folder / name)
     (folder / "notes.txt").write_text("no picture, no run")
+    (folder / "script.py").write_text("model.fit_generator(pictures)\n")
     (folder / "empty").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VIEWFINDER_CACHE", str(tmp_path_factory.mktemp("cache")))

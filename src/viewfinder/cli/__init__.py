@@ -3,6 +3,7 @@
 One file a command; what a command needs is imported when it runs, so that help is instant.
 """
 
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated
 
@@ -23,6 +24,7 @@ from viewfinder.cli.features import features
 from viewfinder.cli.journal import journal
 from viewfinder.cli.lr_find import lr_find
 from viewfinder.cli.materialize import materialize
+from viewfinder.cli.migrate import migrate
 from viewfinder.cli.predict import predict
 from viewfinder.cli.preview import preview
 from viewfinder.cli.recipes import recipes
@@ -59,9 +61,9 @@ def _main(
 
 
 # In the order of the work, as the help shows them.
-_COMMANDS = {
+_COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Data": (fetch, audit, clean, split, journal, materialize),
-    "Training": (train, preview, lr_find, features, demo),
+    "Training": (train, preview, lr_find, features, demo, migrate),
     "Results": (predict, evaluate, doctor, compare),
     "Seeing": (convolve,),
     "What there is": (recipes, bases, datasets),

@@ -17,6 +17,8 @@ import simplejpeg
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from viewfinder.core.files import read_regular
+
 Array = NDArray[Any]
 
 FORMATS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
@@ -60,9 +62,7 @@ def load_img(
     check_choice("color_mode", mode, MODES)
     if not isinstance(path, str | os.PathLike | bytes | io.BytesIO):
         raise TypeError(f"`path` should be a path or a BytesIO. Received: {type(path).__name__}")
-    data = (
-        path if isinstance(path, io.BytesIO) else io.BytesIO(Path(os.fsdecode(path)).read_bytes())
-    )
+    data = path if isinstance(path, io.BytesIO) else io.BytesIO(read_regular(os.fsdecode(path)))
     with _errors_of(path), Image.open(data) as opened:
         image = _converted(ImageOps.exif_transpose(opened) if exif else opened, mode)
         image.load()
@@ -76,7 +76,7 @@ def read_picture(path: str, mode: str, exif: bool) -> tuple[Image.Image, bool]:
 
     JPEGs are decoded by simplejpeg, which gives Pillow's pixels in two thirds of the time.
     """
-    data = Path(path).read_bytes()
+    data = read_regular(path)
     with _errors_of(path), Image.open(io.BytesIO(data)) as opened:
         turned = bool(opened.getexif().get(_ORIENTATION, 1) != 1)
         if opened.format == "JPEG" and opened.mode == "RGB" and mode == "rgb":

@@ -1,8 +1,12 @@
 """The names of Keras 2's `keras.preprocessing.image`."""
 
-from viewfinder.compat.dataframe import DataFrameIterator
-from viewfinder.compat.directory import DirectoryIterator
-from viewfinder.compat.files import (
+from viewfinder.runtime.backend import use_backend
+
+use_backend()  # before the first import of Keras
+
+from viewfinder.compat.dataframe import DataFrameIterator  # noqa: E402
+from viewfinder.compat.directory import DirectoryIterator  # noqa: E402
+from viewfinder.compat.files import (  # noqa: E402
     array_to_img,
     img_to_array,
     list_pictures,
@@ -10,9 +14,9 @@ from viewfinder.compat.files import (
     save_img,
     validate_filename,
 )
-from viewfinder.compat.generator import ImageDataGenerator
-from viewfinder.compat.iterators import Iterator, NumpyArrayIterator
-from viewfinder.compat.transforms import (
+from viewfinder.compat.generator import ImageDataGenerator  # noqa: E402
+from viewfinder.compat.iterators import Iterator, NumpyArrayIterator  # noqa: E402
+from viewfinder.compat.transforms import (  # noqa: E402
     apply_affine_transform,
     apply_brightness_shift,
     apply_channel_shift,

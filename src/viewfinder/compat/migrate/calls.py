@@ -1,0 +1,257 @@
+"""Calls whose names or arguments have changed."""
+
+import re
+from collections.abc import Sequence
+
+import libcst as cst
+import libcst.matchers as m
+from typing_extensions import override
+
+from viewfinder.compat.migrate import names
+from viewfinder.compat.migrate.base import Rewriter
+from viewfinder.compat.migrate.facts import dotted, last_name, texts_in
+from viewfinder.compat.migrate.nodes import (
+    COMMA,
+    TIGHT,
+    dotted_node,
+    is_none,
+    last_comma,
+    named,
+    rounded_up,
+    with_texts,
+)
+
+
+class CallRewriter(Rewriter):
+    """Rewrites calls of models, optimizers, layers and callbacks."""
+
+    @override
+    def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
+        name = last_name(original_node.func) or ""
+        func = original_node.func
+        is_method = isinstance(func, cst.Attribute)
+        if is_method and name in names.GENERATOR_METHODS:
+            return self._generator_method(original_node, updated_node, name)
+        if is_method and name in ("fit", "evaluate", "predict"):
+            return self._fit_arguments(original_node, updated_node)
+        if is_method and name in ("predict_classes", "predict_proba"):
+            return self._predict_classes(original_node, updated_node, name)
+        if is_method and name in ("save_weights", "load_weights"):
+            return self._weights_file(original_node, updated_node)
+        if isinstance(func, cst.Attribute) and name == "get" and last_name(func.value) == "logs":
+            return self._logs_get(original_node, updated_node)
+        if name in names.OPTIMIZERS or name in names.LOWERCASE_OPTIMIZERS:
+            return self._optimizer(original_node, updated_node)
+        if name in names.LAYERS:
+            return self._layer(original_node, updated_node, name)
+        if name == "Model":
+            return self._renamed(
+                original_node, updated_node, names.MODEL_ARGUMENTS, "Keras 1", "Model"
+            )
+        if name == "set_image_dim_ordering":
+            return updated_node.with_changes(
+                args=[
+                    with_texts(argument, names.LAYER_VALUES.get) for argument in updated_node.args
+                ]
+            )
+        if name in ("ModelCheckpoint", "EarlyStopping", "ReduceLROnPlateau", "TensorBoard"):
+            return self._callback(original_node, updated_node, name)
+        return updated_node
+
+    def _generator_method(self, original: cst.Call, node: cst.Call, name: str) -> cst.Call:
+        method, parameters = names.GENERATOR_METHODS[name]
+        self.note(
+            original, "Generators", f"{name} is {method} in Keras 3, which takes iterators too."
+        )
+        arguments: list[cst.Arg] = []
+        for index, argument in enumerate(node.args):
+            keyword = argument.keyword.value if argument.keyword else None
+            if keyword is None and not argument.star and 0 < index < len(parameters):
+                argument = argument.with_changes(keyword=cst.Name(parameters[index]), equal=TIGHT)
+            elif keyword == "generator":
+                argument = argument.with_changes(keyword=None, equal=cst.MaybeSentinel.DEFAULT)
+                arguments.insert(0, argument)
+                continue
+            arguments.append(argument)
+        func = node.func.with_changes(attr=cst.Name(method))
+        return self._fit_arguments(original, node.with_changes(func=func, args=arguments))
+
+    def _fit_arguments(self, original: cst.Call, node: cst.Call) -> cst.Call:
+        node = self._without(original, node, names.NO_LONGER_TAKEN, "Generators")
+        node = self._renamed(original, node, names.FIT_ARGUMENTS, "Keras 1", "fit")
+        return node.with_changes(
+            args=[self._steps(original, node, argument) for argument in node.args]
+        )
+
+    def _steps(self, original: cst.Call, node: cst.Call, argument: cst.Arg) -> cst.Arg:
+        """Make steps a whole number; turn Keras 1's samples into steps."""
+        keyword = argument.keyword.value if argument.keyword else ""
+        divided = m.matches(argument.value, m.BinaryOperation(operator=m.Divide()))
+        if keyword in names.STEPS and divided:
+            self.note(original, "Generators", f"{keyword} must be a whole number: rounded up.")
+            return argument.with_changes(value=rounded_up(argument.value))
+        if keyword in names.SAMPLES:
+            steps = names.SAMPLES[keyword]
+            source = (
+                node.args[0].value
+                if keyword == "samples_per_epoch"
+                else named(node, "validation_data")
+            )
+            if source is None or last_name(source) not in self.facts.flows:
+                advice = f"{keyword} counted samples; {steps} counts batches: divide by their size."
+                self.note(original, "Keras 1", advice, by_hand=True)
+                return argument
+            self.note(original, "Keras 1", f"{keyword} counted samples; {steps} counts batches.")
+            batches = cst.BinaryOperation(
+                argument.value, cst.Divide(), cst.Attribute(source, cst.Name("batch_size"))
+            )
+            return argument.with_changes(keyword=cst.Name(steps), value=rounded_up(batches))
+        return argument
+
+    def _predict_classes(self, original: cst.Call, node: cst.Call, name: str) -> cst.BaseExpression:
+        predicted = node.with_changes(func=node.func.with_changes(attr=cst.Name("predict")))
+        if name == "predict_proba":
+            self.note(original, "Predicting", "predict_proba is predict in Keras 3.")
+            return predicted
+        kinds = self.facts.activations & {"softmax", "sigmoid"}
+        if len(kinds) != 1:
+            self.note(
+                original,
+                "Predicting",
+                "Keras 3 has no predict_classes: take the argmax of predict for a softmax, "
+                "predict > 0.5 for a sigmoid.",
+                by_hand=True,
+            )
+            return node
+        self.note(original, "Predicting", f"Keras 3 has no predict_classes: from {kinds.pop()}.")
+        text = cst.Module([]).code_for_node(predicted)
+        if "softmax" in self.facts.activations:
+            return cst.parse_expression(f"{text}.argmax(axis=-1)")
+        return cst.parse_expression(f'({text} > 0.5).astype("int32")')
+
+    def _weights_file(self, original: cst.Call, node: cst.Call) -> cst.Call:
+        def renamed(text: str) -> str | None:
+            if text not in self.facts.saved_weights:
+                return None
+            return re.sub(r"\.(h5|hdf5)$", "", text) + ".weights.h5"
+
+        if not node.args or set(texts_in(node.args[0].value)).isdisjoint(self.facts.saved_weights):
+            return node
+        self.note(original, "Weights files", "Keras 3 writes weights to names in .weights.h5.")
+        first = with_texts(node.args[0], renamed)
+        return node.with_changes(args=[first, *node.args[1:]])
+
+    def _logs_get(self, original: cst.Call, node: cst.Call) -> cst.Call:
+        changed = [with_texts(argument, self.key_of_accuracy) for argument in node.args]
+        if not all(a.deep_equals(b) for a, b in zip(changed, node.args, strict=True)):
+            self.note_of_accuracy(original)
+        return node.with_changes(args=changed)
+
+    def _callback(self, original: cst.Call, node: cst.Call, name: str) -> cst.Call:
+        arguments = []
+        for argument in node.args:
+            keyword = argument.keyword.value if argument.keyword else ""
+            if keyword == "monitor":
+                changed = with_texts(argument, self.key_of_accuracy)
+                if not changed.deep_equals(argument):
+                    self.note_of_accuracy(original)
+                argument = changed
+            arguments.append(argument)
+        node = node.with_changes(args=arguments)
+        removed = {"TensorBoard": ("write_grads", "batch_size"), "ModelCheckpoint": ("period",)}
+        return self._without(original, node, removed.get(name, ()), "Callbacks")
+
+    def _optimizer(self, original: cst.Call, node: cst.Call) -> cst.Call:
+        node = self._renamed(original, node, {"lr": "learning_rate"}, "Optimizers", "An optimizer")
+        if is_none(named(node, "epsilon")):
+            node = self._without(original, node, ("epsilon",), "Optimizers")
+        decay = named(node, "decay")
+        if decay is None:
+            return node
+        self.note(
+            original,
+            "Optimizers",
+            "decay is a schedule in Keras 3: rate / (1 + decay * step), as before.",
+        )
+        kept = last_comma([a for a in node.args if not (a.keyword and a.keyword.value == "decay")])
+        if m.matches(decay, m.Integer("0") | m.Float("0.0") | m.Float("0.")):
+            return node.with_changes(args=kept)
+        default = "0.01" if last_name(node.func) in ("SGD", "sgd") else "0.001"
+        positional = bool(kept) and kept[0].keyword is None
+        given = kept[0].value if positional else named(node, "learning_rate")
+        schedule = cst.Call(
+            dotted_node(f"{self._optimizers(node)}.schedules.InverseTimeDecay"),
+            [
+                cst.Arg(given or cst.Float(default), comma=COMMA),
+                cst.Arg(
+                    cst.Integer("1"), keyword=cst.Name("decay_steps"), equal=TIGHT, comma=COMMA
+                ),
+                cst.Arg(decay, keyword=cst.Name("decay_rate"), equal=TIGHT),
+            ],
+        )
+        if given is None:
+            rate = cst.Arg(schedule, keyword=cst.Name("learning_rate"), equal=TIGHT)
+            return node.with_changes(args=last_comma([rate.with_changes(comma=COMMA), *kept]))
+        return node.with_changes(
+            args=[a.with_changes(value=schedule) if a.value is given else a for a in kept]
+        )
+
+    def _optimizers(self, node: cst.Call) -> str:
+        """Return the module of optimizers as the file can write it."""
+        if isinstance(node.func, cst.Attribute):
+            return dotted(node.func.value)
+        if self.facts.keras:
+            return f"{self.facts.keras}.optimizers"
+        if self.facts.tensorflow:
+            return f"{self.facts.tensorflow}.keras.optimizers"
+        self.imports.add("import keras")
+        return "keras.optimizers"
+
+    def _layer(self, original: cst.Call, node: cst.Call, name: str) -> cst.Call:
+        renames = {
+            old: new
+            for old, new in names.LAYER_ARGUMENTS.items()
+            if name in names.ONLY_OF.get(old, (name,))
+        }
+        keywords = {a.keyword.value for a in node.args if a.keyword}
+        is_old = name.startswith("Convolution") or not keywords.isdisjoint(names.LAYER_ARGUMENTS)
+        node = self._renamed(original, node, renames, "Keras 1", name)
+        node = self._without(original, node, names.REMOVED_LAYER_ARGUMENTS.get(name, ()), "Keras 1")
+        if "data_format" in {a.keyword.value for a in node.args if a.keyword}:
+            node = node.with_changes(
+                args=[with_texts(argument, names.LAYER_VALUES.get) for argument in node.args]
+            )
+        positional = [a for a in node.args if a.keyword is None and not a.star]
+        if is_old and "2D" in name and "Conv" in name and len(positional) == 3:
+            self.note(original, "Keras 1", f"{name} takes the kernel's size as one pair.")
+            filters, rows, columns = positional
+            size = cst.Tuple([cst.Element(rows.value), cst.Element(columns.value)])
+            kernel = columns.with_changes(value=size)
+            return node.with_changes(args=[filters, kernel, *node.args[3:]])
+        return node
+
+    def _renamed(
+        self, original: cst.Call, node: cst.Call, table: dict[str, str], rule: str, whose: str
+    ) -> cst.Call:
+        arguments = []
+        for argument in node.args:
+            keyword = argument.keyword.value if argument.keyword else ""
+            if keyword in table:
+                self.note(original, rule, f"{whose} takes {keyword} as {table[keyword]}.")
+                argument = argument.with_changes(keyword=cst.Name(table[keyword]))
+            arguments.append(argument)
+        return node.with_changes(args=arguments)
+
+    def _without(
+        self, original: cst.Call, node: cst.Call, removed: Sequence[str], rule: str
+    ) -> cst.Call:
+        kept: list[cst.Arg] = []
+        for argument in node.args:
+            keyword = argument.keyword.value if argument.keyword else ""
+            if keyword not in removed:
+                kept.append(argument)
+                continue
+            self.note(original, rule, f"{keyword} is not taken any longer.")
+            if kept and isinstance(argument.comma, cst.Comma):  # a line break stays where it was
+                kept[-1] = kept[-1].with_changes(comma=argument.comma)
+        return node if len(kept) == len(node.args) else node.with_changes(args=last_comma(kept))

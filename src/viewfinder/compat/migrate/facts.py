@@ -1,0 +1,151 @@
+"""What a file says about itself, read before anything is changed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import libcst as cst
+import libcst.matchers as m
+from typing_extensions import override
+
+
+@dataclass
+class Facts:
+    """What the rewrites need to know of a whole file.
+
+    Attributes:
+        metrics: The names of accuracy that `compile` is given: "acc", "accuracy".
+        activations: The activations of `Dense` layers.
+        layers: Variables that hold a layer.
+        flows: Variables that hold an iterator of `ImageDataGenerator`.
+        saved_weights: The file names that `save_weights` is given and Keras 3 refuses.
+        attributes: The attributes that are read from each plain name.
+        tensorflow: The name under which `tensorflow` is imported.
+        keras: The name under which Keras is imported, from wherever.
+        standalone: The name under which Keras is imported by `import keras`.
+    """
+
+    metrics: set[str] = field(default_factory=set)
+    activations: set[str] = field(default_factory=set)
+    layers: set[str] = field(default_factory=set)
+    flows: set[str] = field(default_factory=set)
+    saved_weights: set[str] = field(default_factory=set)
+    attributes: dict[str, set[str]] = field(default_factory=dict)
+    tensorflow: str | None = None
+    keras: str | None = None
+    standalone: str | None = None
+
+    @property
+    def accuracy(self) -> str | None:
+        """The key of accuracy in a history; None where the file does not settle it."""
+        return next(iter(self.metrics)) if len(self.metrics) == 1 else None
+
+
+def facts_of(modules: Iterable[cst.Module]) -> Facts:
+    """Read the facts of a file, or of all cells of a notebook."""
+    facts = Facts()
+    for module in modules:
+        module.visit(_Reader(facts))
+    return facts
+
+
+class _Reader(cst.CSTVisitor):
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    @override
+    def visit_Import(self, node: cst.Import) -> None:
+        for alias in node.names:
+            name = dotted(alias.name)
+            asname = alias.evaluated_alias
+            if name == "tensorflow":
+                self.facts.tensorflow = asname or name
+            elif name in ("keras", "tensorflow.keras"):
+                self.facts.keras = asname or name
+                if name == "keras":
+                    self.facts.standalone = self.facts.keras
+
+    @override
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
+        if isinstance(node.names, cst.ImportStar) or node.module is None:
+            return
+        for alias in node.names:
+            if dotted(node.module) == "tensorflow" and alias.evaluated_name == "keras":
+                self.facts.keras = alias.evaluated_alias or "keras"
+
+    @override
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        if isinstance(node.value, cst.Name):
+            self.facts.attributes.setdefault(node.value.value, set()).add(node.attr.value)
+
+    @override
+    def visit_Call(self, node: cst.Call) -> None:
+        method = last_name(node.func)
+        if method == "compile":
+            self.facts.metrics |= {
+                text
+                for argument in node.args
+                if argument.keyword and argument.keyword.value == "metrics"
+                for text in texts_in(argument.value)
+                if text in ("acc", "accuracy")
+            }
+        elif method == "Dense":
+            self.facts.activations |= {
+                text
+                for argument in node.args
+                if argument.keyword and argument.keyword.value == "activation"
+                for text in (*texts_in(argument.value), last_name(argument.value) or "")
+            }
+        elif method == "save_weights" and node.args:
+            self.facts.saved_weights |= {
+                text for text in texts_in(node.args[0].value) if not text.endswith(".weights.h5")
+            }
+
+    @override
+    def visit_Assign(self, node: cst.Assign) -> None:
+        targets = [target.target for target in node.targets]
+        names = {target.value for target in targets if isinstance(target, cst.Name)}
+        value = node.value
+        if is_layer(value, self.facts.layers):
+            self.facts.layers |= names
+        if isinstance(value, cst.Call) and (last_name(value.func) or "").startswith("flow"):
+            self.facts.flows |= names
+
+    @override
+    def visit_For(self, node: cst.For) -> None:
+        if isinstance(node.target, cst.Name) and last_name(node.iter) == "layers":
+            self.facts.layers.add(node.target.value)
+
+
+def is_layer(node: cst.BaseExpression, layers: set[str]) -> bool:
+    """Whether an expression is a layer: `x.get_layer(…)`, `x.layers[…]`, or a variable of one."""
+    if isinstance(node, cst.Name):
+        return node.value in layers or node.value in ("layer", "last_layer")
+    if isinstance(node, cst.Call):
+        return last_name(node.func) == "get_layer"
+    return isinstance(node, cst.Subscript) and last_name(node.value) == "layers"
+
+
+def dotted(node: cst.BaseExpression | None) -> str:
+    """Return a dotted name as text, "" for anything else."""
+    if isinstance(node, cst.Name):
+        return node.value
+    if isinstance(node, cst.Attribute):
+        base = dotted(node.value)
+        return f"{base}.{node.attr.value}" if base else ""
+    return ""
+
+
+def last_name(node: cst.BaseExpression) -> str | None:
+    """Return the last part of a name or attribute."""
+    if isinstance(node, cst.Name):
+        return node.value
+    return node.attr.value if isinstance(node, cst.Attribute) else None
+
+
+def texts_in(node: cst.CSTNode) -> list[str]:
+    """Return the plain string literals of an expression."""
+    return [
+        str(text.evaluated_value)
+        for text in m.findall(node, m.SimpleString())
+        if isinstance(text, cst.SimpleString)
+    ]

@@ -1,0 +1,142 @@
+"""Imports of what Keras 3 has moved or lacks."""
+
+from collections.abc import Callable, Sequence
+
+import libcst as cst
+from typing_extensions import override
+
+from viewfinder.compat.migrate import names
+from viewfinder.compat.migrate.base import Rewriter
+from viewfinder.compat.migrate.facts import dotted
+from viewfinder.compat.migrate.nodes import COMMA, dotted_node
+
+_ROOTS = ("tensorflow.keras", "tensorflow.python.keras", "keras")
+
+
+class ImportRewriter(Rewriter):
+    """Rewrites `from … import …`."""
+
+    @override
+    def leave_ImportFrom(
+        self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
+    ) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
+        path = dotted(original_node.module)
+        for module, advice in names.BY_HAND.items():
+            if path == module or path == f"tensorflow.{module}":
+                self.note(original_node, "Removed", advice, by_hand=True)
+        root = next((root for root in _ROOTS if path == root or path.startswith(f"{root}.")), "")
+        below = path[len(root) + 1 :]
+        if below in names.MODULES:
+            target = f"{root}.{names.MODULES[below]}"
+            self.note(original_node, "Modules", f"{path} is {target} in Keras 3.")
+            return updated_node.with_changes(module=dotted_node(target))
+        if isinstance(updated_node.names, cst.ImportStar):
+            return updated_node
+        if path.startswith("keras_preprocessing") or root == "keras":
+            moved = self._import_of_images(original_node, updated_node, path)
+            if moved is not None:
+                return moved
+        if below == "utils":
+            return self._import_of_np_utils(original_node, updated_node, root)
+        if below == "optimizers":
+            return self._import_of_optimizers(original_node, updated_node)
+        return updated_node
+
+    def _import_of_images(
+        self, original: cst.ImportFrom, node: cst.ImportFrom, path: str
+    ) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement] | None:
+        """Move the names that Keras 3 lacks; None where the import works as it is."""
+        aliases = list(_aliases(node))
+        if path in ("keras.preprocessing", "keras_preprocessing"):
+            used = {
+                attribute
+                for alias in aliases
+                if alias.evaluated_name == "image"
+                for attribute in self.facts.attributes.get(alias.evaluated_alias or "image", ())
+            }
+            moves = [
+                alias.evaluated_name == "image"
+                and (path == "keras_preprocessing" or not used.isdisjoint(names.IMAGE_NAMES))
+                for alias in aliases
+            ]
+        elif path in ("keras.preprocessing.image", "keras_preprocessing.image"):
+            old = path.startswith("keras_preprocessing")
+            moves = [old or alias.evaluated_name in names.IMAGE_NAMES for alias in aliases]
+            if any(moves):
+                kept = names.KEPT_IMAGE_NAMES
+                moves = [
+                    move or alias.evaluated_name in kept
+                    for move, alias in zip(moves, aliases, strict=True)
+                ]
+        else:
+            return None
+        if not any(moves):
+            return None
+        self.note(
+            original,
+            "ImageDataGenerator",
+            "Keras 3 has no ImageDataGenerator; viewfinder.compat has the same class, faster.",
+        )
+        return _split(node, moves, "viewfinder.compat")
+
+    def _import_of_np_utils(
+        self, original: cst.ImportFrom, node: cst.ImportFrom, root: str
+    ) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
+        moves = [alias.evaluated_name == "np_utils" for alias in _aliases(node)]
+        if not any(moves):
+            return node
+        self.note(original, "Modules", "np_utils is utils itself in Keras 3.")
+
+        def renamed(alias: cst.ImportAlias) -> cst.ImportAlias:
+            name = alias.evaluated_alias or "np_utils"
+            return alias.with_changes(name=cst.Name("utils"), asname=_as(name))
+
+        return _split(node, moves, root, renamed)
+
+    def _import_of_optimizers(
+        self, original: cst.ImportFrom, node: cst.ImportFrom
+    ) -> cst.ImportFrom:
+        def renamed(alias: cst.ImportAlias) -> cst.ImportAlias:
+            new = names.LOWERCASE_OPTIMIZERS.get(alias.evaluated_name)
+            if new is None or new == alias.evaluated_name:
+                return alias
+            self.note(original, "Optimizers", f"{alias.evaluated_name} is {new} in Keras 3.")
+            kept = alias.evaluated_alias or alias.evaluated_name
+            return alias.with_changes(name=cst.Name(new), asname=_as(kept))
+
+        return node.with_changes(names=[renamed(alias) for alias in _aliases(node)])
+
+
+def _aliases(node: cst.ImportFrom) -> Sequence[cst.ImportAlias]:
+    return () if isinstance(node.names, cst.ImportStar) else node.names
+
+
+def _split(
+    node: cst.ImportFrom,
+    moves: Sequence[bool],
+    module: str,
+    changed: Callable[[cst.ImportAlias], cst.ImportAlias] = lambda alias: alias,
+) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
+    """Import the moving names from `module`, the others from where they were."""
+    aliases = list(_aliases(node))
+    moving = [changed(alias) for alias, move in zip(aliases, moves, strict=True) if move]
+    staying = [alias for alias, move in zip(aliases, moves, strict=True) if not move]
+    if not staying:
+        return node.with_changes(module=dotted_node(module), names=moving)
+    bare = {"lpar": None, "rpar": None}
+    tidy = [_without_comma(moving), _without_comma(staying)]
+    return cst.FlattenSentinel(
+        [
+            node.with_changes(module=dotted_node(module), names=tidy[0], **bare),
+            node.with_changes(names=tidy[1], **bare),
+        ]
+    )
+
+
+def _without_comma(aliases: Sequence[cst.ImportAlias]) -> list[cst.ImportAlias]:
+    spaced = [alias.with_changes(comma=COMMA) for alias in aliases]
+    return [*spaced[:-1], spaced[-1].with_changes(comma=cst.MaybeSentinel.DEFAULT)]
+
+
+def _as(name: str) -> cst.AsName:
+    return cst.AsName(cst.Name(name))

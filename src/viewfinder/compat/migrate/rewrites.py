@@ -1,0 +1,91 @@
+"""All changes of a module. Formatting and everything else stay as they are."""
+
+import re
+from collections.abc import Sequence
+
+import libcst as cst
+import libcst.matchers as m
+from libcst.metadata import MetadataWrapper
+from typing_extensions import override
+
+from viewfinder.compat.migrate import names
+from viewfinder.compat.migrate.base import Change
+from viewfinder.compat.migrate.calls import CallRewriter
+from viewfinder.compat.migrate.facts import Facts, dotted, is_layer, last_name
+from viewfinder.compat.migrate.imports import ImportRewriter
+from viewfinder.compat.migrate.nodes import Literals, dotted_node
+
+
+def rewritten(module: cst.Module, facts: Facts) -> tuple[cst.Module, list[Change]]:
+    """Return a module that runs on Keras 3, and its changes by line."""
+    wrapper = MetadataWrapper(module)
+    rewriter = _AllRewrites(facts)
+    result = wrapper.visit(rewriter)
+    if rewriter.imports:
+        result = _with_imports(result, sorted(rewriter.imports))
+    return result, sorted(set(rewriter.changes))
+
+
+class _AllRewrites(ImportRewriter, CallRewriter):
+    """Rewrites attributes and keys too."""
+
+    @override
+    def leave_Attribute(
+        self, original_node: cst.Attribute, updated_node: cst.Attribute
+    ) -> cst.BaseExpression:
+        name = original_node.attr.value
+        base = original_node.value
+        if name == "preprocessing" and last_name(base) == "experimental":
+            inner = updated_node.value
+            if isinstance(inner, cst.Attribute) and last_name(inner.value) == "layers":
+                self.note(original_node, "Modules", "These layers are in keras.layers itself.")
+                return inner.value
+        if name in names.TRAIN_OPTIMIZERS and dotted(base) == f"{self.facts.tensorflow}.train":
+            new = f"{self.facts.tensorflow}.keras.optimizers.{names.TRAIN_OPTIMIZERS[name]}"
+            self.note(original_node, "Optimizers", f"tf.train.{name} is {new} in TensorFlow 2.")
+            return dotted_node(new)
+        images = f"{self.facts.standalone}.preprocessing.image"
+        if name in names.IMAGE_NAMES and dotted(base) == images:
+            self.imports.add(f"from viewfinder.compat import {name}")
+            self.note(original_node, "ImageDataGenerator", f"{name} comes from viewfinder.compat.")
+            return cst.Name(name)
+        if name in ("output_shape", "input_shape") and is_layer(base, self.facts.layers):
+            half = name.removesuffix("_shape")
+            self.note(original_node, "Shapes", f"A layer's {name} is {half}.shape in Keras 3.")
+            tensor = cst.Attribute(updated_node.value, cst.Name(half))
+            return updated_node.with_changes(value=tensor, attr=cst.Name("shape"))
+        if name == "lr" and last_name(base) in ("optimizer", "opt"):
+            self.note(original_node, "Optimizers", "An optimizer's lr is learning_rate.")
+            return updated_node.with_changes(attr=cst.Name("learning_rate"))
+        if name in names.BACKEND:
+            new = names.BACKEND[name]
+            self.note(original_node, "Keras 1", f"{name} is {new}.")
+            return updated_node.with_changes(attr=cst.Name(new))
+        return updated_node
+
+    @override
+    def leave_Subscript(
+        self, original_node: cst.Subscript, updated_node: cst.Subscript
+    ) -> cst.Subscript:
+        if not re.search("hist|logs", last_name(original_node.value) or ""):
+            return updated_node
+        changed = updated_node.visit(Literals(self.key_of_accuracy))
+        if not isinstance(changed, cst.Subscript) or changed.deep_equals(updated_node):
+            return updated_node
+        self.note_of_accuracy(original_node)
+        return updated_node.with_changes(slice=changed.slice)
+
+
+def _with_imports(module: cst.Module, lines: Sequence[str]) -> cst.Module:
+    """Add imports below the last import of the beginning, or at the top."""
+    body = list(module.body)
+    last = 0
+    for index, statement in enumerate(body):
+        if m.matches(statement, m.SimpleStatementLine([m.Import() | m.ImportFrom()])):
+            last = index + 1
+        elif not m.matches(statement, m.SimpleStatementLine([m.Expr(m.SimpleString())])):
+            break
+        elif index == 0:
+            last = 1
+    added = [cst.parse_statement(f"{line}\n") for line in lines]
+    return module.with_changes(body=[*body[:last], *added, *body[last:]])

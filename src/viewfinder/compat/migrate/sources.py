@@ -1,0 +1,152 @@
+"""Scripts and notebooks as Python modules, and back.
+
+Lines of shell and IPython (`!ls`, `%matplotlib inline`) are replaced by comments for the parser,
+and restored afterwards. Of a notebook only the lines of changed cells are written.
+"""
+
+import io
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import libcst as cst
+
+from viewfinder.compat.migrate.base import Change
+from viewfinder.compat.migrate.facts import facts_of
+from viewfinder.compat.migrate.rewrites import rewritten
+from viewfinder.core.errors import DataError
+
+_LARGEST = 64 * 2**20
+_SHELL = re.compile(r"^(\s*)([!%]|\?|[\w.]+\?{1,2}\s*$|\w+\s*=\s*[!%])")
+_MASK = "pass  # viewfinder: masked line "
+_PYTHON_2 = re.compile(
+    r"^\s*(print\s+[\"'\w]|exec\s+[\"']|except\s+\w+\s*,\s*\w+\s*:)", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Migrated:
+    """A file before and after.
+
+    Attributes:
+        path: The file.
+        before: Its text.
+        after: Its new text, the same where nothing is to change.
+        changes: The changes, with the number of the cell, from 1, or None in a script.
+        skipped: Cells that are not Python, by number, with the parser's reason.
+    """
+
+    path: Path
+    before: str
+    after: str
+    changes: list[tuple[int | None, Change]]
+    skipped: dict[int, str]
+
+
+def migrated(path: Path) -> Migrated:
+    """Rewrite a script or notebook in memory.
+
+    Raises:
+        DataError: The file is not readable, not Python 3, or not a notebook.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise DataError(f"{path} is too large for a script.", expected="at most 64 MiB")
+        # newline="": Windows line endings stay as they are.
+        with path.open(encoding="utf-8", newline="") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path} cannot be read: {error}.", expected="a .py or .ipynb file"
+        ) from error
+    return _notebook(path, text) if path.suffix == ".ipynb" else _script(path, text)
+
+
+def _script(path: Path, text: str) -> Migrated:
+    try:
+        module, lines = _parsed(text)
+    except (cst.ParserSyntaxError, ValueError) as error:
+        raise _refusal(path, text, error) from None
+    result, changes = rewritten(module, facts_of([module]))
+    return Migrated(path, text, _restored(result.code, lines), [(None, c) for c in changes], {})
+
+
+def _notebook(path: Path, text: str) -> Migrated:
+    try:
+        document = json.loads(text)
+        cells = document["cells"]
+        sources = ["".join(cell.get("source", "")) for cell in cells]
+        codes = [cell["cell_type"] == "code" for cell in cells]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DataError(
+            f"{path} is not a notebook of format 4.",
+            expected="a list of cells",
+            received=str(error),
+        ) from None
+    modules: dict[int, tuple[cst.Module, list[str]]] = {}
+    skipped: dict[int, str] = {}
+    for index, source in enumerate(sources):
+        if not codes[index] or source.lstrip().startswith("%%"):
+            continue
+        try:
+            modules[index] = _parsed(source)
+        except (cst.ParserSyntaxError, ValueError) as error:
+            skipped[index + 1] = str(_refusal(path, source, error).fact)
+    if skipped and not modules:
+        raise DataError(next(iter(skipped.values())))
+    facts = facts_of(module for module, _ in modules.values())
+    changes: list[tuple[int | None, Change]] = []
+    for index, (module, lines) in modules.items():
+        result, found = rewritten(module, facts)
+        changes += [(index + 1, change) for change in found]
+        new = _restored(result.code, lines)
+        if new != sources[index]:
+            source = cells[index]["source"]
+            cells[index]["source"] = new if isinstance(source, str) else new.splitlines(True)
+    if not any(not change.by_hand for _, change in changes):
+        return Migrated(path, text, text, changes, skipped)
+    return Migrated(path, text, _dumped(document, text), changes, skipped)
+
+
+def _dumped(document: dict[str, Any], before: str) -> str:
+    """Write a notebook with the indentation and the last line of the old text."""
+    indentation = re.search(r"^\{\r?\n( +)\"", before)
+    out = io.StringIO()
+    json.dump(
+        document, out, indent=len(indentation[1]) if indentation else None, ensure_ascii=False
+    )
+    return out.getvalue() + ("\n" if before.endswith("\n") else "")
+
+
+def _parsed(text: str) -> tuple[cst.Module, list[str]]:
+    """Parse Python with shell lines masked; return the masked lines too."""
+    if "\0" in text:
+        raise ValueError("NUL is not a character of Python")
+    masked: list[str] = []
+    lines = text.splitlines(True)
+    continued, indentation = False, ""
+    for number, line in enumerate(lines):
+        found = _SHELL.match(line)
+        if not continued and not found:
+            continue
+        body = line.rstrip("\r\n")
+        indentation = found[1] if found and not continued else indentation
+        lines[number] = f"{indentation}{_MASK}{len(masked)}{line[len(body) :]}"
+        masked.append(body)
+        continued = body.endswith("\\")
+    return cst.parse_module("".join(lines)), masked
+
+
+def _restored(code: str, masked: list[str]) -> str:
+    pattern = re.compile(rf"^\s*{re.escape(_MASK)}(\d+)", re.MULTILINE)
+    return pattern.sub(lambda found: masked[int(found[1])], code)
+
+
+def _refusal(path: Path, text: str, error: Exception) -> DataError:
+    if _PYTHON_2.search(text):
+        return DataError(f"{path} is Python 2.", remedy=f"2to3 -w {path} first, then migrate again")
+    line = getattr(error, "raw_line", None)
+    where = f"line {line}" if line else "its text"
+    return DataError(f"{path} is not valid Python: {where} cannot be parsed.")

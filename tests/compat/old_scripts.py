@@ -1,0 +1,211 @@
+"""Scripts as people wrote them for Keras 1 and 2, on a folder `pets` and a table `digits.csv`."""
+
+GENERATOR = """
+import tensorflow as tf
+from keras.preprocessing.image import ImageDataGenerator
+from keras.optimizers import RMSprop
+model = tf.keras.models.Sequential([
+    tf.keras.layers.Conv2D(2, (3,3), activation='relu', input_shape=(16, 16, 3)),
+    tf.keras.layers.MaxPooling2D(2, 2),
+    tf.keras.layers.Flatten(),
+    tf.keras.layers.Dense(1, activation='sigmoid')
+])
+model.compile(loss='binary_crossentropy', optimizer=RMSprop(lr=0.001), metrics=['acc'])
+train_datagen = ImageDataGenerator(rescale=1./255, rotation_range=40, zoom_range=0.2)
+train_generator = train_datagen.flow_from_directory(
+        'pets', target_size=(16, 16), batch_size=4, class_mode='binary')
+"""
+
+SCRIPTS = {
+    "cats and dogs": GENERATOR
+    + """
+history = model.fit_generator(
+      train_generator,
+      steps_per_epoch=2,  # images = batch_size * steps
+      epochs=1,
+      validation_data=train_generator,
+      validation_steps=1,
+      verbose=0)
+acc = history.history['acc']
+val_acc = history.history['val_acc']
+RESULT = len(acc)
+""",
+    "evaluate and predict": GENERATOR
+    + """
+loss, acc = model.evaluate_generator(train_generator, steps=2, workers=2, max_queue_size=3)
+RESULT = len(model.predict_generator(train_generator, 8/4))
+""",
+    "workers in fit": GENERATOR
+    + """
+model.fit(train_generator, epochs=1, workers=4,
+          use_multiprocessing=False, verbose=0)
+RESULT = True
+""",
+    "positional steps": GENERATOR
+    + "RESULT = model.fit_generator(train_generator, len(train_generator.filenames)/4, 1, 0)\n",
+    "callback on acc": """
+import tensorflow as tf
+from tensorflow import keras
+import numpy as np
+class myCallback(tf.keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs={}):
+        if(logs.get('acc')>-1):
+            print("\\nReached accuracy so cancelling training!")
+            self.model.stop_training = True
+x, y = np.zeros((8, 28, 28)), np.zeros(8)
+model = tf.keras.models.Sequential([
+  tf.keras.layers.Flatten(input_shape=(28, 28)),
+  tf.keras.layers.Dense(8, activation=tf.nn.relu),
+  tf.keras.layers.Dense(10, activation=tf.nn.softmax)
+])
+model.compile(optimizer=tf.train.AdamOptimizer(),
+              loss='sparse_categorical_crossentropy', metrics=['accuracy'])
+history = model.fit(x, y, epochs=3, verbose=0, callbacks=[myCallback()])
+RESULT = len(history.history['acc']) == 1
+""",
+    "hello world": """
+import numpy as np
+from keras.layers.core import Dense
+from keras.models import Sequential
+model = Sequential([Dense(units=1, input_shape=[1])])
+model.compile(optimizer='sgd', loss='mean_squared_error')
+model.fit(np.arange(6.), np.arange(6.), nb_epoch=2, verbose=0)
+RESULT = model.predict(np.array([10.0])).shape == (1, 1)
+""",
+    "Keras 1": """
+import numpy as np
+from keras.models import Sequential
+from keras.layers.core import Dense, Dropout, Activation, Flatten
+from keras.layers.convolutional import Convolution2D, MaxPooling2D
+from keras.layers.normalization import BatchNormalization
+from keras.utils import np_utils
+from keras import backend as K
+K.set_image_dim_ordering('tf')
+Y = np_utils.to_categorical(np.arange(8) % 3, 3)
+X = np.zeros((8, 12, 12, 1))
+model = Sequential()
+model.add(Convolution2D(4, 3, 3, border_mode='valid', init='he_normal', input_shape=(12, 12, 1)))
+model.add(BatchNormalization(mode=0))
+model.add(Activation('relu'))
+model.add(Convolution2D(4, 3, 3, subsample=(2, 2), dim_ordering='tf', bias=False))
+model.add(MaxPooling2D(pool_size=(2,2), border_mode='same'))
+model.add(Dropout(p=0.25))
+model.add(Flatten())
+model.add(Dense(output_dim=3, activation='softmax'))
+model.compile(loss='categorical_crossentropy', optimizer='adam', metrics=['accuracy'])
+model.fit(X, Y, batch_size=4, nb_epoch=1, verbose=0)
+assert K.image_dim_ordering() == 'channels_last'
+RESULT = model.layers[0].output_shape == (None, 10, 10, 4)
+""",
+    "Keras 1 samples": GENERATOR
+    + """
+model.fit_generator(train_generator, samples_per_epoch=8, nb_epoch=1, nb_worker=1,
+                    validation_data=train_generator, nb_val_samples=7, verbose=0)
+RESULT = True
+""",
+    "functional model": """
+from keras.models import Model
+from keras.layers import Input
+from keras.layers.core import Dense
+a = Input((3,))
+model = Model(input=a, output=Dense(2)(a))
+RESULT = model.output_shape == (None, 2)
+""",
+    "shapes of layers": GENERATOR
+    + """
+shapes = []
+for layer in model.layers:
+    shapes.append(layer.output_shape)
+last_layer = model.get_layer(index=1)
+RESULT = shapes[0] == (None, 14, 14, 2) and last_layer.output_shape == (None, 7, 7, 2)
+""",
+    "decay": """
+import numpy as np
+from keras.optimizers import SGD
+optimizer = SGD(lr=0.5, momentum=0.9, decay=0.1, nesterov=True)
+optimizer.build([])
+RESULT = abs(float(optimizer.learning_rate) - 0.5) < 1e-6
+""",
+    "lower-case optimizer": """
+from keras.optimizers import adam
+RESULT = float(adam(lr=0.01, epsilon=None, decay=0.0).learning_rate)
+""",
+    "classes": """
+import numpy as np
+from keras.models import Sequential
+from keras.layers.core import Dense
+model = Sequential([Dense(3, activation='softmax', input_shape=(2,))])
+x = np.random.rand(5, 2)
+RESULT = (model.predict_classes(x) == model.predict_proba(x).argmax(axis=1)).all()
+""",
+    "classes of a sigmoid": GENERATOR
+    + """
+import numpy as np
+classes = model.predict_classes(np.zeros((3, 16, 16, 3)), batch_size=10)
+RESULT = classes.shape == (3, 1) and classes.dtype.kind == 'i'
+""",
+    "weights": GENERATOR
+    + """
+model.save_weights('first_try.h5')
+model.load_weights('first_try.h5')
+RESULT = True
+""",
+    "images by module": """
+import numpy as np
+from keras.preprocessing import image
+from keras.utils.np_utils import to_categorical
+x = image.random_rotation(np.zeros((4, 4, 3)), 30, row_axis=0, col_axis=1, channel_axis=2)
+img = image.array_to_img(x)
+RESULT = image.img_to_array(img).shape == (4, 4, 3) and to_categorical([1, 0]).shape == (2, 2)
+""",
+    "images by attribute": """
+import keras
+datagen = keras.preprocessing.image.ImageDataGenerator(rescale=1/255)
+RESULT = next(datagen.flow_from_directory('pets', batch_size=2))[0].max() <= 1
+""",
+    "keras_preprocessing": """
+from keras_preprocessing.image import ImageDataGenerator, img_to_array, load_img
+import glob
+RESULT = img_to_array(load_img(sorted(glob.glob('pets/*/*'))[0], target_size=(5, 6))).shape
+""",
+    "experimental layers": """
+import tensorflow as tf
+RESULT = tf.keras.layers.experimental.preprocessing.Rescaling(1./255)(tf.zeros((1, 2, 2, 3))).shape
+""",
+    "monitors": GENERATOR.replace("['acc']", "['accuracy']")
+    + """
+from keras.callbacks import ModelCheckpoint, EarlyStopping
+stops = [EarlyStopping(monitor='val_acc', patience=1),
+         ModelCheckpoint('best.h5', monitor='val_acc', save_best_only=True, period=1)]
+model.fit_generator(train_generator, epochs=1, validation_data=train_generator, callbacks=stops,
+                    verbose=0)
+import os
+RESULT = os.path.exists('best.h5')
+""",
+    "plotting a history": GENERATOR
+    + """
+hist = model.fit_generator(train_generator, epochs=1, verbose=0).history
+from keras.utils.vis_utils import model_to_dot
+RESULT = list(hist['accuracy'])
+""",
+}
+
+MODERN = '''
+"""A script of today: nothing is to change."""
+import keras
+import tensorflow as tf
+from keras import layers
+from keras.utils import image_dataset_from_directory, to_categorical
+from tensorflow.keras.preprocessing.image import ImageDataGenerator, load_img
+
+model = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, (3, 3)), layers.Flatten(),
+                          layers.Dense(1, activation="sigmoid")])
+model.compile(keras.optimizers.Adam(learning_rate=1e-3), "mse", metrics=["accuracy"])
+history = model.fit(to_categorical([1]), epochs=2, validation_steps=3,
+                    callbacks=[keras.callbacks.ModelCheckpoint("x.keras", monitor="val_accuracy")])
+print(history.history["val_accuracy"], model.output_shape, model.layers[0].output.shape)
+model.save("x.h5"); model.save_weights("x.weights.h5"); model.load_weights("old.h5")
+classes = (model.predict(x) > .5).astype("int32")
+settings = dict(lr=1, decay=2, workers=3)
+logs = {"acc": 1}
+'''

@@ -1,0 +1,180 @@
+"""Old scripts run after `migrate`, modern ones stay as they are, notebooks keep their form."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from old_scripts import MODERN, SCRIPTS
+from PIL import Image
+
+from commands import Command
+from viewfinder.compat.migrate.files import migrate
+
+pytest.importorskip("libcst")
+
+
+PAGE = Path(__file__).parents[2] / "docs/migrate.md"
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("old")
+    for index in range(8):
+        folder = root / "pets" / ["cats", "dogs"][index % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(index).integers(0, 256, (20, 18, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    return root
+
+
+def run(text: str) -> Any:
+    scope: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(text, "script", "exec"), scope)
+    return scope["RESULT"]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_old_scripts_run_after_it_and_not_before(
+    name: str, pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pets)
+    script = tmp_path / "old.py"
+    script.write_text(SCRIPTS[name])
+    with pytest.raises((AttributeError, ImportError, KeyError, TypeError, ValueError)):
+        run(SCRIPTS[name])
+    (outcome,) = migrate(script, write=True)
+    assert outcome.result is not None
+    assert outcome.result.changes
+    assert run(script.read_text())
+    (again,) = migrate(script, write=True)
+    assert not again.is_changed
+    assert again.result is not None
+    assert again.result.changes == []
+
+
+def test_a_modern_script_stays_as_it_is(tmp_path: Path) -> None:
+    script = tmp_path / "modern.py"
+    script.write_bytes(MODERN.replace("\n", "\r\n").encode())
+    (outcome,) = migrate(script, write=True)
+    assert outcome.result is not None
+    assert outcome.result.changes == []
+    assert script.read_bytes() == MODERN.replace("\n", "\r\n").encode()
+
+
+def test_formatting_and_comments_stay(tmp_path: Path) -> None:
+    script = tmp_path / "a.py"
+    old = "x = 1   # one\nm.fit_generator( g ,  epochs = 3,  workers=2,\n    verbose=0 )\n"
+    script.write_text(old)
+    list(migrate(script, write=True))
+    assert script.read_text() == old.replace("_generator", "").replace("  workers=2,", "")
+
+
+def test_every_change_has_its_paragraph(tmp_path: Path) -> None:
+    rules = set()
+    for text in SCRIPTS.values():
+        (tmp_path / "a.py").write_text(text + "\nfrom keras.wrappers.scikit_learn import X\n")
+        (outcome,) = migrate(tmp_path / "a.py")
+        assert outcome.result is not None
+        rules |= {change.rule for _, change in outcome.result.changes}
+    headings = {line[3:] for line in PAGE.read_text().splitlines() if line.startswith("## ")}
+    assert rules
+    assert rules <= headings
+
+
+def test_decay_is_the_schedule_of_keras_2(tmp_path: Path) -> None:
+    script = tmp_path / "a.py"
+    script.write_text("import keras\nRESULT = keras.optimizers.SGD(0.5, decay=0.1)\n")
+    list(migrate(script, write=True))
+    optimizer = run(script.read_text())
+    rates = []
+    for step in range(4):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    np.testing.assert_allclose(rates, [0.5 / (1 + 0.1 * step) for step in range(4)], rtol=1e-6)
+
+
+def test_keys_follow_the_metric_that_is_compiled(tmp_path: Path) -> None:
+    script = tmp_path / "a.py"
+    for metric, other in (("acc", "accuracy"), ("accuracy", "acc")):
+        script.write_text(f"m.compile(metrics=['{metric}'])\nh.history['val_{other}']\n")
+        list(migrate(script, write=True))
+        assert f"['val_{metric}']" in script.read_text()
+    both = "m.compile(metrics=['acc'])\nn.compile(metrics=['accuracy'])\nh.history['acc']\n"
+    script.write_text(both)
+    list(migrate(script, write=True))
+    assert script.read_text() == both
+
+
+def notebook(*sources: str, indent: int | None = 1) -> str:
+    cells = [
+        {"cell_type": "code", "metadata": {}, "outputs": [], "source": text.splitlines(True)}
+        for text in sources
+    ]
+    cells.insert(0, {"cell_type": "markdown", "metadata": {}, "source": ["lr=0.1 für ä\n"]})
+    return json.dumps(
+        {"cells": cells, "nbformat": 4, "nbformat_minor": 0}, indent=indent, ensure_ascii=False
+    )
+
+
+def test_a_notebook_keeps_its_form_and_its_shell_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.ipynb"
+    shell = "!wget -q \\\n  --no-check x \\\n  y\n%matplotlib inline\nfiles = !ls\nmodel?\n"
+    old = notebook(
+        shell + "from keras.layers.core import Dense\n",
+        "%%bash\nfit_generator lr=1",
+        "if True:\n    !ls {x}\n    model.fit_generator(g, epochs=2)",
+        "print 'two'",
+    )
+    path.write_text(old + "\n")
+    (outcome,) = migrate(path, write=True)
+    new = path.read_text()
+    assert new == old.replace("layers.core", "layers").replace("fit_generator(", "fit(") + "\n"
+    assert outcome.result is not None
+    assert [cell for cell, _ in outcome.result.changes] == [2, 4]
+    assert list(outcome.result.skipped) == [5]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_unchanged_notebook_is_not_touched(tmp_path: Path, indent: int | None) -> None:
+    path = tmp_path / "a.ipynb"
+    path.write_text(notebook("x = 1\n", indent=indent))
+    before = path.stat().st_mtime_ns
+    (outcome,) = migrate(path, write=True)
+    assert not outcome.is_changed
+    assert path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("a.py", "print 'two'\n", "is Python 2"),
+        ("a.py", "x = (\n", "is not valid Python: line"),
+        ("a.py", "x = '\0'\n", "is not valid Python"),
+        ("a.ipynb", "[1]", "not a notebook"),
+        ("a.ipynb", "[" * 100_000, "not a notebook"),
+        ("a.ipynb", '{"cells": [{"cell_type": "code"}]}'.replace("code", "x"), None),
+        ("a.txt", "x", "not a script"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_a_sentence(
+    tmp_path: Path, viewfinder: Command, name: str, text: str, words: str | None
+) -> None:
+    (tmp_path / name).write_text(text)
+    ended = viewfinder("migrate", tmp_path / name, "--write")
+    assert (tmp_path / name).read_text() == text
+    assert ended.code == (3 if words else 0)
+    assert (words or "") in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_folder_goes_on_past_a_bad_file(tmp_path: Path, viewfinder: Command) -> None:
+    (tmp_path / "a.py").write_text("print 'two'\n")
+    (tmp_path / "b.py").write_text("m.fit_generator(g)\n")
+    ended = viewfinder("migrate", tmp_path, "--diff")
+    assert ended.code == 0
+    assert "a.py: left as it is." in ended.out
+    assert "+m.fit(g)" in ended.out
+    assert "Would rewrite 1 of 2 files" in ended.out
+    assert (tmp_path / "b.py").read_text() == "m.fit_generator(g)\n"
