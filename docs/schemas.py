@@ -191,10 +191,10 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "lr-find": {
         "plot": str, "suggestion": Annotated[float, Gt(0)], "rule": str, "diverged": bool,
         "rates": list[float], "losses": list[float | None], "smoothed": list[float | None]},
-    # `copied` by reason, `missing` locators, `renamed` folders by the class's name.
+    # `copied` by reason, `rejected` reasons by locator, `renamed` folders by the class's name.
     "materialize": {
-        "folder": str, "pictures": Count, "linked": Count, "copied": Counts, "missing": Texts,
-        "renamed": dict[str, str]},
+        "folder": str, "pictures": Count, "linked": Count, "copied": Counts,
+        "rejected": dict[str, str], "renamed": dict[str, str]},
     "predict": {"run": str, "predictions": list[Prediction]},
     "recipes": {"recipes": list[Recipe]},
     # `value` is the recipe's, as in recipe.yaml.

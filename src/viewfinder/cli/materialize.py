@@ -35,7 +35,8 @@ def materialize(
     lines = lines if done.linked else []
     lines += [f"{count:,} copies: {why}." for why, count in done.copied.items()]
     lines += [f"The class {name} is in {safe}/." for name, safe in done.renamed.items()]
-    if done.missing:
-        lines.append(f"{len(done.missing):,} left out, unreadable: {listed(done.missing, 3)}")
+    if done.rejected:
+        reasons = [f"{locator} ({why})" for locator, why in done.rejected.items()]
+        lines.append(f"{len(reasons):,} left out, not readable: {listed(reasons, 3)}.")
     for line in [*lines, f"Folder: {output}"]:
         out.print(line, markup=False, soft_wrap=True)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import viewfinder as vf
-from folders import snapshot, write_classes, write_files
-from viewfinder.core.errors import OutputError, UsageError
+from folders import snapshot, write_classes, write_picture
+from viewfinder.core.errors import DataError, OutputError, UsageError
 from viewfinder.data.saved.materialize import materialize
 from viewfinder.data.sources import open_arrays, open_dataset, open_table
 
@@ -115,7 +115,8 @@ def test_any_names_of_classes_become_folders(
     root = tmp_path_factory.mktemp("names")
     # All files have one name, in folders of their own: in a class folder they meet.
     paths = [f"f{number}/Same.png" for number in range(2 * len(labels))]
-    write_files(root, *paths)
+    for seed, path in enumerate(paths):
+        write_picture(root / path, seed, 1, 2)
     frame = pd.DataFrame({"path": paths, "label": [*labels, *labels]})
     if split:
         frame["split"] = ["train"] * len(labels) + ["test"] * len(labels)
@@ -147,13 +148,40 @@ def test_names_that_meet_get_numbers_in_order(tmp_path: Path) -> None:
     }
 
 
-def test_what_cannot_be_read_is_left_out_and_named(pets: Path, tmp_path: Path) -> None:
+@pytest.mark.timeout(60)  # a pipe must not be waited for
+@pytest.mark.parametrize("copy", [False, True])
+def test_what_training_skips_is_left_out_and_named(pets: Path, tmp_path: Path, copy: bool) -> None:
+    write_classes(pets, {"birds": 3})
     dataset = open_dataset(pets)
-    (pets / "cats/1.png").unlink()
-    done = materialize(dataset, tmp_path / "out")
-    assert done.missing == ["cats/1.png"]
-    assert done.written == 5
-    assert len(open_dataset(tmp_path / "out")) == 5
+    (pets / "cats/0.png").unlink()
+    (pets / "cats/1.png").write_bytes(b"")
+    (pets / "dogs/0.png").write_text("no picture")
+    (pets / "dogs/1.png").write_bytes((pets / "dogs/2.png").read_bytes()[:200])
+    (pets / "birds/0.png").unlink()
+    os.mkfifo(pets / "birds/0.png")
+    done = materialize(dataset, tmp_path / "out", copy=copy)
+    reasons = {name: why.partition(":")[0] for name, why in done.rejected.items()}
+    assert reasons == {
+        "birds/0.png": "not a picture",
+        "cats/0.png": "missing",
+        "cats/1.png": "empty",
+        "dogs/0.png": "not a picture",
+        "dogs/1.png": "truncated",
+    }
+    written = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.png")}
+    kept = dataset.table[~dataset.table["locator"].isin(reasons)]
+    assert len(written) == done.written == len(kept)
+    assert pixels_of(open_dataset(tmp_path / "out")) == pixels_of(
+        dataset.where(dataset.table["locator"].isin(kept["locator"]))
+    )
+
+
+def test_nothing_readable_is_an_error_and_leaves_nothing(pets: Path, tmp_path: Path) -> None:
+    for path in pets.rglob("*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"no readable picture(.|\n)*cats/0.png: empty"):
+        materialize(open_dataset(pets), tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["pets"]
 
 
 def test_killed_half_way_leaves_nothing(

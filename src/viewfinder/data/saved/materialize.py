@@ -6,6 +6,7 @@ import shutil
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import uuid4
@@ -13,12 +14,16 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.core.errors import OutputError, RejectedPicture, UsageError
+from viewfinder.core.errors import DataError, OutputError, RejectedPicture, UsageError
+from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import UNSPLIT, Dataset
 from viewfinder.data.saved.output import require_outside
 from viewfinder.data.source import Source
 from viewfinder.data.sources.layout import is_system_name, split_named
+from viewfinder.pictures.decode import decode
+
+Content = bytes | NDArray[np.uint8]
 
 # Names of devices on Windows, with any suffix.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
@@ -33,14 +38,14 @@ class Materialized:
         folder: The folder written.
         linked: The number of hard links to the originals.
         copied: The number of copies, by the reason.
-        missing: Locators of pictures that could not be read, and were not written.
+        rejected: The pictures that are not readable and were not written, and the reasons.
         renamed: The folders of classes whose names are invalid as folders.
     """
 
     folder: Path
     linked: int = 0
     copied: Counter[str] = field(default_factory=Counter)
-    missing: list[str] = field(default_factory=list)
+    rejected: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -55,7 +60,7 @@ class Materialized:
             "pictures": self.written,
             "linked": self.linked,
             "copied": dict(self.copied),
-            "missing": self.missing,
+            "rejected": self.rejected,
             "renamed": self.renamed,
         }
 
@@ -74,13 +79,14 @@ def materialize(
     folder are numbered, in the order of their locators.
 
     Args:
-        dataset: The dataset; broken pictures are written unchanged.
+        dataset: The dataset. Pictures that training would skip are left out.
         folder: The target; missing or empty. It appears when it is complete.
         copy: Whether to copy all pictures.
         progress: Receives progress.
 
     Raises:
         UsageError: Only some of the pictures have a split.
+        DataError: No picture is readable. Nothing is left.
         OutputError: The folder is not empty, is inside the pictures' folder, or cannot be
             written. Nothing is left.
     """
@@ -98,10 +104,20 @@ def materialize(
     names = _targets(dataset, done)
     try:
         temporary.mkdir(parents=True)
-        pairs = zip(dataset.table["locator"], names, strict=True)
         progress = progress or Progress(0)
-        for locator, name in progress.track(pairs, f"Writing {folder}", len(dataset)):
-            _write(dataset.source, locator, temporary / name, done, copy=copy)
+        locators = dataset.table["locator"].tolist()
+        read = map_ahead(partial(_readable, dataset.source), locators, workers=cores())
+        triples = zip(locators, names, read, strict=True)
+        for locator, name, content in progress.track(triples, f"Writing {folder}", len(dataset)):
+            if isinstance(content, RejectedPicture):
+                done.rejected[locator] = f"{content.reason}: {content.detail}"
+            else:
+                _write(dataset.source, locator, content, temporary / name, done, copy=copy)
+        if not done.written:
+            raise DataError(
+                f"{dataset.source} has no readable picture.",
+                received=f"{locators[0]}: {done.rejected[locators[0]]}" if locators else None,
+            )
         if folder.exists():
             folder.rmdir()
         temporary.rename(folder)
@@ -185,17 +201,27 @@ def _safe(name: str) -> str:
     return safe
 
 
-def _write(source: Source, locator: str, target: Path, done: Materialized, *, copy: bool) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
+def _readable(source: Source, locator: str) -> Content | RejectedPicture:
+    """The picture's bytes or pixels if it is readable, by the rule of training."""
     try:
-        why = "as requested" if copy else _link(source, locator, target)
-        if why is None:
-            done.linked += 1
-        else:
-            _copy(source.read(locator), target)
-            done.copied[why] += 1
-    except RejectedPicture:
-        done.missing.append(locator)
+        content = source.read(locator)
+        if isinstance(content, bytes):
+            decode(content, at_least=(1, 1))  # the smallest size gives the same verdict
+    except RejectedPicture as rejection:
+        return rejection
+    return content
+
+
+def _write(
+    source: Source, locator: str, content: Content, target: Path, done: Materialized, *, copy: bool
+) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    why = "as requested" if copy else _link(source, locator, target)
+    if why is None:
+        done.linked += 1
+    else:
+        _copy(content, target)
+        done.copied[why] += 1
 
 
 def _link(source: Source, locator: str, target: Path) -> str | None:
@@ -205,12 +231,12 @@ def _link(source: Source, locator: str, target: Path) -> str | None:
         return "no files of their own"
     try:
         os.link(original.resolve(), target)
-    except (OSError, ValueError, RuntimeError) as error:  # reading it gives a better error
+    except (OSError, ValueError, RuntimeError) as error:
         return f"no hard link is possible: {getattr(error, 'strerror', None) or error}"
     return None
 
 
-def _copy(picture: bytes | NDArray[np.uint8], target: Path) -> None:
+def _copy(picture: Content, target: Path) -> None:
     if isinstance(picture, bytes):
         target.write_bytes(picture)
         return
