@@ -50,9 +50,11 @@ def predict(
     else:
         _print_table(predictions, top)
     if all(one.rejection for one in predictions):
+        from viewfinder.pictures.codecs.magic import READABLE
+
         raise DataError(
             "None of these files is a readable picture.",
-            expected="JPEG, PNG, GIF, BMP, WebP or TIFF files",
+            expected=f"{READABLE} files",
         )
 
 

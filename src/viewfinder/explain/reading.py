@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from viewfinder.classifier import Picture
 from viewfinder.core.errors import DataError, RejectedPicture
+from viewfinder.pictures.codecs.magic import READABLE
 from viewfinder.pictures.files import bytes_of
 from viewfinder.pictures.prepare import before_resizing, prepare
 from viewfinder.pictures.preprocessing import Color, Preprocessing
@@ -63,7 +64,7 @@ def _named(picture: Picture, index: int) -> Iterator[None]:
     except RejectedPicture as rejection:
         raise DataError(
             f"The picture {name_of(picture, index)} cannot be read.",
-            expected="a JPEG, PNG, GIF, BMP, WebP or TIFF file",
+            expected=f"a file of {READABLE}",
             received=f"{rejection.reason}: {rejection.detail}",
             remedy=rejection.remedy,
         ) from rejection

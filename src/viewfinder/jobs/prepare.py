@@ -11,6 +11,7 @@ from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.splits.groups import known_groups
+from viewfinder.pictures.codecs.magic import READABLE
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.recipe import Recipe
 from viewfinder.split.leaks import marked
@@ -74,7 +75,7 @@ def prepare(
         if not good.any():
             raise DataError(
                 f"None of the {len(dataset)} files in {dataset.source} is a readable picture.",
-                expected="JPEG, PNG, GIF, BMP, WebP or TIFF files",
+                expected=f"{READABLE} files",
                 received=_reasons(rejected.table),
             )
         readable = readable.where(readable.table["locator"].isin(seen.table["locator"][good]))

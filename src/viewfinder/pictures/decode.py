@@ -32,7 +32,9 @@ def decode(
     allow_truncated: bool = False,
     limits: Limits = Limits(),  # noqa: B008  (frozen)
 ) -> Decoded:
-    """Decode a picture: JPEG, PNG, GIF, BMP, WebP or TIFF, detected by content.
+    """Decode a picture: JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, JPEG 2000, PPM, PGM, PBM or TGA.
+
+    The format is detected by content. HEIC needs the extra `heif`.
 
     The pixels are upright (EXIF orientation applied), composited on `background` where the picture
     is transparent, and have 8 bits. Of an animation they are the first frame.
@@ -44,8 +46,8 @@ def decode(
         at_least: An upright (height, width). A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size,
             which is much faster, as long as no side falls below.
         allow_truncated: Return the decoded part of a truncated picture, with a note, instead of
-            rejecting it; missing rows are as the decoder leaves them. Without a header, and for
-            WebP, which decodes as a whole, there is no such part.
+            rejecting it; missing rows are as the decoder leaves them. Without a header there is no
+            such part, and none of WebP, AVIF, HEIF and JPEG 2000, which decode as a whole.
         limits: The limits on size and memory, checked before pixels are allocated.
 
     Raises:

@@ -6,6 +6,7 @@ from viewfinder.core.errors import DataError, RejectedPicture
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.randomness import Randomness
 from viewfinder.data.dataset import Dataset
+from viewfinder.pictures.codecs.magic import READABLE
 from viewfinder.pictures.decode import Pixels, decode
 from viewfinder.pictures.preprocessing import Color
 
@@ -38,7 +39,7 @@ def suitable_input(dataset: Dataset) -> tuple[tuple[int, int], Color]:
     if not sample:
         raise DataError(
             f"None of {len(locators)} sampled files in {dataset.source} is a readable picture.",
-            expected="JPEG, PNG, GIF, BMP, WebP or TIFF files",
+            expected=f"{READABLE} files",
         )
     is_gray = all(np.ptp(pixels, axis=2).max() == 0 for pixels in sample)
     sizes = [(pixels.shape[0], pixels.shape[1]) for pixels in sample]

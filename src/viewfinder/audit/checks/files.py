@@ -13,6 +13,7 @@ import pandas as pd
 from viewfinder.audit.finding import Finding, Severity, about, pictures
 from viewfinder.audit.measure import OK
 from viewfinder.core.errors import Reason
+from viewfinder.pictures.codecs.rasters import INSTALL_HEIF
 
 _ENDINGS = {
     "jpeg": ("jpg", "jpeg", "jpe", "jfif", "jif"),
@@ -23,6 +24,9 @@ _ENDINGS = {
     "tiff": ("tif", "tiff"),
     "heif": ("heic", "heif", "hif"),
     "avif": ("avif",),
+    "ppm": ("ppm", "pgm", "pbm", "pnm"),
+    "jpeg2000": ("jp2", "j2k", "jpf", "jpx", "jpc", "j2c"),
+    "tga": ("tga", "vda", "icb", "vst"),
 }
 _REMEDIES = {
     Reason.EMPTY: "obtain the files again, or remove them; training skips them",
@@ -61,13 +65,16 @@ def unreadable(table: pd.DataFrame) -> list[Finding]:
     findings: list[Finding] = []
     for reason in Reason:
         rows = table[table["status"] == reason.value]
+        remedy = _REMEDIES[reason]
+        if rows["detail"].str.contains(INSTALL_HEIF, regex=False).any():
+            remedy = f"{INSTALL_HEIF} reads HEIC; {remedy}"
         findings += about(
             f"unreadable: {reason.value}",
             Severity.WARNING,
             rows,
             rows["detail"],
             f"{pictures(len(rows), 'is')} skipped: {reason.value}.",
-            _REMEDIES[reason],
+            remedy,
         )
     return findings
 

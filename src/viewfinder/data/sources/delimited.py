@@ -24,7 +24,8 @@ _FEWEST_PIXELS = 16
 _LONGEST_LINE = 16 << 20
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _PICTURE_NAME = re.compile(
-    r".+\.(jpe?g|jpe|jfif|png|gif|bmp|dib|tiff?|webp|heic|heif|avif)\s*", re.IGNORECASE
+    r".+\.(jpe?g|jpe|jfif|png|gif|bmp|dib|tiff?|webp|heic|heif|avif|p[pgbn]m|jp2|j2k|tga)\s*",
+    re.IGNORECASE,
 )
 
 

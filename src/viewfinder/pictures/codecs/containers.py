@@ -1,5 +1,6 @@
-"""Missing data in PNG, GIF, BMP, WebP and TIFF, found in their containers without Pillow."""
+"""Missing data, found in the containers of all formats but JPEG without Pillow."""
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -14,9 +15,16 @@ _PNG_START = 8
 _PNG_HEADER = struct.Struct(">IIBBBBB")
 _PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 _WEBP_START = 12
+_TGA_HEADER_BYTES = 18
+_PPM_HEADER = re.compile(rb"P[1-6](?:(?:\s|#[^\n]*\n)+\d+){2}\s")
 _TIFF_SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-# Pillow decodes run-length BMP in Python: about a microsecond per run.
+# Pillow decodes run-length BMP and plain PPM in Python: about a microsecond per run or number.
 _MAX_RLE_BYTES = 4 << 20
+_PLAIN_PPM = (b"P1", b"P2", b"P3")
+_MAX_PLAIN_BYTES = 16 << 20
+_JPEG2000_END = b"\xff\xd9"
+# These have no rows to count.
+AS_A_WHOLE = frozenset({"webp", "jpeg2000", "avif", "heif"})
 _CUT_OFF = ("truncated", "broken data stream", "not enough", "buffer", "decoder error", "decoding")
 
 
@@ -27,6 +35,8 @@ def check_before_opening(data: bytes, format: str, limits: Limits) -> None:
         limits.check_memory(size[0] * size[1] * 15)
     if format == "bmp" and len(data) > _MAX_RLE_BYTES and data[30:34] in (b"\1\0\0\0", b"\2\0\0\0"):
         raise RejectedPicture(Reason.TOO_LARGE, f"{len(data):,} bytes of run-length BMP")
+    if format == "ppm" and len(data) > _MAX_PLAIN_BYTES and data.startswith(_PLAIN_PPM):
+        raise RejectedPicture(Reason.TOO_LARGE, f"{len(data):,} bytes of PPM in plain text")
 
 
 def mended(data: bytes, format: str) -> tuple[bytes, tuple[str, ...]]:
@@ -39,10 +49,9 @@ def mended(data: bytes, format: str) -> tuple[bytes, tuple[str, ...]]:
 
 
 def cut_short(data: bytes, format: str) -> RejectedPicture | None:
-    """Return the rejection of a picture that cannot be opened because it ends too early."""
-    if format == "webp":
-        # WebP decodes as a whole, so there are no rows to count.
-        declared = 8 + int.from_bytes(data[4:8], "little")
+    """Return the rejection of a picture that cannot be read because it ends too early."""
+    if format in AS_A_WHOLE:
+        declared = _declared_size(data, format)
         if len(data) < declared:
             percent = 100 * len(data) // declared
             return truncated(0, how=f", because only {percent} % of the bytes are")
@@ -50,6 +59,23 @@ def cut_short(data: bytes, format: str) -> RejectedPicture | None:
     if _ends_in_header(data, format):
         return truncated(0, how=": it stops before the first")
     return None
+
+
+def _declared_size(data: bytes, format: str) -> int:
+    """Return how many bytes a picture without rows states to have."""
+    if format == "webp":
+        return 8 + int.from_bytes(data[4:8], "little")
+    if format == "jpeg2000":
+        return len(data) + (not data.endswith(_JPEG2000_END))
+    end = 0
+    while end + 8 <= len(data):  # the boxes of ISO's media files
+        length = int.from_bytes(data[end : end + 4], "big")
+        if length == 1:
+            length = int.from_bytes(data[end + 8 : end + 16], "big")
+        if length < 8:  # 0: to the end of the file
+            return len(data)
+        end += length
+    return end if end >= len(data) else end + 8
 
 
 def _ends_in_header(data: bytes, format: str) -> bool:
@@ -62,6 +88,10 @@ def _ends_in_header(data: bytes, format: str) -> bool:
             return len(data) < max(26, int.from_bytes(data[10:14], "little"))
         case "gif":
             return not data.endswith(b";")
+        case "ppm":
+            return _PPM_HEADER.match(data) is None
+        case "tga":
+            return len(data) < _TGA_HEADER_BYTES
         case "tiff":
             return len(data) < _tiff_directory_end(data)
         case _:

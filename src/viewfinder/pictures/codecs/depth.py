@@ -66,14 +66,15 @@ def depth_of(opened: Any, data: bytes) -> Depth:
             inverted=_WHITE_IS_ZERO in _numbers(tags, _PHOTOMETRIC)[:1],
             signed=_SIGNED in formats,
         )
-    return Depth(16 if _DEEP_GRAY.issuperset([opened.mode]) else 8)
+    is_deep = opened.mode in _DEEP_GRAY or (opened.format == "PPM" and opened.mode == "I")
+    return Depth(16 if is_deep else 8)
 
 
 def require_black(depth: Depth, mode: str) -> None:
     """Raise UNSUPPORTED for samples that define neither black nor white."""
     if depth.signed:
         raise _without_white("signed samples")
-    if mode in ("I", "F"):
+    if mode == "F" or (mode == "I" and depth.bits != 16):
         raise _without_white("samples of 32 bits")
 
 
@@ -85,8 +86,8 @@ def to_eight_bits(image: Image.Image, depth: Depth, data: bytes) -> tuple[Image.
         depth: The file's.
         data: The file's bytes, which are decoded again if colours use only the lower bits.
     """
-    if _DEEP_GRAY.issuperset([image.mode]):
-        levels = np.asarray(image)
+    if image.mode in _DEEP_GRAY or image.mode == "I":
+        levels = np.asarray(image).astype(np.uint16, copy=False)
         used, white = depth.white(int(levels.max()))
         gray = Image.fromarray(_scaled(levels, white, inverted=depth.inverted))
         transparent = image.info.get("transparency")

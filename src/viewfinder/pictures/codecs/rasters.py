@@ -1,4 +1,4 @@
-"""PNG, GIF, BMP, WebP, TIFF (and HEIF and AVIF with the extra `heif`) through Pillow."""
+"""All formats but JPEG through Pillow; HEIF with the extra `heif`."""
 
 import importlib
 import io
@@ -63,9 +63,13 @@ def _has_several_frames(opened: Any) -> bool:
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 _BEYOND_PILLOW = re.compile(r"unknown pixel mode|[Uu]nsupported|not supported|unknown data org")
 _ORIENTATION = 0x0112
+INSTALL_HEIF = 'pip install "viewfinder[heif]"'
+# What a build of Pillow may lack.
+_FEATURES = {"avif": ("avif", "AVIF"), "jpeg2000": ("jpg_2000", "JPEG 2000")}
 _STRIP_PIXELS = 1 << 22
-# The decoder keeps two RGBA canvases, and its output is copied once.
-_WEBP_BYTES_PER_PIXEL = 12
+# WebP's decoder keeps two RGBA canvases, and its output is copied once; OpenJPEG keeps 4 bytes a
+# sample, twice.
+_DECODER_BYTES_PER_PIXEL = {"webp": 12, "avif": 12, "jpeg2000": 32}
 
 
 def decode_raster(data: bytes, format: str, wanted: Wanted) -> Decoded:
@@ -74,8 +78,7 @@ def decode_raster(data: bytes, format: str, wanted: Wanted) -> Decoded:
     Raises:
         RejectedPicture: TRUNCATED, CORRUPT, UNSUPPORTED or TOO_LARGE.
     """
-    if format in ("heif", "avif"):
-        _use_heif_reader(format)
+    _require_reader(format)
     containers.check_before_opening(data, format, wanted.limits)
     try:
         with quiet_pillow():
@@ -163,6 +166,8 @@ def _load(
             image.load()
         return image, None
     except (OSError, ValueError, SyntaxError, IndexError, EOFError) as error:
+        if format in containers.AS_A_WHOLE:
+            raise containers.cut_short(data, format) or error from error
         partial = _partial(image)
         if partial is None or not containers.is_cut_off(error):
             raise
@@ -212,8 +217,7 @@ def _memory(image: Image.Image, format: str, bits: int) -> int:
         per_pixel += 16
     if "exif" in image.info or format == "tiff":
         per_pixel += 3
-    if format == "webp":
-        per_pixel += _WEBP_BYTES_PER_PIXEL
+    per_pixel += _DECODER_BYTES_PER_PIXEL.get(format, 0)
     return image.height * image.width * per_pixel
 
 
@@ -244,18 +248,18 @@ def _notes(image: Any) -> tuple[str, ...]:
     return (*notes, f"first frame of {count}")
 
 
-def _use_heif_reader(format: str) -> None:
-    try:
-        pillow_heif = importlib.import_module("pillow_heif")
-    except ImportError:
-        raise unsupported(
-            "HEIC, HEIF and AVIF pictures need pillow-heif, which is not installed",
-            remedy='pip install "viewfinder[heif]" (or: pip install pillow-heif)',
-        ) from None
-    pillow_heif.register_heif_opener()
-    # pillow-heif leaves AVIF to Pillow, which reads it unless it was built without.
-    if format == "avif" and not features.check("avif"):
-        raise unsupported("this build of Pillow does not read AVIF pictures")
+def _require_reader(format: str) -> None:
+    """Raise UNSUPPORTED for a format whose reader is not installed."""
+    if format == "heif":
+        try:
+            importlib.import_module("pillow_heif").register_heif_opener()
+        except ImportError:
+            raise unsupported(
+                f"HEIC and HEIF pictures need another package: {INSTALL_HEIF}", remedy=INSTALL_HEIF
+            ) from None
+    feature, name = _FEATURES.get(format, ("", ""))
+    if feature and not features.check(feature):
+        raise unsupported(f"this build of Pillow does not read {name} pictures")
 
 
 def _one_line(error: BaseException) -> str:

@@ -70,8 +70,8 @@ class Decoded(NamedTuple):
     Attributes:
         pixels: uint8, shape `(height, width, channels)`; smaller than the file's own size if
             `at_least` allows it.
-        format: "jpeg", "png", "gif", "bmp", "webp", "tiff", "heif", "avif", or "array" for pixels
-            given as an array.
+        format: "jpeg", "png", "gif", "bmp", "webp", "tiff", "heif", "avif", "ppm" (also PGM and
+            PBM), "jpeg2000", "tga", or "array" for pixels given as an array.
         width: Upright width in the file, in pixels.
         height: Upright height in the file, in pixels.
         orientation: The EXIF orientation of the file, 1 to 8; `pixels` are upright already.
