@@ -11,7 +11,14 @@ import pandas as pd
 
 from viewfinder.classifier import CHOSEN, read_labels, run_folder, write_labels
 from viewfinder.core.errors import DataError, OutputError, RunError, UsageError
-from viewfinder.core.files import locked, regular_status, write_json, write_text, written_whole
+from viewfinder.core.files import (
+    content_hash,
+    locked,
+    regular_status,
+    write_json,
+    write_text,
+    written_whole,
+)
 from viewfinder.core.records import RunRecord, damaged, read_yaml_settings
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import Source, from_record
@@ -215,9 +222,8 @@ class RunFolder:
         write_json(self.folder / "doctor.json", record)
 
     def _model_written(self) -> str:
-        """When the best model was written: another model has another time or size."""
-        found = (self.folder / "best.keras").stat()
-        return f"{found.st_mtime_ns} {found.st_size}"
+        """A hash of the best model, by which its activations are recognised."""
+        return content_hash(self.folder / "best.keras")
 
     @property
     def has_model(self) -> bool:

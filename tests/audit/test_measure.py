@@ -97,7 +97,7 @@ def test_what_cannot_be_read_gets_a_row(data: bytes, status: str, format: str) -
 
 def test_a_missing_picture_is_asked_for_again() -> None:
     row = measure(Held(), "a", STAMP)
-    assert (row.status, row.size, row.modified_ns) == ("missing", -1, -1)
+    assert (row.status, row.size, row.mark) == ("missing", -1, -1)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_known_content_is_not_decoded_again() -> None:
     known = measured(encoded(photo(), "PNG"))
     held = Held({"moved": encoded(photo(), "PNG")})
     row = measure(held, "moved", Stamp(5, 6), recall={known.content: known}.get)
-    assert row == known._replace(locator="moved", size=5, modified_ns=6)
+    assert row == known._replace(locator="moved", size=5, mark=6)
 
 
 def test_percentiles_and_entropy() -> None:

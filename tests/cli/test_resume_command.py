@@ -118,7 +118,7 @@ def test_pictures_that_were_moved_can_be_named(viewfinder, trained, stopped, dig
     moved = copied(digits, tmp_path / "moved")
     environment = stopped / "environment.json"
     environment.write_text(environment.read_text().replace(str(digits), str(tmp_path / "gone")))
-    viewfinder("train", "--resume", stopped).refused(3, "cannot be read any more")
+    viewfinder("train", "--resume", stopped).refused(3, "are missing", "name their folder")
     assert viewfinder("train", moved, "--resume", stopped, "-q").code == 0
     assert_equal(trained.folder, stopped)
 

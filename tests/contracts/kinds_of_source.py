@@ -173,13 +173,13 @@ class Kind:
     is_listed: bool = True
     is_in_memory: bool = False
 
-    def write(self, root: Path, seed: int) -> Written:
-        """Write the pictures, and a time of change that no other seed has."""
+    def write(self, root: Path, seed: int, time: int | None = None) -> Written:
+        """Write the pictures, and a time of modification: by default one that no other seed has."""
         root.mkdir(exist_ok=True)
         written = self.writer(root, seed)
         for path in root.rglob("*"):
             if path.suffix != ".parquet":
-                os.utime(path, (seed, seed))
+                os.utime(path, (time or seed, time or seed))
         return written
 
 

@@ -122,9 +122,11 @@ def test_addresses_stay_while_the_content_does(case: Case) -> None:
     assert addresses(case.kind.open(case.root).source, case.written) == before
 
 
-def test_addresses_change_with_the_content(case: Case) -> None:
+@pytest.mark.parametrize("time", [FIRST, SECOND])
+def test_addresses_change_with_the_content(case: Case, time: int) -> None:
+    """Also where the file has the time of before."""
     before = addresses(case.source, case.written)
-    written = case.kind.write(case.root, SECOND)
+    written = case.kind.write(case.root, SECOND, time)
     source = case.kind.open(case.root).source
     assert_reads(source, written)
     after = addresses(source, written)

@@ -48,7 +48,7 @@ class Measurement(NamedTuple):
     Attributes:
         locator: The picture's address in its source.
         size: The file's bytes, from the stamp.
-        modified_ns: The time of change, from the stamp.
+        mark: From the stamp; see :class:`viewfinder.data.source.Stamp`.
         content: BLAKE2b (128 bits) of the bytes, hexadecimal; "" if they cannot be read.
         pixels: A hash of the decoded pixels and their size; "" without pixels.
         status: "ok", or the reason of the rejection.
@@ -78,7 +78,7 @@ class Measurement(NamedTuple):
 
     locator: str
     size: int
-    modified_ns: int
+    mark: int
     content: str
     pixels: str
     status: str
@@ -129,17 +129,17 @@ def measure(
         stamp: Its stamp, for the row.
         recall: Returns the known row of a content hash, which saves decoding, or None.
     """
-    row = _EMPTY._replace(locator=locator, size=stamp.size, modified_ns=stamp.modified_ns)
+    row = _EMPTY._replace(locator=locator, **stamp._asdict())
     try:
         data = source.read(locator)
         row = row._replace(content=_digest(data))
         if known := recall(row.content):
-            return known._replace(locator=locator, size=stamp.size, modified_ns=stamp.modified_ns)
+            return known._replace(locator=locator, **stamp._asdict())
         row = row._replace(format=format_of(data) if isinstance(data, bytes) else "array")
         return _measured(row, data, _decoded(data))
     except RejectedPicture as rejection:
         if rejection.reason is Reason.MISSING:  # the file may return with its old stamp
-            row = row._replace(size=-1, modified_ns=-1)
+            row = row._replace(size=-1, mark=-1)
         return row._replace(status=rejection.reason.value, detail=rejection.detail)
 
 

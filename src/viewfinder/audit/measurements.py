@@ -120,7 +120,7 @@ def _measure_all(
 
 def _unknown(known: pa.Table, stamps: Mapping[str, Stamp]) -> Iterator[tuple[str, Stamp]]:
     """Yield the pictures without a row of their current stamp."""
-    columns = (known[name].to_pylist() for name in ("locator", "size", "modified_ns"))
+    columns = (known[name].to_pylist() for name in ("locator", "size", "mark"))
     seen = {locator: Stamp(*stamp) for locator, *stamp in zip(*columns, strict=True)}
     for locator, stamp in stamps.items():
         if seen.get(locator) != stamp or stamp == _MISSING:

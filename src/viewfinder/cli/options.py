@@ -144,33 +144,42 @@ class DataOptions:
             rich_help_panel=_READING,
         ),
     ] = None
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            metavar="classes|splits|innermost",
+            help="Which folders are the classes: those at the top, those in split folders, or "
+            "those that hold the pictures.",
+            rich_help_panel=_READING,
+        ),
+    ] = None
+    splits: Annotated[
+        str | None,
+        typer.Option(
+            metavar="train=DIR,test=DIR",
+            help="Folders of the splits (train, validation, test), inside DATA.",
+            rich_help_panel=_READING,
+        ),
+    ] = None
 
     def opened(
         self, data: Path, progress: "Progress", *, needs_labels: bool = True, **further: Any
     ) -> "Dataset":
-        """The dataset at `data`; `further` as for :func:`viewfinder.open`."""
+        """The dataset at `data`; its layout is shown. `further` as for :func:`viewfinder.open`."""
+        from viewfinder.cli.tables import show_layout
         from viewfinder.data.sources import open_dataset
 
-        return open_dataset(
-            data,
-            label_from=self.label_from,
-            label_column=self.label_column,
-            root=self.root,
-            value_range=_numbers(self.value_range),
-            needs_labels=needs_labels,
-            progress=progress,
-            **further,
-        )
+        stated = {**self.record, "root": self.root}
+        stated |= {name: given for name, given in further.items() if given is not None}
+        dataset = open_dataset(data, needs_labels=needs_labels, progress=progress, **stated)
+        show_layout(dataset, progress)
+        return dataset
 
     @property
     def record(self) -> dict[str, Any]:
         """The options as the header of a saved dataset keeps them, without relative paths."""
-        return {
-            "label_from": self.label_from,
-            "label_column": self.label_column,
-            "root": str(self.root.resolve()) if self.root else None,
-            "value_range": _numbers(self.value_range),
-        }
+        root = str(self.root.resolve()) if self.root else None
+        return {**vars(self), "root": root, "value_range": _numbers(self.value_range)}
 
 
 def _numbers(text: str | None) -> tuple[float, float] | None:

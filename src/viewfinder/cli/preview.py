@@ -25,10 +25,11 @@ def preview(
     from viewfinder.cli.tables import stdout
     from viewfinder.core.files import written_whole
     from viewfinder.core.progress import Progress
+    from viewfinder.data.sources import open_dataset
     from viewfinder.pages.preview import preview as contact_sheet
 
     wanted = recipe.changed(settings_of(input))
-    dataset = reading.opened(data, Progress())
+    dataset = open_dataset(data, progress=Progress(), **reading.record)
     figure = contact_sheet(dataset, wanted, pictures=pictures, versions=versions)
     with written_whole(output) as temporary:
         figure.savefig(temporary, format="png")

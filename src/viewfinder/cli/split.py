@@ -119,9 +119,11 @@ def _split(
     progress: "Progress",
 ) -> "SplitUp":
     from viewfinder.clean import require_output
+    from viewfinder.cli.tables import show_layout
     from viewfinder.split import open_grouped, save, split_up
 
     dataset = open_grouped(data, progress=progress, **opened)
+    show_layout(dataset, progress)
     if output is not None:
         require_output(dataset, output)
     made = split_up(dataset, plan, progress)

@@ -13,6 +13,7 @@ from viewfinder.core.progress import Progress
 if TYPE_CHECKING:
     import pandas as pd
 
+    from viewfinder.data.dataset import Dataset
     from viewfinder.jobs.prepare import Prepared
 
 _MOST_CLASSES = 20
@@ -34,6 +35,14 @@ def show_data(
         progress.say("Augmentation, of training pictures only:")
         for line in variations:
             progress.say(f"  {line}")
+
+
+def show_layout(dataset: "Dataset", progress: Progress) -> None:
+    """What the folders of DATA were read as; nothing for other kinds of data."""
+    from viewfinder.data.sources.recognise.drawn import layout_lines
+
+    for line in layout_lines(dataset):
+        progress.say(line)
 
 
 def show_pictures(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError, nearest
 from viewfinder.core.randomness import Ids, ids
+from viewfinder.data.layout import Layout
 from viewfinder.data.source import Source
 from viewfinder.data.splits import folds as fold_rules
 from viewfinder.data.splits import shares
@@ -47,6 +48,7 @@ class Dataset:
             pictures have no labels, as an audit accepts them.
         passed_over: Files and folders that were skipped.
         notes: What the user should know about the source.
+        layout: Which folders are splits and classes, where the labels are those of folders.
     """
 
     source: Source
@@ -54,6 +56,7 @@ class Dataset:
     classes: tuple[str, ...]
     passed_over: tuple[PassedOver, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = ()
+    layout: Layout | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.table)

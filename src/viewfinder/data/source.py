@@ -12,10 +12,16 @@ from viewfinder.core.errors import DataError
 
 
 class Stamp(NamedTuple):
-    """Changes when a picture's bytes change; found without reading them."""
+    """Changes when a picture's bytes change; found without reading them, wherever that is possible.
+
+    Attributes:
+        size: The number of bytes.
+        mark: A hash of the file's number and of its times of modification and of change; of its
+            content where the file system has no time of change; or another checksum. int64.
+    """
 
     size: int
-    modified_ns: int
+    mark: int
 
 
 class Source(ABC):

@@ -9,7 +9,7 @@ from viewfinder.augment import policy
 from viewfinder.batches.pictures import Batches, Pictures, balanced_weights
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
-from viewfinder.data.dataset import Dataset
+from viewfinder.data.dataset import UNSPLIT, Dataset
 from viewfinder.data.splits.groups import known_groups
 from viewfinder.pictures.codecs.magic import READABLE
 from viewfinder.pictures.preprocessing import Preprocessing
@@ -169,8 +169,25 @@ def require_every_class(dataset: Dataset, rejected: Dataset) -> None:
     )
 
 
+def _require_training(dataset: Dataset) -> None:
+    """Raise `DataError` if all pictures are in evaluation splits."""
+    if dataset.table["split"].isin(["train", UNSPLIT]).any():
+        return
+    sizes = dataset.split_sizes()
+    raise DataError(
+        f"{dataset.source} has no training pictures.",
+        expected="pictures in a training split, or pictures without splits",
+        received=", ".join(f"{count:,} {name}" for name, count in sizes.items()),
+        remedy="add training pictures; to train on those in a folder such as test/, open that "
+        "folder itself"
+        if dataset.layout
+        else "add training pictures, or remove the splits",
+    )
+
+
 def _with_fold(dataset: Dataset, recipe: Recipe) -> Dataset:
     """The dataset with the recipe's fold as validation split."""
+    _require_training(dataset)
     if recipe.data.fold is not None:
         dataset = dataset.use_fold(recipe.data.fold)
     if recipe.data.holdout:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from viewfinder.core.errors import RunError, UsageError
+from viewfinder.core.errors import Reason, RunError, UsageError
 from viewfinder.data.dataset import Dataset
 from viewfinder.jobs.job import Job
 from viewfinder.jobs.prepare import Prepared, read_pictures
@@ -55,14 +55,20 @@ def require_same_pictures(before: Dataset, seen: Dataset, name: str) -> None:
         RunError: Some have changed.
     """
     table, contents = seen.table.set_index("locator"), before.table.set_index("locator")["content"]
+    is_missing = table["status"] == Reason.MISSING
     same = (table["status"] == "ok") & (table["content"] == contents.reindex(table.index))
-    if not same.all():
-        raise RunError(
-            f"{(~same).sum():,} of the run's pictures have changed or cannot be read any more.",
-            expected=f"the pictures that {name} was trained on, in {seen.source}",
-            received=f"another {same[~same].index[0]}",
-            remedy="train a new run, or name the folder in which they are",
-        )
+    if same.all():
+        return
+    wrong = is_missing if is_missing.any() else ~same
+    what = "are missing" if is_missing.any() else "have changed or cannot be read any more"
+    raise RunError(
+        f"{wrong.sum():,} of the run's pictures {what}.",
+        expected=f"the pictures that {name} was trained on, in {seen.source}",
+        received=f"{wrong.index[wrong][0]}: {'missing' if is_missing.any() else 'changed'}",
+        remedy="if they have been moved, name their folder as the data"
+        if is_missing.any()
+        else "train a new run, or restore the pictures",
+    )
 
 
 def _require_same_training(before: Recipe, now: Recipe) -> None:

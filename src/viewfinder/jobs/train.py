@@ -137,7 +137,7 @@ def _require_tensorboard(recipe: Recipe) -> None:
 
 
 def _environment(prepared: Prepared) -> dict[str, Any]:
-    table = prepared.dataset.table
+    table, layout = prepared.dataset.table, prepared.dataset.layout
     content = "\n".join(table["locator"] + " " + table["content"] + " " + table["split"])
     return {
         "created": datetime.now(UTC).astimezone().isoformat(timespec="seconds"),
@@ -149,6 +149,7 @@ def _environment(prepared: Prepared) -> dict[str, Any]:
         "precision": dtype_policy(prepared.recipe.training.precision),
         "data": {
             "source": prepared.dataset.source.record(),
+            "layout": layout.model_dump() if layout else None,
             "pictures": len(table),
             "hash": hashlib.blake2b(content.encode(), digest_size=16).hexdigest(),
             "notes": list(prepared.dataset.notes),

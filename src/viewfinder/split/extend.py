@@ -1,5 +1,6 @@
 """Place pictures that were added to the original; the pictures placed before do not move."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from viewfinder.split.make import groups_of, joined, open_grouped
 from viewfinder.split.plan import SplitPlan, SplitUp
 
 # The options that `split` and `clean` save of how the data was opened.
-_HINTS = ("label_from", "root", "label_column", "value_range", "group_from")
+_HINTS = ("label_from", "root", "label_column", "value_range", "group_from", "layout", "splits")
 
 
 def extend(saved: SavedDataset, progress: Progress | None = None) -> SplitUp:
@@ -85,6 +86,8 @@ def _opened_again(saved: SavedDataset, progress: Progress | None) -> Dataset:
     record = saved.header.located(saved.folder).record()
     options = saved.opened
     hints = {name: options.get(name) for name in _HINTS}
+    if saved.header.layout:  # so that added folders do not change what the others are read as
+        hints |= {"layout": saved.header.layout, "splits": None}
     in_memory = record["kind"] == "arrays" or (record["kind"] == "table" and not record["file"])
     if in_memory:
         raise UsageError(
@@ -122,7 +125,7 @@ def _with_added(
     if known == sorted_classes(set(known)):
         classes = sorted_classes({*known, *labels})
     is_added = np.asarray(table["locator"].isin(added["locator"]))
-    return Dataset(opened.source, table, classes, opened.passed_over, opened.notes), is_added
+    return replace(opened, table=table, classes=classes), is_added
 
 
 def _unplaced(dataset: Dataset) -> NDArray[np.bool_]:

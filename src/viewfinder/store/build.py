@@ -49,7 +49,7 @@ def open_store(
 ) -> Store:
     """Open the store of these pictures, after adding those that it lacks.
 
-    Pictures whose stamp (size, time of change) is in the store are not opened again. Of several
+    Pictures whose stamp is in the store are not opened again. Of several
     processes, one builds the store while the others wait.
 
     Args:
@@ -114,7 +114,7 @@ def _current_and_pending(
     current = {
         locator: entry
         for locator, entry in entries.items()
-        if (entry.size, entry.modified_ns) == stamps[locator]
+        if (entry.size, entry.mark) == stamps[locator]
     }
     return current, [(locator, stamps[locator]) for locator in wanted if locator not in current]
 
@@ -184,9 +184,7 @@ class _Build:
             source = self.wanted.source.read(locator)
             content = _content(source)
             if content in by_content:  # the file was moved or touched; its bytes are known
-                moved = by_content[content]._replace(
-                    locator=locator, size=stamp.size, modified_ns=stamp.modified_ns
-                )
+                moved = by_content[content]._replace(locator=locator, **stamp._asdict())
                 return self._copy(moved, rows)
             decoded = prepare(source, self.wanted.preprocessing)
         except RejectedPicture as rejection:

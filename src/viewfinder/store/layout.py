@@ -41,7 +41,7 @@ OK = "ok"
 NO_PIXELS = -1
 
 # Raised when the meaning of the files changes.
-SCHEMA = 1
+SCHEMA = 2
 _DECODERS = ("pillow", "simplejpeg", "opencv-python-headless")
 
 
@@ -50,7 +50,7 @@ class Entry(NamedTuple):
 
     locator: str
     size: int
-    modified_ns: int
+    mark: int
     content: str
     row: int
     checksum: int

@@ -94,12 +94,18 @@ LABELS = st.lists(
                 "nul.txt",
                 "train",
                 "test",
+                "images",
+                "fold1",
+                "fold2",
+                "unlabelled",
                 "x.",
                 "é",
             ]
         ),
-        # A cell of blanks alone is an empty one.
-        st.text(st.characters(codec="utf-8"), min_size=1, max_size=300).filter(str.strip),
+        # A cell of blanks alone is an empty one, and one with a bar or semicolon is a list.
+        st.text(
+            st.characters(codec="utf-8", exclude_characters="|;"), min_size=1, max_size=300
+        ).filter(str.strip),
     ),
     min_size=2,
     max_size=6,

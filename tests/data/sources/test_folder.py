@@ -14,7 +14,7 @@ from viewfinder.core.errors import DataError, Reason, RejectedPicture, UsageErro
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import from_record, open_dataset
 from viewfinder.data.sources.folder import FolderSource
-from viewfinder.data.sources.layout import split_named
+from viewfinder.data.sources.folder_names import split_named
 
 HIDDEN = "hidden or a system file"
 
@@ -92,7 +92,7 @@ class TestClassFolders:
 
     def test_the_order_on_disk_does_not_matter(self, root: Path, tmp_path: Path) -> None:
         paths = [
-            f"{label}/{sub}/{number}.png" for label in "ab" for sub in "xy" for number in "123"
+            f"{label}/part{sub}/{number}.png" for label in "ab" for sub in "12" for number in "123"
         ]
         write_files(root, *paths)
         other = tmp_path / "other"
@@ -459,7 +459,8 @@ class TestSource:
         os.utime(root / "a" / "1.jpg", ns=(1, 123456789))
         source = FolderSource(root)
         assert source.read("a/1.jpg") == b"a/1.jpg"
-        assert source.stamp("a/1.jpg") == (7, 123456789)
+        assert source.stamp("a/1.jpg").size == 7
+        assert source.stamp("a/1.jpg") == FolderSource(root).stamp("a/1.jpg")
         assert str(source) == str(root)
 
     def test_what_is_gone_is_a_rejection(self, root: Path) -> None:

@@ -365,6 +365,37 @@ class TestHuggingFace:
         write_csv(root, "file_name,label", *lines, name="metadata.csv")
         assert open_dataset(root).split_sizes() == {"train": 2, "validation": 1}
 
+    @pytest.fixture
+    def hf(self, tmp_path: Path) -> Path:
+        """Two splits whose column of labels has a name of its own; and test pictures without."""
+        root = write_files(
+            tmp_path / "hf",
+            *(f"{split}/{row}.jpg" for split in ("train", "val", "test") for row in "12"),
+        )
+        for split in ("train", "val"):
+            write_csv(root / split, "file_name,breed", "1.jpg,x", "2.jpg,y", name="metadata.csv")
+        write_csv(root / "test", "file_name", "1.jpg", "2.jpg", name="metadata.csv")
+        return root
+
+    def test_a_column_of_labels_may_be_named_for_all_splits(self, hf: Path) -> None:
+        dataset = open_dataset(hf, label_column="breed")
+        assert dataset.split_sizes() == {"train": 2, "validation": 2}
+        assert "test/metadata.csv has no labels: its pictures are skipped." in dataset.notes
+        assert [one.path for one in dataset.passed_over] == ["test/metadata.csv"]
+
+    def test_the_remedy_keeps_the_splits(self, hf: Path) -> None:
+        """Opening the table of one split would split that split at random."""
+        with pytest.raises(DataError, match="no column that is named like a label") as caught:
+            open_dataset(hf)
+        assert caught.value.received == "file_name, breed"
+        assert caught.value.remedy == (
+            f"open {hf}, which has all splits, with `label_column=breed`"
+        )
+
+    def test_a_wrong_column_of_labels_is_refused(self, hf: Path) -> None:
+        with pytest.raises(UsageError, match=r"race(.|\n)*breed"):
+            open_dataset(hf, label_column="race")
+
     def test_metadata_of_something_else_leaves_the_folders(self, root: Path) -> None:
         write_csv(root, "file_name,caption", "a/1.jpg,nice", name="metadata.csv")
         assert open_dataset(root).classes == ("a", "b")

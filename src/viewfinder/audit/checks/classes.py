@@ -7,6 +7,7 @@ import pandas as pd
 from viewfinder.audit.finding import Finding, Severity, listed
 from viewfinder.audit.measure import OK
 from viewfinder.data.dataset import SPLITS, UNSPLIT
+from viewfinder.data.sources.folder_names import in_quotes, lookalikes
 
 # Below this, a class's scores are very uncertain, and augmentation helps little.
 _FEW = 20
@@ -18,9 +19,24 @@ def balance(table: pd.DataFrame, classes: Sequence[str]) -> Iterator[Finding]:
     readable = table[table["status"] == OK]
     training = readable[readable["split"].isin(["train", UNSPLIT])]
     counts = training["label"].value_counts().reindex(list(classes), fill_value=0)
+    yield from alike_classes(classes)
     yield from small_classes(counts)
     yield from imbalance(counts)
     yield from missing_classes(table, classes)
+
+
+def alike_classes(classes: Sequence[str]) -> list[Finding]:
+    """Find classes whose names differ only in case, blanks or Unicode form."""
+    return [
+        Finding(
+            "classes of one name",
+            Severity.WARNING,
+            f"{in_quotes(names)} differ only in case, blanks or Unicode form.",
+            "if they are one class, give them one name",
+            classes=tuple(names),
+        )
+        for names in lookalikes(classes)
+    ]
 
 
 def small_classes(counts: pd.Series) -> list[Finding]:

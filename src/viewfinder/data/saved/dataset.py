@@ -138,7 +138,8 @@ class SavedDataset:
         kept = state[~is_held].drop(columns=QUARANTINE).reset_index(drop=True)
         skipped = (*headers.passed_over(self.header), *quarantined)
         classes = _classes(self.header.classes, set(state["label"].unique()))
-        dataset = Dataset(self.source, kept, classes, skipped, self.header.notes)
+        notes, layout = self.header.notes, self.header.layout
+        dataset = Dataset(self.source, kept, classes, skipped, notes, layout)
         if not quarantined:
             return dataset
         are = "picture is" if len(quarantined) == 1 else "pictures are"

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from viewfinder.core.errors import DataError
 from viewfinder.core.files import content_hash, read_regular, write_json, written_whole
 from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset, PassedOver
+from viewfinder.data.layout import Layout
 from viewfinder.data.saved.journal import checked_table
 from viewfinder.data.source import Source, paths_in, with_paths
 from viewfinder.data.sources.layout import leads_out
@@ -40,6 +41,7 @@ class Header(BaseModel):
         classes: The classes' names, in the order of the model's outputs.
         notes: What the user should know.
         passed_over: Path and reason of each file or folder that was skipped.
+        layout: Which folders are splits and classes, to list the original in the same way.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,6 +57,7 @@ class Header(BaseModel):
     classes: tuple[str, ...] = Field(min_length=1)
     notes: tuple[str, ...]
     passed_over: tuple[tuple[str, str], ...]
+    layout: Layout | None = None
 
     def located(self, folder: Path) -> Source:
         """Return the source of the original pictures, at their present paths.
@@ -102,6 +105,7 @@ def write_header(folder: Path, final: Path, dataset: Dataset, settings: Mapping[
         checksum=content_hash(folder / TABLE),
         classes=dataset.classes,
         notes=dataset.notes,
+        layout=dataset.layout,
         passed_over=tuple((skipped.path, skipped.why) for skipped in dataset.passed_over),
         **{"schema": 1},
     )

@@ -5,6 +5,7 @@ import re
 import shutil
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -20,7 +21,10 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import UNSPLIT, Dataset
 from viewfinder.data.saved.output import require_outside
 from viewfinder.data.source import Source
-from viewfinder.data.sources.layout import is_system_name, split_named
+from viewfinder.data.sources.folder_names import CLASS
+from viewfinder.data.sources.layout import File, is_system_name
+from viewfinder.data.sources.recognise import recognise
+from viewfinder.data.sources.recognise.tree import tree_of
 from viewfinder.pictures.decode import decode
 
 Content = bytes | NDArray[np.uint8]
@@ -142,29 +146,49 @@ def _require_empty(folder: Path) -> None:
 
 def _targets(dataset: Dataset, done: Materialized) -> list[str]:
     """Each picture's path below the folder."""
-    is_split = dataset.is_split
-    folders = _class_folders(dataset.classes, beside_splits=not is_split)
+    table, is_split = dataset.table, dataset.is_split
+    splits = table["split"] if is_split else [UNSPLIT] * len(table)
+    pairs = set(zip(splits, table["label"], strict=True))
+    folders = _class_folders(dataset.classes)
+    if not _is_read_back(folders, pairs):
+        folders = _class_folders(dataset.classes, prefix=f"{CLASS} ")
     done.renamed.update({name: safe for name, safe in folders.items() if safe != name})
     taken: set[tuple[str, str]] = set()
     targets: list[str] = []
-    table = dataset.table
-    for locator, label, split in zip(table["locator"], table["label"], table["split"], strict=True):
+    for locator, label, split in zip(table["locator"], table["label"], splits, strict=True):
         below = f"{split}/{folders[label]}" if is_split else folders[label]
         name = _unused(_file_name(locator), below, taken)
         targets.append(f"{below}/{name}")
     return targets
 
 
-def _class_folders(classes: tuple[str, ...], *, beside_splits: bool) -> dict[str, str]:
+def _class_folders(classes: tuple[str, ...], *, prefix: str = "") -> dict[str, str]:
     """A folder's name for each class, all different even if case is ignored."""
     taken: set[tuple[str, str]] = set()
     folders: dict[str, str] = {}
     # Valid names come first, so that they stay unchanged.
     for name in sorted(classes, key=lambda name: _safe(name) != name):
-        # A folder with the name of a split could be read as one.
-        safe = f"class {name}" if beside_splits and split_named(name) else _safe(name)
-        folders[name] = _unused(safe, "", taken)
+        folders[name] = _unused(_safe(prefix + name), "", taken)
     return folders
+
+
+def _is_read_back(folders: Mapping[str, str], pairs: Iterable[tuple[str, str]]) -> bool:
+    """Whether folders of these classes in these splits are read as such.
+
+    A folder could be read as a split by its name, or pairs of them as parts of one dataset.
+    """
+    paths = {
+        (split, folders[label]): tuple(filter(None, (split, folders[label], "picture.png")))
+        for split, label in pairs
+    }
+    top = tree_of(File(parts, 0) for parts in paths.values())
+    try:
+        layout = recognise(top, "", None, None)
+    except DataError:
+        return False
+    return layout is not None and all(
+        layout.place(parts) == (name, split, "") for (split, name), parts in paths.items()
+    )
 
 
 def _file_name(locator: str) -> str:

@@ -1,6 +1,8 @@
 """The kinds of data that pictures come from; each becomes the same `Dataset`.
 
-folder, layout               class folders, split folders, labels in file names
+folder, layout, tree         the files of a folder
+labelling, recognise,        labels and splits from folders, or from file names
+  folder_names
 table, cells                 tables of paths and labels: CSV, Parquet, DataFrame
 roles, columns, paths        what columns are; what their cells mean; the files that paths name
 metadata                     Hugging Face's and Roboflow's folders
@@ -14,15 +16,17 @@ records                      a source from its record
 hints, assemble              shared by all
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.layout import Layout
 from viewfinder.data.source import Source
 from viewfinder.data.sources.arrays import open_arrays
 from viewfinder.data.sources.grouping import grouped_by_names
-from viewfinder.data.sources.hints import Columns, Hints
+from viewfinder.data.sources.hints import Columns, Hints, stated_layout, stated_splits
 from viewfinder.data.sources.levels import checked_range
 from viewfinder.data.sources.opening import open_path
 from viewfinder.data.sources.records import from_record
@@ -42,6 +46,8 @@ def open_dataset(
     classes: Sequence[str] | None = None,
     image_size: tuple[int, int] | None = None,
     value_range: tuple[float, float] | None = None,
+    layout: str | Layout | None = None,
+    splits: str | Mapping[str, str] | None = None,
     needs_labels: bool = True,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -67,6 +73,12 @@ def open_dataset(
         image_size: Height and width of pictures that come as rows of numbers and are not square.
         value_range: The numbers of black and of white in rows of numbers, such as `(0, 4095)`; by
             default whole numbers are levels from 0 to 255, and fractions shares of 1.
+        layout: Which folders are the classes, where they could be read in several ways:
+            "classes" (the folders at the top), "splits" (those in split folders at the top) or
+            "innermost" (those that hold the pictures); or the `layout` of a dataset, to read
+            folders like it. By default recognised, or refused with the choices.
+        splits: The folder of each split, relative to `path`: `{"train": "a", "test": "b"}`, or the
+            same as `train=a,test=b`. "." is all that is in no other split.
         needs_labels: Whether folders without classes, or with only one, are refused.
         progress: Announces that an archive is unpacked.
 
@@ -81,7 +93,11 @@ def open_dataset(
         classes=None if classes is None else tuple(classes),
         image_size=image_size,
         value_range=checked_range(value_range),
+        layout=stated_layout(layout),
+        splits=stated_splits(splits),
         needs_labels=needs_labels,
     )
+    if layout is not None and label_from is not None:
+        raise UsageError("`layout` has no effect with `label_from`.", remedy="choose one of them")
     dataset = open_path(Path(path), hints, progress)
     return dataset if group_from is None else grouped_by_names(dataset, group_from)

@@ -18,7 +18,7 @@ from typing_extensions import override
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.files import cache_folder, written_whole
 from viewfinder.data.dataset import SPLITS, Dataset
-from viewfinder.data.sources.layout import split_named
+from viewfinder.data.sources.folder_names import split_named
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures, checked_range
 from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels, label_column
 

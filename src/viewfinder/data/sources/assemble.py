@@ -1,5 +1,6 @@
 """The last step of opening any data: the checks and the order that all datasets share."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
@@ -14,6 +15,7 @@ from viewfinder.data.dataset import (
     sorted_classes,
 )
 from viewfinder.data.source import Source
+from viewfinder.data.sources.folder_names import in_quotes, lookalikes
 
 # How many examples a message shows.
 _EXAMPLES = 5
@@ -57,12 +59,13 @@ def assemble(
             expected="at least two classes",
             remedy=remedy,
         )
+    _require_one_label_each(ordered)
     if set(table["split"].unique()) == {"train"}:  # the same as no split
         table = table.assign(split=UNSPLIT)
     table = table.sort_values("locator", ignore_index=True)
     skipped = tuple(sorted(passed_over, key=lambda skipped: skipped.path))
     dataset = Dataset(source, table, ordered, skipped, tuple(notes))
-    return dataset.noting(*_missing_classes(dataset))
+    return dataset.noting(*_alike_classes(ordered), *_missing_classes(dataset))
 
 
 def _named(labels: pd.Series, classes: tuple[str, ...]) -> pd.Series:
@@ -93,6 +96,29 @@ def _named(labels: pd.Series, classes: tuple[str, ...]) -> pd.Series:
         received=", ".join(unknown[:_EXAMPLES]) + more,
         remedy="omit `classes` to take them from the labels",
     )
+
+
+def _require_one_label_each(classes: Sequence[str]) -> None:
+    """Raise if a class is two labels in one, such as `daisy|yellow`."""
+    known = set(classes)
+    for name in classes:
+        parts = [part.strip() for part in re.split(r"[|;,+&]", name)]
+        is_list = re.fullmatch(r"[^|;]{2,}([|;][^|;]{2,})+", name) or set(parts) <= known
+        if len(set(parts)) > 1 and all(parts) and is_list:
+            raise DataError(
+                f"The class {name!r} is {len(parts)} labels in one.",
+                expected="one label for each picture",
+                received=f"{name}, for {', '.join(parts)}",
+                remedy="keep one of the labels; if it is one class, give it a name without | and ;",
+            )
+
+
+def _alike_classes(classes: Sequence[str]) -> Iterator[str]:
+    for names in lookalikes(classes):
+        yield (
+            f"These classes differ only in case, blanks or Unicode form: {in_quotes(names)}. If "
+            "they are one class, give them one name."
+        )
 
 
 def _missing_classes(dataset: Dataset) -> Iterator[str]:

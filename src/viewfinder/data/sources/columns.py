@@ -8,7 +8,7 @@ import pandas as pd
 
 from viewfinder.core.errors import DataError, UsageError, nearest
 from viewfinder.data.dataset import UNSPLIT
-from viewfinder.data.sources.layout import split_named
+from viewfinder.data.sources.folder_names import split_named
 
 # Usual names, the least ambiguous first; letters and digits only.
 PATHS = (

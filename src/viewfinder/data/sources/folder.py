@@ -1,4 +1,4 @@
-"""Pictures in folders: `root/class/*`, `root/split/class/*`, or flat with labels in the names.
+"""Pictures in folders, of classes and perhaps of splits, or flat with labels in the names.
 
 Listing a folder opens no file: reading a file later shows whether it is a picture. Only hidden
 files and system folders are skipped here.
@@ -8,7 +8,7 @@ import os
 import stat
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ import pandas as pd
 from typing_extensions import override
 
 from viewfinder.core.errors import DataError, Reason, RejectedPicture
-from viewfinder.core.files import regular_status
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
 from viewfinder.data.sources.hints import Hints
+from viewfinder.data.sources.labelling import label_files
 from viewfinder.data.sources.layout import (
     HIDDEN,
     NOT_UNICODE,
@@ -29,12 +29,14 @@ from viewfinder.data.sources.layout import (
     Listing,
     is_system_name,
     is_unicode,
-    label_files,
     leads_out,
 )
-from viewfinder.pictures.files import bytes_of, unreadable
+from viewfinder.data.sources.stamps import stamp_of
+from viewfinder.pictures.files import bytes_of
 
-ONE_CLASS = "add pictures of another class; or set `label_from` if file names contain the label"
+# The hints that apply to folders and archives of pictures.
+OF_FOLDERS = ("label_from", "classes", "layout", "splits")
+_ONE_CLASS = "add pictures of another class; or set `label_from` if file names contain the label"
 
 
 @dataclass(frozen=True)
@@ -78,20 +80,30 @@ def open_folder(root: Path, hints: Hints = Hints()) -> Dataset:
         DataError: No pictures, no classes, or only one class.
         UsageError: `label_from` is not a regular expression with a group, or matches no file.
     """
-    hints.only("label_from", "classes", kind="folders of pictures")
-    listing = list_folder(root)
-    rows, notes = label_files(
-        listing, str(root), label_from=hints.label_from, needs_labels=hints.needs_labels
-    )
-    return assemble(
-        FolderSource(root),
+    hints.only(*OF_FOLDERS, kind="folders of pictures")
+    return dataset_of_files(FolderSource(root), list_folder(root), hints)
+
+
+def dataset_of_files(
+    source: Source, listing: Listing, hints: Hints, *, holder: str = "folder"
+) -> Dataset:
+    """The dataset of a folder's or an archive's files; `holder` says which.
+
+    Raises:
+        DataError: No pictures, no classes, only one class, or an ambiguous layout.
+        UsageError: A hint does not fit the files.
+    """
+    rows, notes, layout = label_files(listing, str(source), hints, holder=holder)
+    dataset = assemble(
+        source,
         table_of_files(rows),
         passed_over=listing.passed_over,
         notes=notes,
         classes=hints.classes,
-        remedy=ONE_CLASS,
+        remedy=_ONE_CLASS,
         needs_labels=hints.needs_labels,
     )
+    return replace(dataset, layout=layout)
 
 
 def table_of_files(rows: Iterable[Labelled]) -> pd.DataFrame:
@@ -147,9 +159,10 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         raise DataError(f"Cannot list {folder}: {error.strerror}.") from error
 
 
-def _identity(folder: str | Path) -> tuple[int, int]:
-    status = Path(folder).stat()
-    return status.st_dev, status.st_ino
+def _identity(folder: str | Path) -> tuple[int, int | str]:
+    status = os.stat(folder)  # noqa: PTH116
+    # Some file systems have no numbers.
+    return status.st_dev, status.st_ino or os.path.realpath(folder)
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
@@ -158,16 +171,3 @@ def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
         return entry.stat()
     except OSError:
         return None
-
-
-def stamp_of(file: Path) -> Stamp:
-    """A file's size and modification time.
-
-    Raises:
-        RejectedPicture: The file is missing, or no regular file.
-    """
-    try:
-        status = regular_status(file)
-    except (OSError, ValueError) as error:
-        raise unreadable(error) from error
-    return Stamp(status.st_size, status.st_mtime_ns)

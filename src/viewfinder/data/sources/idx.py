@@ -19,8 +19,8 @@ from typing_extensions import override
 
 from viewfinder.core.errors import DataError
 from viewfinder.data.dataset import Dataset, PassedOver
+from viewfinder.data.sources.folder_names import split_in_name
 from viewfinder.data.sources.hints import Hints
-from viewfinder.data.sources.layout import split_in_name
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
 from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels, recorded_range
 from viewfinder.fetch.archives.bounded import BoundedReader, open_decompressed

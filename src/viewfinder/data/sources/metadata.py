@@ -8,15 +8,16 @@ https://huggingface.co/docs/datasets/image_dataset.
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
 from viewfinder.core.errors import DataError
-from viewfinder.data.dataset import Dataset
+from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.sources.cells import Cells, opened_table, read_cells
 from viewfinder.data.sources.columns import LABELS, column_named
+from viewfinder.data.sources.folder_names import split_named
 from viewfinder.data.sources.hints import Hints
-from viewfinder.data.sources.layout import split_named
 from viewfinder.data.sources.roles import is_one_hot
 from viewfinder.data.sources.table import TableSource, dataset_of_cells
 
@@ -30,18 +31,51 @@ def is_metadata_name(name: str) -> bool:
     return name in _NAMES or name == _ONE_HOT
 
 
-def metadata_files(folder: Path, folders: Sequence[str], files: Sequence[str]) -> list[Path]:
-    """The tables that describe the pictures in a folder and in its split folders.
+class Metadata(NamedTuple):
+    """The tables that name the pictures of a folder and of its split folders.
 
-    A table without `file_name` and a label describes something else, and is left out.
+    Attributes:
+        folder: The folder.
+        labelled: The tables that have labels.
+        unlabelled: The others, which describe something else, or pictures without labels.
     """
+
+    folder: Path
+    labelled: list[Path]
+    unlabelled: list[Path]
+
+
+def metadata_in(
+    folder: Path, folders: Sequence[str], files: Sequence[str], label: str | None
+) -> Metadata:
+    """The tables of a folder that name pictures; `label` is their column of labels, if stated."""
     candidates = [folder / name for name in files if is_metadata_name(name)]
     inside = [name for name in folders if split_named(name)]
     candidates += [folder / part / name for part in inside for name in (*_NAMES, _ONE_HOT)]
-    return [path for path in candidates if path.is_file() and _describes_pictures(path)]
+    headers = {path: _header_of(path) for path in candidates if path.is_file()}
+    tables = [path for path, header in headers.items() if header]
+    labelled = [path for path in tables if _has_labels(path, headers[path], label)]
+    if label and not labelled:  # reading them names their columns
+        labelled = sorted(tables, key=lambda path: -len(headers[path]))
+    return Metadata(folder, labelled, [path for path in tables if path not in labelled])
 
 
-def open_metadata(folder: Path, tables: Sequence[Path], hints: Hints) -> Dataset:
+def without_labels(metadata: Metadata) -> DataError:
+    """The error about tables that name pictures, where nothing else has their labels."""
+    table = max(metadata.unlabelled, key=lambda path: len(_header_of(path)))
+    others = [name for name in _header_of(table) if name != _FILE_NAME]
+    return DataError(
+        f"{table} has no column that is named like a label.",
+        expected=f"{_FILE_NAME} and label, class, target or category",
+        received=", ".join([_FILE_NAME, *others]),
+        # The table of one split, opened alone, would be split at random.
+        remedy=f"open {metadata.folder}, which has all splits, with `label_column={others[0]}`"
+        if others
+        else "add a column with the labels",
+    )
+
+
+def open_metadata(metadata: Metadata, hints: Hints) -> Dataset:
     """Open the pictures named by the metadata of a folder or of its split folders.
 
     A picture's split is in the column `split`, or else that of its folder.
@@ -50,6 +84,7 @@ def open_metadata(folder: Path, tables: Sequence[Path], hints: Hints) -> Dataset
         DataError: A table cannot be read, or none of the files exists.
     """
     hints.only("columns", "classes", kind="a folder with metadata.csv")
+    folder, tables, unlabelled = metadata
     parts: list[pd.DataFrame] = []
     notes: dict[str, None] = {}
     for table in tables:
@@ -66,14 +101,26 @@ def open_metadata(folder: Path, tables: Sequence[Path], hints: Hints) -> Dataset
         names = {top: split_named(top) or "" for top in tops.unique()}
         cells["split"] = tops.map(names).where(is_below, "")
     read = Cells(cells.fillna(""), " ".join(notes))
-    return dataset_of_cells(TableSource(folder, folder), read, hints)
+    dataset = dataset_of_cells(TableSource(folder, folder), read, hints)
+    skipped = [
+        PassedOver(path.relative_to(folder).as_posix(), "a table without labels")
+        for path in unlabelled
+    ]
+    skips = [f"{one.path} has no labels: its pictures are skipped." for one in skipped]
+    return replace(dataset, passed_over=(*dataset.passed_over, *skipped)).noting(*skips)
 
 
-def _describes_pictures(path: Path) -> bool:
+def _header_of(path: Path) -> list[str]:
+    """The table's columns, if it names pictures; none if it does not or cannot be read."""
     try:
         table = opened_table(path)
     except DataError:
-        return False
+        return []
+    names_pictures = is_one_hot(table) if path.name == _ONE_HOT else _FILE_NAME in table.names
+    return list(table.names) if names_pictures else []
+
+
+def _has_labels(path: Path, header: Sequence[str], label: str | None) -> bool:
     if path.name == _ONE_HOT:
-        return is_one_hot(table)
-    return _FILE_NAME in table.names and column_named(table.names, LABELS) is not None
+        return True
+    return label in header if label else column_named(list(header), LABELS) is not None

@@ -15,8 +15,8 @@ from typing_extensions import override
 
 from viewfinder.core.errors import DataError
 from viewfinder.data.dataset import Dataset, PassedOver
+from viewfinder.data.sources.folder_names import split_named
 from viewfinder.data.sources.hints import Hints
-from viewfinder.data.sources.layout import split_named
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
 from viewfinder.data.sources.pixels import (
     PixelSource,

@@ -11,13 +11,18 @@ from viewfinder.core.files import NotRegularFile, regular_status
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
-from viewfinder.data.sources.assemble import assemble
 from viewfinder.data.sources.delimited import TEXT_ENDINGS, sniff
-from viewfinder.data.sources.folder import ONE_CLASS, open_folder, table_of_files
+from viewfinder.data.sources.folder import OF_FOLDERS, dataset_of_files, open_folder
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.idx import is_idx_name, open_idx
-from viewfinder.data.sources.layout import MOST_WRAPPERS, Listing, is_system_name, label_files
-from viewfinder.data.sources.metadata import is_metadata_name, metadata_files, open_metadata
+from viewfinder.data.sources.labelling import NoClassFolders
+from viewfinder.data.sources.layout import Listing, is_system_name
+from viewfinder.data.sources.metadata import (
+    is_metadata_name,
+    metadata_in,
+    open_metadata,
+    without_labels,
+)
 from viewfinder.data.sources.npz import open_npz
 from viewfinder.data.sources.pixel_csv import open_pixel_csv, open_split_csvs
 from viewfinder.data.sources.saved import is_saved
@@ -29,6 +34,8 @@ from viewfinder.fetch.archives.errors import DAMAGED
 from viewfinder.pictures.codecs.magic import format_of
 
 _TABLES = (".csv", ".tsv", ".parquet", ".pq", ".npz")
+# The most nested folders with nothing but one folder in them, as unpacked archives have.
+_MOST_WRAPPERS = 3
 _WORDS = (".txt", ".md", ".html", ".pdf", ".lst")
 
 
@@ -67,25 +74,10 @@ def _direct(path: Path) -> ZipSource | TarSource | None:
 
 
 def _open_in_place(source: Source, listing: Listing, hints: Hints) -> Dataset:
-    hints.only("label_from", "classes", kind="an archive of pictures")
+    hints.only(*OF_FOLDERS, kind="an archive of pictures")
     # A copy, because labelling adds to `passed_over` and the index keeps its listing.
     listing = Listing(list(listing.files), dict(listing.passed_over))
-    rows, notes = label_files(
-        listing,
-        str(source),
-        label_from=hints.label_from,
-        holder="archive",
-        needs_labels=hints.needs_labels,
-    )
-    return assemble(
-        source,
-        table_of_files(rows),
-        passed_over=listing.passed_over,
-        notes=notes,
-        classes=hints.classes,
-        remedy=ONE_CLASS,
-        needs_labels=hints.needs_labels,
-    )
+    return dataset_of_files(source, listing, hints, holder="archive")
 
 
 def _holds_data_files(listing: Listing) -> bool:
@@ -154,27 +146,34 @@ def _open_saved(folder: Path, hints: Hints) -> Dataset:
 
 def open_any_folder(root: Path, hints: Hints) -> Dataset:
     """Open a folder of data files, or else of pictures."""
-    if hints.label_from is None:
-        # Archives often have a single folder at the top.
-        folder = root
-        for _ in range(MOST_WRAPPERS + 1):
-            folders, files = _entries(folder)
-            if dataset := _open_data_files(folder, folders, files, hints):
-                return dataset
-            if len(folders) != 1 or files:
-                break
-            folder = folder / folders[0]
-    return open_folder(root, hints)
+    if hints.label_from is not None:
+        return open_folder(root, hints)
+    # Archives often have a single folder at the top.
+    folder = root
+    for _ in range(_MOST_WRAPPERS + 1):
+        folders, files = _entries(folder)
+        metadata = metadata_in(folder, folders, files, hints.columns.label)
+        if metadata.labelled and not any(map(is_idx_name, files)):
+            return open_metadata(metadata, hints)
+        if dataset := _open_data_files(folder, folders, files, hints):
+            return dataset
+        if len(folders) != 1 or files:
+            break
+        folder = folder / folders[0]
+    try:
+        return open_folder(root, hints)
+    except NoClassFolders as error:
+        if metadata.unlabelled:
+            raise without_labels(metadata) from error
+        raise
 
 
 def _open_data_files(
     folder: Path, folders: list[str], files: list[str], hints: Hints
 ) -> Dataset | None:
-    """The dataset of the idx files, metadata or tables in a folder; None without any."""
+    """The dataset of the idx files or tables in a folder; None without any."""
     if any(is_idx_name(name) for name in files):
         return open_idx([folder / name for name in files if is_idx_name(name)], hints)
-    if described := metadata_files(folder, folders, files):
-        return open_metadata(folder, described, hints)
     tables = [folder / name for name in files if Path(name).suffix.lower() in _TABLE_ENDINGS]
     data = [table for table in tables if table.suffix.lower() != ".txt"]
     if folders or not data or len(tables) < len(files):

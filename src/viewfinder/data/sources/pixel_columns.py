@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from viewfinder.core.errors import DataError
 from viewfinder.data.sources.columns import LABELS, column_named, given_column
 from viewfinder.data.sources.delimited import Delimited, is_number, open_bytes
-from viewfinder.data.sources.layout import split_named
+from viewfinder.data.sources.folder_names import split_named
 
 
 def require_no_splits(file: Path, column: int, labels: pd.Series) -> None:

@@ -25,8 +25,8 @@ from viewfinder.data.sources.delimited import (
     open_text,
     sniff,
 )
+from viewfinder.data.sources.folder_names import split_in_name
 from viewfinder.data.sources.hints import Hints
-from viewfinder.data.sources.layout import split_in_name
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
 from viewfinder.data.sources.pixel_columns import label_and_ignored, require_no_splits
 from viewfinder.data.sources.pixels import (

@@ -17,8 +17,8 @@ from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
 from viewfinder.data.sources.columns import as_text
-from viewfinder.data.sources.folder import stamp_of
 from viewfinder.data.sources.levels import Pixels, ValueRange, checked_range
+from viewfinder.data.sources.stamps import stamp_of
 
 
 @dataclass
@@ -82,11 +82,11 @@ class PixelSource(Source):
 
     @override
     def stamp(self, locator: str) -> Stamp:
-        """The size and modification time of the file that holds the picture."""
+        """The stamp of the file that holds the picture."""
         split = locator.rpartition("#")[0]
         if split not in self.files:
             raise RejectedPicture(Reason.MISSING, "there is no file for this row")
-        return stamp_of(self.files[split])
+        return stamp_of(self.files[split], holds_several=True)
 
     @property
     @override
@@ -98,7 +98,7 @@ class PixelSource(Source):
         return str(files.pop() if len(files) == 1 else next(iter(self.files.values())).parent)
 
     def _arrays(self) -> dict[str, Pixels]:
-        stamps = tuple(stamp_of(file) for file in self.files.values())
+        stamps = tuple(stamp_of(file, holds_several=True) for file in self.files.values())
         arrays = self.loaded.get(stamps, self.load)
         if isinstance(arrays, DataError):
             raise RejectedPicture(Reason.CORRUPT, arrays.fact) from arrays
@@ -106,7 +106,7 @@ class PixelSource(Source):
 
     def remember(self, arrays: dict[str, Pixels]) -> None:
         """Keep arrays that were read while the dataset was opened."""
-        stamps = tuple(stamp_of(file) for file in self.files.values())
+        stamps = tuple(stamp_of(file, holds_several=True) for file in self.files.values())
         self.loaded.get(stamps, lambda: arrays)
 
 

@@ -18,8 +18,8 @@ from viewfinder.data.sources.columns import (
     split_marked,
 )
 from viewfinder.data.sources.delimited import is_number, names_a_picture
+from viewfinder.data.sources.folder_names import split_named
 from viewfinder.data.sources.hints import Columns
-from viewfinder.data.sources.layout import split_named
 
 # The share of a column's cells that must name pictures, so that it holds paths.
 _MOST_PATHS = 0.9

@@ -14,9 +14,9 @@ from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
 from viewfinder.data.sources.cells import Cells, chosen_cells, read_cells, table_of_frame
 from viewfinder.data.sources.columns import as_splits, of_several
-from viewfinder.data.sources.folder import stamp_of
 from viewfinder.data.sources.hints import Columns, Hints
 from viewfinder.data.sources.paths import found_files, note_strays, plain_paths
+from viewfinder.data.sources.stamps import stamp_of
 from viewfinder.data.splits.folds import FOLD
 from viewfinder.pictures.files import bytes_of
 

@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from viewfinder.core.errors import DataError, Reason, RejectedPicture
 from viewfinder.data.source import Source, Stamp
-from viewfinder.data.sources.folder import stamp_of
 from viewfinder.data.sources.layout import NOT_UNICODE, Listing, is_unicode
+from viewfinder.data.sources.stamps import stamp_of
 from viewfinder.fetch.archives.bounded import open_decompressed
 from viewfinder.fetch.archives.errors import archive_errors
 from viewfinder.fetch.archives.members import Admission
@@ -71,9 +71,9 @@ class TarSource(Source):
 
     @override
     def stamp(self, locator: str) -> Stamp:
-        """The member's size, and the archive's modification time."""
+        """The member's size, and the archive's mark."""
         span = self._span(locator)
-        return Stamp(span.size, stamp_of(self.path).modified_ns)
+        return Stamp(span.size, stamp_of(self.path, holds_several=True).mark)
 
     @override
     def record(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class TarSource(Source):
             DataError: It is damaged, or a member is not admitted.
             RejectedPicture: It is missing.
         """
-        stamp = stamp_of(self.path)
+        stamp = stamp_of(self.path, holds_several=True)
         with self.opened.lock:
             if self.opened.index is None or self.opened.index.stamp != stamp:
                 try:

@@ -20,7 +20,7 @@ from viewfinder.core.errors import DataError, OutputError, Reason, RejectedPictu
 from viewfinder.core.files import cache_folder
 from viewfinder.core.progress import Progress
 from viewfinder.data.source import Source, Stamp, with_paths
-from viewfinder.data.sources.folder import stamp_of
+from viewfinder.data.sources.stamps import stamp_of
 from viewfinder.fetch.archives.unpack import unpack
 
 
@@ -44,12 +44,12 @@ class UnpackedSource(Source):
 
     @override
     def stamp(self, locator: str) -> Stamp:
-        """The size in the copy, and the archive's modification time, as copies are replaceable."""
-        stamp = stamp_of(self.archive)
+        """The size in the copy, and the archive's mark, as copies are replaceable."""
+        stamp = stamp_of(self.archive, holds_several=True)
         # Without this, caches would take pictures of the old archive for those of the new one.
         if self.folder.name != _copy_name(self.archive, self._address, stamp):
             raise RejectedPicture(Reason.MISSING, "the archive has changed since it was unpacked")
-        return Stamp(self.inner.stamp(locator).size, stamp.modified_ns)
+        return Stamp(self.inner.stamp(locator).size, stamp.mark)
 
     @override
     def record(self) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def unpacked_folder(archive: Path, progress: Progress | None = None) -> Path:
         DataError: The archive is damaged, or a member is not admitted; nothing is left.
         OutputError: The cache cannot be written.
     """
-    name = _copy_name(archive, str(archive.resolve()), stamp_of(archive))
+    name = _copy_name(archive, str(archive.resolve()), stamp_of(archive, holds_several=True))
     folder = cache_folder() / "unpacked" / name
     if folder.is_dir():
         return folder
@@ -111,6 +111,6 @@ def unpacked_folder(archive: Path, progress: Progress | None = None) -> Path:
 
 def _copy_name(archive: Path, address: str, stamp: Stamp) -> str:
     """The name of the folder for the archive's present content."""
-    identity = f"{address}\n{stamp.size}\n{stamp.modified_ns}"
+    identity = f"{address}\n{stamp.size}\n{stamp.mark}"
     key = hashlib.blake2b(identity.encode(errors="surrogateescape"), digest_size=8).hexdigest()
     return f"{archive.name[:40]}-{key}"

@@ -11,8 +11,8 @@ from typing_extensions import override
 
 from viewfinder.core.errors import DataError, Reason, RejectedPicture
 from viewfinder.data.source import Source, Stamp
-from viewfinder.data.sources.folder import stamp_of
 from viewfinder.data.sources.layout import Listing
+from viewfinder.data.sources.stamps import stamp_of
 from viewfinder.fetch.archives.bounded import chunks_of
 from viewfinder.fetch.archives.errors import DAMAGED, archive_errors
 from viewfinder.fetch.archives.members import Admission, is_zipped_folder
@@ -91,7 +91,7 @@ class ZipSource(Source):
             DataError: It is damaged, or a member is not admitted.
             RejectedPicture: It is missing.
         """
-        stamp = stamp_of(self.path)
+        stamp = stamp_of(self.path, holds_several=True)
         with self.opened.lock:
             if self.opened.index is None or self.opened.index.stamp != stamp:
                 try:
