@@ -1,5 +1,6 @@
 """The classifier: the same answers whatever a picture is given as, and no trust in files."""
 
+import io
 import json
 import os
 import zipfile
@@ -111,6 +112,103 @@ def test_path_bytes_and_pixels_of_a_picture_get_the_same_answer(classifier, digi
     assert [one.picture for one in answers] == [str(path), str(path), "#2", "#3", "#4", "#5"]
     for one in answers[1:]:
         assert one.probabilities == answers[0].probabilities
+
+
+def test_each_way_to_give_a_picture_gets_the_same_answer(classifier, digits):
+    path = some_digits(digits)[0]
+    data, pixels = path.read_bytes(), np.asarray(Image.open(path))
+    written = io.BytesIO()
+    written.write(data)  # an upload, at its end
+    with path.open("rb") as file, Image.open(path) as lazy:
+        given = [path, os.fspath(path), data, bytearray(data), memoryview(data), written, file]
+        given += [io.BufferedReader(io.BytesIO(data)), Unseekable(data), Image.open(path), lazy]
+        given += [pixels, pixels[:, :, None], Image.open(path).convert("RGB"), written]
+        answers = classifier.predict(given)
+        alone = [classifier.predict(one) for one in given if not isinstance(one, Unseekable)]
+    assert {tuple(one.probabilities.items()) for one in answers} == {
+        tuple(answers[0].probabilities.items())
+    }
+    assert [one.picture for one in answers[:3]] == [str(path), str(path), "#2"]
+    assert [len(one) for one in alone] == [1] * (len(given) - 1)
+    for (one,) in alone:
+        assert one.probabilities == pytest.approx(answers[0].probabilities, abs=1e-6)
+
+
+class Unseekable(io.RawIOBase):
+    """A stream from a network, which can be read once."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read(self, size: int = -1) -> bytes:
+        del size
+        data, self._data = self._data, b""
+        return data
+
+    def seekable(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("nothing", [b"", bytearray(), memoryview(b""), io.BytesIO()])
+def test_an_empty_upload_is_rejected_as_empty(classifier, nothing):
+    (one,) = classifier.predict(nothing)
+    assert one.rejection == "empty: the file has no bytes"
+    (one,) = classifier.predict([nothing])
+    assert one.rejection == "empty: the file has no bytes"
+
+
+PNG_MODES = ["1", "L", "LA", "P", "RGB", "RGBA"]
+
+
+@pytest.mark.parametrize("mode", [*PNG_MODES, "CMYK", "YCbCr", "LAB", "HSV"])
+def test_an_image_of_pillow_is_read_as_its_file_would(classifier, mode):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 7, 3), np.uint8))
+    image = image.convert("RGB" if mode == "LAB" else mode)
+    if mode == "LAB":
+        image = Image.frombytes("LAB", image.size, image.tobytes())
+    turned, file = Image.Exif(), io.BytesIO()
+    turned[0x0112] = 6
+    image.getexif()[0x0112] = 6
+    plain = image if mode in PNG_MODES else image.convert("RGB")
+    plain.save(file, "PNG", exif=turned)
+    given, read = classifier.predict([image, file])
+    assert given.probabilities == read.probabilities
+
+
+def test_an_image_of_pillow_whose_file_is_broken_off_is_rejected(classifier):
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (99, 99, 3), np.uint8)).save(
+        file, "PNG"
+    )
+    (one,) = classifier.predict(Image.open(io.BytesIO(file.getvalue()[:9000])))
+    assert one.rejection.startswith("corrupt: ")
+
+
+def test_a_deep_image_of_pillow_is_read_by_the_bits_in_use(classifier):
+    levels = np.random.default_rng(0).integers(0, 256, (9, 9)).astype(np.uint8)
+    levels[0] = 255
+    deep = (levels.astype(np.uint32) * 4095 + 127) // 255
+    for wide in (levels.astype(np.uint16) * 257, deep):
+        given, plain = classifier.predict([Image.fromarray(wide.astype(np.uint16)), levels])
+        assert given.probabilities == plain.probabilities
+
+
+@pytest.mark.parametrize(
+    ("given", "received"),
+    [
+        (None, "NoneType"),
+        (3, "int"),
+        ([None], "NoneType"),
+        (io.StringIO("text"), "a file that reads str"),
+        (Image.new("F", (3, 3)), "an image of mode F, which defines no white"),
+        ([Image.new("I", (3, 3))], "an image of mode I, which defines no white"),
+        ([[b"one"], [b"two"]], "list"),
+    ],
+)
+def test_what_is_none_of_these_is_a_usage_error(classifier, given, received):
+    with pytest.raises(UsageError, match="not a picture") as caught:
+        classifier.predict(given)
+    assert caught.value.received == received
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK", "1"])

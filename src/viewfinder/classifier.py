@@ -16,16 +16,13 @@ from viewfinder.core.files import write_json
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.core.records import RunRecord
-from viewfinder.pictures.files import bytes_of
+from viewfinder.pictures.given import Picture, is_open, name_of, several, source_of
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.runtime.loading import load_model
 
 if TYPE_CHECKING:
     import keras
-
-# A picture as a path, encoded bytes, or pixels (uint8, height × width × channels).
-Picture = str | Path | bytes | NDArray[np.uint8]
 
 # The file with the chosen candidate, in a folder of several runs.
 CHOSEN = "auto.json"
@@ -119,28 +116,30 @@ class Classifier:
         """Predict the classes of pictures of any size, mode and orientation.
 
         Args:
-            pictures: One or several paths of files, encoded bytes, or arrays of pixels.
+            pictures: One picture or several: paths, encoded bytes, files opened for reading bytes
+                (uploads too), images of Pillow, or arrays of pixels, uint8, of shape (height,
+                width) or (height, width, channels).
             progress: Shows the prediction.
 
         Returns:
             A prediction per picture, in the given order; an unreadable picture has a `rejection`
             instead of a label.
+
+        Raises:
+            UsageError: One of `pictures` is none of these.
         """
-        if isinstance(pictures, str | Path | bytes | np.ndarray):
-            pictures = [pictures]
-        given = list(pictures)
-        names = [
-            str(picture) if isinstance(picture, str | Path) else f"#{index}"
-            for index, picture in enumerate(given)
-        ]
-        prepared = map_ahead(self._prepared, given, workers=cores(), ahead=2 * _AT_ONCE)
+        given = list(several(pictures))
+        names = [name_of(picture, index) for index, picture in enumerate(given)]
+        read = (_read(picture) if is_open(picture) else picture for picture in given)
+        prepared = map_ahead(self._prepared, read, workers=cores(), ahead=2 * _AT_ONCE)
         predictions = self._predictions(zip(names, prepared, strict=True))
         return list((progress or Progress(0)).track(predictions, "Predicting", len(given)))
 
-    def _prepared(self, picture: Picture) -> NDArray[np.uint8] | RejectedPicture:
+    def _prepared(self, picture: Picture | RejectedPicture) -> NDArray[np.uint8] | RejectedPicture:
+        if isinstance(picture, RejectedPicture):
+            return picture
         try:
-            source = bytes_of(Path(picture)) if isinstance(picture, str | Path) else picture
-            return prepare(source, self.preprocessing).pixels
+            return prepare(source_of(picture), self.preprocessing).pixels
         except RejectedPicture as rejection:
             return rejection
 
@@ -160,6 +159,14 @@ class Classifier:
         order = np.argsort(-row, kind="stable")
         probabilities = {self.classes[index]: float(row[index]) for index in order}
         return Prediction(name, self.classes[order[0]], float(row[order[0]]), probabilities)
+
+
+def _read(file: Picture) -> Picture | RejectedPicture:
+    """Return the bytes of an open file, read in the caller's thread."""
+    try:
+        return source_of(file)
+    except RejectedPicture as rejection:
+        return rejection
 
 
 def load(folder: str | Path) -> Classifier:

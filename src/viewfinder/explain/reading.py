@@ -2,26 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.classifier import Picture
 from viewfinder.core.errors import DataError, RejectedPicture
 from viewfinder.pictures.codecs.magic import READABLE
-from viewfinder.pictures.files import bytes_of
+from viewfinder.pictures.given import Picture, name_of, source_of
 from viewfinder.pictures.prepare import before_resizing, prepare
 from viewfinder.pictures.preprocessing import Color, Preprocessing
 
 Pixels = NDArray[np.uint8]
 # No picture is this large, so that none is decoded at a smaller size.
 _WHOLE = (1 << 30, 1 << 30)
-
-
-def name_of(picture: Picture, index: int = 0) -> str:
-    """Return the path of a picture; of one given as bytes or pixels, "#" and its index."""
-    return str(picture) if isinstance(picture, str | Path) else f"#{index}"
 
 
 def whole_pixels(picture: Picture, preprocessing: Preprocessing, index: int = 0) -> Pixels:
@@ -31,7 +24,7 @@ def whole_pixels(picture: Picture, preprocessing: Preprocessing, index: int = 0)
         DataError: The picture cannot be read.
     """
     with _named(picture, index):
-        return before_resizing(_source(picture), preprocessing, at_least=_WHOLE).pixels
+        return before_resizing(source_of(picture), preprocessing, at_least=_WHOLE).pixels
 
 
 def input_pixels(picture: Picture, preprocessing: Preprocessing, index: int = 0) -> Pixels:
@@ -41,7 +34,7 @@ def input_pixels(picture: Picture, preprocessing: Preprocessing, index: int = 0)
         DataError: The picture cannot be read.
     """
     with _named(picture, index):
-        return prepare(_source(picture), preprocessing).pixels
+        return prepare(source_of(picture), preprocessing).pixels
 
 
 def plain_pixels(picture: Picture, color: Color = "rgb") -> Pixels:
@@ -51,10 +44,6 @@ def plain_pixels(picture: Picture, color: Color = "rgb") -> Pixels:
         DataError: The picture cannot be read.
     """
     return whole_pixels(picture, Preprocessing(height=1, width=1, color=color))
-
-
-def _source(picture: Picture) -> bytes | Pixels:
-    return bytes_of(Path(picture)) if isinstance(picture, str | Path) else picture
 
 
 @contextmanager

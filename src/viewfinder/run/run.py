@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.classifier import Classifier, Picture, Prediction, load
+from viewfinder.classifier import Classifier, Prediction, load
 from viewfinder.core.errors import OutputError, RejectedPicture, RunError, ViewfinderError
 from viewfinder.core.files import write_json
 from viewfinder.core.progress import Progress
@@ -21,6 +21,7 @@ from viewfinder.evaluation.doctor import Diagnosis, diagnose
 from viewfinder.evaluation.doctor.case import LayerHealth, case_of
 from viewfinder.evaluation.evaluate import score_split
 from viewfinder.pages.report import Report, write_report
+from viewfinder.pictures.given import Picture
 from viewfinder.pictures.prepare import before_resizing
 from viewfinder.run_folder import RunFolder, best_epoch
 from viewfinder.split.leaks import known_leaks
