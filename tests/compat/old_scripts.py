@@ -208,4 +208,20 @@ model.save("x.h5"); model.save_weights("x.weights.h5"); model.load_weights("old.
 classes = (model.predict(x) > .5).astype("int32")
 settings = dict(lr=1, decay=2, workers=3)
 logs = {"acc": 1}
+message = ("%s?"
+           % "!")
+'''
+
+OTHERS = '''
+"""No Keras:
+!compile?
+%s
+"""
+import torch.optim as optim
+from torch.optim import Adam
+from sklearn.linear_model import LogisticRegression
+optimizer = optim.SGD(net.parameters(), lr=0.1)
+other = Adam(net.parameters(), lr=1e-3, decay=1)
+model = LogisticRegression().fit(x, y, workers=2)
+print(model.predict_proba(x), net.layer.init, Dropout(p=0.5), Model(input=1))
 '''

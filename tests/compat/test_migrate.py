@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from old_scripts import MODERN, SCRIPTS
+from old_scripts import MODERN, OTHERS, SCRIPTS
 from PIL import Image
 
 from commands import Command
@@ -54,13 +54,14 @@ def test_old_scripts_run_after_it_and_not_before(
     assert again.result.changes == []
 
 
-def test_a_modern_script_stays_as_it_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [MODERN, OTHERS], ids=["of Keras 3", "of other libraries"])
+def test_a_modern_script_stays_as_it_is(text: str, tmp_path: Path) -> None:
     script = tmp_path / "modern.py"
-    script.write_bytes(MODERN.replace("\n", "\r\n").encode())
+    script.write_bytes(text.replace("\n", "\r\n").encode())
     (outcome,) = migrate(script, write=True)
     assert outcome.result is not None
     assert outcome.result.changes == []
-    assert script.read_bytes() == MODERN.replace("\n", "\r\n").encode()
+    assert script.read_bytes() == text.replace("\n", "\r\n").encode()
 
 
 def test_formatting_and_comments_stay(tmp_path: Path) -> None:

@@ -32,14 +32,20 @@ class CallRewriter(Rewriter):
         is_method = isinstance(func, cst.Attribute)
         if is_method and name in names.GENERATOR_METHODS:
             return self._generator_method(original_node, updated_node, name)
-        if is_method and name in ("fit", "evaluate", "predict"):
+        if isinstance(func, cst.Attribute) and name in ("fit", "evaluate", "predict"):
+            if not self.facts.is_model(func.value):
+                return updated_node
             return self._fit_arguments(original_node, updated_node)
-        if is_method and name in ("predict_classes", "predict_proba"):
+        if isinstance(func, cst.Attribute) and name in ("predict_classes", "predict_proba"):
+            if name == "predict_proba" and not self.facts.is_model(func.value):
+                return updated_node
             return self._predict_classes(original_node, updated_node, name)
         if is_method and name in ("save_weights", "load_weights"):
             return self._weights_file(original_node, updated_node)
         if isinstance(func, cst.Attribute) and name == "get" and last_name(func.value) == "logs":
             return self._logs_get(original_node, updated_node)
+        if not self.facts.is_keras(func):
+            return updated_node
         if name in names.OPTIMIZERS or name in names.LOWERCASE_OPTIMIZERS:
             return self._optimizer(original_node, updated_node)
         if name in names.LAYERS:

@@ -7,6 +7,10 @@ import libcst as cst
 import libcst.matchers as m
 from typing_extensions import override
 
+_KERAS = ("keras", "tensorflow")
+# Packages whose own classes have `predict_proba` and `fit(…, workers=…)`.
+_WITH_ESTIMATORS = {"sklearn", "xgboost", "lightgbm", "catboost", "gensim"}
+
 
 @dataclass
 class Facts:
@@ -19,6 +23,9 @@ class Facts:
         flows: Variables that hold an iterator of `ImageDataGenerator`.
         saved_weights: The file names that `save_weights` is given and Keras 3 refuses.
         attributes: The attributes that are read from each plain name.
+        packages: The packages that are imported.
+        bound: The names that imports of Keras or TensorFlow bind; `*` for all.
+        models: Variables that hold a Keras model.
         tensorflow: The name under which `tensorflow` is imported.
         keras: The name under which Keras is imported, from wherever.
         standalone: The name under which Keras is imported by `import keras`.
@@ -30,6 +37,9 @@ class Facts:
     flows: set[str] = field(default_factory=set)
     saved_weights: set[str] = field(default_factory=set)
     attributes: dict[str, set[str]] = field(default_factory=dict)
+    packages: set[str] = field(default_factory=set)
+    bound: set[str] = field(default_factory=set)
+    models: set[str] = field(default_factory=set)
     tensorflow: str | None = None
     keras: str | None = None
     standalone: str | None = None
@@ -38,6 +48,17 @@ class Facts:
     def accuracy(self) -> str | None:
         """The key of accuracy in a history; None where the file does not settle it."""
         return next(iter(self.metrics)) if len(self.metrics) == 1 else None
+
+    def is_keras(self, node: cst.BaseExpression) -> bool:
+        """Whether a name or attribute comes from an import of Keras or TensorFlow."""
+        first = dotted(node).partition(".")[0]
+        return first in self.bound or ("*" in self.bound and isinstance(node, cst.Name))
+
+    def is_model(self, node: cst.BaseExpression) -> bool:
+        """Whether an expression is a Keras model, not another library's."""
+        return (last_name(node) or "") in self.models or (
+            bool(self.bound) and self.packages.isdisjoint(_WITH_ESTIMATORS)
+        )
 
 
 def facts_of(modules: Iterable[cst.Module]) -> Facts:
@@ -57,6 +78,9 @@ class _Reader(cst.CSTVisitor):
         for alias in node.names:
             name = dotted(alias.name)
             asname = alias.evaluated_alias
+            self.facts.packages.add(name.partition(".")[0])
+            if name.startswith(_KERAS):
+                self.facts.bound.add(asname or name.partition(".")[0])
             if name == "tensorflow":
                 self.facts.tensorflow = asname or name
             elif name in ("keras", "tensorflow.keras"):
@@ -66,8 +90,17 @@ class _Reader(cst.CSTVisitor):
 
     @override
     def visit_ImportFrom(self, node: cst.ImportFrom) -> None:
-        if isinstance(node.names, cst.ImportStar) or node.module is None:
+        if node.module is None:
             return
+        name = dotted(node.module)
+        self.facts.packages.add(name.partition(".")[0])
+        if isinstance(node.names, cst.ImportStar):
+            self.facts.bound |= {"*"} if name.startswith(_KERAS) else set()
+            return
+        if name.startswith(_KERAS):
+            self.facts.bound |= {
+                alias.evaluated_alias or alias.evaluated_name for alias in node.names
+            }
         for alias in node.names:
             if dotted(node.module) == "tensorflow" and alias.evaluated_name == "keras":
                 self.facts.keras = alias.evaluated_alias or "keras"
@@ -107,8 +140,11 @@ class _Reader(cst.CSTVisitor):
         value = node.value
         if is_layer(value, self.facts.layers):
             self.facts.layers |= names
-        if isinstance(value, cst.Call) and (last_name(value.func) or "").startswith("flow"):
+        made_by = (last_name(value.func) or "") if isinstance(value, cst.Call) else ""
+        if made_by.startswith("flow"):
             self.facts.flows |= names
+        if made_by in ("Sequential", "Model", "load_model", "model_from_json", "clone_model"):
+            self.facts.models |= names
 
     @override
     def visit_For(self, node: cst.For) -> None:

@@ -7,6 +7,7 @@ and restored afterwards. Of a notebook only the lines of changed cells are writt
 import io
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,9 +122,11 @@ def _dumped(document: dict[str, Any], before: str) -> str:
 
 
 def _parsed(text: str) -> tuple[cst.Module, list[str]]:
-    """Parse Python with shell lines masked; return the masked lines too."""
+    """Parse Python; mask lines of shell where it does not parse otherwise, and return these too."""
     if "\0" in text:
         raise ValueError("NUL is not a character of Python")
+    with suppress(cst.ParserSyntaxError):
+        return cst.parse_module(text), []
     masked: list[str] = []
     lines = text.splitlines(True)
     continued, indentation = False, ""
