@@ -194,7 +194,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     # `copied` by reason, `rejected` reasons by locator, `renamed` folders by the class's name.
     "materialize": {
         "folder": str, "pictures": Count, "linked": Count, "copied": Counts,
-        "rejected": dict[str, str], "renamed": dict[str, str]},
+        "rejected": dict[str, str], "renamed": dict[str, str], "notes": Texts},
     "predict": {"run": str, "predictions": list[Prediction]},
     "recipes": {"recipes": list[Recipe]},
     # `value` is the recipe's, as in recipe.yaml.

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from folders import snapshot, write_classes
+from viewfinder.data.sources import open_dataset
+from viewfinder.jobs.prepare import placed
+from viewfinder.recipe.named import recipe_named
 
 
 @pytest.fixture
@@ -58,6 +61,23 @@ def test_every_command_takes_it_for_data(viewfinder, pets):
     assert "8 hard links" in done.out
     assert len(list(Path("out").glob("*/*.png"))) == 8
     viewfinder("audit", "pets.dataset", "--root", "x").refused(2, "--root", "a saved dataset")
+
+
+def test_pictures_that_come_back_without_a_split_are_announced(viewfinder, pets):
+    """`clean`, `split`, and then the cleaning is undone."""
+    viewfinder("clean", "pets", "--output", "p.dataset", "--quiet")
+    viewfinder("split", "p.dataset", "--output", "p.dataset", "--quiet")
+    back = viewfinder("journal", "p.dataset", "--undo", 2).out
+    assert "Without a split, and therefore in train: 1." in back
+    assert "viewfinder split p.dataset --output p.dataset" in back
+    assert "no split" in viewfinder("audit", "p.dataset", "--no-html").out
+    note = "1 picture had no split beside others that have one: now in train."
+    done = viewfinder("materialize", "p.dataset", "--output", "out")
+    assert note in done.out
+    recipe = recipe_named("scratch/small")
+    assert note in placed(open_dataset("p.dataset"), recipe).notes
+    viewfinder("split", "p.dataset", "--output", "p.dataset", "--quiet")
+    assert note not in placed(open_dataset("p.dataset"), recipe).notes
 
 
 def test_labels_and_names_in_files(viewfinder, pets):

@@ -18,7 +18,7 @@ DATASET = table_only(
 def test_counts_are_a_table_of_classes_and_splits() -> None:
     counts = DATASET.counts()
     assert counts.index.tolist() == ["a", "b", "c"]
-    assert counts.columns.tolist() == ["train", "validation", "test", "pictures"]
+    assert counts.columns.tolist() == ["train", "validation", "test", "no split"]
     assert counts.to_numpy().tolist() == [[2, 1, 0, 1], [3, 0, 0, 0], [0, 0, 4, 0]]
 
 

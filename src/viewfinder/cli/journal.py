@@ -1,5 +1,6 @@
 """`viewfinder journal`: the decisions about a saved dataset, and how to undo them."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -74,6 +75,7 @@ def change_lines(changes: Any) -> list[str]:
 def _show_change(made: "Entry", saved: "SavedDataset", as_json: bool) -> None:
     """Print the entry that was just added."""
     from viewfinder.cli.tables import stdout
+    from viewfinder.data.splits.table import unsplit_among_split
 
     if as_json:
         print_json({"schema": 1, "dataset": str(saved), "entry": _entry_json(made, saved)})
@@ -82,7 +84,14 @@ def _show_change(made: "Entry", saved: "SavedDataset", as_json: bool) -> None:
     if made.verb == "restore":
         what = f"restores {', '.join(saved.changes(made)['locator'])}"
     out = stdout()
-    for line in (f"Entry {made.number} {what}.", size_in_words(saved)):
+    lines = [f"Entry {made.number} {what}.", size_in_words(saved)]
+    if count := unsplit_among_split(saved.dataset().table):
+        again = shlex.join(["viewfinder", "split", str(saved), "--output", str(saved)])
+        lines.append(
+            f"Without a split, and therefore in train: {count:,}. "
+            f"To place them with their duplicates: {again}"
+        )
+    for line in lines:
         out.print(line, markup=False, soft_wrap=True)
 
 

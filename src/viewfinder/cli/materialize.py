@@ -32,7 +32,7 @@ def materialize(
         return
     out = stdout()
     lines = [f"{done.linked:,} hard links: to change such a file changes the original."]
-    lines = lines if done.linked else []
+    lines = [*done.notes, *(lines if done.linked else [])]
     lines += [f"{count:,} copies: {why}." for why, count in done.copied.items()]
     lines += [f"The class {name} is in {safe}/." for name, safe in done.renamed.items()]
     if done.rejected:

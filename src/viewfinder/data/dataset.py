@@ -89,11 +89,12 @@ class Dataset:
         return {name or "unsplit": int(sizes[name]) for name in (*SPLITS, UNSPLIT) if name in sizes}
 
     def counts(self) -> pd.DataFrame:
-        """Pictures per class (rows) and split (columns)."""
+        """Pictures per class (rows) and split (columns; "no split" for those without one)."""
         counts = pd.crosstab(self.table["label"], self.table["split"])
         columns = [name for name in (*SPLITS, UNSPLIT) if name in counts.columns]
         counts = counts.reindex(index=list(self.classes), columns=columns, fill_value=0)
-        return counts.rename(columns={UNSPLIT: "pictures"}).rename_axis(index="class", columns=None)
+        unsplit = "pictures" if columns == [UNSPLIT] else "no split"
+        return counts.rename(columns={UNSPLIT: unsplit}).rename_axis(index="class", columns=None)
 
     def where(self, rows: NDArray[np.bool_] | pd.Series) -> "Dataset":
         """The dataset of the rows for which the mask is true, with unchanged classes."""

@@ -13,7 +13,7 @@ from PIL import Image
 
 import viewfinder as vf
 from folders import snapshot, write_classes, write_picture
-from viewfinder.core.errors import DataError, OutputError, UsageError
+from viewfinder.core.errors import DataError, OutputError
 from viewfinder.data.saved.materialize import materialize
 from viewfinder.data.sources import open_arrays, open_dataset, open_table
 
@@ -219,8 +219,15 @@ def test_nothing_is_overwritten_nor_written_into_the_original(pets: Path, tmp_pa
     assert materialize(open_dataset(pets), tmp_path / "empty").written == 6
 
 
-def test_half_a_split_is_refused(pets: Path, tmp_path: Path) -> None:
-    dataset = open_dataset(pets)
-    half = dataset.with_columns({"split": ["train", *[""] * 5]})
-    with pytest.raises(UsageError, match="Only some"):
-        materialize(half, tmp_path / "out")
+def test_pictures_without_a_split_beside_others_are_training_pictures(
+    pets: Path, tmp_path: Path
+) -> None:
+    """As training takes them, and said."""
+    half = open_dataset(pets).with_columns({"split": ["test", "validation", *[""] * 4]})
+    done = materialize(half, tmp_path / "out")
+    again = open_dataset(tmp_path / "out")
+    assert again.split_sizes() == {"train": 4, "validation": 1, "test": 1}
+    trained = half.split(0.2)
+    assert pixels_of(again) == pixels_of(trained)
+    note = "4 pictures had no split beside others that have one: now in train."
+    assert done.notes == trained.notes == (note,)

@@ -15,16 +15,17 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.core.errors import DataError, OutputError, RejectedPicture, UsageError
+from viewfinder.core.errors import DataError, OutputError, RejectedPicture
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
-from viewfinder.data.dataset import UNSPLIT, Dataset
+from viewfinder.data.dataset import Dataset
 from viewfinder.data.saved.output import require_outside
 from viewfinder.data.source import Source
 from viewfinder.data.sources.folder_names import CLASS
 from viewfinder.data.sources.layout import File, is_system_name
 from viewfinder.data.sources.recognise import recognise
 from viewfinder.data.sources.recognise.tree import tree_of
+from viewfinder.data.splits.table import with_all_split
 from viewfinder.pictures.decode import decode
 
 Content = bytes | NDArray[np.uint8]
@@ -44,6 +45,7 @@ class Materialized:
         copied: The number of copies, by the reason.
         rejected: The pictures that are not readable and were not written, and the reasons.
         renamed: The folders of classes whose names are invalid as folders.
+        notes: What was done with pictures that have no split beside others that have one.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class Materialized:
     copied: Counter[str] = field(default_factory=Counter)
     rejected: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def written(self) -> int:
@@ -66,6 +69,7 @@ class Materialized:
             "copied": dict(self.copied),
             "rejected": self.rejected,
             "renamed": self.renamed,
+            "notes": list(self.notes),
         }
 
 
@@ -89,7 +93,6 @@ def materialize(
         progress: Receives progress.
 
     Raises:
-        UsageError: Only some of the pictures have a split.
         DataError: No picture is readable. Nothing is left.
         OutputError: The folder is not empty, is inside the pictures' folder, or cannot be
             written. Nothing is left.
@@ -97,14 +100,10 @@ def materialize(
     folder = Path(folder)
     _require_empty(folder)
     require_outside(dataset, folder)
-    if UNSPLIT in (sizes := set(dataset.table["split"])) and len(sizes) > 1:
-        raise UsageError(
-            "Only some of the pictures have a split.",
-            expected="all of them or none",
-            remedy="split the dataset first: `viewfinder split`",
-        )
+    table, notes = with_all_split(dataset.table)
+    dataset = dataset.with_table(table)
     temporary = folder.with_name(f".materializing-{uuid4().hex}")
-    done = Materialized(folder)
+    done = Materialized(folder, notes=notes)
     names = _targets(dataset, done)
     try:
         temporary.mkdir(parents=True)

@@ -25,7 +25,14 @@ from viewfinder.data.splits.groups import (
     resolve_groups,
 )
 from viewfinder.data.splits.placement import OrderedGroups, TooFewGroups, assign_splits
-from viewfinder.data.splits.table import SPLITS, UNSPLIT, Placed, class_indices, with_splits
+from viewfinder.data.splits.table import (
+    SPLITS,
+    UNSPLIT,
+    Placed,
+    class_indices,
+    with_all_split,
+    with_splits,
+)
 
 _TRAIN = SPLITS.index("train")
 
@@ -42,8 +49,8 @@ def split(
     """Make the splits that the table does not have yet.
 
     A table without any splits gets those whose fraction is above zero. Existing splits stay as they
-    are, and only a missing validation (or test) split is taken from the training pictures; pictures
-    that belong to a group in another split are not taken.
+    are, pictures without one join the training pictures, and only a missing validation (or test)
+    split is taken from these; pictures that belong to a group in another split are not taken.
 
     Args:
         table: The pictures.
@@ -61,6 +68,7 @@ def split(
     """
     require_shares(validation, test)
     groups = resolve_groups(table, groups)
+    table, joined = with_all_split(table)
     splits = table["split"].to_numpy(object, copy=True)
     existing = set(splits)
     fractions = {
@@ -72,7 +80,7 @@ def split(
     splits[is_pool] = "train"
     table = with_splits(table, splits)
     if not fractions:
-        return Placed(table)
+        return Placed(table, joined)
     free = is_pool if groups is None else is_pool & ~np.isin(groups.keys, groups.keys[~is_pool])
     placed = place(table, classes, np.flatnonzero(free), fractions, seed=seed, groups=groups)
     made = tuple(
@@ -80,7 +88,7 @@ def split(
         f"seed {seed}."
         for name, fraction in fractions.items()
     )
-    return Placed(placed.table, (*made, *placed.notes))
+    return Placed(placed.table, (*joined, *made, *placed.notes))
 
 
 def hold_out(

@@ -25,6 +25,25 @@ class Placed(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+def unsplit_among_split(table: pd.DataFrame) -> int:
+    """The number of pictures without a split, if others have one; else 0."""
+    are_unsplit = table["split"] == UNSPLIT
+    return 0 if are_unsplit.all() else int(are_unsplit.sum())
+
+
+def with_all_split(table: pd.DataFrame) -> Placed:
+    """The table with the pictures without a split in training, if others have a split.
+
+    So do all stages: such pictures are back from quarantine, or were never placed.
+    """
+    count = unsplit_among_split(table)
+    if not count:
+        return Placed(table)
+    table = with_splits(table, table["split"].replace(UNSPLIT, "train").to_numpy(object))
+    had = "picture had" if count == 1 else "pictures had"
+    return Placed(table, (f"{count:,} {had} no split beside others that have one: now in train.",))
+
+
 def class_indices(table: pd.DataFrame, classes: Sequence[str]) -> NDArray[np.int64]:
     """Each row's class as an index into `classes`, int64, shape `(n,)`; -1 for other labels."""
     return pd.Index(classes).get_indexer(pd.Index(table["label"])).astype(np.int64)

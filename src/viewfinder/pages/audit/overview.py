@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from viewfinder.audit import Audit
 from viewfinder.audit.overview import aspects, sample, sides, sizes_in_words
-from viewfinder.data.dataset import UNSPLIT, Dataset
+from viewfinder.data.dataset import Dataset
 from viewfinder.pages import plots
 from viewfinder.pages.audit.pictures import class_means, thumbnails
 from viewfinder.pages.parts.thumbnails import Thumbnail
@@ -60,7 +60,7 @@ def overview_of(audit: Audit) -> Overview:
     """What the page shows of the audited dataset; reads a sample of its pictures."""
     dataset = audit.readable
     counts = dataset.counts()
-    headings = tuple("pictures" if name == UNSPLIT else str(name) for name in counts.columns)
+    headings = tuple(map(str, counts.columns))
     names = dataset.classes[:_MOST_CLASSES]
     in_mean = min(_MOST_IN_MEAN, max(1, _MOST_READ // max(1, len(names))))
     each = min(_MOST_IN_SAMPLE, max(1, _MOST_SHOWN // max(1, len(names))))
