@@ -146,7 +146,7 @@ def _require_empty(folder: Path) -> None:
 def _targets(dataset: Dataset, done: Materialized) -> list[str]:
     """Each picture's path below the folder."""
     table, is_split = dataset.table, dataset.is_split
-    splits = table["split"] if is_split else [UNSPLIT] * len(table)
+    splits = table["split"]
     pairs = set(zip(splits, table["label"], strict=True))
     folders = _class_folders(dataset.classes)
     if not _is_read_back(folders, pairs):
