@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from viewfinder.core.errors import DataError
 from viewfinder.core.progress import Progress
 from viewfinder.pictures.preprocessing import Color
 
@@ -32,6 +33,33 @@ class Takes:
     def shape(self) -> tuple[int, int, int] | None:
         """A picture's (height, width, channels); None where the size is unknown."""
         return (*self.size, 1 if self.color == "gray" else 3) if self.size else None
+
+
+def pictures_of(shape: tuple[int | None, ...] | None, path: Path) -> Takes:
+    """Return the pictures that a model of this input shape takes.
+
+    Raises:
+        DataError: The input is not a picture.
+    """
+    if shape is None:
+        return Takes(None, "rgb")
+    if len(shape) != 3 or shape[2] not in (None, 1, 3):
+        raise DataError(
+            f"The model in {path} takes no pictures.",
+            expected="an input of (height, width, channels), with 1 or 3 channels last",
+            received=f"an input of {_in_words(shape)}",
+            remedy="add layers in front that convert pixels from 0 to 255 to its input, such as "
+            "keras.layers.Rescaling and Flatten, and save the whole model",
+        )
+    height, width, channels = shape
+    size = (height, width) if height and width else None
+    return Takes(size, "gray" if channels == 1 else "rgb", is_fixed=size is not None)
+
+
+def _in_words(shape: tuple[int | None, ...]) -> str:
+    if len(shape) == 1:
+        return f"rows of {shape[0]} numbers"
+    return " × ".join("any" if side is None else str(side) for side in shape)
 
 
 class Base(ABC):

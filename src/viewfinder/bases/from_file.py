@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from viewfinder.bases.base import Base, Takes
-from viewfinder.bases.model_file import input_of, parameters_of, pictures_of
+from viewfinder.bases.base import Base, Takes, pictures_of
 from viewfinder.core.files import content_hash
 from viewfinder.core.progress import Progress
+from viewfinder.runtime.model_file import input_of, parameters_of
 
 
 @dataclass(frozen=True)

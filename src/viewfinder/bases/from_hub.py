@@ -13,13 +13,12 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from viewfinder.bases.base import Base, Takes
-from viewfinder.bases.header import opened_weights
-from viewfinder.bases.model_file import pictures_of
+from viewfinder.bases.base import Base, Takes, pictures_of
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.files import content_hash
 from viewfinder.core.progress import Progress
 from viewfinder.runtime.backend import use_backend
+from viewfinder.runtime.header import opened_weights
 from viewfinder.runtime.loading import INSTALL_HUB
 
 PREFIX = "hub:"

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 
 from viewfinder.bases.catalogue import BASES, bases_with
-from viewfinder.bases.header import Array, Header, opened_weights
 from viewfinder.core.errors import DataError
+from viewfinder.runtime.header import Array, Header, opened_weights
 
 _MOST_DIFFERENCES = 3
 

@@ -9,10 +9,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from viewfinder.bases.base import Takes
-from viewfinder.bases.header import KERAS_WEIGHTS, looks_like, opened_weights
 from viewfinder.core.errors import DataError
 from viewfinder.core.files import open_regular
+from viewfinder.runtime.header import KERAS_WEIGHTS, Header, looks_like, opened_weights
 
 _CONFIG = "config.json"
 # InceptionResNetV2's takes 0.5 MB.
@@ -33,36 +32,20 @@ def input_of(path: Path) -> Shape | None:
     return _input_shape(config)
 
 
-def parameters_of(path: Path) -> int:
-    """Count a saved model's parameters, after checking that the file is safe.
+def checked(path: Path) -> tuple[dict[str, Any], Header]:
+    """Return a saved model's configuration and the header of its weights, if the file is safe.
 
     Raises:
         DataError: The file is missing, damaged, unsafe, or not one of Keras's.
     """
-    _, weights_bytes = _opened(path)
+    config, weights_bytes = _opened(path)
     with opened_weights(path, weights_bytes) as (_, header):
-        return header.parameters
+        return config, header
 
 
-def pictures_of(shape: Shape | None, path: Path) -> Takes:
-    """Return the pictures that a model of this input shape takes.
-
-    Raises:
-        DataError: The input is not a picture.
-    """
-    if shape is None:
-        return Takes(None, "rgb")
-    if len(shape) != 3 or shape[2] not in (None, 1, 3):
-        raise DataError(
-            f"The model in {path} takes no pictures.",
-            expected="an input of (height, width, channels), with 1 or 3 channels last",
-            received=f"an input of {_in_words(shape)}",
-            remedy="add layers in front that convert pixels from 0 to 255 to its input, such as "
-            "keras.layers.Rescaling and Flatten, and save the whole model",
-        )
-    height, width, channels = shape
-    size = (height, width) if height and width else None
-    return Takes(size, "gray" if channels == 1 else "rgb", is_fixed=size is not None)
+def parameters_of(path: Path) -> int:
+    """Count a saved model's parameters; raises as :func:`checked`."""
+    return checked(path)[1].parameters
 
 
 def _opened(path: Path) -> tuple[dict[str, Any], int]:
@@ -123,9 +106,3 @@ def _input_shape(config: dict[str, Any]) -> Shape | None:
     except (KeyError, TypeError, AttributeError):
         return None
     return shape if all(side is None or isinstance(side, int) for side in shape) else None
-
-
-def _in_words(shape: Shape) -> str:
-    if len(shape) == 1:
-        return f"rows of {shape[0]} numbers"
-    return " × ".join("any" if side is None else str(side) for side in shape)

@@ -12,8 +12,9 @@ from keras import layers
 
 from viewfinder.bases.base import Takes
 from viewfinder.bases.from_file import FromFile
-from viewfinder.bases.model_file import parameters_of
 from viewfinder.core.errors import DataError
+from viewfinder.runtime.loading import load_model
+from viewfinder.runtime.model_file import parameters_of
 
 
 def saved(path: Path, *shape: int | None) -> Path:
@@ -93,6 +94,52 @@ def test_what_would_unpack_to_far_more_is_refused(tmp_path):
     config = json.dumps({"config": " " * (33 << 20)}).encode()
     with pytest.raises(DataError, match="not a safe model file"):
         FromFile(rewritten(path, "config.json", config)).takes()
+
+
+def with_array(path: Path, name: str, **declared: object) -> Path:
+    """A copy of the file in which the array of this name is declared otherwise."""
+    with zipfile.ZipFile(path) as archive:
+        weights = Path(archive.extract("model.weights.h5", path.parent))
+    with h5py.File(weights, "a") as file:
+        del file[name]
+        file.create_dataset(name, dtype="float32", **declared)
+    return rewritten(path, "model.weights.h5", weights.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"shape": (20_000, 20_000)},
+        {"shape": (20_000, 20_000), "chunks": (1_000, 1_000)},
+        {"data": [0.0] * 40_000, "compression": "gzip"},
+    ],
+)
+def test_arrays_that_are_larger_than_their_bytes_are_refused(declared, tmp_path):
+    path = saved(tmp_path / "net.keras", 8, 8, 3)
+    bomb = with_array(path, "layers/conv2d/vars/0", **declared)
+    assert bomb.stat().st_size < 100_000
+    for read in (FromFile(bomb).obtain, lambda: load_model(bomb)):
+        with pytest.raises(DataError, match="are stored"):
+            read()
+
+
+def test_a_network_far_larger_than_its_weights_is_refused_before_it_takes_memory(tmp_path):
+    """Ten terabytes: only a network that is never made can be refused."""
+    path = saved(tmp_path / "net.keras", 784)
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))
+    config["config"]["layers"][1]["config"]["units"] = 10**10
+    huge = rewritten(path, "config.json", json.dumps(config).encode())
+    with pytest.raises(DataError, match=r"a network of 7,850,000,000,000 parameters"):
+        load_model(huge)
+
+
+def test_a_layer_instead_of_a_model_is_refused(tmp_path):
+    path = saved(tmp_path / "net.keras", 8, 8, 3)
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read("config.json"))["config"]["layers"][1]
+    with pytest.raises(DataError, match="a Conv2D, not a model"):
+        load_model(rewritten(path, "config.json", json.dumps(config).encode()))
 
 
 def test_weights_that_lead_out_of_the_file_are_refused(tmp_path):

@@ -3,7 +3,9 @@
 Three formats are supported: Keras's old HDF5 (`layer_names`, then `weight_names` in each layer),
 in which Keras publishes its weights; `.weights.h5` of Keras 3; and `.keras`, a zip with one inside.
 Files are untrusted: links out of the file, virtual or external data, unusual number types and
-excessive lists of names are refused. `networks/loading.py` then compares the shapes.
+excessive lists of names are refused, and so are arrays that are larger than the file says they are
+stored: an array of gigabytes can be declared in a few bytes. `bases/networks/loading.py` then
+compares the shapes.
 """
 
 import re
@@ -67,7 +69,7 @@ class Header:
 
     @property
     def parameters(self) -> int:
-        """The number of elements of all arrays."""
+        """The number of elements of all arrays; each is stored in the file."""
         return sum(array.size for array in self.arrays)
 
 
@@ -181,9 +183,10 @@ def _keras3_layers(group: Any) -> dict[str, tuple[Array, ...]]:
     layers: dict[str, list[Array]] = {}
     for path, dataset in _datasets(group, depth=0):
         owner, is_vars, _ = path.rpartition("/vars/")
+        array = _array(dataset)  # Keras reads all of them
         # An optimizer's state and the seeds of dropout are not weights.
         if is_vars and not path.startswith("optimizer/") and "seed_generator" not in path:
-            layers.setdefault(owner, []).append(_array(dataset))
+            layers.setdefault(owner, []).append(array)
     return {name: tuple(arrays) for name, arrays in layers.items()}
 
 
@@ -226,6 +229,9 @@ def _array(dataset: Any) -> Array:
     kind = dataset.dtype
     if kind.kind not in "fiu" or kind.itemsize > 8 or dataset.shape is None:
         raise _Refused(f"{dataset.name} of type {kind}")
+    declared, stored = prod(dataset.shape) * kind.itemsize, dataset.id.get_storage_size()
+    if dataset.id.get_create_plist().get_nfilters() or stored < declared:
+        raise _Refused(f"{dataset.name} of {declared:,} bytes, of which {stored:,} are stored")
     return Array(str(dataset.name), tuple(dataset.shape))
 
 
