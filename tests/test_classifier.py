@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import viewfinder
 from small import copied
 from viewfinder.classifier import Classifier, load
 from viewfinder.core.errors import RunError, UsageError
@@ -377,3 +378,27 @@ def test_classes_that_do_not_fit_the_model_are_refused(folder, classes):
 def test_a_folder_that_is_no_run_is_refused(tmp_path, path):
     with pytest.raises(RunError, match="not a run that can predict"):
         load(tmp_path / path)
+
+
+def test_a_file_instead_of_a_run_is_named_with_the_run_beside_it(trained: Run, tmp_path: Path):
+    with pytest.raises(RunError, match=rf"a file(.|\n)*give its folder, {trained.folder}"):
+        load(trained.folder / "best.keras")
+    (tmp_path / "x.h5").touch()
+    with pytest.raises(
+        RunError, match=r"x\.h5 is not a run that can predict(.|\n)*a file"
+    ) as alone:
+        load(tmp_path / "x.h5")
+    assert "Errno" not in str(alone.value)
+    assert alone.value.remedy is None
+
+
+def test_a_run_is_opened_by_its_path_as_text(trained: Run):
+    assert len(Run(str(trained.folder)).history) == len(trained.history)
+    assert viewfinder.open_run(str(trained.folder)).metrics == trained.metrics
+
+
+def test_what_only_a_run_has_is_named(classifier: Classifier):
+    with pytest.raises(AttributeError, match=r"viewfinder\.open_run\(FOLDER\)\.doctor"):
+        classifier.doctor()
+    with pytest.raises(AttributeError, match=r"'docter'$"):
+        classifier.docter()

@@ -22,6 +22,7 @@ The stages, in the order in which a picture passes them:
     resume          a run, folds or a search that was stopped
     callbacks       StopAtTarget, StopWithoutProgress, StopAfter: for any `model.fit`
     load            a run's folder → `Classifier`; .predict() takes any picture
+    open_run        a run's folder → `Run`: .metrics, .predictions, .doctor(), .evaluate(), .model
     compare         runs → `Comparison`: differences and paired tests      Run.doctor   verdicts
     convolve, pool  a picture, a filter → the values of a convolution and of pooling, by hand
     score           labels and probabilities → `Scores`
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
     from viewfinder.pictures.preprocessing import Preprocessing
     from viewfinder.recipe import Recipe
     from viewfinder.recipe.named import RECIPES, recipe_named
-    from viewfinder.run import CrossValidation, Run
+    from viewfinder.run import CrossValidation, Run, open_run
     from viewfinder.store import open_store
     from viewfinder.training import BatchDataset, compile_model
     from viewfinder.training import stopping as callbacks
@@ -114,6 +115,7 @@ _HOMES = {
     "materialize": "data.saved.materialize",
     "models": "models",
     "open": "data.sources:open_dataset",
+    "open_run": "run",
     "open_store": "store",
     "plan_cleaning": "clean",
     "policy": "augment",
@@ -166,6 +168,7 @@ __all__ = [
     "materialize",
     "models",
     "open",
+    "open_run",
     "open_store",
     "plan_cleaning",
     "policy",

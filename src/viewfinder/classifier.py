@@ -29,6 +29,17 @@ CHOSEN = "auto.json"
 _LABELS = "labels.json"
 _MODEL = "best.keras"
 _AT_ONCE = 64
+# What a run has and a classifier has not.
+_OF_RUNS = (
+    "doctor",
+    "evaluate",
+    "report",
+    "metrics",
+    "history",
+    "predictions",
+    "recipe",
+    "dataset",
+)
 
 
 class Choice(RunRecord):
@@ -94,6 +105,11 @@ class Classifier:
     model: "keras.Model"
     classes: tuple[str, ...]
     preprocessing: Preprocessing
+
+    def __getattr__(self, name: str) -> Any:
+        """Say where an attribute of a run is found."""
+        hint = f"; viewfinder.open_run(FOLDER).{name} has it" if name in _OF_RUNS else ""
+        raise AttributeError(f"a Classifier only predicts and has no {name!r}{hint}")
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Return the classes' probabilities for prepared pictures.
@@ -223,13 +239,21 @@ def read_labels(folder: Path) -> tuple[tuple[str, ...], Preprocessing]:
         RunError: The file is missing or damaged.
     """
     if not (folder / _LABELS).is_file():
+        is_in_run = folder.is_file() and (folder.parent / _LABELS).is_file()
         raise RunError(
             f"{folder} is not a run that can predict.",
             expected=f"a folder with {_MODEL} and {_LABELS}, written by `viewfinder train`",
-            received=f"no {_LABELS}" if folder.exists() else "no such folder",
+            received=_described(folder),
+            remedy=f"give its folder, {folder.parent}" if is_in_run else None,
         )
     labels = Labels.read(folder / _LABELS)
     return tuple(labels.classes), labels.preprocessing
+
+
+def _described(folder: Path) -> str:
+    if folder.is_dir():
+        return f"a folder without {_LABELS}"
+    return "a file" if folder.exists() else "no such folder"
 
 
 def _load_model(path: Path) -> "keras.Model":

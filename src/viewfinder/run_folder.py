@@ -53,6 +53,9 @@ class RunFolder:
 
     folder: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+
     @classmethod
     def create(cls, output: Path, name: str) -> Self:
         """Make a new, empty run; a number is added to a name that exists.

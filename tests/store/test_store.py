@@ -123,6 +123,12 @@ class TestPixels:
         assert store.pictures(dataset).shape == form.shape
         assert snapshot(root) == before
 
+    def test_printing_a_store_prints_no_pixels(self, root: Path) -> None:
+        dataset = open_dataset(root)
+        store = open_store(dataset, FORM)
+        assert len(repr(store)) < 500
+        assert len(repr(store.pictures(dataset))) < 500
+
     def test_at_its_own_size_a_picture_stays_as_it_is(self, tmp_path: Path) -> None:
         write_picture(tmp_path / "a" / "1.png", seed=5)
         write_picture(tmp_path / "b" / "1.png", seed=6)

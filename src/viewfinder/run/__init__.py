@@ -21,6 +21,6 @@ plots/, report.html  for people
 """
 
 from viewfinder.run.folds import CrossValidation
-from viewfinder.run.run import Run
+from viewfinder.run.run import Run, open_run
 
-__all__ = ["CrossValidation", "Run"]
+__all__ = ["CrossValidation", "Run", "open_run"]

@@ -42,6 +42,9 @@ class CrossValidation:
 
     folder: Path
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "folder", Path(self.folder))
+
     @classmethod
     def create(
         cls, output: Path, name: str, recipe: Recipe, readable: Dataset, rejected: Dataset

@@ -31,6 +31,15 @@ if TYPE_CHECKING:
     import keras
 
 
+def open_run(folder: str | Path) -> "Run":
+    """Open the folder of a training: its metrics, predictions, diagnosis, report and model.
+
+    Raises:
+        RunError: The folder holds no run.
+    """
+    return Run.open(folder)
+
+
 @dataclass(frozen=True)
 class Run(RunFolder):
     """The folder of one training.

@@ -73,8 +73,8 @@ class Store:
     """
 
     folder: Path
-    pixels: Pixels | None
-    entries: dict[str, Entry]
+    pixels: Pixels | None = field(repr=False)
+    entries: dict[str, Entry] = field(repr=False)
     preprocessing: Preprocessing
 
     def describe(self, dataset: Dataset) -> Dataset:
@@ -116,7 +116,7 @@ class StoredPictures:
         dropped: Always empty, because stored pictures stay readable.
     """
 
-    pixels: Pixels
+    pixels: Pixels = field(repr=False)
     rows: NDArray[np.int64]
     dropped: Mapping[str, RejectedPicture] = field(default_factory=dict)
 
