@@ -31,6 +31,7 @@ def label_files(
         DataError: No pictures, no class folders, or an ambiguous layout.
         UsageError: A hint does not fit the files.
     """
+    _refuse_archives(listing, root, holder)
     top = tree_of(listing.files)
     if not top.files and not top.folders:
         reasons = sorted({skipped.why for skipped in listing.passed_over})
@@ -50,6 +51,27 @@ def label_files(
     if layout is None:
         return _without_classes(root, top, files, hints.needs_labels)
     return _label_by_folder(files, listing, layout), _notes(top, layout), layout
+
+
+_ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
+_WORDS = (".txt", ".md", ".html", ".pdf")
+
+
+def _refuse_archives(listing: Listing, root: str, holder: str) -> None:
+    """Raise `DataError` where all that is listed are archives, and perhaps words about them."""
+    names = ["/".join(file.parts) for file in listing.files]
+    archives = [name for name in names if name.lower().endswith(_ARCHIVES)]
+    if not archives or not all(name.lower().endswith((*_ARCHIVES, *_WORDS)) for name in names):
+        return
+    remedy = "unpack each of them into a folder named after it, such as train or test"
+    if len(archives) == 1:
+        remedy = f"open {root}/{archives[0]}" if holder == "folder" else "unpack it, and open that"
+    raise DataError(
+        f"{root} holds archives instead of pictures.",
+        expected="pictures, or the path of one archive of pictures",
+        received=", ".join(sorted(archives)[:3]),
+        remedy=remedy,
+    )
 
 
 def _in_folders_of_pictures(listing: Listing, top: Folder) -> list[File]:

@@ -77,7 +77,8 @@ def _open_in_place(source: Source, listing: Listing, hints: Hints) -> Dataset:
     hints.only(*OF_FOLDERS, kind="an archive of pictures")
     # A copy, because labelling adds to `passed_over` and the index keeps its listing.
     listing = Listing(list(listing.files), dict(listing.passed_over))
-    return dataset_of_files(source, listing, hints, holder="archive")
+    dataset = dataset_of_files(source, listing, hints, holder="archive")
+    return dataset.noting(*source.index().notes) if isinstance(source, ZipSource) else dataset
 
 
 def _holds_data_files(listing: Listing) -> bool:

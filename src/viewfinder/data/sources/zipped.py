@@ -16,6 +16,7 @@ from viewfinder.data.sources.stamps import stamp_of
 from viewfinder.fetch.archives.bounded import chunks_of
 from viewfinder.fetch.archives.errors import DAMAGED, archive_errors
 from viewfinder.fetch.archives.members import Admission, is_zipped_folder
+from viewfinder.fetch.archives.names import open_zip, unclear_names
 from viewfinder.pictures.codecs.types import Limits
 from viewfinder.pictures.files import unreadable
 
@@ -27,6 +28,7 @@ class ZipIndex(NamedTuple):
     archive: zipfile.ZipFile
     members: dict[str, zipfile.ZipInfo]
     listing: Listing
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -130,10 +132,22 @@ def _damaged_member(error: Exception) -> RejectedPicture:
 
 def _open_zip(path: Path, stamp: Stamp) -> ZipIndex:
     with archive_errors(path), ExitStack() as on_error:
-        archive = on_error.enter_context(zipfile.ZipFile(path))
-        index = ZipIndex(stamp, archive, *_collect(archive, stamp.size))
+        archive = on_error.enter_context(open_zip(path))
+        members, listing = _collect(archive, stamp.size)
+        notes = _notes(path, unclear_names(archive))
+        index = ZipIndex(stamp, archive, members, listing, notes)
         on_error.pop_all()
     return index
+
+
+def _notes(path: Path, unclear: list[str]) -> tuple[str, ...]:
+    if not unclear:
+        return ()
+    return (
+        f"{path.name} does not state the encoding of {len(unclear):,} names, which were read as in "
+        f"DOS: {unclear[0]}. If that looks wrong, unpack it on the system that packed it, or with "
+        "its encoding (unzip -O CP936, for example), and use the folder.",
+    )
 
 
 def _collect(archive: zipfile.ZipFile, packed: int) -> tuple[dict[str, zipfile.ZipInfo], Listing]:

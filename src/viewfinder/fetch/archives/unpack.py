@@ -6,7 +6,6 @@ folder beside the target, which takes the target's name when it is complete.
 
 import shutil
 import tarfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -22,6 +21,7 @@ from viewfinder.fetch.archives.bounded import (
 )
 from viewfinder.fetch.archives.errors import archive_errors
 from viewfinder.fetch.archives.members import Admission, Limits, is_zipped_folder
+from viewfinder.fetch.archives.names import open_zip
 
 _TAR_BLOCK_BYTES = 512
 _TAR_OVERHEAD_BYTES = 16 << 20
@@ -73,7 +73,7 @@ def _is_zip(archive: Path) -> bool:
 
 
 def _unpack_zip(archive: Path, folder: Path, admission: Admission) -> None:
-    with zipfile.ZipFile(archive) as opened:
+    with open_zip(archive) as opened:
         # A zip lists its members, so that all are admitted before the first is written.
         paths = [folder.joinpath(*admission.zipped(member)) for member in opened.infolist()]
         for member, path in zip(opened.infolist(), paths, strict=True):
