@@ -13,6 +13,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from viewfinder.core.errors import DataError, Reason, RejectedPicture
@@ -147,3 +149,21 @@ def test_a_huge_header_of_an_array_is_not_read(tmp_path: Path) -> None:
         archive.writestr("padding.npy", np.random.default_rng(0).bytes(MIB))
     with bounded(SLACK), pytest.raises(DataError, match="one of its headers is too large"):
         open_dataset(tmp_path / "x.npz")
+
+
+def test_a_parquet_table_of_endless_equal_rows_is_refused(tmp_path: Path) -> None:
+    path, rows = tmp_path / "x.parquet", 1_000_000
+    cells = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array(["a.png"]))
+    pq.write_table(pa.table({"path": cells, "label": cells}), path)
+    assert path.stat().st_size < MIB / 16
+    with bounded(SLACK), pytest.raises(DataError, match="would become too large"):
+        open_dataset(path)
+
+
+def test_a_line_without_an_end_is_not_read_whole(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(b"picture")
+    with (tmp_path / "metadata.jsonl").open("wb") as file:
+        file.write(b'{"file_name": "')
+        file.truncate(1 << 40)  # sparse
+    with bounded(40 * SLACK), pytest.raises(DataError):
+        open_dataset(tmp_path)

@@ -20,11 +20,14 @@ from viewfinder.data.sources.columns import (
     column_named,
     split_marked,
 )
-from viewfinder.data.sources.delimited import Delimited, not_utf8, open_bytes, sniff
+from viewfinder.data.sources.delimited import LONGEST_LINE, Delimited, not_utf8, open_bytes, sniff
 from viewfinder.data.sources.hints import Columns
 from viewfinder.data.sources.roles import Table, find_roles
+from viewfinder.fetch.archives.members import most_unpacked
 
 JSON_LINES = ".jsonl"
+# The least that a row takes in memory: Parquet stores equal cells once.
+_ROW_BYTES = 16
 
 
 def read_json_lines(file: Path) -> pd.DataFrame:
@@ -39,8 +42,10 @@ def read_json_lines(file: Path) -> pd.DataFrame:
     rows: list[dict[str, object]] = []
     try:
         with file.open(encoding="utf-8-sig") as lines:
-            for line in lines:
+            while line := lines.readline(LONGEST_LINE):
                 number += 1
+                if len(line) == LONGEST_LINE:
+                    raise ValueError(f"it is longer than {LONGEST_LINE:,} letters")
                 if line.strip():
                     rows.append(_row(line))
         return _plain(rows)
@@ -211,9 +216,20 @@ def _read_text(sniffed: Delimited, names: list[str], wanted: list[str]) -> pd.Da
 
 def _parquet(file: Path) -> Table:
     try:
-        schema = pyarrow.parquet.ParquetFile(file).schema_arrow
+        opened = pyarrow.parquet.ParquetFile(file)
+        schema, header = opened.schema_arrow, opened.metadata
+        groups = [header.row_group(index) for index in range(header.num_row_groups)]
+        stated = max(sum(group.total_byte_size for group in groups), _ROW_BYTES * header.num_rows)
+        most = most_unpacked(file.stat().st_size)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _no_parquet(file, error) from error
+    if stated > most:
+        raise DataError(
+            f"{file} would become too large.",
+            expected=f"at most {most:,} bytes, for a file of its size",
+            received=f"{header.num_rows:,} rows, {stated:,} bytes or more",
+            remedy="if you trust it, save it as CSV",
+        )
     # Bytes and records are no cells: pictures may be among them.
     plain = [name for name in schema.names if not _is_nested(schema.field(name).type)]
     if column_named(plain, PATHS) is None and (path := column_named(schema.names, PATHS)):

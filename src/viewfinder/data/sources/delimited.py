@@ -21,7 +21,7 @@ TEXT_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".lst"})
 # No useful picture has fewer pixels.
 _FEWEST_PIXELS = 16
 # The length of the widest sensible row: 1024 × 1024 RGB with commas.
-_LONGEST_LINE = 16 << 20
+LONGEST_LINE = 16 << 20
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _PICTURE_NAME = re.compile(
     r".+\.(jpe?g|jpe|jfif|png|gif|bmp|dib|tiff?|webp|heic|heif|avif|p[pgbn]m|jp2|j2k|tga)\s*",
@@ -107,9 +107,9 @@ def not_utf8(path: Path) -> DataError:
 def _first_rows(path: Path) -> tuple[list[list[str]], str, int]:
     try:
         with open_text(path) as file:
-            lines, blank = [file.readline(_LONGEST_LINE) for _ in range(2)], 0
+            lines, blank = [file.readline(LONGEST_LINE) for _ in range(2)], 0
             while lines[1] and not lines[0].strip():  # empty lines at the top
-                lines, blank = [lines[1], file.readline(_LONGEST_LINE)], blank + 1
+                lines, blank = [lines[1], file.readline(LONGEST_LINE)], blank + 1
     except UnicodeDecodeError as error:
         raise not_utf8(path) from error
     except OSError as error:
