@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from viewfinder.evaluation.significance import difference_interval, holm, mcnemar_p, mean_interval
+from viewfinder.core.pairs import mcnemar_p
+from viewfinder.evaluation.significance import difference_interval, holm, mean_interval
 
 
 @given(st.integers(0, 400), st.integers(0, 400))

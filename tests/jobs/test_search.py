@@ -13,13 +13,14 @@ from scipy.stats import binomtest
 from small import small_recipe
 from viewfinder.classifier import load
 from viewfinder.core.errors import DataError, OutOfMemory, UsageError
+from viewfinder.core.pairs import beats
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
 from viewfinder.jobs.job import Job
 from viewfinder.jobs.resume import resume
 from viewfinder.jobs.search import auto, candidates
 from viewfinder.jobs.search.candidates import Search
-from viewfinder.jobs.search.trials import beats, could_be_beaten, judged
+from viewfinder.jobs.search.trials import could_be_beaten, judged
 from viewfinder.models import build_backbone
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named

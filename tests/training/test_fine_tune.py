@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from keras import layers
 from residual import COUNT, Pixels, batches, recipe, residual_base
+from scipy import stats
 
 from viewfinder.batches.pictures import Batches
 from viewfinder.core.errors import DataError, RecipeError, UsageError
@@ -16,8 +17,8 @@ from viewfinder.models import transfer
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import FineTune
 from viewfinder.run_folder import best_epoch
-from viewfinder.training import compile_model, fit
-from viewfinder.training.fine_tune import Feeds, Verdict, fine_tune, thaw
+from viewfinder.training import BatchDataset, compile_model, fit
+from viewfinder.training.fine_tune import Feeds, Verdict, answers, fine_tune, thaw
 from viewfinder.training.phases import Phases, set_aside
 from viewfinder.training.schedules import set_rates
 
@@ -140,13 +141,12 @@ def test_two_phases_are_one_history(tmp_path):
     np.testing.assert_allclose(history["learning_rate"], [0.1, 0.1, 0.05, 0.05], rtol=1e-6)
     assert fitted.best_epoch == best_epoch(history)
     assert len(fitted.seconds) == 4
-    assert record["set_aside"] == 8
+    assert (record["pictures"], record["set_aside"]) == (48, 8)  # and 40 of validation
     assert record["from_layer"] == "block_2_conv"
-    better = (record["after"]["accuracy"], -record["after"]["loss"]) > (
-        record["before"]["accuracy"],
-        -record["before"]["loss"],
-    )
-    assert kept == better
+    only_after, only_before = record["only_after"], record["only_before"]
+    gained = record["after"]["accuracy"] - record["before"]["accuracy"]
+    assert gained == pytest.approx((only_after - only_before) / 48)
+    assert kept == (only_after > 0 and is_more_than_chance(only_after, only_before))
     best = keras.saving.load_model(tmp_path / "run/best.keras")
     same = all(np.array_equal(a, b) for a, b in zip(best.get_weights(), head, strict=True))
     assert same != kept
@@ -155,13 +155,58 @@ def test_two_phases_are_one_history(tmp_path):
     assert {one.name for one in (tmp_path / "run").iterdir()} >= {"best.keras", "last.keras"}
 
 
+def is_more_than_chance(only_after: int, only_before: int) -> bool:
+    trials = only_after + only_before
+    return stats.binomtest(only_after, trials, alternative="greater").pvalue < 1 / 6
+
+
+def answered(validation, aside):
+    """Answers to 60 validation pictures and 18 set aside, with as many of them right."""
+    index = [("validation", row) for row in range(60)] + [("aside", row) for row in range(18)]
+    right = [*(np.arange(60) < validation), *(np.arange(18) < aside)]
+    table = pd.DataFrame({"accuracy": right, "loss": 0.5}, pd.MultiIndex.from_tuples(index))
+    return table.astype(float)
+
+
 @pytest.mark.parametrize(
-    ("accuracy", "loss", "is_kept"),
-    [(0.6, 2.0, True), (0.5, 0.9, True), (0.5, 1.0, False), (0.5, 1.1, False), (0.4, 0.1, False)],
+    ("before", "after", "is_kept"),
+    [
+        ((58, 17), (49, 17), False),  # a tie on the pictures set aside, far worse on validation
+        ((58, 17), (58, 17), False),
+        ((58, 17), (60, 17), False),  # chance may be the reason
+        ((50, 15), (52, 17), True),
+        ((49, 17), (58, 17), True),
+        ((50, 15), (47, 17), False),
+    ],
 )
-def test_it_is_kept_if_it_is_more_accurate_or_as_accurate_with_less_loss(accuracy, loss, is_kept):
-    after = {"accuracy": accuracy, "loss": loss}
-    assert Verdict({"accuracy": 0.5, "loss": 1.0}, after, 10).is_kept == is_kept
+def test_it_is_kept_if_it_is_right_more_often_by_more_than_chance(before, after, is_kept):
+    verdict = Verdict.of(answered(*before), answered(*after))
+    assert verdict.is_kept == is_kept
+    assert verdict.after["accuracy"] == pytest.approx(sum(after) / 78)
+    assert verdict.pictures == 78
+    assert ("not kept" in str(verdict)) != is_kept
+
+
+def test_a_picture_that_became_unreadable_is_left_out_of_the_comparison():
+    before, after = answered(60, 18), answered(60, 18).drop([("validation", 3)])
+    assert Verdict.of(before, after).pictures == 77
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_answers_are_those_that_keras_evaluates(classes):
+    model = transfer(residual_base(), classes=classes)
+    model.compile(
+        loss=f"{'binary' if classes == 2 else 'sparse_categorical'}_crossentropy",
+        metrics=["accuracy"],
+    )
+    aside = set_aside(batches(), 0.2)[1]
+    found = answers(model, Feeds(batches(), batches(), aside))
+    for name, part in (("validation", batches()), ("aside", aside)):
+        theirs = model.evaluate(BatchDataset(part), verbose=0, return_dict=True)
+        ours = found.loc[name].mean()
+        assert len(found.loc[name]) == len(part.labels)
+        np.testing.assert_allclose(ours["accuracy"], theirs["accuracy"], rtol=1e-6)
+        np.testing.assert_allclose(ours["loss"], theirs["loss"], rtol=1e-4)
 
 
 @pytest.mark.parametrize("is_better", [True, False])

@@ -37,23 +37,6 @@ def difference_interval(
     )
 
 
-def mcnemar_p(only_first: int, only_second: int) -> float:
-    """Return the exact two-sided p-value of McNemar's test.
-
-    Two equally good models are each right on half of the pictures on which only one of them is
-    right, so this is the binomial test of a share of 1/2 (Q. McNemar, "Note on the sampling error
-    of the difference between correlated proportions or percentages", Psychometrika 12, 1947).
-
-    Args:
-        only_first: Pictures on which only the first model is right.
-        only_second: Pictures on which only the second model is right.
-    """
-    from scipy import stats
-
-    trials = only_first + only_second
-    return float(stats.binomtest(only_first, trials, 0.5).pvalue) if trials else 1.0
-
-
 def holm(p_values: Sequence[float]) -> list[float]:
     """Return the p-values corrected for multiple testing, in the given order.
 

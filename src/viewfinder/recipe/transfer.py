@@ -120,8 +120,9 @@ class Transfer(Head, Alternative):
 class FineTune(Record):
     """A second phase of training, in which the top of the base trains too.
 
-    It starts from the best model of the first phase, and is kept only if it is better on training
-    pictures that were set aside. Batch norms keep their statistics.
+    It starts from the best model of the first phase, and is kept only if it is better, by more than
+    chance explains, on the validation pictures and on training pictures that were set aside. Batch
+    norms keep their statistics.
     """
 
     blocks: Count = 3
@@ -140,4 +141,4 @@ class FineTune(Record):
     """Passes over the training pictures."""
 
     set_aside: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Share of the training pictures set aside to decide whether the phase is kept."""
+    """Share of the training pictures set aside to help decide whether the phase is kept."""

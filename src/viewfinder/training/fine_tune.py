@@ -1,16 +1,17 @@
 """Fine-tuning: a second fit, which trains the top of the base too, at a low learning rate.
 
-The second fit starts from the best model of the first. Pictures set aside from the training
-pictures decide which of the two models the run keeps: neither fit trains on them, and they do not
-select an epoch.
+The second fit starts from the best model of the first. An exact paired test decides which of the
+two models the run keeps, on pictures that neither fit trains on: the validation pictures, and
+pictures set aside from the training pictures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
 
 from viewfinder.bases.networks.blocks import base_layers, blocks_of
@@ -18,10 +19,10 @@ from viewfinder.bases.networks.layers import can_train, unfreeze
 from viewfinder.batches.pictures import Batches
 from viewfinder.core.errors import UsageError, nearest
 from viewfinder.core.files import write_json, written_whole
+from viewfinder.core.pairs import beats
 from viewfinder.core.progress import Progress
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import FineTune
-from viewfinder.training.adapters import BatchDataset
 from viewfinder.training.compiled import compile_model
 from viewfinder.training.fit import BEST, HISTORY, fit
 from viewfinder.training.fitted import Fitted
@@ -38,8 +39,8 @@ class Feeds:
 
     Attributes:
         train: Batches to train on.
-        validation: Batches that select the best epoch of a phase.
-        aside: Batches that decide between the phases; see
+        validation: Batches that select the best epoch of a phase, and decide between the phases.
+        aside: Batches that decide between the phases only; see
             :func:`viewfinder.training.phases.set_aside`.
     """
 
@@ -50,41 +51,62 @@ class Feeds:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The comparison of both phases' best models on the pictures set aside.
+    """The comparison of both phases' best models on the pictures that decide.
 
     Attributes:
         before: `accuracy` and `loss` of the first phase's model.
         after: `accuracy` and `loss` of the second phase's model.
-        pictures: The number of pictures set aside.
+        pictures: The number of pictures.
+        only_before: Pictures on which only the first phase's model is right.
+        only_after: Pictures on which only the second phase's model is right.
     """
 
-    before: dict[str, float]
-    after: dict[str, float]
+    before: Mapping[str, float]
+    after: Mapping[str, float]
     pictures: int
+    only_before: int
+    only_after: int
+
+    @classmethod
+    def of(cls, before: pd.DataFrame, after: pd.DataFrame) -> "Verdict":
+        """Compare the answers of both models, as :func:`answers` returns them."""
+        both = before.index.intersection(after.index)  # a picture may become unreadable
+        before, after = before.loc[both], after.loc[both]
+        return cls(
+            before.mean().to_dict(),
+            after.mean().to_dict(),
+            len(both),
+            only_before=int((before["accuracy"] > after["accuracy"]).sum()),
+            only_after=int((after["accuracy"] > before["accuracy"]).sum()),
+        )
 
     @property
     def is_kept(self) -> bool:
-        """Whether the second model is more accurate, or as accurate with a lower loss."""
-        before, after = self.before, self.after
-        return (after["accuracy"], -after["loss"]) > (before["accuracy"], -before["loss"])
+        """Whether the second model is right more often, by more than chance explains."""
+        return beats(self.only_after, self.only_before)
 
     def __str__(self) -> str:
         return (
-            f"Fine-tuning is {'kept' if self.is_kept else 'not kept'}: "
-            f"on {self.pictures:,} pictures set aside from training, "
-            f"accuracy {self.before['accuracy']:.4f} → {self.after['accuracy']:.4f}, "
-            f"loss {self.before['loss']:.4f} → {self.after['loss']:.4f}."
+            f"Fine-tuning is {'kept' if self.is_kept else 'not kept'}: on {self.pictures:,} "
+            "pictures that did not train (validation, and set aside from training), it is right "
+            f"on {self.only_after:,} that the head before it misses, and wrong on "
+            f"{self.only_before:,} that the head knows; accuracy {self.before['accuracy']:.4f} → "
+            f"{self.after['accuracy']:.4f}, loss {self.before['loss']:.4f} → "
+            f"{self.after['loss']:.4f}."
         )
 
-    def to_json(self, from_layer: str, epochs: int) -> dict[str, Any]:
+    def to_json(self, from_layer: str, epochs: int, set_aside: int) -> dict[str, Any]:
         """Return the record for `fine_tuning.json`; see docs/formats.md."""
         return {
             "schema": 1,
             "kept": self.is_kept,
             "from_layer": from_layer,
-            "set_aside": self.pictures,
+            "pictures": self.pictures,
+            "set_aside": set_aside,
             "before": self.before,
             "after": self.after,
+            "only_before": self.only_before,
+            "only_after": self.only_after,
             "epochs": epochs,
         }
 
@@ -126,7 +148,7 @@ def fine_tune(
     model = _model_in(phases.before)
     second = _prepare(model, feeds, recipe, settings)
     from_layer = _announce(model, settings, second, progress)
-    before = _evaluate(model, feeds.aside)
+    before = answers(model, feeds)
     tuned = fit(
         model,
         feeds.train,
@@ -138,14 +160,38 @@ def fine_tune(
         resume=True,
     )
     model.set_weights(_model_in(phases.after).get_weights())
-    verdict = Verdict(before, _evaluate(model, feeds.aside), len(feeds.aside.labels))
+    verdict = Verdict.of(before, answers(model, feeds))
     phases.take(phases.after if verdict.is_kept else phases.before)
     progress.say(str(verdict))
     joined = _joined(first, tuned, verdict.is_kept)
     with written_whole(phases.run / HISTORY) as temporary:
         joined.history.to_csv(temporary, index=False)
-    write_json(phases.run / RECORD, verdict.to_json(from_layer, settings.epochs))
+    record = verdict.to_json(from_layer, settings.epochs, len(feeds.aside.labels))
+    write_json(phases.run / RECORD, record)
     return joined
+
+
+def answers(model: keras.Model, feeds: Feeds) -> pd.DataFrame:
+    """Return a model's answers to the pictures that decide between the phases.
+
+    Returns:
+        A row for each readable picture, by feed and position: `accuracy`, 1 if the answer is
+        right, else 0; and `loss`, the cross-entropy in nats.
+    """
+    found = []
+    for name in ("validation", "aside"):
+        for batch in getattr(feeds, name).epoch():
+            shares = np.asarray(model.predict_on_batch(batch.images), np.float64)
+            if shares.shape[1] == 1:  # the probability of the second of two classes
+                shares = np.hstack([1 - shares, shares])
+            of_label = shares[np.arange(len(shares)), batch.labels]
+            rows = {
+                "accuracy": (shares.argmax(axis=1) == batch.labels).astype(float),
+                "loss": -np.log(np.maximum(of_label, keras.config.epsilon())),
+            }
+            index = pd.MultiIndex.from_product([[name], batch.positions])
+            found.append(pd.DataFrame(rows, index=index))
+    return pd.concat(found)
 
 
 def blocks_to_train(model: keras.Model, settings: FineTune) -> list[list[keras.Layer]]:
@@ -202,11 +248,6 @@ def _prepare(model: keras.Model, feeds: Feeds, recipe: Recipe, settings: FineTun
 def _model_in(folder: Path) -> keras.Model:
     """Load the best model of a phase; its dropout restarts from the seed."""
     return keras.saving.load_model(folder / BEST, compile=False)
-
-
-def _evaluate(model: keras.Model, batches: Batches) -> dict[str, float]:
-    metrics = model.evaluate(BatchDataset(batches), return_dict=True, verbose=0)
-    return {name: float(metrics[name]) for name in ("accuracy", "loss")}
 
 
 def _joined(fitted: Fitted, tuned: Fitted, is_kept: bool) -> Fitted:

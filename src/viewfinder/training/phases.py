@@ -5,7 +5,7 @@ fine_tuning/before/  the result of the first phase; complete once it has `fitted
 fine_tuning/after/   the second phase, with its checkpoints
 
 The run's models and history are copied from these folders, from which a stopped training resumes.
-`set_aside` splits off the training pictures that decide whether the second phase is kept.
+`set_aside` splits off the training pictures that help to decide whether the second phase is kept.
 """
 
 import shutil

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from viewfinder.evaluation.significance import holm, mcnemar_p, mean_interval
+from viewfinder.core.pairs import mcnemar_p
+from viewfinder.evaluation.significance import holm, mean_interval
 from viewfinder.run_folder import RunFolder
 
 # Keras and `score` clip probabilities at this before they take the logarithm.

@@ -6,15 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from viewfinder.evaluation.significance import mcnemar_p
+from viewfinder.core.pairs import beats
 
 # Trainings that ended so are no candidates, and replace no other.
 _NO_CANDIDATE = {
     "behind": "stopped: too far behind",
-    "not kept": "fine-tuning did not help on pictures set aside from training, and is not kept",
+    "not kept": "fine-tuning did not help, and is not kept",
 }
-# Two-sided: one of two equal candidates leads so clearly in one of three cases.
-_BY_CHANCE = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -69,16 +67,6 @@ class Trial:
     def to_json(self) -> dict[str, Any]:
         """What `auto.json` says of it; see docs/formats.md."""
         return {**asdict(self), "accuracy": self.accuracy}
-
-
-def beats(only_it: int, only_before: int) -> bool:
-    """Whether a candidate is better than the best before it by more than chance.
-
-    Of the pictures on which just one of two is right, each would have half if they were equally
-    good. That one has so many more would then happen in fewer than one of six cases: about one
-    standard error, by the exact sign test (McNemar 1947).
-    """
-    return only_it > only_before and mcnemar_p(only_before, only_it) < _BY_CHANCE
 
 
 def could_be_beaten(wrong: int) -> bool:

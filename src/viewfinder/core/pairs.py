@@ -1,0 +1,35 @@
+"""Exact tests of which of two classifiers is right more often on the same pictures."""
+
+# Two-sided: one of two equal classifiers leads so clearly in fewer than one of three cases.
+_BY_CHANCE = 1 / 3
+
+
+def mcnemar_p(only_first: int, only_second: int) -> float:
+    """Return the exact two-sided p-value of McNemar's test.
+
+    Two equally good models are each right on half of the pictures on which only one of them is
+    right, so this is the binomial test of a share of 1/2 (Q. McNemar, "Note on the sampling error
+    of the difference between correlated proportions or percentages", Psychometrika 12, 1947).
+
+    Args:
+        only_first: Pictures on which only the first model is right.
+        only_second: Pictures on which only the second model is right.
+    """
+    from scipy import stats
+
+    trials = only_first + only_second
+    return float(stats.binomtest(only_first, trials, 0.5).pvalue) if trials else 1.0
+
+
+def beats(only_it: int, only_before: int) -> bool:
+    """Whether a classifier is better than the one before it by more than chance explains.
+
+    Of the pictures on which just one of two is right, each would have half if they were equally
+    good. That one has so many more would then happen in fewer than one of six cases: about one
+    standard error, by McNemar's exact test.
+
+    Args:
+        only_it: Pictures on which only this classifier is right.
+        only_before: Pictures on which only the one before it is right.
+    """
+    return only_it > only_before and mcnemar_p(only_before, only_it) < _BY_CHANCE
