@@ -147,9 +147,16 @@ class RunFolder:
         write_json(self.folder / "probe.json", {"schema": 1, **record})
 
     @property
-    def steered_by(self) -> str:
-        """The split that chose the best epoch; "" where folds of the training pictures chose."""
-        return "" if self.probe else "validation"
+    def decisions(self) -> tuple[str, ...]:
+        """What the validation pictures chose, in words; empty where they chose nothing."""
+        found, history, trials = [], of_kept_phase(self.history), self.trials
+        if "kept" in history and len(history) > 1:
+            found.append(f"the best epoch ({best_epoch(history)})")
+        if self.fine_tuning:
+            found.append("between the head and the fine-tuned model")
+        if trials and len(trials["trials"]) > 1:
+            found.append("between the candidates of the search")
+        return tuple(found)
 
     @property
     def trials(self) -> dict[str, Any] | None:
@@ -323,11 +330,17 @@ def best_epoch(history: pd.DataFrame) -> int | None:
     """
     if "kept" not in history:
         return None
+    history = of_kept_phase(history)
     kept = history[history["kept"] == 1]
-    if "phase" in kept:
-        tuned = kept["phase"] == "fine-tuning"
-        kept = kept[tuned if tuned.any() else kept["phase"] == "head"]
     return None if kept.empty else int(kept["epoch"].iloc[-1])
+
+
+def of_kept_phase(history: pd.DataFrame) -> pd.DataFrame:
+    """The epochs of the phase whose model was kept; all of them where there is one phase."""
+    if "phase" not in history:
+        return history
+    tuned = history["phase"] == "fine-tuning"
+    return history[tuned if tuned.any() else history["phase"] == "head"]
 
 
 def skipped_table(data: Dataset) -> pd.DataFrame:

@@ -5,7 +5,12 @@ import pytest
 
 from features.made import MeansExtractor
 from folders import write_classes
+from viewfinder.core.progress import Progress
+from viewfinder.data.sources import open_dataset
 from viewfinder.features.base import FrozenBase
+from viewfinder.jobs.features import Features
+from viewfinder.jobs.prepare import prepare
+from viewfinder.recipe.named import recipe_named
 
 SMALL = ("--weights", "none", "--image-size", "32")
 
@@ -42,6 +47,21 @@ def test_the_audit_takes_a_file_or_a_base(viewfinder, data):
         ended = viewfinder("audit", data, "--no-html", *words)
         assert ended.code == 0, ended.err
         assert "Linear head: mean accuracy" in ended.err
+
+
+def test_a_training_reads_the_features_that_the_audit_has_computed(viewfinder, data, monkeypatch):
+    seen = []
+
+    def extractor(base):
+        seen.append((base.settings, base.preprocessing))
+        return MeansExtractor()
+
+    monkeypatch.setattr(FrozenBase, "extractor", property(extractor))
+    viewfinder("audit", data, "--no-html", "--features", "MobileNetV2", "--weights", "none")
+    viewfinder("features", data, "--weights", "none", "--output", "f.npz")
+    recipe = recipe_named("transfer").changed({"model.weights": "none"})
+    Features(prepare(open_dataset(data), recipe), Progress(0)).of("train")
+    assert seen[0] == seen[1] == seen[2]
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_results_are_on_stdout_and_the_rest_on_stderr(viewfinder, digits):
     assert counts == [("train", 96), ("validation", 24), ("test", 36)]
     assert "Report: runs/digits/report.html" in ended.out
     assert Path("runs/digits/report.html").is_file()
-    for said in ("class", "all 8 × 8", "No validation split was given", "Epoch 1/1"):
+    for said in ("class", "all 8 × 8", "The data has no validation split", "Epoch 1/1"):
         assert said in ended.err
         assert said not in ended.out
 
@@ -207,7 +207,7 @@ def test_a_share_of_test_pictures_reaches_the_recipe(viewfinder, tmp_path):
     ended = viewfinder("train", data, "--dry-run", "--json", "--recipe", "digits", "--test", "0.2")
     assert ended.json["recipe"]["data"]["test"] == 0.2
     assert (
-        "No test split was given: 20% of each class was set aside at random with seed 0."
+        "The data has no test split: 20% of each class was set aside at random with seed 0."
         in ended.err
     )
 

@@ -1,5 +1,7 @@
 """The linear probe, held against scikit-learn's own pipeline, and its folds against counting."""
 
+import warnings
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -125,3 +127,12 @@ def test_a_class_within_one_group_divides_the_groups_and_a_note_says_so():
     assert found.names == list("ABCDEFG")
     assert found.note.startswith("All training pictures of b are in one group")
     assert fold_groups(dataset.where(labels != 1)).note == ""
+
+
+def test_many_classes_of_few_pictures_print_no_warnings():
+    """Two pictures of each are left in training where a third validates."""
+    labels = np.repeat(np.arange(30), 2)
+    rows = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit_probe(rows, labels, [str(label) for label in range(30)], strengths=(0.01,))

@@ -103,6 +103,19 @@ def test_the_metrics_are_scikit_learns(trained):
         assert list(predicted) == [names[column] for column in shares.argmax(axis=1)]
 
 
+def test_contradicting_labels_are_named_before_anything_is_trained(tmp_path, capsys):
+    folder = write_classes(tmp_path / "pets", {"cat": 9, "dog": 9})
+    shutil.copy(folder / "cat/3.png", folder / "dog/copy.png")
+    prepare(open_dataset(folder), small_recipe(), progress=Progress(1))
+    said = " ".join(capsys.readouterr().err.split())
+    assert "2 pictures are exact copies of each other under different labels" in said
+    assert "(cat/3.png = dog/copy.png): at least 1 of these labels is wrong" in said
+    assert f"viewfinder audit {folder} lists them all" in said
+    (folder / "dog/copy.png").unlink()
+    prepare(open_dataset(folder), small_recipe(), progress=Progress(1))
+    assert "under different labels" not in capsys.readouterr().err
+
+
 def test_every_picture_has_its_row_and_its_answer(trained, digits):
     data = pd.read_parquet(trained.folder / "data.parquet")
     answers = pd.read_parquet(trained.folder / "predictions.parquet")
@@ -151,7 +164,7 @@ def test_the_run_says_where_it_came_from(trained, digits):
     assert environment["precision"] == dtype_policy("auto")
     assert environment["data"]["source"] == {"kind": "folder", "path": str(digits)}
     assert environment["data"]["pictures"] == len(list(digits.rglob("*.png")))
-    assert any("No validation split was given" in note for note in environment["data"]["notes"])
+    assert any("has no validation split" in note for note in environment["data"]["notes"])
     timing = trained.timing
     assert timing["interrupted"] is False
     assert len(timing["epochs_s"]) == 4
@@ -298,7 +311,7 @@ def test_splits_that_are_there_are_used_as_they_are(three_parts, tmp_path, monke
         "validation": 8,
         "test": 6,
     }
-    assert not any("No validation split" in note for note in run.environment["data"]["notes"])
+    assert not any("no validation split" in note for note in run.environment["data"]["notes"])
 
 
 def test_a_held_out_validation_split_steers_nothing(three_parts, tmp_path, monkeypatch):

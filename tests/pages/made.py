@@ -27,6 +27,7 @@ def history(epochs: int, *, validation: bool = True) -> pd.DataFrame:
     }
     if validation:
         columns |= {"val_loss": columns["loss"] + 0.1, "val_accuracy": columns["accuracy"] - 0.1}
+        columns["kept"] = (epoch <= max(1, epochs - 1)).astype(int)
     return pd.DataFrame(columns | {"learning_rate": np.full(epochs, 1e-3)})
 
 

@@ -15,8 +15,10 @@ from PIL import Image
 
 from pages.made import Made, history, made_run
 from viewfinder.core.errors import OutputError
+from viewfinder.evaluation.doctor import case_of, diagnose
 from viewfinder.pages.parts.words import counted
 from viewfinder.pages.report import write_report
+from viewfinder.run_folder import RunFolder
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -99,8 +101,48 @@ def test_validation_figure_is_called_optimistic(tmp_path: Path) -> None:
     page = report(made_run(splits={"train": 6, "validation": 20}, wrong=2), tmp_path)
     assert "Classifies 95.0 % of 40 validation pictures outside training correctly" in page.text
     assert "An optimistic estimate" in page.text
+    assert "These same pictures chose the best epoch (7)," in page.text
     assert "There is no test split" in page.text
     assert "unseen" not in page.text
+
+
+def test_a_solved_head_is_not_said_to_have_a_best_epoch_nor_to_overfit(tmp_path: Path) -> None:
+    probe = {"chosen": 0.01, "accuracy": 0.93, "tried": []}
+    page = report(made_run(epochs=1, wrong=1, probe=probe), tmp_path)
+    assert "pictures chose" not in page.text
+    assert "A much higher one means overfitting" not in page.text
+    assert "on folds of them, its accuracy is 93.0 %" in page.text
+
+
+def test_fine_tuning_that_was_not_kept_is_a_choice_between_two_models(tmp_path: Path) -> None:
+    """The head is solved: its row has no other to be chosen among."""
+    phases = ["head", *["fine-tuning, not kept"] * 3]
+    made = made_run(epochs=4, wrong=1)
+    made = replace(made, history=made.history.assign(phase=phases))
+    folder = tmp_path / "run"
+    made.written(folder)
+    (folder / "fine_tuning.json").write_text('{"schema": 1, "kept": false}')
+    assert RunFolder(folder).decisions == ("between the head and the fine-tuned model",)
+    (folder / "fine_tuning.json").write_text('{"schema": 1, "kept": true}')
+    tuned = made.history.assign(phase=["head", *["fine-tuning"] * 3])
+    tuned.to_csv(folder / "history.csv", index=False)
+    chose = ("the best epoch (3)", "between the head and the fine-tuned model")
+    assert RunFolder(folder).decisions == chose
+
+
+def test_contradicting_labels_are_a_caution(tmp_path: Path) -> None:
+    made = made_run()
+    data = made.data.copy()
+    cats = data.index[(data["label"] == "cat") & (data["split"] == "train")]
+    dogs = data.index[(data["label"] == "dog") & (data["split"] == "train")]
+    data.loc[dogs[:2], "content"] = data.loc[cats[:2], "content"].to_numpy()
+    page = report(replace(made, data=data), tmp_path)
+    assert "Contradicting labels" in page.text
+    assert "4 pictures are exact copies of each other under different labels" in page.text
+    assert "at least 2 of these labels are wrong" in page.text
+    run = RunFolder(tmp_path)
+    assert case_of(run).contradicting == 4
+    assert diagnose(case_of(run)).verdicts[0].code == "labels-contradict"
 
 
 def test_what_leaks_is_told_for_every_split_and_is_not_called_unseen(tmp_path: Path) -> None:
@@ -114,6 +156,9 @@ def test_what_leaks_is_told_for_every_split_and_is_not_called_unseen(tmp_path: P
     page = report(replace(made, metrics=metrics), tmp_path / "test")
     assert "test pictures, some of which are also in training, correctly (95" in page.text
     assert "unseen" not in page.text
+    all_known = metrics["test"] | {"leaks": {"exact": 3, "near": 7}, "without_leaks": None}
+    page = report(replace(made, metrics=metrics | {"test": all_known}), tmp_path / "all")
+    assert "10 test pictures, all of which are also in training, correctly" in page.text
 
 
 def test_training_pictures_alone_say_nothing(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def features(
     ] = "MobileNetV2",
     pooling: Annotated[
         PoolingChoice, typer.Option(help="How the feature map becomes a vector.")
-    ] = PoolingChoice.AVERAGE,
+    ] = PoolingChoice.QUARTERS,
     size: ImageSize = None,
     alpha: Alpha = None,
     weights: Weights = None,

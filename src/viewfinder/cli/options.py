@@ -316,8 +316,8 @@ class BaseOptions:
         settings = settings_of(self)
         return {"model.kind": "transfer", **settings} if settings else {}
 
-    def for_features(self, pooling: str = "average") -> "Transfer":
-        """The base whose features are computed, by default MobileNetV2.
+    def for_features(self, pooling: str = "quarters") -> "Transfer":
+        """The base whose features are computed, by default MobileNetV2, pooled as a head's are.
 
         Raises:
             RecipeError: The flags do not fit together.

@@ -250,6 +250,8 @@ def _fitted(
         with warnings.catch_warnings():
             # At very weak regularisation, a fit may end early; its result is compared all the same.
             warnings.simplefilter("ignore", ConvergenceWarning)
+            # Many classes of few pictures are no regression problem.
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
             model.fit(scaled, labels.repeat(views))
         weights = (model.coef_ / deviation).T.astype(np.float32)
         bias = (model.intercept_ - mean @ weights).astype(np.float32)

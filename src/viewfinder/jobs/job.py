@@ -42,6 +42,7 @@ class Job:
         callbacks: Further Keras callbacks.
         on_prepared: Called with the pictures once they are read, before training starts.
         splits: The splits to evaluate; :meth:`Run.evaluate` adds others later.
+        given: The splits that the data came with, where a search has made others since.
     """
 
     output: str | Path = "runs"
@@ -52,6 +53,7 @@ class Job:
     callbacks: "Sequence[keras.callbacks.Callback]" = ()
     on_prepared: Callable[[Prepared], None] | None = None
     splits: Sequence[str] = SPLITS
+    given: tuple[str, ...] | None = None
 
     def name_for(self, dataset: Dataset) -> str:
         """The run's name.

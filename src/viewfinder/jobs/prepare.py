@@ -9,7 +9,8 @@ from viewfinder.augment import policy
 from viewfinder.batches.pictures import Batches, Pictures, balanced_weights
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
-from viewfinder.data.dataset import UNSPLIT, Dataset
+from viewfinder.data.contradictions import contradicting, in_words
+from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset
 from viewfinder.data.splits.groups import known_groups
 from viewfinder.pictures.codecs.magic import READABLE
 from viewfinder.pictures.preprocessing import Preprocessing
@@ -29,6 +30,7 @@ class Prepared:
         rejected: The pictures that cannot be used, each with its reason.
         pictures: The prepared pixels of each split's pictures.
         store_budget: The requested limit of pixels on disk, in bytes.
+        given: The splits that the data came with; None where unknown.
     """
 
     recipe: Recipe
@@ -36,6 +38,7 @@ class Prepared:
     rejected: Dataset
     pictures: dict[str, Pictures]
     store_budget: int | None = None
+    given: tuple[str, ...] | None = None
 
     @property
     def everything(self) -> Dataset:
@@ -58,6 +61,7 @@ def prepare(
         DataError: The readable pictures cannot be trained on.
     """
     progress = progress or Progress(0)
+    given = tuple(split for split in dataset.split_sizes() if split in SPLITS)
     dataset = _with_fold(dataset, recipe)
     recipe = settled(recipe, dataset)
     readable, rejected = dataset, dataset.where(np.zeros(len(dataset), bool))
@@ -81,7 +85,10 @@ def prepare(
         readable = readable.where(readable.table["locator"].isin(seen.table["locator"][good]))
     require_every_class(seen, rejected)
     seen = marked(seen, allowed=recipe.data.allow_leaks, progress=progress)
-    return Prepared(recipe, seen, rejected, pictures, store_budget)
+    if len(wrong := contradicting(seen.table)):
+        remedy = f"viewfinder audit {seen.source} lists them all."
+        progress.say_once(f"{in_words(wrong)} {remedy}", style="yellow")
+    return Prepared(recipe, seen, rejected, pictures, store_budget, given)
 
 
 def settled(recipe: Recipe, dataset: Dataset) -> Recipe:

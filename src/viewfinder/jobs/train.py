@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Unpack
@@ -52,6 +53,8 @@ def train_run(dataset: Dataset, recipe: Recipe, job: Job) -> Run:
     name = job.name_for(dataset)
     require_ready(recipe, job)
     prepared = prepare(dataset, recipe, store_budget=job.store_budget, progress=job.progress)
+    if job.given is not None:
+        prepared = replace(prepared, given=job.given)
     job.announce(prepared)
     run = Run.create(Path(job.output), name)
     with run.being_trained(), _removed_if_nothing_came(run):
@@ -153,5 +156,6 @@ def _environment(prepared: Prepared) -> dict[str, Any]:
             "pictures": len(table),
             "hash": hashlib.blake2b(content.encode(), digest_size=16).hexdigest(),
             "notes": list(prepared.dataset.notes),
+            "given": None if prepared.given is None else list(prepared.given),
         },
     }

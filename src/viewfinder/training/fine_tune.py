@@ -73,8 +73,8 @@ class Verdict:
         both = before.index.intersection(after.index)  # a picture may become unreadable
         before, after = before.loc[both], after.loc[both]
         return cls(
-            before.mean().to_dict(),
-            after.mean().to_dict(),
+            {name: float(before[name].mean()) for name in ("accuracy", "loss")},
+            {name: float(after[name].mean()) for name in ("accuracy", "loss")},
             len(both),
             only_before=int((before["accuracy"] > after["accuracy"]).sum()),
             only_after=int((after["accuracy"] > before["accuracy"]).sum()),
@@ -179,9 +179,11 @@ def answers(model: keras.Model, feeds: Feeds) -> pd.DataFrame:
         right, else 0; and `loss`, the cross-entropy in nats.
     """
     found = []
-    for name in ("validation", "aside"):
-        for batch in getattr(feeds, name).epoch():
-            shares = np.asarray(model.predict_on_batch(batch.images), np.float64)
+    for name, batches in (("validation", feeds.validation), ("aside", feeds.aside)):
+        for batch in batches.epoch():
+            # Filled up to one size, so that Keras compiles one function.
+            images = np.resize(batch.images, (batches.batch_size, *batch.images.shape[1:]))
+            shares = np.asarray(model.predict_on_batch(images), np.float64)[: len(batch.labels)]
             if shares.shape[1] == 1:  # the probability of the second of two classes
                 shares = np.hstack([1 - shares, shares])
             of_label = shares[np.arange(len(shares)), batch.labels]

@@ -88,6 +88,8 @@ def case(
         "recipe": recipe(max(1, len(table)), augment="standard", dropout=0.2),
         "class_counts": {f"class {number}": 1000 for number in range(classes)},
         "best_epoch": len(table),
+        "decisions": (f"the best epoch ({len(table)})",),
+        "given": frozenset({"train", "validation"}),
         "copies": 0,
         "units": [],
     }

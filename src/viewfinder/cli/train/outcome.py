@@ -34,9 +34,8 @@ def _show_result(run: "Run") -> None:
         out.print(trials_table(run.trials))
         out.print(run.trials["why"], markup=False, soft_wrap=True)
     out.print(metrics_table(run.metrics))
-    best = run.metrics["best_epoch"]
-    if best is not None:
-        out.print(f"Kept: epoch {best} of {len(run.history)}, by validation.")
+    if run.decisions:
+        out.print(f"Validation chose {', and '.join(run.decisions)}.", soft_wrap=True)
     show_shortly(run.doctor(), out, str(run.folder))
     out.print(f"Run:    {run.folder}", markup=False, soft_wrap=True)
     out.print(f"Report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)

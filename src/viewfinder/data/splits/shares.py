@@ -84,7 +84,7 @@ def split(
     free = is_pool if groups is None else is_pool & ~np.isin(groups.keys, groups.keys[~is_pool])
     placed = place(table, classes, np.flatnonzero(free), fractions, seed=seed, groups=groups)
     made = tuple(
-        f"No {name} split was given: {fraction:.0%} of each class was set aside at random with "
+        f"The data has no {name} split: {fraction:.0%} of each class was set aside at random with "
         f"seed {seed}."
         for name, fraction in fractions.items()
     )

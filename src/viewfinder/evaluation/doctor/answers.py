@@ -38,9 +38,9 @@ def one_answer(case: Case) -> Iterator[Verdict]:
     tries = (
         *_rate(case),
         *_balance(case),
-        *case.setup.more_epochs("more steps, if there were few"),
+        *case.more_epochs("more steps, if there were few"),
     )
-    if _averages_lag(case):
+    if tries and _averages_lag(case):
         because += (
             " The training accuracy was higher: the averages of batch norm do not fit the weights "
             "yet, as after too few steps."
@@ -98,8 +98,7 @@ def _balance(case: Case) -> tuple[Try, ...]:
 
 
 def _rate(case: Case) -> tuple[Try, ...]:
-    why = "a learning rate that is far too high has this effect"
-    return () if case.setup.solved else (Try("viewfinder lr-find DATA", why),)
+    return case.find_rate("a learning rate that is far too high has this effect")
 
 
 def _averages_lag(case: Case) -> bool:

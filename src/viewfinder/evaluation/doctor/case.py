@@ -10,105 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from viewfinder.data.contradictions import contradicting
 from viewfinder.data.dataset import SPLITS
+from viewfinder.evaluation.doctor.setup import Setup
 from viewfinder.evaluation.doctor.verdict import Try
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.stopping import GOES_ON
-from viewfinder.recipe.training import Solve, SolveThenTune
-from viewfinder.recipe.transfer import Transfer
-from viewfinder.run_folder import RunFolder
+from viewfinder.run_folder import RunFolder, of_kept_phase
 
-# The fewest epochs whose curves show a trend.
-_READABLE_EPOCHS = 15
+# The fewest epochs whose curves show a trend, and the fewest steps after which a fit can be judged.
+_READABLE_EPOCHS, _FEWEST_STEPS = 15, 20
 
 Values = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Setup:
-    """The settings of a recipe that the rules need.
-
-    Attributes:
-        epochs: The number of epochs; of the fine-tuning where a head is solved first.
-        learning_rate: The highest learning rate; 0 for a solved head.
-        schedule: The kind of the learning rate's schedule.
-        augment: The policy's name, "own" for a plan, or "none".
-        mixup: The share of training pictures that are blended with others, 0 to 1.
-        dropout: The share of units that are dropped in training, 0 to 1.
-        penalty: The larger of the L2 penalty and the weight decay.
-        balance: How classes of uneven size are balanced, or "none".
-        averaged: The window, in epochs, over which weights are averaged; 0 for none.
-        solved: Whether the head is linear and solved, without epochs.
-        on_base: Whether the model starts from a pretrained base.
-        on_features: Whether only a head is fitted, on stored features of the base.
-        isolated: Whether subjects are cut out of their scenes.
-        tuned: Whether the base is fine-tuned after its head was solved.
-    """
-
-    epochs: int
-    learning_rate: float
-    schedule: str = "constant"
-    augment: str = "none"
-    mixup: float = 0.0
-    dropout: float = 0.0
-    penalty: float = 0.0
-    balance: str = "none"
-    averaged: float = 0.0
-    solved: bool = False
-    on_base: bool = False
-    on_features: bool = False
-    isolated: bool = False
-    tuned: bool = False
-
-    @property
-    def longer(self) -> int:
-        """The number of epochs to suggest where more may help, the same in every rule."""
-        return max(2 * self.epochs, _READABLE_EPOCHS)
-
-    def more_epochs(self, why: str, count: int | None = None) -> tuple[Try, ...]:
-        """Suggest `count` epochs, by default `longer`; nothing for a solved head."""
-        count = count or self.longer
-        if self.solved:
-            return ()
-        flag = f"--set training.fine_tune.epochs={count}" if self.tuned else f"--epochs {count}"
-        return (Try(flag, why),)
-
-    @classmethod
-    def of(cls, recipe: Recipe) -> "Setup":
-        """Return the settings of a recipe that the rules need."""
-        training, model = recipe.training, recipe.model
-        augment = training.augment if isinstance(training.augment, str) else "own"
-        dropout, l2 = getattr(model, "dropout", 0.0), getattr(model, "l2", 0.0)
-        on_base = isinstance(model, Transfer)
-        isolated = recipe.input.isolate
-        if isinstance(training, Solve):
-            return cls(
-                epochs=1,
-                learning_rate=0.0,
-                augment=augment,
-                dropout=dropout,
-                penalty=l2,
-                solved=True,
-                on_base=on_base,
-                on_features=True,
-                isolated=isolated,
-            )
-        tuned = isinstance(training, SolveThenTune)
-        return cls(
-            epochs=recipe.steps.epochs,
-            learning_rate=training.optimizer.learning_rate,
-            schedule=training.schedule.kind,
-            augment=augment,
-            mixup=training.mixup,
-            dropout=dropout,
-            penalty=max(l2, training.optimizer.weight_decay),
-            balance=training.balance,
-            averaged=training.average_epochs,
-            on_base=on_base,
-            on_features=recipe.on_features is not None and training.fine_tune is None,
-            isolated=isolated,
-            tuned=tuned,
-        )
 
 
 @dataclass(frozen=True)
@@ -116,14 +29,18 @@ class Case:
     """A training that has ended.
 
     Attributes:
-        history: A row per epoch: `epoch` (from 1), `loss`, `accuracy`, and with a validation split
-            `val_loss`, `val_accuracy`. Values may be NaN.
+        history: A row per epoch of the phase whose model was kept: `epoch` (from 1), `loss`,
+            `accuracy`, and with a validation split `val_loss`, `val_accuracy`. Values may be NaN.
         scores: The scores of each evaluated split, without augmentation and dropout, as
             :func:`viewfinder.evaluation.evaluate.score_split` returns them.
         recipe: The run's recipe.
         class_counts: The number of training pictures of each class.
         best_epoch: The epoch whose weights were kept, from 1, or None.
-        steered_by: The split that chose this epoch, or "".
+        decisions: What the validation pictures chose, as objects of "chose".
+        given: The splits that the data came with; None where unknown.
+        folds: The accuracy of a solved head on folds of the training pictures; None for others.
+        fine_tuning: The content of `fine_tuning.json`; None where nothing was fine-tuned.
+        contradicting: The pictures whose bytes occur under another label, too.
         interrupted: Whether the training was stopped by Ctrl-C, a kill or its time limit.
         diverged: The reason where the loss became NaN or infinite, else ""; the history has no row
             for that epoch.
@@ -137,7 +54,11 @@ class Case:
     recipe: Recipe
     class_counts: Mapping[str, int]
     best_epoch: int | None = None
-    steered_by: str = "validation"
+    decisions: tuple[str, ...] = ()
+    given: frozenset[str] | None = None
+    folds: float | None = None
+    fine_tuning: Mapping[str, Any] | None = None
+    contradicting: int = 0
     interrupted: bool = False
     diverged: str = ""
     copies: int | None = None
@@ -146,7 +67,45 @@ class Case:
     @cached_property
     def setup(self) -> Setup:
         """The settings of the recipe that the rules need."""
-        return Setup.of(self.recipe)
+        tuning = self.fine_tuning
+        return Setup.of(self.recipe, head_kept=bool(tuning and not tuning["kept"]))
+
+    @cached_property
+    def steps(self) -> int:
+        """The number of batches that trained, as far as epochs were completed."""
+        if self.setup.solved:
+            return 0
+        tuning = self.recipe.training.fine_tune
+        pictures = sum(self.class_counts.values()) * (1 - tuning.set_aside if tuning else 1)
+        return len(self.history) * math.ceil(pictures / self.recipe.steps.batch_size)
+
+    @property
+    def is_barely_trained(self) -> bool:
+        """Whether there were too few steps to judge the fit."""
+        return not self.setup.solved and self.steps < _FEWEST_STEPS
+
+    def more_epochs(self, why: str, count: int | None = None) -> tuple[Try, ...]:
+        """Suggest `count` epochs, by default twice as many and enough to show a trend.
+
+        Returns:
+            Nothing for a solved head, or where another rule ended the training before its last
+            epoch and would do so again.
+        """
+        setup, stop = self.setup, self.recipe.training.stop
+        is_limited = not self.interrupted or stop.max_time is not None
+        if setup.solved or (len(self.history) < setup.epochs and is_limited):
+            return ()
+        count = count or max(2 * setup.epochs, _READABLE_EPOCHS)
+        if self.is_barely_trained and self.steps:
+            count = max(count, math.ceil(2 * _FEWEST_STEPS * len(self.history) / self.steps))
+        flag = f"--set training.fine_tune.epochs={count}" if setup.tuned else f"--epochs {count}"
+        return (Try(flag, why),)
+
+    def find_rate(self, why: str) -> tuple[Try, ...]:
+        """Suggest a range test of the learning rate, where the recipe's first fit has one."""
+        if self.recipe.solves_head:
+            return ()
+        return (Try("viewfinder lr-find DATA --config RUN/recipe.yaml", why),)
 
     def curve(self, column: str) -> Values:
         """Return a column of the history, float64, shape (n,); empty where it is missing."""
@@ -204,15 +163,21 @@ def case_of(run: RunFolder) -> Case:
     data = data[data["status"] == "ok"]
     training = data[data["split"] == "train"]
     others = data[data["split"] != "train"]
+    given = run.environment["data"].get("given")
+    probe = run.probe
     return Case(
-        history=run.history,
+        history=of_kept_phase(run.history),
         scores={split: metrics[split] for split in SPLITS if split in metrics},
         recipe=run.recipe,
         class_counts={
             str(name): int(count) for name, count in training["label"].value_counts().items()
         },
         best_epoch=metrics.get("best_epoch"),
-        steered_by=run.steered_by,
+        decisions=run.decisions,
+        given=None if given is None else frozenset(given),
+        folds=probe["accuracy"] if probe else None,
+        fine_tuning=run.fine_tuning,
+        contradicting=len(contradicting(data)),
         interrupted=timing.get("ended", "interrupted") in GOES_ON,
         diverged=timing["why"] if timing.get("ended") == "diverged" else "",
         copies=int(others["content"].isin(set(training["content"])).sum()),

@@ -16,6 +16,8 @@ RULES: tuple[Rule, ...] = (
     units.exploding,
     answers.one_answer,
     validation.leaks,
+    validation.contradictions,
+    fit.too_short,
     fit.overfitting,
     rates.too_high,
     rates.too_low,
@@ -25,13 +27,26 @@ RULES: tuple[Rule, ...] = (
     answers.collapsed,
     fit.still_improving,
     gap.clear_gap,
+    gap.unlike,
     validation.easier,
     validation.noisy,
     validation.small,
     units.dead,
     validation.optimistic,
-    fit.too_short,
+    fit.not_kept,
 )
+
+# The verdicts that need some training before they say anything of the recipe.
+_OF_A_FIT = {
+    "majority-only",
+    "underfitting",
+    "worse-than-trained",
+    "class-collapse",
+    "dead-units",
+    "validation-easier",
+    "lr-too-high",
+    "lr-too-low",
+}
 
 # By code, the verdicts that are consequences of this one and are left out.
 _EXPLAINS: dict[str, set[str]] = {
@@ -101,6 +116,8 @@ def diagnose(case: Case) -> Diagnosis:
     """Apply every rule, leave out consequences of other verdicts, and sort by severity."""
     found = [verdict for rule in RULES for verdict in rule(case)]
     explained = set().union(*(_EXPLAINS.get(verdict.code, set()) for verdict in found))
+    if case.is_barely_trained:
+        explained |= _OF_A_FIT
     kept = [verdict for verdict in found if verdict.code not in explained]
     unseen = _unseen(case)
     if not any(verdict.severity in (Severity.ERROR, Severity.WARNING) for verdict in kept):

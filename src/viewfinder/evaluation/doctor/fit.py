@@ -5,9 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from viewfinder.core import curves
-from viewfinder.evaluation.doctor.case import Case, Setup
+from viewfinder.evaluation.doctor.case import Case
 from viewfinder.evaluation.doctor.gap import gap_of, stronger_augmentation, without_scenes
-from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, between, percent
+from viewfinder.evaluation.doctor.verdict import (
+    Severity,
+    Try,
+    Verdict,
+    between,
+    percent,
+    plural,
+)
 from viewfinder.evaluation.evaluate import wilson_interval
 
 # The least training accuracy that is no underfitting, as a share of the way from guessing to 1.
@@ -48,7 +55,7 @@ def overfitting(case: Case) -> Iterator[Verdict]:
             "loss_end": float(training[-1]),
         }
     tries = _against_overfitting(
-        case.setup, stops_early=rise is not None, is_strange=gap is not None and gap.is_strange
+        case, stops_early=rise is not None, is_strange=gap is not None and gap.is_strange
     )
     yield Verdict("overfitting", Severity.WARNING, sentence, because, evidence, tries)
 
@@ -99,7 +106,7 @@ def still_improving(case: Case) -> Iterator[Verdict]:
     )
     evidence = {"epochs": count, "val_loss_fall": fall, "share": fall / start, "p": chance}
     longer = 2 * max(case.setup.epochs, len(losses))
-    tries = case.setup.more_epochs("twice as many", longer)
+    tries = case.more_epochs("twice as many", longer)
     yield Verdict("still-improving", Severity.WARNING, sentence, because, evidence, tries)
 
 
@@ -126,17 +133,46 @@ def cut_short(case: Case) -> Iterator[Verdict]:
 
 
 def too_short(case: Case) -> Iterator[Verdict]:
-    """Report a training with too few epochs for trends."""
-    done = len(case.history)
-    if case.setup.solved or done >= _FEWEST_EPOCHS + 1:
+    """Report a training with too few steps to learn, or too few epochs for trends."""
+    done, steps = len(case.history), case.steps
+    is_barely_trained = case.is_barely_trained
+    if case.setup.solved or (done >= _FEWEST_EPOCHS + 1 and not is_barely_trained):
         return
-    sentence = f"The training is too short to show trends: {_epochs(done)}."
-    because = f"Trends need at least {_FEWEST_EPOCHS + 1} epochs."
-    yield Verdict("too-short", Severity.INFO, sentence, because, {"epochs": done}, _continue(case))
+    count = "no epoch was completed"
+    if done:
+        count = f"{plural(done, 'epoch')}, {plural(steps, 'step')}"
+    if is_barely_trained and done:
+        sentence = f"The training is too short to learn much, or to be judged: {count}."
+        because = "A step moves each weight by little; a network needs hundreds of steps."
+        severity = Severity.WARNING
+    else:
+        sentence = f"The training is too short to show trends: {count}."
+        because = f"Trends need at least {_FEWEST_EPOCHS + 1} epochs."
+        severity = Severity.INFO
+    evidence = {"epochs": done, "steps": steps}
+    yield Verdict("too-short", severity, sentence, because, evidence, _continue(case))
 
 
-def _epochs(count: int) -> str:
-    return "no epoch was completed" if not count else f"{count} epoch{'' if count == 1 else 's'}"
+def not_kept(case: Case) -> Iterator[Verdict]:
+    """Report that fine-tuning was not kept, with the comparison that decided."""
+    tuning = case.fine_tuning
+    if not tuning or tuning["kept"] or "only_after" not in tuning:
+        return
+    before, after = tuning["before"]["accuracy"], tuning["after"]["accuracy"]
+    only_after, only_before = tuning["only_after"], tuning["only_before"]
+    sentence = "Fine-tuning did not help and is not kept: the model is the head before it."
+    because = (
+        f"Of {tuning['pictures']:,} validation pictures and training pictures set aside, the "
+        f"fine-tuned model is right on {only_after:,} that the head misses, and wrong on "
+        f"{only_before:,} that the head knows: {percent(before)} before, {percent(after)} after."
+    )
+    rate = case.recipe.steps.optimizer.learning_rate / 3
+    tries = [Try(f"--lr {float(f'{rate:.1g}'):g}", "smaller steps change the base less")]
+    if case.setup.solved:
+        why = "the head alone, solved in seconds, on all training pictures"
+        tries.append(Try("--recipe transfer", why))
+    evidence = {key: tuning[key] for key in ("pictures", "only_before", "only_after")}
+    yield Verdict("fine-tuning-not-kept", Severity.INFO, sentence, because, evidence, tuple(tries))
 
 
 def _resume(case: Case) -> tuple[Try, ...]:
@@ -150,22 +186,26 @@ def _continue(case: Case) -> tuple[Try, ...]:
     """Suggest more epochs, unless the training ended by itself before."""
     if case.interrupted:
         return _resume(case)
-    if len(case.history) < case.setup.epochs:
-        return ()
-    return case.setup.more_epochs("enough to show a trend")
+    why = "enough to learn, and to show a trend" if case.is_barely_trained else "enough for trends"
+    return case.more_epochs(why)
 
 
-def _against_overfitting(setup: Setup, *, stops_early: bool, is_strange: bool) -> tuple[Try, ...]:
-    learns_in_steps = not setup.solved
+def _against_overfitting(case: Case, *, stops_early: bool, is_strange: bool) -> tuple[Try, ...]:
+    setup, patience = case.setup, case.recipe.training.stop.patience
+    penalty = max(setup.l2, setup.decay)
     offers = [
         (
-            learns_in_steps and setup.dropout < 0.4,
+            setup.dropout < 0.4,
             "--set model.dropout=0.5",
             "prevents units from relying on each other",
         ),
-        (learns_in_steps and setup.penalty < 1e-4, "--set model.l2=0.0005", "keeps weights small"),
-        (stops_early, "--patience 3", "stops soon after the best epoch: the same model, sooner"),
-        (not setup.on_base, "--recipe scratch/small", "a smaller network"),
+        (penalty < 1e-4, "--set model.l2=0.0005", "keeps weights small"),
+        (
+            stops_early and not patience,
+            "--patience 3",
+            "stops soon after the best epoch: the same model, sooner",
+        ),
+        (_may_be(case, "scratch/small"), "--recipe scratch/small", "a smaller network"),
     ]
     others = [Try(flag, why) for applies, flag, why in offers if applies]
     scenes = without_scenes(setup) if is_strange else ()
@@ -177,23 +217,32 @@ def _against_underfitting(case: Case) -> tuple[Try, ...]:
     offers = [
         (setup.dropout >= 0.4, "--set model.dropout=0.1", "weaker regularization"),
         (setup.augment == "strong", "--augment standard", "weaker augmentation"),
-        (setup.penalty > 1e-2, "--set model.l2=0", "no penalty on weights"),
+        (setup.l2 > 1e-2, "--set model.l2=0", "no penalty on weights"),
+        (
+            setup.decay > 1e-1,
+            "--set training.optimizer.weight_decay=0.01",
+            "a smaller penalty on weights",
+        ),
     ]
-    in_steps = [] if setup.solved else [Try("viewfinder lr-find DATA", "finds a learning rate")]
+    wider = [Try("--recipe scratch/large", "a larger network")]
     return tuple(
         [
             *(Try(flag, why) for applies, flag, why in offers if applies and not setup.solved),
-            *setup.more_epochs("more steps"),
-            Try("--recipe scratch/large", "a larger network"),
-            *in_steps,
+            *case.more_epochs("more steps"),
+            *(wider if _may_be(case, "scratch/large") else []),
+            *case.find_rate("finds a learning rate"),
         ][:3]
     )
 
 
 def _against_nothing(case: Case) -> tuple[Try, ...]:
-    rate = Try("viewfinder lr-find DATA", "a rate that is far too high or too low has this effect")
     return (
-        *(() if case.setup.solved else (rate,)),
+        *case.find_rate("a rate that is far too high or too low has this effect"),
         Try("viewfinder audit DATA", "finds wrong labels and unreadable pictures"),
-        *case.setup.more_epochs("if the training loss has started to fall"),
+        *case.more_epochs("if the training loss has started to fall"),
     )
+
+
+def _may_be(case: Case, recipe: str) -> bool:
+    """Whether another network without a base may be suggested."""
+    return not case.setup.on_base and case.recipe.name != recipe

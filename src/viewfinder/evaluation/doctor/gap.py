@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from viewfinder.evaluation.doctor.case import Case, Setup
+from viewfinder.evaluation.doctor.case import Case
+from viewfinder.evaluation.doctor.setup import Setup
 from viewfinder.evaluation.doctor.verdict import (
     Severity,
     Try,
@@ -68,8 +69,12 @@ class Gap:
 
 
 def gap_of(case: Case) -> Gap | None:
-    """Return the gap of the kept model, or None if it is not surely above 5 points."""
-    if case.held_out is None:
+    """Return the gap of the kept model, or None if it is not surely above 5 points.
+
+    None for a solved head: with more features than pictures, it fits any training pictures, and
+    folds of them have chosen its regularisation.
+    """
+    if case.held_out is None or case.setup.solved:
         return None
     trained, held_out = case.correct("train"), case.correct(case.held_out)
     if trained is None or held_out is None:
@@ -97,6 +102,30 @@ def clear_gap(case: Case) -> Iterator[Verdict]:
         gap.evidence,
         _against_gap(case.setup),
     )
+
+
+def unlike(case: Case) -> Iterator[Verdict]:
+    """Report a solved head that is better on folds of its training pictures than on others."""
+    held_out = case.correct(case.held_out) if case.held_out else None
+    count = sum(case.class_counts.values())
+    if case.folds is None or held_out is None or not count:
+        return
+    interval = difference_interval((round(case.folds * count), count), held_out)
+    if interval[0] <= _SURELY:
+        return
+    accuracy = held_out[0] / held_out[1]
+    gap = Gap(case.folds, accuracy, str(case.held_out), interval)
+    sentence = (
+        f"The {gap.split} pictures are unlike the training pictures: the model is better on "
+        "training pictures that it was not fitted on."
+    )
+    because = (
+        f"The accuracy is {percent(gap.trained)} on folds of the training pictures, and "
+        f"{percent(accuracy)} on the {gap.split} pictures, a difference of {points(gap.size)} "
+        f"({points_between(interval)})."
+    )
+    tries = (*without_scenes(case.setup), *stronger_augmentation(case.setup))
+    yield Verdict("unlike-training", Severity.WARNING, sentence, because, gap.evidence, tries)
 
 
 def stronger_augmentation(setup: Setup) -> tuple[Try, ...]:
@@ -133,8 +162,10 @@ _LOST = 0.005
 def worse_than_trained(case: Case) -> Iterator[Verdict]:
     """Report a training accuracy surely below the training curve in the kept epoch."""
     evaluated, accuracy = case.correct("train"), case.curve("accuracy")
-    # With balanced sampling, rare classes are more frequent in training than in the evaluation.
-    if evaluated is None or case.best_epoch is None or case.setup.balance == "sampling":
+    # With balanced sampling, rare classes are more frequent in training than in the evaluation;
+    # before fine-tuning, pictures are set aside that do not train.
+    is_of_others = case.setup.balance == "sampling" or case.recipe.training.fine_tune
+    if evaluated is None or case.best_epoch is None or is_of_others:
         return
     positions = (case.history["epoch"] == case.best_epoch).to_numpy().nonzero()[0]
     if not len(positions) or not math.isfinite(accuracy[positions[0]]):
@@ -158,15 +189,16 @@ def worse_than_trained(case: Case) -> Iterator[Verdict]:
         "lost": lost,
         "lost_interval": list(interval),
     }
-    tries = _tries(case.setup)
+    tries = _tries(case)
     yield Verdict("worse-than-trained", Severity.WARNING, sentence, because, evidence, tries)
 
 
-def _tries(setup: Setup) -> tuple[Try, ...]:
+def _tries(case: Case) -> tuple[Try, ...]:
+    setup = case.setup
     anew = "measures batch norm again, on plain training pictures"
     offers = [
         (not setup.averaged, "--set training.average_epochs=1", anew),
         (setup.augment not in ("none", "gentle"), "--augment gentle", "closer to plain pictures"),
     ]
-    longer = setup.more_epochs("averages need steps to converge")
+    longer = case.more_epochs("averages need steps to converge")
     return (*(Try(flag, why) for applies, flag, why in offers if applies), *longer)

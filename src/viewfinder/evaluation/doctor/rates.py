@@ -37,7 +37,7 @@ def diverged(case: Case) -> Iterator[Verdict]:
         yield _diverged(case, sentence, case.diverged, {"epoch": len(case.history) + 1})
         return
     losses = curves.levels(case.curve("loss"))
-    if len(losses) < _FEWEST_TO_DIVERGE:
+    if len(losses) < _FEWEST_TO_DIVERGE or case.is_barely_trained:
         return
     guessing = case.guessing_loss
     lowest, end = float(losses.min()), float(losses[-1])
@@ -102,7 +102,7 @@ def too_low(case: Case) -> Iterator[Verdict]:
     }
     tries = (
         Try(f"--lr {_rounded(10 * rate)}", "ten times the learning rate"),
-        Try("viewfinder lr-find DATA", "finds the highest stable rate"),
+        *case.find_rate("finds the highest stable rate"),
     )
     yield Verdict("lr-too-low", Severity.WARNING, sentence, because, evidence, tries)
 
@@ -113,11 +113,13 @@ def _diverged(case: Case, sentence: str, because: str, evidence: Mapping[str, ob
 
 
 def _lower(case: Case, times: int) -> tuple[Try, ...]:
+    if case.setup.solved:
+        return ()
     lower = Try(
         f"--lr {_rounded(case.setup.learning_rate / times)}",
         f"a {_PARTS[times]} of the learning rate",
     )
-    return lower, Try("viewfinder lr-find DATA", "finds the highest stable rate")
+    return lower, *case.find_rate("finds the highest stable rate")
 
 
 _PARTS = {3: "third", 10: "tenth"}

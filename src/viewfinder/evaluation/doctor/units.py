@@ -30,14 +30,13 @@ def dead(case: Case) -> Iterator[Verdict]:
     because = f"{worst['dead']:,} of its {worst['units']:,} units ({percent(share)}) are dead."
     if len(bad) > 1:
         because += f" In {len(bad)} of {len(layers)} layers, half of the units or more are dead."
-    rate = case.setup.learning_rate
-    tries = (
-        Try(f"--lr {float(f'{rate / 3:.1g}'):g}", "large steps make units dead for good"),
-        Try("--recipe scratch", "batch norm keeps activations in range"),
-    )
+    setup, why = case.setup, "batch norm keeps activations in range"
+    tries = [*_lower(case, 3, "large steps make units dead for good")]
+    if not setup.normed and not setup.solved:
+        tries.append(Try("--set model.batch_norm=true", why))
     evidence = {"layers": [dict(layer) for layer in bad]}
     severity = Severity.ERROR if is_all else Severity.INFO
-    yield Verdict("dead-units", severity, sentence, because, evidence, tries)
+    yield Verdict("dead-units", severity, sentence, because, evidence, tuple(tries))
 
 
 def exploding(case: Case) -> Iterator[Verdict]:
@@ -49,6 +48,8 @@ def exploding(case: Case) -> Iterator[Verdict]:
         return
     first = bad[0]
     has_broken = any(layer["largest"] is None for layer in bad)
+    if case.is_barely_trained and not has_broken:  # averages of batch norm need steps to converge
+        return
     sentence = (
         f"From layer {first['layer']} on, activations are "
         f"{'not finite' if has_broken else 'huge'}: the weights have exploded."
@@ -58,8 +59,12 @@ def exploding(case: Case) -> Iterator[Verdict]:
         f"The largest activation of that layer is {largest}; "
         f"{len(bad)} {'layer is' if len(bad) == 1 else 'layers are'} affected."
     )
-    rate = case.setup.learning_rate
-    tries = (Try(f"--lr {float(f'{rate / 10:.1g}'):g}", "a tenth of the learning rate"),)
+    tries = _lower(case, 10, "a tenth of the learning rate")
     severity = Severity.ERROR if has_broken else Severity.WARNING
     evidence = {"layers": [dict(layer) for layer in bad]}
     yield Verdict("exploding-units", severity, sentence, because, evidence, tries)
+
+
+def _lower(case: Case, times: int, why: str) -> tuple[Try, ...]:
+    rate = case.setup.learning_rate / times
+    return (Try(f"--lr {float(f'{rate:.1g}'):g}", why),) if rate else ()

@@ -29,6 +29,8 @@ _BETTER = 0.02
 _FEWEST_EPOCHS = 5
 _SURELY_EASIER, _SURELY_UNLIKE = 0.01, 0.03
 _Z = 1.96
+_FOLDS = 5
+_SPLIT = "viewfinder split DATA --output NAME.dataset"
 
 
 def small(case: Case) -> Iterator[Verdict]:
@@ -58,11 +60,20 @@ def small(case: Case) -> Iterator[Verdict]:
         "interval": list(interval),
         "needed": needed,
     }
-    tries = (
-        Try("--set data.validation=0.3", "if Viewfinder makes the validation split"),
-        Try("viewfinder split DATA", "makes a larger split for all runs"),
-    )
+    tries = _more_validation(case)
     yield Verdict("validation-small", Severity.WARNING, sentence, because, evidence, tries)
+
+
+def _more_validation(case: Case) -> tuple[Try, ...]:
+    """Suggest a larger validation split, where one is made; and folds, where they can be dealt."""
+    data, counts = case.recipe.data, [count for count in case.class_counts.values() if count]
+    larger = Try("--validation 0.3", "sets more pictures aside; fewer train")
+    folds = Try(f"--folds {_FOLDS}", "evaluates every training picture, in as many trainings")
+    is_made = case.given is not None and "validation" not in case.given
+    has_room = data.validation < 0.3 and 0.3 + data.test < 1
+    is_else = data.fold is not None or data.holdout or data.test
+    is_dealt = is_else or min(counts, default=0) < 2 * _FOLDS
+    return (*([larger] if is_made and has_room else []), *([] if is_dealt else [folds]))
 
 
 def noisy(case: Case) -> Iterator[Verdict]:
@@ -73,7 +84,10 @@ def noisy(case: Case) -> Iterator[Verdict]:
     if validated is None or len(late) < _FEWEST_EPOCHS or not np.isfinite(late).all():
         return
     scatter, level = curves.scatter(late), float(np.median(late))
-    sampling = math.sqrt(level * (1 - level) / validated[1])
+    count = validated[1]
+    # Laplace's estimate, because the level of a small split may be 0 or 1.
+    share = (level * count + 1) / (count + 2)
+    sampling = math.sqrt(share * (1 - share) / count)
     if scatter < max(_SWINGS, _BEYOND_SAMPLING * sampling):
         return
     sentence = (
@@ -81,7 +95,7 @@ def noisy(case: Case) -> Iterator[Verdict]:
         "chance."
     )
     because = (
-        f"The scatter is ±{points(scatter)}; the sampling error of {validated[1]:,} pictures is "
+        f"The scatter is ±{points(scatter)}; the sampling error of {count:,} pictures is "
         f"±{points(sampling)}."
     )
     rate = case.setup.learning_rate
@@ -92,6 +106,24 @@ def noisy(case: Case) -> Iterator[Verdict]:
     )
     evidence = {"scatter": scatter, "sampling": sampling, "median": level}
     yield Verdict("validation-noisy", Severity.WARNING, sentence, because, evidence, tries)
+
+
+def contradictions(case: Case) -> Iterator[Verdict]:
+    """Report exact copies of a picture under different labels."""
+    count = case.contradicting
+    if not count:
+        return
+    sentence = (
+        f"{plural(count, 'picture')} are exact copies of each other under different labels: some "
+        "of these labels are wrong."
+    )
+    because = "The files are identical, byte for byte; no model can be right on all of them."
+    tries = (
+        Try("viewfinder audit DATA", "lists them, and pictures with other faults"),
+        Try("viewfinder clean DATA --output NAME.dataset", "leaves out all copies of each of them"),
+    )
+    evidence = {"pictures": count}
+    yield Verdict("labels-contradict", Severity.WARNING, sentence, because, evidence, tries)
 
 
 def easier(case: Case) -> Iterator[Verdict]:
@@ -124,7 +156,9 @@ def leaks(case: Case) -> Iterator[Verdict]:
             f"{'is' if case.copies == 1 else 'are'} also in training: the figures are too high."
         )
         because = "The files are identical, byte for byte."
-        yield _leak(Severity.ERROR, sentence, because, {"copies": case.copies})
+        known = _leak(Severity.ERROR, sentence, because, {"copies": case.copies})
+        apart = Try(_SPLIT, "keeps duplicates and near duplicates in one split")
+        yield replace(known, tries=(*known.tries, apart))
     near = {split: found["near"] for split in case.scores if (found := case.leaks(split))}
     if count := sum(near.values()):
         total = sum(case.scores[split]["count"] for split in near)
@@ -133,7 +167,7 @@ def leaks(case: Case) -> Iterator[Verdict]:
             "pictures: the figures are too high."
         )
         because = "Near duplicates are other encodings, crops, or neighbouring frames."
-        tries = (Try("viewfinder split DATA", "keeps near duplicates in one split"),)
+        tries = (Try(_SPLIT, "keeps near duplicates in one split"),)
         yield Verdict("leak-suspected", Severity.WARNING, sentence, because, {"near": near}, tries)
     validated, tested = case.correct("validation"), case.correct("test")
     if validated is None or tested is None:
@@ -157,26 +191,23 @@ def leaks(case: Case) -> Iterator[Verdict]:
 
 def optimistic(case: Case) -> Iterator[Verdict]:
     """Report an accuracy on the pictures that chose the best epoch."""
-    split = case.steered_by
-    evaluated = case.correct(split)
-    if evaluated is None or case.best_epoch is None or len(case.history) < 2:
+    evaluated, tested, lead = case.correct("validation"), case.correct("test"), _lead(case)
+    if evaluated is None or not case.decisions:
         return
-    lead = _lead(case)
+    chosen = ", and ".join(case.decisions)
     sentence = (
-        f"The {split} accuracy is optimistic, because the {split} pictures chose the best epoch "
-        f"({case.best_epoch})."
+        f"The validation accuracy is optimistic, because the validation pictures chose {chosen}."
     )
-    tested = case.correct("test") if split != "test" else None
     because = (
-        f"{percent(evaluated[0] / evaluated[1])} was chosen among {len(case.history)} evaluations "
-        "of the same pictures"
+        f"It is {percent(evaluated[0] / evaluated[1])}, the best of several evaluations of the "
+        "same pictures"
     )
     # With few epochs, the accuracy still rises around the best one.
     if lead > 0 and len(case.history) >= _FEWEST_EPOCHS:
         because += f"; this epoch is {points(lead)} above the median of itself and its neighbours"
     because += "."
-    evidence: dict[str, object] = {"steered_by": split, "looks": len(case.history), "lead": lead}
-    tries: tuple[Try, ...] = ()
+    evidence: dict[str, object] = {"chose": list(case.decisions), "lead": lead}
+    tries: list[Try] = []
     if tested:
         interval = wilson_interval(*tested)
         because += (
@@ -185,11 +216,21 @@ def optimistic(case: Case) -> Iterator[Verdict]:
         )
         evidence |= {"test": tested[0] / tested[1], "test_interval": list(interval)}
     else:
-        tries = (
-            Try("--test 0.2", "sets pictures aside for one final evaluation"),
-            Try(f"--holdout {split}", "uses this split of the data for it"),
-        )
-    yield Verdict("optimistic", Severity.INFO, sentence, because, evidence, tries)
+        tries = _final_evaluation(case)
+    yield Verdict("optimistic", Severity.INFO, sentence, because, evidence, tuple(tries))
+
+
+def _final_evaluation(case: Case) -> list[Try]:
+    """Suggest pictures that are evaluated once, at the end, where none are."""
+    data, given = case.recipe.data, case.given
+    if given is None or "test" in given or data.holdout or data.test:
+        return []
+    tries = []
+    if data.fold is None and data.validation + 0.2 < 1:
+        tries.append(Try("--test 0.2", "sets pictures aside for one final evaluation"))
+    if "validation" in given and data.fold is None:
+        tries.append(Try("--holdout validation", "uses this split of the data for it"))
+    return tries
 
 
 def _seems_better(case: Case) -> Iterator[Verdict]:
@@ -239,8 +280,5 @@ def _lead(case: Case) -> float:
 
 
 def _leak(severity: Severity, sentence: str, because: str, evidence: dict[str, object]) -> Verdict:
-    tries = (
-        Try("viewfinder audit DATA", "lists pictures that are in two splits"),
-        Try("viewfinder split DATA", "keeps duplicates and near duplicates in one split"),
-    )
+    tries = (Try("viewfinder audit DATA", "lists pictures that are in two splits"),)
     return Verdict("leak-suspected", severity, sentence, because, evidence, tries)

@@ -96,6 +96,7 @@ def auto(
         "source": everything.source.record(),
         "classes": list(everything.classes),
         "notes": list(everything.notes),
+        "given": list(prepared.given or ()),
         "probe": probe.model_dump(mode="json"),
         "scratch": prepared.recipe.model_dump(mode="json"),
     }
@@ -149,6 +150,7 @@ def resume_search(folder: Path, job: Job, *, max_time: float | None = None) -> R
             remedy="train a new run",
         )
     kept = {key: facts[key] for key in ("source", "classes", "notes", "probe", "scratch")}
+    kept["given"] = facts.get("given")
     until = time.monotonic() + (math.inf if max_time is None else max_time)
     search = _search(folder, kept, until, job)
     search.spent = {trial["name"]: trial["seconds"] for trial in facts["trials"]}
@@ -164,6 +166,7 @@ def _search(folder: Path, facts: dict[str, Any], until: float, job: Job) -> Sear
     )
     probe, scratch = (recipe_in(folder / CHOSEN, facts[key]) for key in ("probe", "scratch"))
     held = scratch.data.holdout
+    given = None if facts["given"] is None else tuple(facts["given"])
     # The splits exist: no candidate makes its own.
     fixed = {"data.holdout": None, "data.fold": None, "data.test": 0.0}
     return Search(
@@ -173,7 +176,7 @@ def _search(folder: Path, facts: dict[str, Any], until: float, job: Job) -> Sear
         scratch.changed(fixed),
         held is not None,
         until,
-        replace(job, output=folder, on_prepared=None, splits=SPLITS[:2]),
+        replace(job, output=folder, on_prepared=None, splits=SPLITS[:2], given=given),
         facts,
     )
 

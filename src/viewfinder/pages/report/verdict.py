@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from viewfinder.data.contradictions import contradicting, in_words
 from viewfinder.pages.parts.words import counted, number, percent, percent_range, short_name
 from viewfinder.pages.report.report import Report
 
@@ -72,9 +73,10 @@ def _pictures(report: Report, count: int) -> str:
     if split == "train":
         return f"its {counted(count, 'training picture')}"
     pictures = counted(count, f"{split} picture")
-    if report.headline and report.headline.get("leaks"):
-        return f"{pictures}, some of which are also in training,"
-    if split == report.steered_by:
+    if leaks := report.headline and report.headline.get("leaks"):
+        which = "all" if sum(leaks.values()) == count else "some"
+        return f"{pictures}, {which} of which are also in training,"
+    if split == "validation":
         return f"{pictures} outside training"
     return counted(count, f"unseen {split} picture")
 
@@ -113,14 +115,27 @@ def _cautions(report: Report) -> list[Note]:
     if split == "train":
         text = "These are the training pictures. Set some apart to measure accuracy on new ones."
         notes.append(Note("caution", "This says nothing about new pictures", text))
-    elif split is not None and split == report.steered_by:
-        text = f"The best epoch was chosen on these same {split} pictures, so the accuracy is "
-        text += "somewhat too high. There is no test split; --test 0.2 sets one aside for an "
-        text += "unbiased estimate."
+    elif split == "validation" and report.decisions:
+        text = f"These same pictures chose {_chosen(report)}, so the accuracy is somewhat too "
+        text += "high. There is no test split; --test 0.2 sets one aside for an unbiased estimate."
         notes.append(Note("caution", "An optimistic estimate", text))
     evaluated = ((name, report.metrics.get(name)) for name in ("test", "validation"))
     notes += [_leaks(name, scores) for name, scores in evaluated if scores and scores.get("leaks")]
-    return notes
+    return [*notes, *_contradictions(report)]
+
+
+def _chosen(report: Report) -> str:
+    return ", and ".join(report.decisions)
+
+
+def _contradictions(report: Report) -> list[Note]:
+    """The note on exact copies under different labels."""
+    wrong = contradicting(report.usable)
+    if wrong.empty:
+        return []
+    text = f"{in_words(wrong)} viewfinder audit lists them all, and viewfinder clean leaves them "
+    text += "out of a saved dataset."
+    return [Note("caution", "Contradicting labels", text)]
 
 
 def _leaks(split: str, scores: Mapping[str, Any]) -> Note:
@@ -142,20 +157,25 @@ def _leaks(split: str, scores: Mapping[str, Any]) -> Note:
 def _facts(report: Report) -> list[Note]:
     notes = []
     scores = report.metrics
-    if report.headline_split == "test" and report.steered_by:
-        text = f"The best epoch was chosen on the {report.steered_by} pictures; neither training "
-        text += "nor this choice used the test pictures."
-        if chosen_by := scores.get(report.steered_by):
+    if report.headline_split == "test" and report.decisions:
+        text = f"The validation pictures chose {_chosen(report)}; neither training nor this choice "
+        text += "used the test pictures."
+        if chosen_by := scores.get("validation"):
             low, high = chosen_by["accuracy_interval"]
             text += (
-                f" On the {report.steered_by} pictures, the accuracy is optimistic: "
+                " On the validation pictures, the accuracy is optimistic: "
                 f"{percent(chosen_by['accuracy'])} ({percent_range(low, high)})."
             )
         notes.append(Note("fact", "An independent test", text))
     if report.headline and report.headline_split != "train" and scores.get("train"):
         train, here = scores["train"]["accuracy"], report.headline["accuracy"]
         text = f"The accuracy on the training pictures is {percent(train)}, against "
-        text += f"{percent(here)} here. A much higher one means overfitting."
+        text += f"{percent(here)} here. "
+        if probe := report.probe:
+            text += "A linear head may fit all of its training pictures without overfitting: on "
+            text += f"folds of them, its accuracy is {percent(probe['accuracy'])}."
+        else:
+            text += "A much higher one means overfitting."
         notes.append(Note("fact", "Accuracy on training pictures", text))
     if twice := scores.get("flipped", {}).get(report.headline_split):
         text = "Averaging the answers to each picture and its mirror image gives an accuracy of "

@@ -1,0 +1,167 @@
+"""Each suggestion of the doctor, run on the data and the recipe of the run that it was made for."""
+
+import shlex
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evaluation.doctor.cases import answered, case, flat, history, scores
+from folders import write_classes
+from small import small_recipe
+from viewfinder.data.sources import open_dataset
+from viewfinder.evaluation.doctor import Case, diagnose
+from viewfinder.jobs.prepare import placed
+from viewfinder.recipe import Recipe
+from viewfinder.recipe.named import recipe_named
+
+BASE = {"model.alpha": 0.25, "model.base": "MobileNet", "model.weights": "none"}
+BASE |= {"input.size": [32, 32]}
+REFUSED = {
+    "kept": False,
+    "pictures": 20,
+    "before": {"accuracy": 0.9},
+    "after": {"accuracy": 0.7},
+    "only_before": 5,
+    "only_after": 1,
+}
+LINEAR = recipe_named("transfer").changed(BASE)
+TUNED = recipe_named("transfer/fine-tuned").changed(BASE)
+DENSE = {"model.dense": [8], "training.augment": "none"}
+RECIPES = {
+    "stack": small_recipe(training__epochs=6),
+    "averaged": recipe_named("scratch/small").changed({"training.epochs": 12}),
+    "large": recipe_named("scratch/large"),
+    "strong": small_recipe(training__augment="strong", model__dropout=0.5, model__l2=0.05),
+    "target": small_recipe(training__stop={"target": "accuracy=0.9", "patience": 5}),
+    "held out": small_recipe(data__holdout="validation"),
+    "tested": small_recipe(data__test=0.2, data__validation=0.4),
+    "solved": LINEAR,
+    "solved in views": LINEAR.changed({"training.augment": "standard", "model.views": 4}),
+    "tuned": TUNED,
+    "dense": TUNED.changed({**DENSE, "training.fine_tune": None}),
+    "dense, tuned": TUNED.changed(DENSE),
+}
+
+
+told = cache(scores)
+
+
+def cases(recipe: Recipe, given: frozenset[str]) -> Iterator[Case]:
+    """A training of this recipe with any problem that the rules know."""
+    done = 1 if recipe.solves_head else 12
+    epochs = np.arange(done)
+    down, up = flat(0.69, 0.02, done), np.r_[flat(0.69, 0.4, 6), np.linspace(0.5, 2, 8)][:done]
+    waves = 0.4 + 0.15 * (-1.0) ** epochs
+    creeping = np.linspace(0.72, 0.66, done)
+    swings = 0.85 + 0.05 * np.random.default_rng(0).normal(size=done)
+    pairs = [(down, down + 0.05), (down, up), (waves, waves), (creeping, creeping), (up, up)]
+    pairs += [(down * np.nan, down), (np.linspace(0.69, 0.3, done),) * 2]
+    tables = [history(*pair) for pair in pairs] + [history(down, down, None, swings)]
+    tables += [history(down[:2], down[:2]), history([], [], [], [])]
+    splits = ("train", "validation", *(("test",) if "test" in given else ()))
+    levels = [(0.94, 0.91, 0.91), (1.0, 0.6, 0.6), (0.985, 0.895, 0.8), (0.6, 0.6, 0.6)]
+    levels += [(0.5, 0.5, 0.5), (0.8, 0.95, 0.7)]
+    tuning = None if recipe.training.fine_tune is None else {"kept": True}
+    folds = 0.97 if recipe.chooses_on_folds else None
+    best = None if recipe.chooses_on_folds else done
+    parts = {"recipe": recipe, "given": given, "folds": folds, "best_epoch": best}
+    one = case(tables[0], fine_tuning=tuning, **parts)
+    for number, table in enumerate(tables * 2):
+        level, of_each = levels[number % len(levels)], 1000 if number % 7 else 20
+        found = {name: told(right, 2 * of_each) for name, right in zip(splits, level, strict=False)}
+        yield replace(one, history=table, scores=found, class_counts={"0": of_each, "1": of_each})
+    labels = np.arange(100) % 2
+    same = {"train": told(0.9, 100), "validation": answered(labels, [0] * 100, 2)}
+    yield replace(one, scores=same, class_counts={"0": 900, "1": 90})
+    if recipe.training.fine_tune:
+        yield replace(one, fine_tuning=REFUSED)
+    if not recipe.chooses_on_folds:
+        unit = {"layer": "a", "units": 32, "relu": True, "dead": 30, "largest": 1e6}
+        yield replace(one, units=[unit])
+    yield replace(one, copies=1, contradicting=2)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory) -> dict[str, Path]:
+    """Data without splits, and with a validation split, a leak and contradicting labels."""
+    root = tmp_path_factory.mktemp("data")
+    plain = write_classes(root / "plain", {"cat": 30, "dog": 30})
+    split = root / "split"
+    each = {"train/cat": 20, "train/dog": 20, "validation/cat": 8, "validation/dog": 8}
+    write_classes(split, each)
+    some = sorted((split / "train/cat").iterdir())
+    shutil.copy(some[0], split / "validation/cat/copy.png")
+    shutil.copy(some[1], split / "train/dog/copy.png")
+    return {"plain": plain, "split": split}
+
+
+@pytest.fixture
+def planned(viewfinder, monkeypatch):
+    """The recipe and the splits of `viewfinder train … --dry-run`, which reads no picture."""
+    found = []
+
+    def prepared(dataset, recipe, **_):
+        split = placed(dataset, recipe).table.set_index("locator")["split"].to_dict()
+        found.append((recipe.model_dump(mode="json", exclude={"data"}), split))
+
+    monkeypatch.setattr("viewfinder.jobs.prepare.prepare", prepared)
+    shown = import_module("viewfinder.cli.train.dry_run")  # `viewfinder.cli` has a function train
+    monkeypatch.setattr(shown, "show_plan", lambda *_, **__: None)
+
+    def plan(*words):
+        ended = viewfinder("train", *words, "--dry-run")
+        assert ended.code == 0, (words, ended.err)
+        return found.pop()
+
+    return plan
+
+
+def splits_of(folder: Path) -> frozenset[str]:
+    return frozenset(open_dataset(folder).split_sizes()) & {"train", "validation", "test"}
+
+
+def suggested(recipe: Recipe, given: frozenset[str]) -> list[str]:
+    verdicts = (verdict for sick in cases(recipe, given) for verdict in diagnose(sick).verdicts)
+    return sorted({one.flag for verdict in verdicts for one in verdict.tries})
+
+
+@pytest.mark.parametrize("data", ["plain", "split"])
+def test_every_setting_is_accepted_and_changes_recipe_or_splits(folders, data, planned, tmp_path):
+    folder = folders[data]
+    given, file = splits_of(folder), tmp_path / "recipe.yaml"
+    for recipe in RECIPES.values():
+        if recipe.data.holdout and recipe.data.holdout not in given:
+            continue
+        file.write_text(recipe.to_yaml())
+        before = planned(folder, "--config", file)
+        flags = [flag for flag in suggested(recipe, given) if flag.startswith("--")]
+        assert flags
+        for flag in flags:
+            # Another recipe replaces that of the run; settings change it.
+            own = () if flag.startswith("--recipe") else ("--config", file)
+            assert planned(folder, *own, *shlex.split(flag)) != before, (recipe.name, flag)
+
+
+@pytest.mark.parametrize("data", ["plain", "split"])
+def test_every_command_runs(folders, data, viewfinder, tmp_path):
+    folder, file = folders[data], tmp_path / "recipe.yaml"
+    recipe = RECIPES["stack"].changed({"data.allow_leaks": True})
+    file.write_text(recipe.to_yaml())
+    saved = tmp_path / "name.dataset"
+    named = {"DATA": folder, "NAME.dataset": saved, "RUN/recipe.yaml": file}
+    flags = [flag for flag in suggested(recipe, splits_of(folder)) if flag.startswith("viewf")]
+    assert len(flags) == 4
+    for flag in flags:
+        words = [named.get(word, word) for word in shlex.split(flag)[1:]]
+        words += ["--steps", "10"] if words[0] == "lr-find" else []
+        ended = viewfinder(*words, "--json")
+        assert ended.code == 0, (words, ended.err)
+        if data == "split" and words[0] in ("split", "clean"):
+            assert ended.json.get("placed") or ended.json.get("decisions"), words
+        shutil.rmtree(saved, ignore_errors=True)
