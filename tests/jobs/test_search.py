@@ -253,9 +253,13 @@ def test_fine_tuning_that_was_killed_goes_on_in_its_second_phase(
 def test_a_search_whose_time_is_over_begins_nothing(opened, blind, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(candidates, "_MOST_PROBED", {"train": 6, "validation": 2_000})
     run = auto(opened, blind, output=tmp_path, max_time=0.01, progress=Progress())
-    assert run.folder.name == "linear-on-all"  # the probe had seen a part of the pictures only
+    assert run.folder.name == "linear-on-all"
     assert [trial["name"] for trial in run.trials["trials"]] == ["linear"]
-    assert "The time is over" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "The time is over: no further candidate is trained." in said
+    assert "The time is over: 90 pictures are left out." in said
+    assert run.dataset.split_sizes()["train"] == 6  # what the probe had seen
+    assert run.metrics["test"]["count"] == 36  # all of them
 
 
 # --- Weights --------------------------------------------------------------------------------------

@@ -18,7 +18,12 @@ from viewfinder.recipe import Recipe
 from viewfinder.recipe.stages import Stage, epoch_sizes
 from viewfinder.recipe.stopping import direction_of, known_metric
 from viewfinder.training.memory import is_out_of_memory, out_of_memory
-from viewfinder.training.stopping import StopAfter, StopAtTarget, StopWithoutProgress
+from viewfinder.training.stopping import (
+    StopAfter,
+    StopAtTarget,
+    StopBefore,
+    StopWithoutProgress,
+)
 
 
 class Weight(keras.Model):
@@ -169,6 +174,28 @@ def test_the_callbacks_work_in_a_plain_fit():
     after = StopAfter(5, clock=lambda: next(times))
     model.fit(x, y, batch_size=1, epochs=9, verbose=0, callbacks=[after])
     assert after.reason == "time"
+
+
+@pytest.mark.parametrize(
+    ("batches", "spare", "done"),
+    [
+        (0, 0, 100),  # the deadline itself
+        (0, 30, 70),
+        (40, 0, 80),  # 40 batches without a backward pass take as long as 20 steps
+        (40, 30, 50),
+        (1000, 0, 2),  # as soon as a step has been measured
+    ],
+)
+def test_a_training_ends_in_time_for_what_follows(batches, spare, done):
+    seconds = iter(range(1, 1000))
+    stopper = StopBefore(100, batches=batches, spare=spare, clock=lambda: float(next(seconds)))
+    stopper.set_model(Weight([]))
+    stopper.on_epoch_begin(0)
+    steps = 0
+    while stopper.reason is None:
+        stopper.on_train_batch_end(steps)
+        steps += 1
+    assert (steps, stopper.reason) == (done, "time")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Checkpoints include the state of callbacks that have `get_state` and `set_state`
 import math
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,11 @@ State = dict[str, Any]
 
 # The state of the callbacks before the first epoch.
 _INITIAL_STATE: State = {"best": None, "held": 0, "since": 0}
+
+
+# The last batches of an epoch whose duration is measured; and the duration of an evaluation, which
+# has no backward pass, as a share of a training step's.
+_TIMED, _OF_A_STEP = 20, 0.5
 
 
 class Stopper(keras.callbacks.Callback):
@@ -304,6 +310,45 @@ class StopAfter(Stopper):
     def _check(self) -> None:
         if self.reason is None and self._clock() >= self._end:
             self.stop("time", f"The time limit of {self._seconds:g} s is reached.")
+
+
+class StopBefore(Stopper):
+    """Ends the training in time for what follows it, after the current batch.
+
+    Args:
+        deadline: When everything must have ended, on the clock.
+        batches: How many batches of the training's size are evaluated after it.
+        spare: The seconds of everything else that follows.
+        clock: Returns the time in seconds.
+    """
+
+    def __init__(
+        self,
+        deadline: float,
+        *,
+        batches: float,
+        spare: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._deadline, self._batches, self._spare = deadline, batches, spare
+        self._clock = clock
+        self._ends: deque[float] = deque(maxlen=_TIMED)
+        self._batch_s = 0.0
+
+    @override
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._ends.clear()  # pictures may have another size, and validation is no batch
+
+    @override
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        now = self._clock()
+        self._ends.append(now)
+        if len(self._ends) > 1:
+            self._batch_s = (now - self._ends[0]) / (len(self._ends) - 1)
+        follows = self._spare + _OF_A_STEP * self._batches * self._batch_s
+        if self.reason is None and now + follows >= self._deadline:
+            self.stop("time", f"The time is nearly over: {follows:.0f} s are left for the rest.")
 
 
 class StopAtDivergence(Stopper):

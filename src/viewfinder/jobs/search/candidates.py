@@ -97,7 +97,7 @@ class Search:
             best = next(trial for trial in self.trials if trial.name == self.chosen)
             if not could_be_beaten(best.count - best.right):
                 break
-            if self.until - time.monotonic() < 1:
+            if self.until - time.monotonic() < max(1.0, 2 * self._spare):
                 self.job.progress.say("The time is over: no further candidate is trained.")
                 break
             self._note(running=name)
@@ -146,9 +146,6 @@ class Search:
 
     def _trained(self, name: str, recipe: Recipe, data: Dataset) -> Run:
         """The run of a candidate: as it is, resumed where it was stopped, or trained."""
-        left = self.until - time.monotonic()
-        if name != LINEAR and np.isfinite(left):
-            recipe = recipe.changed({"training.stop.max_time": left})
         job = replace(self.job, name=name, callbacks=self._watchers(name, recipe))
         folder = self.folder / name
         if not (folder / "recipe.yaml").exists():
@@ -157,18 +154,43 @@ class Search:
         begun = Run.open(folder)
         if begun.timing["ended"] != "interrupted":
             return begun
-        if begun.recipe.chooses_on_folds:
-            return resume_run(begun, begun.recipe, None, job)
-        stop = recipe.training.stop.model_dump()
-        return resume_run(begun, begun.recipe.changed({"training.stop": stop}), None, job)
+        return resume_run(begun, begun.recipe, None, job)
 
     def _watchers(self, name: str, recipe: Recipe) -> list[Any]:
-        if name != SCRATCH or self.best is None:
+        """What ends the training of a candidate early: the search's time, or another's lead."""
+        if self.best is None:
             return []
-        from viewfinder.training.stopping import StopIfBehind
+        from viewfinder.training.stopping import StopBefore, StopIfBehind
 
-        epoch = max(1, round(_CHECKED_AT * recipe.steps.epochs))
-        return [StopIfBehind(epoch, 1 - _CAN_STILL_GAIN * (1 - float(self.best.mean())))]
+        found: list[Any] = []
+        if name == SCRATCH:
+            epoch = max(1, round(_CHECKED_AT * recipe.steps.epochs))
+            required = 1 - _CAN_STILL_GAIN * (1 - float(self.best.mean()))
+            found.append(StopIfBehind(epoch, required))
+        if np.isfinite(self.until):
+            sizes = self.data.split_sizes()
+            batches = (len(self.data) + sizes["validation"]) / recipe.steps.batch_size
+            found.append(StopBefore(self.until, batches=batches, spare=self._spare))
+        return found
+
+    @property
+    def _spare(self) -> float:
+        """The seconds that a candidate took beside its features: for its diagnosis and report."""
+        first = self.trials[0]
+        timing = Run.open(self.folder / first.name).timing
+        read = float(timing.get("features_s", 0.0)) + float(timing.get("base_s", 0.0))
+        return max(0.0, first.seconds - read)
+
+    def _in_time(self) -> Dataset:
+        """All pictures; or without those whose features cannot be computed before the time ends."""
+        known, timing = self._probed(), Run.open(self.folder / LINEAR).timing
+        left_out = ~self.data.table["locator"].isin(known.table["locator"])
+        left_out &= self.data.table["split"] != "test"
+        needed = left_out.sum() / len(known) * timing.get("features_s", 0.0) + self._spare
+        if not left_out.any() or time.monotonic() + needed < self.until:
+            return self.data
+        self.job.progress.say(f"The time is over: {left_out.sum():,} pictures are left out.")
+        return self.data.where(~left_out)
 
     def _probed(self) -> Dataset:
         """The pictures of the probe: all, or of each class as many as are enough.
@@ -204,8 +226,8 @@ class Search:
 
     def _fit_on_all(self) -> None:
         """Fit the linear head again, on the pictures that the probe left out too."""
+        data, probe = self._in_time(), self.probe
         self.job.progress.say("The linear head is fitted again, on all training pictures.")
-        data, probe = self.data, self.probe
         if self.is_held_out:
             splits = data.table["split"].where(data.table["split"] != "validation", "train")
             data = data.with_columns({"split": splits.array})
