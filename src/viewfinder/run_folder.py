@@ -150,9 +150,9 @@ class RunFolder:
     def decisions(self) -> tuple[str, ...]:
         """What the validation pictures chose, in words; empty where they chose nothing."""
         found, history, trials = [], of_kept_phase(self.history), self.trials
-        if "kept" in history and len(history) > 1:
+        if "val_loss" in history and "kept" in history and len(history) > 1:
             found.append(f"the best epoch ({best_epoch(history)})")
-        if self.fine_tuning:
+        if "only_after" in (self.fine_tuning or {}):
             found.append("between the head and the fine-tuned model")
         if trials and len(trials["trials"]) > 1:
             found.append("between the candidates of the search")

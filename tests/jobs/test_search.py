@@ -17,6 +17,7 @@ from viewfinder.core.pairs import beats
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
 from viewfinder.jobs.job import Job
+from viewfinder.jobs.prepare import placed
 from viewfinder.jobs.resume import resume
 from viewfinder.jobs.search import auto, candidates
 from viewfinder.jobs.search.candidates import Search
@@ -342,3 +343,25 @@ def test_tuning_that_did_not_help_takes_no_place(digits, probe, tmp_path, monkey
         assert one._try(name, probe, data)
     assert one.chosen == "linear"
     assert one.trials[-1].ended == "not kept"
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_fine_tuning_that_won_is_repeated_on_all_that_may_train(
+    digits, probe, tmp_path, monkeypatch, held
+):
+    seen = []
+    monkeypatch.setattr(candidates, "train_run", lambda *given: seen.append(given))
+    data = open_dataset(digits).split(validation=0.25)
+    job = Job(progress=Progress(0))
+    one = candidates.Search(
+        tmp_path, data, probe, probe, held, np.inf, job, {}, chosen="fine-tuned"
+    )
+    tuned = recipe_named("transfer/fine-tuned")
+    one._fit_on_all(tuned, data)
+    ((all_pictures, recipe, again),) = seen
+    sizes = {"train": 120, "test": 36} if held else data.split_sizes()
+    assert all_pictures.split_sizes() == sizes
+    assert placed(all_pictures, recipe).split_sizes() == sizes  # nothing is set aside again
+    assert recipe.training == tuned.training
+    assert (again.name, one.chosen) == ("fine-tuned-on-all",) * 2
+    assert "test" in again.splits

@@ -121,9 +121,9 @@ def test_fine_tuning_that_was_not_kept_is_a_choice_between_two_models(tmp_path: 
     made = replace(made, history=made.history.assign(phase=phases))
     folder = tmp_path / "run"
     made.written(folder)
-    (folder / "fine_tuning.json").write_text('{"schema": 1, "kept": false}')
+    (folder / "fine_tuning.json").write_text('{"kept": false, "only_after": 3}')
     assert RunFolder(folder).decisions == ("between the head and the fine-tuned model",)
-    (folder / "fine_tuning.json").write_text('{"schema": 1, "kept": true}')
+    (folder / "fine_tuning.json").write_text('{"kept": true, "only_after": 9}')
     tuned = made.history.assign(phase=["head", *["fine-tuning"] * 3])
     tuned.to_csv(folder / "history.csv", index=False)
     chose = ("the best epoch (3)", "between the head and the fine-tuned model")

@@ -16,7 +16,7 @@ from viewfinder.core.randomness import ids
 from viewfinder.models import transfer
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import FineTune
-from viewfinder.run_folder import best_epoch
+from viewfinder.run_folder import RunFolder, best_epoch
 from viewfinder.training import BatchDataset, compile_model, fit
 from viewfinder.training.fine_tune import Feeds, Verdict, answers, fine_tune, thaw
 from viewfinder.training.phases import Phases, set_aside
@@ -130,6 +130,10 @@ def best_weights(folder):
     return keras.saving.load_model(folder / "best.keras").get_weights()
 
 
+def last_weights(folder):
+    return keras.saving.load_model(folder / "last.keras").get_weights()
+
+
 def test_two_phases_are_one_history(tmp_path):
     fitted, head = tuned(tmp_path / "run", blocks=2, factor=0.5)
     record = json.loads((tmp_path / "run/fine_tuning.json").read_text())
@@ -207,6 +211,25 @@ def test_answers_are_those_that_keras_evaluates(classes):
         assert len(found.loc[name]) == len(part.labels)
         np.testing.assert_allclose(ours["accuracy"], theirs["accuracy"], rtol=1e-6)
         np.testing.assert_allclose(ours["loss"], theirs["loss"], rtol=1e-4)
+
+
+def test_without_validation_the_last_epoch_of_fine_tuning_is_kept(tmp_path):
+    wanted, folder = recipe(blocks=2), tmp_path / "run"
+    feeds, model = Feeds(batches(shuffle=True)), transfer(residual_base(), classes=2)
+    folder.mkdir()
+    compile_model(model, wanted, steps=10)
+    phases = Phases(folder)
+    phases.end_first(fit(model, feeds.train, None, wanted, folder))
+    fitted = fine_tune(phases, feeds, wanted)
+    assert fitted.best_epoch == 4
+    history = pd.read_csv(folder / "history.csv")
+    assert history["phase"].tolist() == ["head", "head", "fine-tuning", "fine-tuning"]
+    assert not any(column.startswith("val_") for column in history)
+    record = json.loads((folder / "fine_tuning.json").read_text())
+    assert (record["kept"], record["set_aside"], "pictures" in record) == (True, 0, False)
+    assert RunFolder(folder).decisions == ()
+    for one, other in zip(best_weights(folder), last_weights(folder), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("is_better", [True, False])

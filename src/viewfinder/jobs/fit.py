@@ -6,7 +6,7 @@ from viewfinder.core.progress import Progress
 from viewfinder.jobs.announce import watchers_of
 from viewfinder.jobs.heads import fit_on_features
 from viewfinder.jobs.job import Job
-from viewfinder.jobs.prepare import Prepared, batches_of
+from viewfinder.jobs.prepare import Prepared, batches_of, validation_of
 from viewfinder.run_folder import RunFolder
 from viewfinder.runtime.backend import use_deterministic_operations
 
@@ -23,7 +23,8 @@ def fit_run(run: RunFolder, prepared: Prepared, job: Job, *, resume: bool = Fals
 
     The first phase trains by steps, or fits a head on stored features of a frozen base. Where the
     recipe fine-tunes, a second phase trains the top of the base too, on the pictures that were not
-    set aside to decide between the two.
+    set aside to decide between the two. Without validation pictures, nothing is set aside, and the
+    last epoch is kept.
 
     Args:
         run: The run's folder.
@@ -44,7 +45,9 @@ def fit_run(run: RunFolder, prepared: Prepared, job: Job, *, resume: bool = Fals
     train = batches_of(prepared, "train")
     if tuning is None:
         return _first_phase(run, prepared, train, phases, job, resume=resume)
-    train, aside = set_aside(train, tuning.set_aside)
+    validation, aside = validation_of(prepared), None
+    if validation:
+        train, aside = set_aside(train, tuning.set_aside)
     if phases.first:
         progress.say("The first phase has ended; continuing with fine-tuning.")
     else:
@@ -52,7 +55,7 @@ def fit_run(run: RunFolder, prepared: Prepared, job: Job, *, resume: bool = Fals
         if fitted.ended not in ("finished", "patience"):
             return fitted
         phases.end_first(fitted)
-    feeds = Feeds(train, batches_of(prepared, "validation"), aside)
+    feeds = Feeds(train, validation, aside)
     watchers = watchers_of(run.folder, run.folder, job)
     return fine_tune(phases, feeds, recipe, progress=progress, callbacks=watchers)
 
@@ -75,7 +78,7 @@ def _first_phase(
     return fit(
         compiled(prepared, job.progress),
         train,
-        batches_of(prepared, "validation"),
+        validation_of(prepared),
         prepared.recipe,
         run.folder,
         progress=job.progress,

@@ -18,7 +18,7 @@ from viewfinder.batches.features import FeatureBatches
 from viewfinder.classifier import Classifier
 from viewfinder.core.files import written_whole
 from viewfinder.core.progress import Progress
-from viewfinder.data.dataset import SPLITS, Dataset
+from viewfinder.data.dataset import Dataset
 from viewfinder.evaluation.answers import answer_table
 from viewfinder.evaluation.evaluate import score
 from viewfinder.features.probe import fit_probe, fold_groups
@@ -73,7 +73,9 @@ def fit_on_features(
     base = features.base
     backbone = base.backbone
     built = time.perf_counter()
-    splits = SPLITS[:2] if recipe.training.fine_tune else prepared.dataset.split_sizes()
+    splits = list(prepared.dataset.split_sizes())
+    if recipe.training.fine_tune:
+        splits = [split for split in splits if split != "test"]
     parts = {split: features.of(split) for split in splits}
     views = features.views(parts["train"])
     kept = np.isin(parts["train"].dataset.ids, train_ids)
@@ -144,10 +146,12 @@ def _fitted(
     dataset, settings = parts["train"].dataset, recipe.on_features
     assert settings is not None
     if not recipe.solves_head:
-        validation = parts["validation"]
+        others = parts.get("validation")
         return fit_head(
             feature_batches(views, dataset, recipe, shuffle=True),
-            feature_batches(validation.rows[:, None], validation.dataset, recipe),
+            None
+            if others is None
+            else feature_batches(others.rows[:, None], others.dataset, recipe),
             recipe,
             settings.head,
             folder,

@@ -151,6 +151,30 @@ def batches_of(prepared: Prepared, split: str) -> Batches:
     )
 
 
+def validation_of(prepared: Prepared) -> Batches | None:
+    """The batches of the validation split; None where all pictures train.
+
+    Raises:
+        UsageError: The recipe watches these pictures, and there are none.
+    """
+    if "validation" in prepared.pictures:
+        return batches_of(prepared, "validation")
+    training = prepared.recipe.steps
+    watching = [
+        (training.stop.patience, "training.stop.patience"),
+        ((training.stop.target or "").startswith("val_"), "training.stop.target"),
+        (training.schedule.kind == "plateau", "training.schedule=plateau"),
+    ]
+    for is_set, key in watching:
+        if is_set:
+            raise UsageError(
+                f"{key} watches the validation pictures, and there are none.",
+                expected=f"data.validation above 0, or no {key}",
+                received="data.validation=0",
+            )
+    return None
+
+
 def without_dropped(prepared: Prepared, progress: Progress) -> Dataset:
     """All pictures; those that became unreadable while training are marked as rejected."""
     everything = prepared.everything

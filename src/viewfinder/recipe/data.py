@@ -11,8 +11,9 @@ from viewfinder.recipe.record import Record
 class Data(Record):
     """The pictures that train, and those that evaluate."""
 
-    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """Share of the training pictures set aside where the data has no validation split."""
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    """Share of the training pictures set aside where the data has no validation split. With 0, all
+    of them train: no epoch is chosen, and the last one is kept."""
 
     test: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of each class set aside for one evaluation at the end, where the data has no test

@@ -85,6 +85,7 @@ class BestModel(keras.callbacks.Callback):
     epoch is then the latest whose accuracy is within one standard error of the highest (the
     one-standard-error rule: Breiman, Friedman, Olshen and Stone, "Classification and Regression
     Trees", 1984). Otherwise a few pictures, correct by chance, would select an unfinished model.
+    Without validation pictures, the last epoch is kept.
 
     Args:
         path: The `.keras` file.
@@ -127,7 +128,8 @@ class BestModel(keras.callbacks.Callback):
         row = self._history.rows[-1]
         if "kept" in row:
             return
-        score = (row["val_accuracy"], -row["val_loss"])
+        # Without validation, a later epoch counts as better.
+        score = (row.get("val_accuracy", 0.0), -row.get("val_loss", -float(row["epoch"])))
         is_ahead = self._best is None or score > self._best
         is_kept = is_ahead or (self._comes_to_rest and score[0] >= self._within_noise())
         if is_kept:

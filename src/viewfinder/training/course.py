@@ -129,13 +129,15 @@ class Course(keras.callbacks.CallbackList):
                 variable.assign(value)
             self._weights = None
 
-    def finish_epoch(self, validation: BatchDataset) -> None:
-        """Validate and end an epoch whose batches are all done, as `fit` would."""
+    def finish_epoch(self, validation: BatchDataset | None) -> None:
+        """Validate (if possible) and end an epoch whose batches are all done, as `fit` would."""
         self.model.stop_training = False
         self.on_train_begin()
         self.on_epoch_begin(self._epoch)
         logs = dict(self.model.get_metrics_result())
-        metrics = self.model.evaluate(validation, callbacks=self, return_dict=True, verbose=0)
+        metrics = {}
+        if validation is not None:
+            metrics = self.model.evaluate(validation, callbacks=self, return_dict=True, verbose=0)
         self.on_epoch_end(self._epoch, logs | {f"val_{name}": metrics[name] for name in metrics})
 
     def end(self) -> None:

@@ -6,9 +6,8 @@ pictures set aside from the training pictures.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -39,14 +38,21 @@ class Feeds:
 
     Attributes:
         train: Batches to train on.
-        validation: Batches that select the best epoch of a phase, and decide between the phases.
+        validation: Batches that select the best epoch of a phase, and decide between the phases;
+            None to keep the last epoch of the second phase.
         aside: Batches that decide between the phases only; see
             :func:`viewfinder.training.phases.set_aside`.
     """
 
     train: Batches
-    validation: Batches
-    aside: Batches
+    validation: Batches | None = None
+    aside: Batches | None = None
+
+    @property
+    def deciding(self) -> dict[str, Batches]:
+        """The batches that decide between the phases, by name; empty where all pictures train."""
+        found = {"validation": self.validation, "aside": self.aside}
+        return {name: batches for name, batches in found.items() if batches is not None}
 
 
 @dataclass(frozen=True)
@@ -95,21 +101,6 @@ class Verdict:
             f"{self.after['loss']:.4f}."
         )
 
-    def to_json(self, from_layer: str, epochs: int, set_aside: int) -> dict[str, Any]:
-        """Return the record for `fine_tuning.json`; see docs/formats.md."""
-        return {
-            "schema": 1,
-            "kept": self.is_kept,
-            "from_layer": from_layer,
-            "pictures": self.pictures,
-            "set_aside": set_aside,
-            "before": self.before,
-            "after": self.after,
-            "only_before": self.only_before,
-            "only_after": self.only_after,
-            "epochs": epochs,
-        }
-
 
 def fine_tune(
     phases: Phases,
@@ -148,7 +139,7 @@ def fine_tune(
     model = _model_in(phases.before)
     second = _prepare(model, feeds, recipe, settings)
     from_layer = _announce(model, settings, second, progress)
-    before = answers(model, feeds)
+    before = answers(model, feeds) if feeds.deciding else None
     tuned = fit(
         model,
         feeds.train,
@@ -160,14 +151,17 @@ def fine_tune(
         resume=True,
     )
     model.set_weights(_model_in(phases.after).get_weights())
-    verdict = Verdict.of(before, answers(model, feeds))
-    phases.take(phases.after if verdict.is_kept else phases.before)
-    progress.say(str(verdict))
-    joined = _joined(first, tuned, verdict.is_kept)
+    verdict = None if before is None else Verdict.of(before, answers(model, feeds))
+    is_kept = verdict is None or verdict.is_kept
+    phases.take(phases.after if is_kept else phases.before)
+    if verdict:
+        progress.say(str(verdict))
+    joined = _joined(first, tuned, is_kept)
     with written_whole(phases.run / HISTORY) as temporary:
         joined.history.to_csv(temporary, index=False)
-    record = verdict.to_json(from_layer, settings.epochs, len(feeds.aside.labels))
-    write_json(phases.run / RECORD, record)
+    record = {"schema": 1, "kept": is_kept, "from_layer": from_layer, "epochs": settings.epochs}
+    record["set_aside"] = 0 if feeds.aside is None else len(feeds.aside.labels)
+    write_json(phases.run / RECORD, record | (asdict(verdict) if verdict else {}))
     return joined
 
 
@@ -179,7 +173,7 @@ def answers(model: keras.Model, feeds: Feeds) -> pd.DataFrame:
         right, else 0; and `loss`, the cross-entropy in nats.
     """
     found = []
-    for name, batches in (("validation", feeds.validation), ("aside", feeds.aside)):
+    for name, batches in feeds.deciding.items():
         for batch in batches.epoch():
             # Filled up to one size, so that Keras compiles one function.
             images = np.resize(batch.images, (batches.batch_size, *batch.images.shape[1:]))

@@ -48,7 +48,7 @@ class Part:
 def fit(
     model: keras.Model,
     train: Feed,
-    validation: Feed,
+    validation: Feed | None,
     recipe: Recipe,
     folder: Path,
     *,
@@ -65,7 +65,7 @@ def fit(
     Args:
         model: Compiled for the recipe.
         train: Batches to train on.
-        validation: Batches that select the best epoch.
+        validation: Batches that select the best epoch; None to keep the last one.
         recipe: A recipe that trains by steps.
         folder: The folder of models, history and checkpoints.
         progress: Prints and draws the epochs.
@@ -104,7 +104,7 @@ class _Fitting:
     """The model, batches, callbacks and folder of a fit, shared by its parts."""
 
     def __init__(
-        self, model: keras.Model, train: Feed, validation: Feed, recipe: Recipe, folder: Path
+        self, model: keras.Model, train: Feed, validation: Feed | None, recipe: Recipe, folder: Path
     ) -> None:
         self.kept = model
         self.model = elastic(model, recipe.epoch_sizes) if recipe.steps.stages else model
@@ -117,7 +117,7 @@ class _Fitting:
         self.best = BestModel(
             folder / BEST,
             self.history,
-            len(validation.labels),
+            0 if validation is None else len(validation.labels),
             comes_to_rest=recipe.steps.comes_to_rest,
             model=model,
             as_kept=self.companions.as_kept,
@@ -193,7 +193,7 @@ class _Fitting:
     def _run_part(self, part: Part, course: Course, *, is_done: bool) -> None:
         """Run a fit, or with `is_done` the validation of an epoch whose batches are all done."""
         course.begin_part(part.epochs.start, part.first_batch)
-        validation = BatchDataset(self.validation)
+        validation = None if self.validation is None else BatchDataset(self.validation)
         train = self.train
         if part.size is not None:
             assert isinstance(train, Batches)
@@ -222,7 +222,8 @@ class _Fitting:
             )
         finally:
             for dataset in (feed, validation):
-                dataset.on_epoch_end()  # Keras does not end an interrupted epoch
+                if dataset is not None:
+                    dataset.on_epoch_end()  # Keras does not end an interrupted epoch
         course.end_part()
 
     def _sizes(self) -> Sequence[Size | None]:

@@ -29,7 +29,7 @@ HeadWeights = dict[str, tuple[Matrix, Matrix]]
 
 def fit_head(
     train: FeatureBatches,
-    validation: FeatureBatches,
+    validation: FeatureBatches | None,
     recipe: Recipe,
     head: Head,
     folder: Path,
@@ -44,7 +44,7 @@ def fit_head(
 
     Args:
         train: Features of the training pictures, in all views.
-        validation: Features that select the best epoch.
+        validation: Features that select the best epoch; None to keep the last one.
         recipe: The training settings.
         head: The head's settings; at least one dense layer.
         folder: The folder of the head's models, history and checkpoints.
@@ -56,9 +56,15 @@ def fit_head(
     """
     mean, deviation = mean_and_deviation(train)
     model = compiled_head(train, recipe, head)
-    scaled = (train.scaled(mean, deviation), validation.scaled(mean, deviation))
     fitted = fit(
-        model, *scaled, recipe, folder, progress=progress, callbacks=callbacks, resume=True
+        model,
+        train.scaled(mean, deviation),
+        None if validation is None else validation.scaled(mean, deviation),
+        recipe,
+        folder,
+        progress=progress,
+        callbacks=callbacks,
+        resume=True,
     )
     weights = _folded(keras.saving.load_model(folder / BEST, compile=False))
     first = next(iter(weights))

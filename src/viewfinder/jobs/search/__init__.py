@@ -165,7 +165,6 @@ def _search(folder: Path, facts: dict[str, Any], until: float, job: Job) -> Sear
         from_record(facts["source"]), table, tuple(facts["classes"]), notes=tuple(facts["notes"])
     )
     probe, scratch = (recipe_in(folder / CHOSEN, facts[key]) for key in ("probe", "scratch"))
-    held = scratch.data.holdout
     given = None if facts["given"] is None else tuple(facts["given"])
     # The splits exist: no candidate makes its own.
     fixed = {"data.holdout": None, "data.fold": None, "data.test": 0.0}
@@ -174,11 +173,17 @@ def _search(folder: Path, facts: dict[str, Any], until: float, job: Job) -> Sear
         data,
         probe.changed(fixed),
         scratch.changed(fixed),
-        held is not None,
+        _is_held_out(scratch, given),
         until,
         replace(job, output=folder, on_prepared=None, splits=SPLITS[:2], given=given),
         facts,
     )
+
+
+def _is_held_out(recipe: Recipe, given: tuple[str, ...] | None) -> bool:
+    """Whether a split is evaluated at the end, so that the validation pictures may train, too."""
+    is_made = given is not None and "validation" not in given
+    return recipe.data.holdout is not None or (recipe.data.test > 0 and is_made)
 
 
 def _from_scratch(dataset: Dataset, probe: Recipe) -> Recipe:

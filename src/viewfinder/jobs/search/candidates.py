@@ -32,7 +32,8 @@ from viewfinder.recipe.named import recipe_named
 from viewfinder.recipe.transfer import Transfer
 from viewfinder.run import Run
 
-LINEAR, TUNED, SCRATCH, LINEAR_ON_ALL = "linear", "fine-tuned", "scratch", "linear-on-all"
+LINEAR, TUNED, SCRATCH = "linear", "fine-tuned", "scratch"
+_ON_ALL = "-on-all"
 
 # More pictures than these make the probe slow, and hardly better.
 _MOST_PROBED = {"train": 8_000, "validation": 2_000}
@@ -93,7 +94,7 @@ class Search:
         """Train one candidate after another; return the run of the best."""
         self._note(running=LINEAR)
         self._try(LINEAR, self.probe, self._probed())
-        for name, recipe in candidates_for(self.probe, self.scratch)[1:]:
+        for name, recipe in list(self._candidates.items())[1:]:
             best = next(trial for trial in self.trials if trial.name == self.chosen)
             if not could_be_beaten(best.count - best.right):
                 break
@@ -181,6 +182,17 @@ class Search:
         read = float(timing.get("features_s", 0.0)) + float(timing.get("base_s", 0.0))
         return max(0.0, first.seconds - read)
 
+    @property
+    def _candidates(self) -> dict[str, Recipe]:
+        return dict(candidates_for(self.probe, self.scratch))
+
+    def _has_time_again(self) -> bool:
+        """Whether the best candidate can be trained again, on more pictures, in the time left."""
+        trial = next(trial for trial in self.trials if trial.name == self.chosen)
+        sizes = self.data.split_sizes()
+        growth = (sizes["train"] + sizes["validation"]) / sizes["train"]
+        return time.monotonic() + growth * trial.seconds < self.until
+
     def _in_time(self) -> Dataset:
         """All pictures; or without those whose features cannot be computed before the time ends."""
         known, timing = self._probed(), Run.open(self.folder / LINEAR).timing
@@ -213,28 +225,33 @@ class Search:
         return self.data.where(chosen | (is_final & (table["split"] == "test").to_numpy()))
 
     def _finish(self) -> Run:
-        """Evaluate the best candidate on what was held out; a linear head is fitted on all."""
+        """Evaluate the best candidate on what was held out, after a last fit on all pictures."""
         if self.chosen == LINEAR and len(self._probed()) < len(self.data):
-            self._fit_on_all()
+            self._fit_on_all(self.probe, self._in_time())
+        elif self.chosen == TUNED and self.is_held_out and self._has_time_again():
+            self._fit_on_all(self._candidates[TUNED], self.data)
         run = Run.open(self.folder / self.chosen)
-        if self.chosen != LINEAR_ON_ALL and "test" in self.data.split_sizes():
+        if not self.chosen.endswith(_ON_ALL) and "test" in self.data.split_sizes():
             run.evaluate(store_budget=self.job.store_budget, progress=self.job.progress)
         run.write_trials(self._record(is_finished=True))
         run.conclude(self.job.progress)
         self._note(is_finished=True)
         return run
 
-    def _fit_on_all(self) -> None:
-        """Fit the linear head again, on the pictures that the probe left out too."""
-        data, probe = self._in_time(), self.probe
-        self.job.progress.say("The linear head is fitted again, on all training pictures.")
+    def _fit_on_all(self, recipe: Recipe, data: Dataset) -> None:
+        """Fit the best candidate again, on the pictures that it left out or was compared on, too.
+
+        Where no split is held out, the validation pictures stay apart, to evaluate it.
+        """
+        self.job.progress.say(f"{self.chosen} is fitted again, on all training pictures.")
         if self.is_held_out:
             splits = data.table["split"].where(data.table["split"] != "validation", "train")
             data = data.with_columns({"split": splits.array})
-            probe = probe.changed({"data.holdout": "test"})
-        shutil.rmtree(self.folder / LINEAR_ON_ALL, ignore_errors=True)  # of a killed search
-        train_run(data, probe, replace(self.job, name=LINEAR_ON_ALL, splits=SPLITS))
-        self.chosen = LINEAR_ON_ALL
+            recipe = recipe.changed({"data.holdout": "test", "data.validation": 0.0})
+        name = f"{self.chosen}{_ON_ALL}"
+        shutil.rmtree(self.folder / name, ignore_errors=True)  # of a killed search
+        train_run(data, recipe, replace(self.job, name=name, splits=SPLITS))
+        self.chosen = name
 
     def _note(self, *, running: str | None = None, is_finished: bool = False) -> None:
         """Write `auto.json`: the trials so far, and what resuming takes."""
@@ -243,7 +260,7 @@ class Search:
 
     def _record(self, *, is_finished: bool) -> dict[str, Any]:
         """The trials, the chosen candidate, and why; see docs/formats.md."""
-        judged_by = LINEAR if self.chosen == LINEAR_ON_ALL else self.chosen
+        judged_by = self.chosen.removesuffix(_ON_ALL)
         return {
             "schema": 1,
             "chosen": self.chosen if self.trials else None,
