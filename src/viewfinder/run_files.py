@@ -114,10 +114,33 @@ class ProbeFile(RunRecord):
     tried: list[TriedRecord]
 
 
+class PhaseFigures(_Part):
+    """The figures of the best model before or after fine-tuning."""
+
+    accuracy: Share
+    loss: float
+
+
+class PhasesCompared(_Part):
+    """What decided whether fine-tuning was kept."""
+
+    before: PhaseFigures
+    after: PhaseFigures
+    pictures: Annotated[Count, Field(ge=1)]
+    only_before: Count
+    only_after: Count
+
+
 class FineTuningFile(RunRecord):
-    """The content of `fine_tuning.json`."""
+    """The content of `fine_tuning.json`; :class:`PhasesCompared` where both phases were."""
 
     kept: bool
+
+    @model_validator(mode="after")
+    def _is_compared(self) -> "FineTuningFile":
+        if "only_after" in (self.model_extra or {}):
+            PhasesCompared.model_validate(self.model_extra)
+        return self
 
 
 class DataFacts(_Part):
@@ -125,6 +148,7 @@ class DataFacts(_Part):
 
     source: dict[str, Any]
     notes: list[str] = Field(default_factory=list)
+    given: list[str] | None = None
 
 
 class EnvironmentFile(RunRecord):
@@ -199,6 +223,7 @@ class SearchFile(RunRecord):
     notes: list[str]
     probe: dict[str, Any]
     scratch: dict[str, Any]
+    given: list[str] | None = None
     trials: list[TrialRecord]
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from pages.made import Made, history, made_run
 from viewfinder.core.errors import OutputError
+from viewfinder.core.files import write_json
 from viewfinder.evaluation.doctor import case_of, diagnose
 from viewfinder.pages.parts.words import counted
 from viewfinder.pages.report import write_report
@@ -121,9 +122,12 @@ def test_fine_tuning_that_was_not_kept_is_a_choice_between_two_models(tmp_path: 
     made = replace(made, history=made.history.assign(phase=phases))
     folder = tmp_path / "run"
     made.written(folder)
-    (folder / "fine_tuning.json").write_text('{"kept": false, "only_after": 3}')
+    figures = {"accuracy": 0.9, "loss": 0.3}
+    record = {"before": figures, "after": figures, "only_before": 2, "only_after": 3}
+    record |= {"kept": False, "pictures": 20}
+    write_json(folder / "fine_tuning.json", record)
     assert RunFolder(folder).decisions == ("between the head and the fine-tuned model",)
-    (folder / "fine_tuning.json").write_text('{"kept": true, "only_after": 9}')
+    write_json(folder / "fine_tuning.json", record | {"kept": True})
     tuned = made.history.assign(phase=["head", *["fine-tuning"] * 3])
     tuned.to_csv(folder / "history.csv", index=False)
     chose = ("the best epoch (3)", "between the head and the fine-tuned model")
