@@ -2,10 +2,10 @@
 
 import shlex
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pytest
 from evaluation.doctor.cases import answered, case, flat, history, scores
 from folders import write_classes
 from small import small_recipe
+from viewfinder.cli.train.folds import first_fold
 from viewfinder.data.sources import open_dataset
 from viewfinder.evaluation.doctor import Case, diagnose
 from viewfinder.jobs.prepare import placed
@@ -37,6 +38,12 @@ RECIPES = {
     "stack": small_recipe(training__epochs=6),
     "averaged": recipe_named("scratch/small").changed({"training.epochs": 12}),
     "large": recipe_named("scratch/large"),
+    "varied": recipe_named("scratch").changed({"training.augment": "none"}),
+    "steps down": recipe_named("scratch").changed(
+        {"training.optimizer": "sgd", "training.schedule": "step"}
+    ),
+    "course": recipe_named("course/cats-dogs"),
+    "course, on a base": recipe_named("course/cats-dogs-inception"),
     "strong": small_recipe(training__augment="strong", model__dropout=0.5, model__l2=0.05),
     "target": small_recipe(training__stop={"target": "accuracy=0.9", "patience": 5}),
     "held out": small_recipe(data__holdout="validation"),
@@ -104,20 +111,18 @@ def folders(tmp_path_factory) -> dict[str, Path]:
 @pytest.fixture
 def planned(viewfinder, monkeypatch):
     """The recipe and the splits of `viewfinder train … --dry-run`, which reads no picture."""
-    found = []
-
-    def prepared(dataset, recipe, **_):
-        split = placed(dataset, recipe).table.set_index("locator")["split"].to_dict()
-        found.append((recipe.model_dump(mode="json", exclude={"data"}), split))
-
-    monkeypatch.setattr("viewfinder.jobs.prepare.prepare", prepared)
-    shown = import_module("viewfinder.cli.train.dry_run")  # `viewfinder.cli` has a function train
-    monkeypatch.setattr(shown, "show_plan", lambda *_, **__: None)
+    requests = []
+    monkeypatch.setattr(sys.modules["viewfinder.cli.train.command"], "_plan", requests.append)
 
     def plan(*words):
         ended = viewfinder("train", *words, "--dry-run")
         assert ended.code == 0, (words, ended.err)
-        return found.pop()
+        request = requests.pop()
+        recipe, dataset = request.whole_recipe(), request.dataset()
+        if request.splits.folds is not None:
+            dataset, recipe = first_fold(request)
+        split = placed(dataset, recipe).table.set_index("locator")["split"].to_dict()
+        return recipe.model_dump(mode="json", exclude={"data"}), split
 
     return plan
 
