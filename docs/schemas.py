@@ -103,6 +103,24 @@ Prediction = TypedDict("Prediction", {
 Step = TypedDict("Step", {
     "step": str, "shape": tuple[Count, Count, Count], "range": tuple[float, float]})
 
+# With its 95 % interval; None where there is nothing to divide by.
+Figure = TypedDict("Figure", {"value": float, "interval": Range})
+ClassFigures = TypedDict("ClassFigures", {
+    "name": str, "support": Count, "precision": Figure | None, "recall": Figure | None,
+    "f1": Figure | None, "auc": Figure | None, "average_precision": Figure | None})
+# A range of the confidence: the mean confidence and the accuracy of the pictures in it.
+Reliability = TypedDict("Reliability", {
+    "low": Share, "high": Share, "count": Count, "confidence": Share, "accuracy": Share,
+    "accuracy_low": Share, "accuracy_high": Share})
+Tempered = TypedDict("Tempered", {"log_loss": Figure, "brier": Figure, "calibration_error": Figure})
+Baseline = TypedDict("Baseline", {
+    "name": str, "accuracy": Figure, "balanced_accuracy": Figure})
+# `threshold` is None where none suffices; `chosen_on` names the pictures that chose it.
+Threshold = TypedDict("Threshold", {
+    "figure": Literal["precision", "recall"], "goal": Share, "name": str,
+    "threshold": float | None, "chosen_on": str, "precision": Figure | None,
+    "recall": Figure | None})
+
 # Data ---------------------------------------------------------------------------------------------
 
 # Of doubtful labels: the suggested one, and the probability that the given one is right.
@@ -180,6 +198,16 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     # `unseen`: what could not be examined.
     "doctor": {"verdicts": Verdicts, "unseen": Texts},
     "evaluate": METRICS,
+    # Also of `evaluate RUN DATA`, `--threshold` and `--predictions`. `top` by the number of
+    # classes; a row of `confusion` is a true class.
+    "evaluate --split": {
+        "run": str, "data": str, "count": Count, "accuracy": Figure, "top": dict[str, Figure],
+        "balanced_accuracy": Figure, "macro_f1": Figure, "auc": Figure | None, "log_loss": Figure,
+        "brier": Figure, "calibration_error": Figure, "reliability": list[Reliability],
+        "per_class": list[ClassFigures], "confusion": list[list[Count]],
+        "temperature": float | None, "tempered": Tempered | None, "baselines": list[Baseline],
+        "thresholds": list[Threshold], "known_from_training": Count,
+        "accuracy_of_others": Figure | None, "notes": Texts},
     # `features` is the file, `width` counts the features of a picture.
     "features": {"features": str, "pictures": Count, "width": Count, "plots": Texts},
     "fetch": DATASET,

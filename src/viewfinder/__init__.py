@@ -26,6 +26,7 @@ The stages, in the order in which a picture passes them:
     compare         runs → `Comparison`: differences and paired tests      Run.doctor   verdicts
     convolve, pool  a picture, a filter → the values of a convolution and of pooling, by hand
     score           labels and probabilities → `Scores`
+    evaluate        a run, perhaps other pictures → `Evaluation`: all figures with intervals
 
 Names are loaded when they are first used: importing the package loads neither Keras nor pandas.
 """
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from viewfinder.recipe import Recipe
     from viewfinder.recipe.named import RECIPES, recipe_named
     from viewfinder.run import CrossValidation, Run, open_run
+    from viewfinder.run.evaluation import Evaluation, evaluate
     from viewfinder.store import open_store
     from viewfinder.training import BatchDataset, compile_model
     from viewfinder.training import stopping as callbacks
@@ -84,6 +86,7 @@ _HOMES = {
     "CleaningPlan": "clean",
     "CrossValidation": "run",
     "Dataset": "data.dataset",
+    "Evaluation": "run.evaluation",
     "FeatureTable": "features.table",
     "Plan": "augment",
     "Prediction": "classifier",
@@ -105,6 +108,7 @@ _HOMES = {
     "convolve": "explain.convolution",
     "cross_validate": "jobs.folds",
     "decode": "pictures.decode",
+    "evaluate": "run.evaluation",
     "fetch": "fetch.datasets",
     "find_learning_rate": "jobs.learning_rate",
     "from_arrays": "data.sources:open_arrays",
@@ -137,6 +141,7 @@ __all__ = [
     "CleaningPlan",
     "CrossValidation",
     "Dataset",
+    "Evaluation",
     "FeatureTable",
     "Plan",
     "Prediction",
@@ -158,6 +163,7 @@ __all__ = [
     "convolve",
     "cross_validate",
     "decode",
+    "evaluate",
     "extract_features",
     "fetch",
     "find_learning_rate",

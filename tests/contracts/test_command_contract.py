@@ -72,6 +72,7 @@ CASES = {
 LONG = {"demo"}
 # Further documents. That of `train --folds` is held in tests/cli/test_folds_command.py.
 MORE_DOCUMENTS = {
+    "evaluate --split": ("evaluate", "run", "--split", "validation"),
     "journal ENTRY": ("journal", "saved.dataset", "1"),
     "journal --undo": ("journal", "saved.dataset", "--undo", "1"),
     "recipes --schema": ("recipes", "scratch", "--schema"),

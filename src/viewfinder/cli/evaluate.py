@@ -1,29 +1,96 @@
-"""`viewfinder evaluate`: writes a run's metrics and report again."""
+"""`viewfinder evaluate`: a run's metrics and report again, or its figures on other pictures."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from viewfinder.cli.boundary import print_json
-from viewfinder.cli.options import ResultOptions
+from viewfinder.cli.options import DataOptions, ResultOptions
+from viewfinder.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from viewfinder.run import Run
 
 
 def evaluate(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    data: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Other labelled pictures; classes are matched by name. Without it, the run's own."
+        ),
+    ] = None,
     *,
+    split: Annotated[
+        Literal["train", "validation", "test"] | None,
+        typer.Option(
+            help="Print all figures of one split, with intervals, calibration and baselines."
+        ),
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WISH",
+            help="Find a threshold: 'precision >= 0.99 for cats'. Repeatable.",
+        ),
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a row a picture, as .csv or .parquet."),
+    ] = None,
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Write the report of the metrics that exist.")
     ] = False,
+    reading: DataOptions,
     results: ResultOptions,
 ) -> None:
-    """Evaluate a run's best model on each split; write metrics.json, plots and report.html."""
-    from viewfinder.cli.tables import metrics_table, stdout
+    """Evaluate a run's best model: on each of its splits, in full on one, or on other pictures.
+
+    Without DATA and options, metrics.json, plots and report.html are written again.
+    """
     from viewfinder.run import Run
 
+    if data is None and any(value is not None for value in reading.record.values()):
+        raise UsageError(
+            "There is no DATA, so nothing to read.",
+            expected="viewfinder evaluate RUN DATA, where its reading is stated",
+        )
     opened = Run.open(run)
-    metrics = opened.metrics if report_only else opened.evaluate(progress=results.progress)
-    report = opened.report()
+    if data is None and not (split or threshold or predictions):
+        _write_again(opened, results, report_only=report_only)
+        return
+    from viewfinder.cli.evaluation import show_evaluation
+    from viewfinder.run.evaluation import evaluate as evaluate_run
+    from viewfinder.run.evaluation import require_table
+
+    if report_only:
+        raise UsageError(
+            "The report is that of the run's own splits.",
+            expected="--report-only alone, without DATA, --split, --threshold and --predictions",
+        )
+    if predictions:
+        require_table(predictions)
+    found = evaluate_run(
+        opened,
+        reading.opened(data, results.progress, needs_labels=False) if data else None,
+        split=split,
+        thresholds=threshold or (),
+        progress=results.progress,
+    )
+    if predictions:
+        found.save_predictions(predictions)
+    if results.as_json:
+        print_json(found.to_json())
+    else:
+        show_evaluation(found, everything=results.verbose)
+
+
+def _write_again(run: "Run", results: ResultOptions, *, report_only: bool) -> None:
+    from viewfinder.cli.tables import metrics_table, stdout
+
+    metrics = run.metrics if report_only else run.evaluate(progress=results.progress)
+    report = run.report()
     if results.as_json:
         print_json(metrics)
         return

@@ -86,8 +86,7 @@ def score(labels: ArrayLike, probabilities: ArrayLike, classes: Sequence[str]) -
         DataError: Shapes do not match, there is no picture, a label is not the index of a class,
             or a row is not a distribution.
     """
-    truth = _checked_labels(np.asarray(labels), len(classes))
-    shares = _checked_probabilities(np.asarray(probabilities), (len(truth), len(classes)))
+    truth, shares = checked(labels, probabilities, len(classes))
     answers = shares.argmax(axis=1)
     right = int((answers == truth).sum())
     positions = np.arange(len(classes))
@@ -184,6 +183,18 @@ def _per_class(
 
 def _or_none(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
+
+
+def checked(
+    labels: ArrayLike, probabilities: ArrayLike, classes: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return labels and probabilities as arrays of shapes `(n,)` and `(n, classes)`.
+
+    Raises:
+        DataError: As for :func:`score`.
+    """
+    truth = _checked_labels(np.asarray(labels), classes)
+    return truth, _checked_probabilities(np.asarray(probabilities), (len(truth), classes))
 
 
 def _checked_labels(labels: NDArray[Any], classes: int) -> NDArray[np.intp]:

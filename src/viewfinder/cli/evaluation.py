@@ -1,0 +1,103 @@
+"""What `viewfinder evaluate` prints of one split or of other pictures."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from viewfinder.cli.tables import stdout, table
+
+if TYPE_CHECKING:
+    from viewfinder.evaluation.intervals import Figure
+    from viewfinder.evaluation.thresholds import Threshold
+    from viewfinder.run.evaluation import Evaluation
+
+_MOST_CLASSES = 20
+
+
+def show_evaluation(found: "Evaluation", *, everything: bool) -> None:
+    """Print figures, classes, confusion matrix, calibration, thresholds and notes."""
+    out = stdout()
+    metrics = found.metrics
+    out.print(f"{found.data}: {metrics.scores.count:,} pictures", markup=False, soft_wrap=True)
+    out.print(table(["", "figure", "95 % interval"], _figures(found), numbers=True))
+    out.print()
+    most = None if everything else _MOST_CLASSES
+    rows = [
+        [
+            one.name,
+            f"{one.support:,}",
+            *map(_value, (one.precision, one.recall, one.f1, one.auc, one.average_precision)),
+        ]
+        for one in metrics.per_class[:most]
+    ]
+    headings = ["class", "pictures", "precision", "recall", "F1", "AUC", "PR AUC"]
+    out.print(table(headings, rows, numbers=True))
+    if most and len(metrics.per_class) > most:
+        out.print(f"… {len(metrics.per_class) - most} more classes; --verbose prints all")
+    elif len(metrics.per_class) <= _MOST_CLASSES:
+        out.print()
+        names = [one.name for one in metrics.per_class]
+        counts = [
+            [name, *map(str, row)]
+            for name, row in zip(names, metrics.scores.confusion, strict=True)
+        ]
+        out.print(table(["true \\ predicted", *names], counts, numbers=True))
+    out.print()
+    for line in _lines(found):
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def _figures(found: "Evaluation") -> Iterator[list[str]]:
+    metrics = found.metrics
+    figures = {
+        "accuracy": metrics.accuracy,
+        **{f"top-{k} accuracy": figure for k, figure in metrics.top.items()},
+        "balanced accuracy": metrics.balanced_accuracy,
+        "macro F1": metrics.macro_f1,
+        "mean AUC": metrics.auc,
+        "log loss": metrics.log_loss,
+        "Brier score": metrics.brier,
+        "calibration error": metrics.calibration.error,
+        **{f"accuracy, {one.name}": one.accuracy for one in found.baselines},
+        **{f"balanced accuracy, {one.name}": one.balanced_accuracy for one in found.baselines},
+    }
+    for name, figure in figures.items():
+        yield [name, _value(figure), _interval(figure)]
+
+
+def _lines(found: "Evaluation") -> Iterator[str]:
+    if found.tempered is not None:
+        before, after = found.metrics, found.tempered
+        yield (
+            f"Temperature {found.temperature:.3g}, fitted on validation: log loss "
+            f"{before.log_loss.value:.4f} → {after.log_loss.value:.4f}, calibration error "
+            f"{before.calibration.error.value:.4f} → {after.calibration.error.value:.4f}"
+        )
+    yield from map(_threshold, found.thresholds)
+    if found.accuracy_of_others is not None:
+        others = found.accuracy_of_others
+        yield (
+            f"{found.known:,} of the pictures are in the run's training. Accuracy without them: "
+            f"{_value(others)} ({_interval(others)})"
+        )
+    yield from found.notes
+
+
+def _threshold(found: "Threshold") -> str:
+    wish = f"{found.wish.figure} ≥ {found.wish.goal:g} for {found.wish.name}"
+    if found.threshold is None:
+        return f"{wish}: no threshold suffices (chosen on {found.chosen_on})"
+    return (
+        f"{wish}: from probability {found.threshold:.4g} (chosen on {found.chosen_on}): precision "
+        f"{_value(found.precision)} ({_interval(found.precision)}), recall {_value(found.recall)} "
+        f"({_interval(found.recall)})"
+    )
+
+
+def _value(figure: "Figure") -> str:
+    return "–" if np.isnan(figure.value) else f"{figure.value:.4f}"
+
+
+def _interval(figure: "Figure") -> str:
+    return "–" if np.isnan(figure.value) else f"{figure.low:.3f}–{figure.high:.3f}"

@@ -1,0 +1,113 @@
+"""A figure with its 95 % interval, and the intervals of each kind of figure."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from viewfinder.evaluation.evaluate import wilson_interval
+
+Values = NDArray[np.float64]
+
+_NORMAL = 1.959963984540054  # the 97.5 % quantile
+
+
+class Figure(NamedTuple):
+    """A figure with its 95 % interval; NaN where there is nothing to divide by."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_json(self) -> dict[str, Any] | None:
+        """Return `value` and `interval`, or None for NaN."""
+        if np.isnan(self.value):
+            return None
+        return {"value": self.value, "interval": [self.low, self.high]}
+
+
+UNKNOWN = Figure(float("nan"), float("nan"), float("nan"))
+
+
+def share(right: int, count: int) -> Figure:
+    """Return a share with Wilson's interval; unknown without pictures."""
+    return Figure(right / count, *wilson_interval(right, count)) if count else UNKNOWN
+
+
+def mean_of_shares(shares: list[Figure]) -> Figure:
+    """Return the mean of shares of different pictures, such as balanced accuracy.
+
+    The distances of the limits are combined as independent ones (G. Y. Zou and A. Donner,
+    "Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008).
+    """
+    value, low, high = np.array(shares).T
+    mean, count = value.mean(), len(shares)
+    return Figure(
+        float(mean),
+        float(max(0, mean - np.linalg.norm(value - low) / count)),
+        float(min(1, mean + np.linalg.norm(high - value) / count)),
+    )
+
+
+def f1(hits: int, misses: int) -> Figure:
+    """Return F1 from true positives, and false positives and negatives together.
+
+    F1 is 2 J / (1 + J), where J = TP / (TP + FP + FN) is a share, whose Wilson limits become those
+    of F1 by the same formula.
+    """
+    return Figure(*(2 * limit / (1 + limit) for limit in share(hits, hits + misses)))
+
+
+def positive_mean(values: Values) -> Figure:
+    """Return the mean of values that are not negative, such as losses.
+
+    The interval is Student's on the logarithm of the mean, because losses are skewed to the right.
+
+    Args:
+        values: One per picture, shape `(n,)`.
+    """
+    from scipy import stats
+
+    count, mean = len(values), float(values.mean())
+    if count < 2 or mean <= 0:
+        return Figure(mean, mean, mean if count > 1 else float("inf"))
+    error = float(values.std(ddof=1)) / np.sqrt(count) / mean
+    width = float(stats.t.ppf(0.975, count - 1)) * error
+    return Figure(mean, float(mean * np.exp(-width)), float(mean * np.exp(width)))
+
+
+def smooth(value: float, influence: Values) -> Figure:
+    """Return a figure from 0 to 1 with the interval of the delta method, on the logit scale.
+
+    Args:
+        value: The figure.
+        influence: What each picture adds to it at first order, shape `(n,)`, with mean 0.
+    """
+    count = len(influence)
+    if not 0 < value < 1:
+        return Figure(value, *wilson_interval(round(value * count), count))
+    error = float(np.sqrt((influence**2).sum() / max(1, count - 1) / count))
+    return _on_logits(value, error / (value * (1 - value)))
+
+
+def average_precision(value: float, positives: int) -> Figure:
+    """Return an average precision with the logit interval.
+
+    K. Boyd, K. H. Eng and C. D. Page, "Area under the precision-recall curve: point estimates and
+    confidence intervals", ECML PKDD 2013.
+
+    Args:
+        value: The average precision, 0 to 1.
+        positives: The number of pictures of the class.
+    """
+    if not 0 < value < 1:
+        return Figure(value, *wilson_interval(round(value * positives), positives))
+    return _on_logits(value, 1 / np.sqrt(positives * value * (1 - value)))
+
+
+def _on_logits(value: float, error: float) -> Figure:
+    from scipy.special import expit, logit
+
+    centre = logit(value)
+    low, high = expit([centre - _NORMAL * error, centre + _NORMAL * error])
+    return Figure(value, float(low), float(high))

@@ -1,0 +1,339 @@
+"""Evaluate a run on one of its splits, or on other labelled pictures."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from viewfinder.audit.finding import pictures
+from viewfinder.core.errors import DataError, RejectedPicture, UsageError, ViewfinderError
+from viewfinder.core.files import written_whole
+from viewfinder.core.parallel import cores, map_ahead
+from viewfinder.core.progress import Progress
+from viewfinder.data.dataset import Dataset
+from viewfinder.data.source import Source
+from viewfinder.evaluation.answers import answer
+from viewfinder.evaluation.baselines import Baseline, majority, mean_colour
+from viewfinder.evaluation.calibration import fit_temperature, tempered
+from viewfinder.evaluation.intervals import UNKNOWN, Figure, share
+from viewfinder.evaluation.metrics import Metrics, measure
+from viewfinder.evaluation.thresholds import (
+    Threshold,
+    Wish,
+    at_threshold,
+    best_threshold,
+    read_wish,
+)
+from viewfinder.pictures.prepare import prepare
+from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.run.run import Run
+from viewfinder.store import open_store
+
+_COLOUR = Preprocessing(height=8, width=8)
+# Pictures of each side that the baseline of colours reads.
+_MOST_COLOURS = 2000
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A run's figures on labelled pictures.
+
+    Attributes:
+        run: The run's folder.
+        data: What was evaluated: "test", or the data's path.
+        metrics: The figures.
+        temperature: The one that the validation pictures suggest; None without such pictures, or
+            where these are the evaluated ones.
+        tempered: The figures at this temperature: only those of probabilities differ.
+        baselines: The results of the baselines.
+        thresholds: A threshold for each wish.
+        known: How many of the pictures are in the run's training, by content.
+        accuracy_of_others: The accuracy without these pictures; None where there are none.
+        predictions: A row a picture: `locator`, `split`, `label`, `predicted`, `confidence`,
+            `probabilities`.
+        notes: What the reader should know.
+    """
+
+    run: Run
+    data: str
+    metrics: Metrics
+    temperature: float | None
+    tempered: Metrics | None
+    baselines: tuple[Baseline, ...]
+    thresholds: tuple[Threshold, ...]
+    known: int
+    accuracy_of_others: Figure | None
+    predictions: pd.DataFrame
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document of `viewfinder evaluate --split … --json`; see docs/schemas.py."""
+        after = self.tempered and {
+            "log_loss": self.tempered.log_loss.to_json(),
+            "brier": self.tempered.brier.to_json(),
+            "calibration_error": self.tempered.calibration.error.to_json(),
+        }
+        others = self.accuracy_of_others
+        return {
+            "schema": 1,
+            "run": str(self.run),
+            "data": self.data,
+            **self.metrics.to_json(),
+            "temperature": self.temperature,
+            "tempered": after,
+            "baselines": [one.to_json() for one in self.baselines],
+            "thresholds": [one.to_json() for one in self.thresholds],
+            "known_from_training": self.known,
+            "accuracy_of_others": others and others.to_json(),
+            "notes": list(self.notes),
+        }
+
+    def save_predictions(self, path: Path) -> None:
+        """Write a row a picture as CSV or Parquet: the predictions, a column for each class.
+
+        Raises:
+            UsageError: The file's name has another ending.
+            OutputError: The file cannot be written.
+        """
+        require_table(path)
+        shares = np.stack(list(self.predictions["probabilities"]))
+        columns = {f"probability {name}": shares[:, at] for at, name in enumerate(self.run.classes)}
+        table = self.predictions.drop(columns="probabilities").assign(**columns)
+        with written_whole(path) as temporary:
+            if path.suffix == ".csv":
+                table.to_csv(temporary, index=False)
+            else:
+                table.to_parquet(temporary, index=False)
+
+
+def require_table(path: Path) -> None:
+    """Raise `UsageError` unless the name ends in `.csv` or `.parquet`."""
+    if path.suffix not in (".csv", ".parquet"):
+        raise UsageError(
+            "Predictions are written as .csv or .parquet.",
+            expected="a file name such as predictions.csv",
+            received=str(path),
+        )
+
+
+def evaluate(
+    run: Run | str | Path,
+    data: Dataset | None = None,
+    *,
+    split: str | None = None,
+    thresholds: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluate a run's best model, with intervals, baselines and calibration.
+
+    The run's own pictures need no model where their probabilities are stored. Classes of other
+    pictures are matched by name.
+
+    Args:
+        run: The run, or its folder.
+        data: Other labelled pictures; None for the run's own.
+        split: Which split; by default all of `data`, or the run's test split, else validation.
+        thresholds: Wishes such as "precision >= 0.99 for cats"; the run's validation pictures
+            choose each threshold, where there are any.
+        progress: Shows the evaluation.
+
+    Raises:
+        RunError: The folder is no run, or one of its files is missing or damaged.
+        DataError: There is no such split, no class in common, or no picture can be read.
+        UsageError: A wish cannot be read.
+    """
+    progress = progress or Progress(0)
+    opened = run if isinstance(run, Run) else Run.open(run)
+    classes = opened.classes
+    wishes = [read_wish(text, classes) for text in thresholds]
+    if data is None and not opened.is_evaluated:
+        opened.evaluate(progress=progress)
+    stored = opened.predictions if opened.is_evaluated else None
+    notes: tuple[str, ...] = ()
+    if data is None:
+        name, rows = _own(opened.predictions, split)
+    else:
+        name = str(data.source)
+        rows, notes = _answered(opened, data if split is None else _only(data, split), progress)
+    validation = None
+    if stored is not None and name != "validation":
+        validation = stored[stored["split"] == "validation"]
+    labels, shares = _arrays(rows, classes)
+    temperature = None
+    if validation is not None and len(validation):
+        temperature = fit_temperature(*_arrays(validation, classes))
+    is_known = _is_known(opened, rows) if data is not None else np.zeros(len(rows), np.bool_)
+    baselines, more = _baselines(opened, rows, data, progress)
+    return Evaluation(
+        run=opened,
+        data=name,
+        metrics=measure(labels, shares, classes),
+        temperature=temperature,
+        tempered=measure(labels, tempered(shares, temperature), classes) if temperature else None,
+        baselines=baselines,
+        thresholds=tuple(_threshold(wish, rows, validation, classes) for wish in wishes),
+        known=int(is_known.sum()),
+        accuracy_of_others=_accuracy(rows[~is_known]) if is_known.any() else None,
+        predictions=rows.drop(columns="content", errors="ignore"),
+        notes=(*notes, *more),
+    )
+
+
+def _own(stored: pd.DataFrame, split: str | None) -> tuple[str, pd.DataFrame]:
+    """Return the name and the stored predictions of one of the run's splits."""
+    known = [name for name in ("test", "validation", "train") if name in set(stored["split"])]
+    chosen = split or known[0]
+    if chosen not in known:
+        raise DataError(
+            f"The run has no predictions for the split {chosen!r}.",
+            expected=f"one of: {', '.join(known)}",
+        )
+    return chosen, stored[stored["split"] == chosen].reset_index(drop=True)
+
+
+def _only(data: Dataset, split: str) -> Dataset:
+    data.require_split(split)
+    return data.only(split)
+
+
+def _answered(run: Run, data: Dataset, progress: Progress) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Predict other pictures; return their table with `content`, and notes."""
+    matched, notes = match_classes(data, run.classes)
+    store = open_store(matched, run.classifier.preprocessing, progress=progress)
+    described = store.describe(matched)
+    readable = described.where(described.table["status"] == "ok")
+    if skipped := len(described) - len(readable):
+        notes += (f"{pictures(skipped)} cannot be read.",)
+    if not len(readable):
+        raise DataError("None of the pictures can be read.", expected=f"pictures in {data.source}")
+    found = answer(run.classifier, readable, store.pictures(readable), progress)
+    contents = dict(zip(readable.table["locator"], readable.table["content"], strict=True))
+    return found.assign(content=found["locator"].map(contents)), notes
+
+
+def match_classes(data: Dataset, classes: Sequence[str]) -> tuple[Dataset, tuple[str, ...]]:
+    """Return the pictures of a model's classes, with its names, and notes on the others.
+
+    Names that differ only in case, blanks or Unicode form are taken for each other.
+
+    Raises:
+        DataError: There is no class in common.
+    """
+    alike = {_plain(name): name for name in reversed(classes)}
+    names = {name: name if name in classes else alike.get(_plain(name)) for name in data.classes}
+    if not any(names.values()):
+        raise DataError(
+            "The data and the run have no class in common.",
+            expected=f"pictures of {_some(classes)}",
+            received=f"pictures of {_some(data.classes)}" if data.classes else "no labels",
+            remedy="rename the folders of the classes, or the labels of the table",
+        )
+    notes = [
+        f"{old!r} is taken for {new!r}." for old, new in names.items() if new not in (old, None)
+    ]
+    if unknown := [name for name, new in names.items() if new is None]:
+        count = int(data.table["label"].isin(unknown).sum())
+        notes.append(f"The run does not know {_some(unknown)}: {pictures(count, 'is')} left out.")
+    if missing := [name for name in classes if name not in names.values()]:
+        notes.append(f"The data has no pictures of {_some(missing)}.")
+    labels = data.table["label"].map(names)
+    kept = replace(data.with_columns({"label": labels.fillna("").array}), classes=tuple(classes))
+    return kept.where(labels.notna()), tuple(notes)
+
+
+def _plain(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(map(repr, names[:_MOST_NAMED])) + more
+
+
+def _arrays(
+    rows: pd.DataFrame, classes: Sequence[str]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    labels = pd.Index(classes).get_indexer(pd.Index(rows["label"]))
+    return labels, np.stack(list(rows["probabilities"])).astype(np.float64)
+
+
+def _accuracy(rows: pd.DataFrame) -> Figure:
+    return share(int((rows["label"] == rows["predicted"]).sum()), len(rows))
+
+
+def _is_known(run: Run, rows: pd.DataFrame) -> NDArray[np.bool_]:
+    """Whether the bytes of each picture are those of a training picture."""
+    table = run.data
+    trained = table.loc[table["split"] == "train", "content"]
+    return rows["content"].isin(set(trained) - {""}).to_numpy()
+
+
+def _threshold(
+    wish: Wish, rows: pd.DataFrame, validation: pd.DataFrame | None, classes: Sequence[str]
+) -> Threshold:
+    at = list(classes).index(wish.name)
+    choosing = rows if validation is None or not len(validation) else validation
+    labels, shares = _arrays(choosing, classes)
+    found = best_threshold(wish, labels == at, shares[:, at])
+    labels, shares = _arrays(rows, classes)
+    figures = (
+        (UNKNOWN, UNKNOWN) if found is None else at_threshold(found, labels == at, shares[:, at])
+    )
+    chosen_on = "the evaluated pictures" if choosing is rows else "validation"
+    return Threshold(wish, found, chosen_on, *figures)
+
+
+def _baselines(
+    run: Run, rows: pd.DataFrame, data: Dataset | None, progress: Progress
+) -> tuple[tuple[Baseline, ...], tuple[str, ...]]:
+    """Return the baselines, and a note where the pictures cannot be read for their colours."""
+    trained = run.data
+    trained = trained[(trained["split"] == "train") & (trained["status"] == "ok")]
+
+    def labels(table: pd.DataFrame) -> NDArray[np.intp]:
+        return pd.Index(run.classes).get_indexer(pd.Index(table["label"]))
+
+    commonest = majority(labels(trained), labels(rows))
+    some, others = _thinned(trained), _thinned(rows)
+    try:
+        source = run.source
+        colours = _colours(source, some["locator"], progress)
+        shown = _colours(data.source if data else source, others["locator"], progress)
+    except ViewfinderError as error:
+        return (commonest,), (f"The baseline of mean colours is left out: {error.fact}",)
+    known, seen = np.isfinite(colours[:, 0]), np.isfinite(shown[:, 0])
+    if not known.any() or not seen.any():
+        return (commonest,), ("The baseline of mean colours is left out: no picture can be read.",)
+    by_colour = mean_colour(
+        labels(some)[known],
+        colours[known],
+        labels(others)[seen],
+        shown[seen],
+    )
+    return (commonest, by_colour) if by_colour else (commonest,), ()
+
+
+def _thinned(table: pd.DataFrame) -> pd.DataFrame:
+    """Return evenly spaced rows, at most 2,000."""
+    return table.iloc[:: -(-len(table) // _MOST_COLOURS)]
+
+
+def _colours(source: Source, locators: Iterable[str], progress: Progress) -> NDArray[np.float64]:
+    """Return the mean red, green and blue of pictures, shape (n, 3); NaN where unreadable."""
+
+    def mean(locator: str) -> NDArray[np.float64]:
+        try:
+            pixels = prepare(source.read(locator), _COLOUR).pixels
+        except RejectedPicture:
+            return np.full(3, np.nan)
+        return np.asarray(pixels.reshape(-1, 3).mean(axis=0))
+
+    names = list(locators)
+    means = map_ahead(mean, names, workers=cores())
+    return np.array(list(progress.track(means, "Reading colours", len(names))))

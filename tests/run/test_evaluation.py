@@ -1,0 +1,210 @@
+"""A run evaluated on its own splits and on other pictures, without a framework or training."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from typer.testing import CliRunner
+
+import viewfinder as vf
+from runs import write_run
+from viewfinder.classifier import Classifier
+from viewfinder.cli import main
+from viewfinder.core.errors import DataError, UsageError
+from viewfinder.data.sources import open_dataset
+from viewfinder.evaluation.answers import answer_table
+from viewfinder.evaluation.evaluate import score_split
+from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.run import Run
+
+CLASSES = ("cats", "dogs")
+# How bright the pictures of a class are.
+LEVELS = {"cats": 60, "dogs": 190, "Cats ": 60, "birds": 120}
+
+
+def write_pictures(root: Path, counts: dict[str, int]) -> Path:
+    """Gray pictures, so many in each folder, all different; the class sets the brightness."""
+    for folder, count in counts.items():
+        (root / folder).mkdir(parents=True)
+        level = LEVELS[Path(folder).name]
+        for number in range(count):
+            pixels = np.full((8, 8, 3), level, np.uint8)
+            pixels[number // 8 % 8, number % 8] = 255 - level
+            Image.fromarray(pixels).save(root / folder / f"{root.name}{number}.png")
+    return root
+
+
+class ByBrightness(Classifier):
+    """Answers by the mean level, with no network."""
+
+    def __init__(self) -> None:
+        super().__init__(None, CLASSES, Preprocessing(height=8, width=8))  # type: ignore[arg-type]
+
+    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+        dog = images.mean(axis=(1, 2, 3)) / 255
+        return np.stack([1 - dog, dog], axis=1)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """A run with the stored predictions of an overconfident model: 3 of 40 are wrong."""
+    splits = {"train": 30, "validation": 20, "test": 20}
+    counts = {f"{split}/{name}": count for split, count in splits.items() for name in CLASSES}
+    dataset = open_dataset(write_pictures(tmp_path / "pets", counts))
+    random = np.random.default_rng(0)
+    truth = (dataset.table["label"] == "dogs").to_numpy()
+    wrong = np.zeros(len(truth), np.bool_)
+    for split in splits:
+        rows = np.flatnonzero(dataset.table["split"] == split)
+        wrong[random.choice(rows, 3, replace=False)] = True
+    sure = random.uniform(0.97, 0.999, len(truth))
+    dog = np.where(truth ^ wrong, sure, 1 - sure)
+    predictions = answer_table(dataset.table, CLASSES, np.stack([1 - dog, dog], axis=1))
+    table = dataset.table.assign(
+        status="ok", detail="", width=8, height=8, content=dataset.table["locator"]
+    )
+    record = dataset.source.record()
+    folder = write_run(
+        tmp_path / "run",
+        classes=CLASSES,
+        data=table,
+        metrics={
+            "best_epoch": None,
+            **{
+                str(split): score_split(rows, CLASSES, {})
+                for split, rows in predictions.groupby("split")
+            },
+        },
+        predictions=predictions,
+        history=pd.DataFrame(),
+        environment={
+            "created": "2026-11-20T12:00:00+00:00",
+            "backend": "numpy",
+            "data": {"hash": "0", "source": record, "notes": []},
+        },
+    )
+    return Run(folder.folder)
+
+
+def test_a_split_is_evaluated_from_stored_probabilities(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "classifier", None)
+    found = vf.evaluate(run, split="test")
+    assert found.metrics.scores.count == 40
+    assert found.metrics.accuracy.value == pytest.approx(37 / 40)
+    assert found.metrics.per_class[0].name == "cats"
+    assert found.temperature is not None
+    assert found.temperature > 1.3
+    assert found.tempered is not None
+    assert found.tempered.accuracy == found.metrics.accuracy
+    assert found.tempered.log_loss.value < found.metrics.log_loss.value
+    majority, colour = found.baselines
+    assert majority.accuracy.value == 0.5
+    assert colour.accuracy.value == 1  # brightness tells these classes
+    assert vf.evaluate(run, split="validation").temperature is None
+    assert vf.evaluate(run.folder).data == "test"
+    with pytest.raises(UsageError, match="no class 'cat'"):
+        vf.evaluate(run, thresholds=["precision >= 0.9 for cat"])
+
+
+def test_thresholds_are_chosen_on_validation(run: Run) -> None:
+    (found,) = vf.evaluate(run, thresholds=["recall >= 0.5 for dogs"]).thresholds
+    assert found.chosen_on == "validation"
+    assert found.threshold is not None
+    shares = np.stack(list(run.predictions.query("split == 'test'")["probabilities"]))[:, 1]
+    answered = shares >= found.threshold
+    is_dog = run.predictions.query("split == 'test'")["label"] == "dogs"
+    assert found.precision.value == pytest.approx(is_dog[answered].mean())
+    (alone,) = vf.evaluate(run, split="validation", thresholds=["recall >= 1 for dogs"]).thresholds
+    assert alone.chosen_on == "the evaluated pictures"
+    assert alone.recall.value == 1
+
+
+def test_moved_pictures_leave_the_baseline_of_colours_out(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pets").rename(tmp_path / "moved")
+    found = vf.evaluate(run, split="test")
+    assert [one.name for one in found.baselines] == ["majority class"]
+    assert "mean colours is left out" in found.notes[0]
+
+
+def test_other_pictures_are_matched_by_name(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "classifier", ByBrightness())
+    others = write_pictures(tmp_path / "others", {"Cats ": 6, "birds": 3})
+    (others / "Cats /broken.png").write_bytes(b"")
+    found = vf.evaluate(run, open_dataset(others))
+    assert found.metrics.scores.count == 6
+    assert found.metrics.accuracy.value == 1
+    notes = " ".join(found.notes)
+    assert "'Cats ' is taken for 'cats'" in notes
+    assert "does not know 'birds': 3 pictures are left out" in notes
+    assert "no pictures of 'dogs'" in notes
+    assert "1 picture cannot be read" in notes
+    birds = write_pictures(tmp_path / "zoo", {"birds": 3})
+    with pytest.raises(DataError, match="no class in common"):
+        vf.evaluate(run, open_dataset(birds, needs_labels=False))
+
+
+def test_pictures_of_one_class_are_evaluated(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "classifier", ByBrightness())
+    cats = write_pictures(tmp_path / "others", {"cats": 4})
+    result = CliRunner().invoke(main, ["evaluate", str(run), str(cats), "--json", "-q"])
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert document["count"] == 4
+    assert document["auc"] is None
+
+
+def test_pictures_of_the_training_are_counted(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "classifier", ByBrightness())
+    others = open_dataset(write_pictures(tmp_path / "others", {"cats": 4, "dogs": 4}))
+    store = vf.open_store(others, Preprocessing(height=8, width=8)).describe(others).table
+    data = run.data
+    data.loc[data.index[data["split"] == "train"][:2], "content"] = store["content"].iloc[:2].array
+    data.to_parquet(run.folder / "data.parquet", index=False)
+    found = vf.evaluate(run, others)
+    assert found.known == 2
+    assert found.accuracy_of_others is not None
+    assert found.accuracy_of_others.value == 1
+
+
+def test_the_command_prints_and_writes(run: Run, tmp_path: Path) -> None:
+    def command(*words: str | Path) -> str:
+        result = CliRunner().invoke(main, ["evaluate", str(run), *map(str, words)])
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    text = command("--split", "test", "--threshold", "precision >= 0.9 for cats", "-q")
+    for words in ("accuracy", "95 % interval", "mean AUC", "majority class", "Temperature"):
+        assert words in text
+    for ending, read in (("csv", pd.read_csv), ("parquet", pd.read_parquet)):
+        command("--predictions", tmp_path / f"p.{ending}", "-q")
+        table = read(tmp_path / f"p.{ending}")
+        assert len(table) == 40
+        assert table[["probability cats", "probability dogs"]].sum(axis=1).tolist() == [1] * 40
+    document = json.loads(command("--split", "test", "--json", "-q"))
+    assert document["accuracy"]["value"] == pytest.approx(37 / 40)
+    for words in (["--predictions", "p.txt"], ["--label-column", "x"], ["--split", "all"]):
+        assert CliRunner().invoke(main, ["evaluate", str(run), *words]).exit_code == 2
+
+
+def test_no_framework_is_imported(run: Run) -> None:
+    code = (
+        "import sys, viewfinder as vf\n"
+        f"vf.evaluate({str(run)!r}, split='test')\n"
+        "print(sorted({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
