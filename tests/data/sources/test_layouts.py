@@ -468,6 +468,15 @@ class TestNames:
         assert name in open_dataset(tmp_path).classes
 
 
+def test_notes_name_splits_and_folders_inside_classes(tmp_path: Path) -> None:
+    root = written(tmp_path / "data", "cats/{1.jpg,old/2.jpg,new/3.jpg} dogs/1.jpg Test/cats/1.jpg")
+    assert open_dataset(root).notes == (
+        "Splits: . is train, Test/ is test.",
+        "Pictures in folders inside a class belong to it: cats.",
+        "The test split has no pictures of: dogs.",
+    )
+
+
 class TestTree:
     def test_splits_and_what_is_skipped(self, tmp_path: Path) -> None:
         root = written(tmp_path / "data", READ["splits wrapped twice, prefixed"].files)
@@ -499,6 +508,8 @@ class TestTree:
 
 def test_a_dataset_without_training_pictures_is_not_trained_on(tmp_path: Path) -> None:
     dataset = open_dataset(written(tmp_path / "data", "{test,val}/{a,b}/1.jpg"))
+    with pytest.raises(DataError, match="no training pictures to take the validation split"):
+        dataset.only("test").split(validation=0.5)
     with pytest.raises(
         DataError, match=r"no training pictures(.|\n)*2 validation, 2 test"
     ) as caught:

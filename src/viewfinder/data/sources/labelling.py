@@ -106,7 +106,7 @@ def _notes(top: Folder, layout: Layout) -> list[str]:
     if around:
         notes.append(f"The classes are the folders in {'/, '.join(around)}/.")
     renamed = [
-        f"{address or '.'}/ is {split}"
+        f"{f'{address}/' if address else '.'} is {split}"
         for address, split in layout.splits.items()
         if split and address != split
     ]
@@ -119,7 +119,7 @@ def _notes(top: Folder, layout: Layout) -> list[str]:
             for level in levels
             if level
             for below in level.folders.values()
-            if below.address not in layout.skipped and len(below.folders) > 1
+            if below.address not in {**layout.skipped, **layout.splits} and len(below.folders) > 1
         }
         if nested:
             notes.append(f"Pictures in folders inside a class belong to it: {_few(nested)}.")

@@ -64,7 +64,7 @@ def split(
 
     Raises:
         UsageError: The fractions are not shares of a whole, or the groups are invalid.
-        DataError: A class has too few pictures (or groups) to be split.
+        DataError: No picture may train, or a class has too few pictures (or groups) to be split.
     """
     require_shares(validation, test)
     groups = resolve_groups(table, groups)
@@ -81,6 +81,12 @@ def split(
     table = with_splits(table, splits)
     if not fractions:
         return Placed(table, joined)
+    if len(table) and not is_pool.any():
+        raise DataError(
+            f"There are no training pictures to take the {' and the '.join(fractions)} split from.",
+            received=", ".join(f"{(splits == name).sum():,} {name}" for name in sorted(existing)),
+            remedy="add training pictures, or discard the splits that the data came with (`anew`)",
+        )
     free = is_pool if groups is None else is_pool & ~np.isin(groups.keys, groups.keys[~is_pool])
     placed = place(table, classes, np.flatnonzero(free), fractions, seed=seed, groups=groups)
     made = tuple(
