@@ -1,5 +1,6 @@
 """How people publish folders of pictures: what is read of them, or which choices are named."""
 
+import contextlib
 import itertools
 import re
 import shutil
@@ -7,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from folders import write_files
 from viewfinder.audit import audit
@@ -262,6 +265,14 @@ REFUSED = {
         "test/ may be a split",
         {"layout=classes": {"": "cats dogs test"}, "splits=train=.,test=test": {"": "cats dogs"}},
     ),
+    "flat splits beside folders of something else": Refused(
+        "{train,test,val,a}/1.jpg trainA/a/1.jpg",
+        "may be a split, or a class like a/",
+        {"layout=classes": {"": "a test train trainA val"}},
+    ),
+    "nothing but annotations": Refused(
+        "images/1.jpg masks/a/1.jpg labels/b/1.jpg", "no class folders in images"
+    ),
     "splits inside one class only": Refused(
         "cats/{train,test}/1.jpg dogs/1.jpg",
         "cats/ holds split folders, and dogs/ does not",
@@ -515,3 +526,39 @@ def test_a_dataset_without_training_pictures_is_not_trained_on(tmp_path: Path) -
     ) as caught:
         prepare(dataset, recipe_named("scratch"))
     assert "open that folder itself" in str(caught.value.remedy)
+
+
+NAMES = (
+    "train test val seg_train seg_test Train_images pred unknown cats dogs cat Cats images masks "
+    "labels data fold1 fold2 2019 2020 a b 1 2 3 class bullet_train"
+)
+WORDS = st.sampled_from(NAMES.split())
+PATHS = st.lists(
+    st.tuples(st.lists(WORDS, max_size=4), st.sampled_from(["1.jpg", "2.png", "3", "4.txt"])),
+    min_size=1,
+    max_size=14,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(paths=PATHS)
+def test_every_file_is_read_or_skipped_or_all_are_refused(
+    paths: list[tuple[list[str], str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """And labels are names of folders around the file."""
+    root = tmp_path_factory.mktemp("any")
+    for folders, name in paths:
+        path = root.joinpath(*folders, name)
+        with contextlib.suppress(OSError):  # a file in place of a folder
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"x")
+    files = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    try:
+        dataset = open_dataset(root)
+    except DataError:
+        return
+    skipped = [one.path for one in dataset.passed_over]
+    for locator, label in dataset.table[["locator", "label"]].itertuples(index=False):
+        assert label in locator.split("/")[:-1]
+        files.remove(locator)
+    assert all(any(f"{file}/".startswith(f"{path}/") for path in skipped) for file in files)

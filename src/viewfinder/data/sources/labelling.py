@@ -50,7 +50,14 @@ def label_files(
     layout = stated if isinstance(stated, Layout) else recognise(top, root, stated, hints.splits)
     if layout is None:
         return _without_classes(root, top, files, hints.needs_labels)
-    return _label_by_folder(files, listing, layout), _notes(top, layout), layout
+    rows = _label_by_folder(files, listing, layout)
+    if not rows:
+        raise NoClassFolders(
+            f"{root} has no picture inside a class folder.",
+            expected="a folder for each class, such as cats/ and dogs/",
+            received=f"only: {', '.join(sorted({one.why for one in listing.passed_over}))}",
+        )
+    return rows, _notes(top, layout), layout
 
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")

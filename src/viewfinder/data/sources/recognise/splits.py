@@ -78,6 +78,7 @@ def read_splits(reading: Reading, folder: Folder) -> Layout | None:
             received=listed(folder.folders),
             remedy="name the folders by `splits`, such as `splits='train=DIR,test=DIR'`",
         )
+    _require_no_split(reading, folder, found)
     reading.skipped = before
     return read_classes(reading, folder)
 
@@ -169,14 +170,20 @@ def _beside_classes(reading: Reading, folder: Folder, found: _Candidates) -> Lay
             reading.skipped[folder.folders[name].address] = _UNLABELLED
         evaluated = [(found.levels[name], found.roles[name]) for name in held]
         return _split_layout(reading, [(folder.without(asides), "train"), *evaluated])
-    firm = [name for name in asides if names.split_named(name) and names.could_be_no_class(name)]
-    if not firm:
-        return None
-    stated = (
-        f"train={folder.address or '.'},{found.roles[firm[0]]}={folder.folders[firm[0]].address}"
-    )
+    return None
+
+
+def _require_no_split(reading: Reading, folder: Folder, found: _Candidates) -> None:
+    """Raise if a folder would become a class whose name is probably that of a split."""
+    firm = [
+        name for name in found.roles if names.split_named(name) and names.could_be_no_class(name)
+    ]
+    if not firm or not found.others or reading.kind is not None:
+        return
+    aside = f"{found.roles[firm[0]]}={folder.folders[firm[0]].address}"
+    stated = f"train={folder.address or '.'},{aside}"
     raise reading.ambiguous(
-        f"{firm[0]}/ may be a split, or a class like {classes[0]}/",
+        f"{firm[0]}/ may be a split, or a class like {found.others[0]}/",
         folder,
         f"`layout=classes` makes it a class; `splits='{stated}'` makes it a split, which is "
         "skipped if it has no class folders",
