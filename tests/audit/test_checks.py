@@ -88,6 +88,23 @@ def test_reading(change: dict[str, Any], check: str, severity: str) -> None:
     assert found.severity == severity
 
 
+def test_what_stands_in_place_of_pictures_is_named() -> None:
+    pointer = "it is a Git LFS pointer in place of the picture, which `git lfs pull` downloads"
+    heic = 'HEIC and HEIF pictures need another package: pip install "viewfinder[heif]"'
+    unknown = "its first bytes, 00 01, match no picture format"
+    found = by_check(
+        reading.unreadable(
+            table(
+                *[{"status": "not a picture", "detail": pointer}] * 3,
+                *[{"status": "not a picture", "detail": unknown}] * 5,
+                {"status": "unsupported format", "detail": heic},
+            )
+        )
+    )
+    assert found["unreadable: not a picture"].remedy.startswith(f"{pointer}; remove them")
+    assert found["unreadable: unsupported format"].remedy.startswith(f"{heic}; save them")
+
+
 def test_depths_that_differ_are_a_warning() -> None:
     mixed = table({"traits": "16-bit"}, {"traits": "12 of 16 bits"}, {"traits": "8 of 16 bits"})
     found = by_check(reading.partial_depths(mixed))

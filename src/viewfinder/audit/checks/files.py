@@ -13,7 +13,7 @@ import pandas as pd
 from viewfinder.audit.finding import Finding, Severity, about, pictures
 from viewfinder.audit.measure import OK
 from viewfinder.core.errors import Reason
-from viewfinder.pictures.codecs.rasters import INSTALL_HEIF
+from viewfinder.pictures.codecs.magic import UNKNOWN
 
 _ENDINGS = {
     "jpeg": ("jpg", "jpeg", "jpe", "jfif", "jif"),
@@ -56,6 +56,8 @@ _TRAITS = {
         "only the first frame is used; save others as pictures of their own if they matter",
     ),
 }
+# The most kinds of unreadable files that a remedy names.
+_MOST_KINDS = 2
 # Notes that other findings report.
 _NO_FAULTS = ("CMYK converted", "first frame of")
 
@@ -66,8 +68,9 @@ def unreadable(table: pd.DataFrame) -> list[Finding]:
     for reason in Reason:
         rows = table[table["status"] == reason.value]
         remedy = _REMEDIES[reason]
-        if rows["detail"].str.contains(INSTALL_HEIF, regex=False).any():
-            remedy = f"{INSTALL_HEIF} reads HEIC; {remedy}"
+        if reason in (Reason.NOT_A_PICTURE, Reason.UNSUPPORTED):
+            known = rows["detail"][~rows["detail"].str.startswith(UNKNOWN)]
+            remedy = "; ".join([*known.value_counts().index[:_MOST_KINDS], remedy])
         findings += about(
             f"unreadable: {reason.value}",
             Severity.WARNING,

@@ -42,7 +42,7 @@ _UNREAD_MAGIC = {name: re.compile(pattern, re.DOTALL) for name, pattern in _UNRE
 # What people find in place of a picture, and what it means.
 _OTHERS = {
     rb"version https://git-lfs\.github\.com/spec/": (
-        "a Git LFS pointer: the picture itself was not downloaded",
+        "a Git LFS pointer in place of the picture, which `git lfs pull` downloads",
         "run `git lfs pull` in the repository",
     ),
     rb"\s*<(?i:!doctype\s+html|html|head|body)\b": (
@@ -67,6 +67,7 @@ _TGA_HEADER = re.compile(
     re.DOTALL,
 )
 
+UNKNOWN = "its first bytes"
 READABLE = "JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF, JPEG 2000, PPM or TGA"
 
 
@@ -91,7 +92,7 @@ def format_of(data: bytes) -> str:
     if data.endswith(_TGA_FOOTER) or _TGA_HEADER.match(start):
         return "tga"
     raise RejectedPicture(
-        Reason.NOT_A_PICTURE, f"its first bytes, {data[:8].hex(' ')}, match no picture format"
+        Reason.NOT_A_PICTURE, f"{UNKNOWN}, {data[:8].hex(' ')}, match no picture format"
     )
 
 
