@@ -198,7 +198,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     # `unseen`: what could not be examined.
     "doctor": {"verdicts": Verdicts, "unseen": Texts},
     "evaluate": METRICS,
-    # Also of `evaluate RUN DATA`, `--threshold` and `--predictions`. `top` by the number of
+    # Also of `evaluate RUN DATA`, `--threshold`, `--predictions`, `--plots`. `top` by the number of
     # classes; a row of `confusion` is a true class.
     "evaluate --split": {
         "run": str, "data": str, "count": Count, "accuracy": Figure, "top": dict[str, Figure],

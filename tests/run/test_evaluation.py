@@ -200,6 +200,20 @@ def test_the_command_prints_and_writes(run: Run, tmp_path: Path) -> None:
         assert CliRunner().invoke(main, ["evaluate", str(run), *words]).exit_code == 2
 
 
+@pytest.mark.usefixtures("whole_plots")
+def test_the_curves_are_drawn(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "plots"
+    words = ["evaluate", str(run), "--split", "test", "--plots", str(folder), "-q"]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    assert {path.name for path in folder.iterdir()} == {
+        f"{name}.{ending}"
+        for name in ("roc", "precision-recall", "reliability")
+        for ending in ("png", "svg")
+    }
+    area = vf.evaluate(run, split="test").metrics.per_class[0].auc.value
+    assert f"cats, area {area:.3f}" in (folder / "roc.svg").read_text(encoding="utf-8")
+
+
 def test_no_framework_is_imported(run: Run) -> None:
     code = (
         "import sys, viewfinder as vf\n"

@@ -39,6 +39,10 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="Write a row a picture, as .csv or .parquet."),
     ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Draw ROC, precision and recall, and reliability."),
+    ] = None,
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Write the report of the metrics that exist.")
     ] = False,
@@ -57,20 +61,23 @@ def evaluate(
             expected="viewfinder evaluate RUN DATA, where its reading is stated",
         )
     opened = Run.open(run)
-    if data is None and not (split or threshold or predictions):
+    if data is None and not (split or threshold or predictions or plots):
         _write_again(opened, results, report_only=report_only)
         return
     from viewfinder.cli.evaluation import show_evaluation
+    from viewfinder.core.files import require_writable
     from viewfinder.run.evaluation import evaluate as evaluate_run
     from viewfinder.run.evaluation import require_table
 
     if report_only:
         raise UsageError(
             "The report is that of the run's own splits.",
-            expected="--report-only alone, without DATA, --split, --threshold and --predictions",
+            expected="--report-only alone, without DATA and other options",
         )
     if predictions:
         require_table(predictions)
+    if plots:
+        require_writable(plots)
     found = evaluate_run(
         opened,
         reading.opened(data, results.progress, needs_labels=False) if data else None,
@@ -80,6 +87,10 @@ def evaluate(
     )
     if predictions:
         found.save_predictions(predictions)
+    if plots:
+        from viewfinder.pages.evaluation_plots import write_evaluation_plots
+
+        write_evaluation_plots(found.metrics, plots)
     if results.as_json:
         print_json(found.to_json())
     else:

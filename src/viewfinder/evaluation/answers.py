@@ -38,7 +38,8 @@ def answer(
     """
     batches = Batches(pictures, part.labels, part.ids, batch_size=_BATCH)
     twice = ", flipped" if flips else ""
-    description = f"Evaluating {part.table['split'].iloc[0]}{twice} (batches)"
+    name = part.table["split"].iloc[0] or "pictures"
+    description = f"Evaluating {name}{twice} (batches)"
     positions, shares = [], []
     for batch in progress.track(batches.epoch(), description, len(batches)):
         positions.append(batch.positions)
