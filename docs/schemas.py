@@ -120,6 +120,27 @@ Threshold = TypedDict("Threshold", {
     "figure": Literal["precision", "recall"], "goal": Share, "name": str,
     "threshold": float | None, "chosen_on": str, "precision": Figure | None,
     "recall": Figure | None})
+# `class` is the one that the map explains; `layer` is None for a map of the pixels; `peak`: a row
+# and a column of the model's input.
+Look = TypedDict("Look", {
+    "picture": str, "answer": str, "class": str, "probability": Share, "method": str,
+    "layer": str | None, "peak": tuple[Count, Count], "maximum": float})
+# `after`: kinds of the layers after a convolution that are included; `channels`: the most active
+# first.
+MapLayer = TypedDict("MapLayer", {
+    "layer": str, "kind": str, "after": Texts, "shape": tuple[Count, Count, Count],
+    "sparsity": Share, "effective_rank": Annotated[float, Ge(0)], "channels": list[Count]})
+# Top, left, bottom, right in pixels of the model's input.
+Patch = TypedDict("Patch", {
+    "picture": str, "value": float, "box": tuple[Count, Count, Count, Count]})
+# In pixels of the upright picture; `zoom`: the kept share of both sides; `of_answer`: the
+# probability of the whole picture's answer.
+Crop = TypedDict("Crop", {
+    "top": Count, "left": Count, "bottom": Count, "right": Count, "zoom": Share, "label": str,
+    "probability": Share, "of_answer": Share, "is_decided": bool})
+Controls = TypedDict("Controls", {
+    "pictures": Count, "flipped": Count, "p": Share, "is_evidence": bool})
+SEEN = {"run": str, "output": str}
 
 # Data ---------------------------------------------------------------------------------------------
 
@@ -208,6 +229,14 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "temperature": float | None, "tempered": Tempered | None, "baselines": list[Baseline],
         "thresholds": list[Threshold], "known_from_training": Count,
         "accuracy_of_others": Figure | None, "notes": Texts},
+    # `raw` is the file of arrays, None where none was requested.
+    "explain": SEEN | {"maps": list[Look], "raw": str | None},
+    "explain --maps": SEEN | {"picture": str, "layers": list[MapLayer]},
+    "explain --channel": SEEN | {"layer": str, "channel": Count, "patches": list[Patch]},
+    # `mildest` and `smallest` flips, `controls`: None without a flip.
+    "explain --crops": SEEN | {
+        "picture": str, "whole": Crop, "crops": list[Crop], "flips": Count,
+        "mildest": Crop | None, "smallest": Crop | None, "controls": Controls | None},
     # `features` is the file, `width` counts the features of a picture.
     "features": {"features": str, "pictures": Count, "width": Count, "plots": Texts},
     "fetch": DATASET,

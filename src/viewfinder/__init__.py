@@ -24,6 +24,8 @@ The stages, in the order in which a picture passes them:
     load            a run's folder → `Classifier`; .predict() takes any picture
     open_run        a run's folder → `Run`: .metrics, .predictions, .doctor(), .evaluate(), .model
     compare         runs → `Comparison`: differences and paired tests      Run.doctor   verdicts
+    explain         a picture → where the model looked    feature_maps  what each layer sees
+    crop_map        a picture → the answers for a grid of crops
     convolve, pool  a picture, a filter → the values of a convolution and of pooling, by hand
     score           labels and probabilities → `Scores`
     evaluate        a run, perhaps other pictures → `Evaluation`: all figures with intervals
@@ -55,7 +57,10 @@ if TYPE_CHECKING:
     from viewfinder.data.sources import open_table as from_table
     from viewfinder.evaluation.comparison.compare import compare
     from viewfinder.evaluation.evaluate import Scores, score
+    from viewfinder.explain.activations import feature_maps
+    from viewfinder.explain.attribution import explain
     from viewfinder.explain.convolution import convolve, pool
+    from viewfinder.explain.crops import crop_map
     from viewfinder.features.table import FeatureTable
     from viewfinder.features.table import extract as extract_features
     from viewfinder.fetch.datasets import fetch
@@ -106,9 +111,12 @@ _HOMES = {
     "compare": "evaluation.comparison.compare",
     "compile_model": "training",
     "convolve": "explain.convolution",
+    "crop_map": "explain.crops",
     "cross_validate": "jobs.folds",
     "decode": "pictures.decode",
     "evaluate": "run.evaluation",
+    "explain": "explain.attribution",
+    "feature_maps": "explain.activations",
     "fetch": "fetch.datasets",
     "find_learning_rate": "jobs.learning_rate",
     "from_arrays": "data.sources:open_arrays",
@@ -161,10 +169,13 @@ __all__ = [
     "compare",
     "compile_model",
     "convolve",
+    "crop_map",
     "cross_validate",
     "decode",
     "evaluate",
+    "explain",
     "extract_features",
+    "feature_maps",
     "fetch",
     "find_learning_rate",
     "from_arrays",

@@ -58,6 +58,7 @@ CASES = {
     "predict": Case(("run", "data/test")),
     "evaluate": Case(("run",)),
     "convolve": Case(("data/test/0/0396.png",), ("--filter", "sobel-x", "--pool", "max")),
+    "explain": Case(("run", "data/test/0/0396.png"), ("--class", "all", "--raw", "maps.npz")),
     "preview": Case(("data",), ("--pictures", "2", "--versions", "2")),
     "recipes": Case(),
     "bases": Case(),
@@ -73,6 +74,9 @@ LONG = {"demo"}
 # Further documents. That of `train --folds` is held in tests/cli/test_folds_command.py.
 MORE_DOCUMENTS = {
     "evaluate --split": ("evaluate", "run", "--split", "validation"),
+    "explain --maps": ("explain", "run", "data/test/0/0396.png", "--maps"),
+    "explain --channel": ("explain", "run", "data/test", "--channel", "conv_1:0"),
+    "explain --crops": ("explain", "run", "data/test/0/0396.png", "--crops"),
     "journal ENTRY": ("journal", "saved.dataset", "1"),
     "journal --undo": ("journal", "saved.dataset", "--undo", "1"),
     "recipes --schema": ("recipes", "scratch", "--schema"),
@@ -81,8 +85,8 @@ MORE_DOCUMENTS = {
 }
 # No path, pattern, number, choice, setting or known name.
 WRONG = "(wrong"
-TAKE_ANY_TEXT = {"--output", "--html", "--plots", "--name", "--lists"}
-WRITES_TO = {"--output", "--html", "--plots", "--lists"}
+TAKE_ANY_TEXT = {"--output", "--raw", "--html", "--plots", "--name", "--lists"}
+WRITES_TO = {"--output", "--raw", "--html", "--plots", "--lists"}
 # It only reads there.
 WRITES_NOTHING = {"datasets"}
 WRONG_ARGUMENTS = {

@@ -20,6 +20,7 @@ from viewfinder.cli.datasets import datasets, fetch
 from viewfinder.cli.demo import demo
 from viewfinder.cli.doctor import doctor
 from viewfinder.cli.evaluate import evaluate
+from viewfinder.cli.explain import explain
 from viewfinder.cli.features import features
 from viewfinder.cli.journal import journal
 from viewfinder.cli.lr_find import lr_find
@@ -65,7 +66,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Data": (fetch, audit, clean, split, journal, materialize),
     "Training": (train, preview, lr_find, features, demo, migrate),
     "Results": (predict, evaluate, doctor, compare),
-    "Seeing": (convolve,),
+    "Seeing": (explain, convolve),
     "What there is": (recipes, bases, datasets),
 }
 for panel, commands in _COMMANDS.items():

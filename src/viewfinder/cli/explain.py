@@ -1,0 +1,336 @@
+"""`viewfinder explain`: what a model sees in pictures."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from viewfinder.cli.boundary import print_json
+from viewfinder.cli.options import ResultOptions
+from viewfinder.core.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from viewfinder.explain.attribution import Explanation
+    from viewfinder.explain.crops import CropMap
+    from viewfinder.run import Run
+
+_MAPS = "Feature maps"
+_LOOKED = "Where it looked"
+
+
+class _Method(StrEnum):
+    """How it is computed where the model looked."""
+
+    GRAD_CAM = "grad-cam"
+    GRAD_CAM_PP = "grad-cam++"
+    HIRES_CAM = "hirescam"
+    LAYER_CAM = "layercam"
+    INTEGRATED_GRADIENTS = "integrated-gradients"
+    OCCLUSION = "occlusion"
+
+
+@dataclass(frozen=True)
+class _LookOptions:
+    """Where the model looked."""
+
+    method: Annotated[
+        _Method, typer.Option(help="How it is computed.", rich_help_panel=_LOOKED)
+    ] = _Method.GRAD_CAM
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class",
+            metavar="NAME",
+            help="Class to explain, or `all`; by default the most probable. Repeatable.",
+            rich_help_panel=_LOOKED,
+        ),
+    ] = None
+    layer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Layer of the map; by default the last before the head.",
+            rich_help_panel=_LOOKED,
+        ),
+    ] = None
+    raw: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.npz", help="Write the maps as arrays, too.", rich_help_panel=_LOOKED
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class _MapOptions:
+    """Feature maps and channels."""
+
+    maps: Annotated[
+        bool, typer.Option("--maps", help="Draw feature maps.", rich_help_panel=_MAPS)
+    ] = False
+    layers: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Layers by name or glob, such as 'conv*'; by default all convolutions and "
+            "poolings. Repeatable.",
+            rich_help_panel=_MAPS,
+        ),
+    ] = None
+    channels: Annotated[
+        int, typer.Option(min=1, max=64, help="Most channels of a layer.", rich_help_panel=_MAPS)
+    ] = 12
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYER:INDEX",
+            help="Draw which of the pictures excite a channel most, and where.",
+            rich_help_panel=_MAPS,
+        ),
+    ] = None
+
+
+def explain(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    pictures: Annotated[
+        list[Path], typer.Argument(help="Files; with --channel also a folder of pictures.")
+    ],
+    *,
+    look: _LookOptions,
+    maps: _MapOptions,
+    crops: Annotated[
+        bool, typer.Option("--crops", help="Answer for crops of the picture, as a map.")
+    ] = False,
+    output: Annotated[Path, typer.Option(metavar="FILE", help="PNG to write.")] = Path(
+        "explain.png"
+    ),
+    results: ResultOptions,
+) -> None:
+    """Draw where a model looked in pictures, its feature maps, or its answers for crops."""
+    from viewfinder.run import Run
+
+    if sum((maps.maps, crops, maps.channel is not None)) > 1:
+        raise UsageError(
+            "One figure at a time.", expected="one of --maps, --channel and --crops, or none"
+        )
+    _require_effect(look, maps, crops)
+    opened = Run.open(run)
+    if maps.channel is not None:
+        document = _channel(opened, pictures, maps.channel, output)
+    elif maps.maps:
+        document = _maps(opened, _single(pictures, "--maps"), maps, output)
+    elif crops:
+        document = _crops(opened, _single(pictures, "--crops"), output, results)
+    else:
+        document = _look(opened, pictures, look, output, results)
+    if results.as_json:
+        print_json({"schema": 1, "run": str(run), "output": str(output), **document})
+    else:
+        from viewfinder.cli.tables import stdout
+
+        stdout().print(f"Figure: {output}", markup=False, soft_wrap=True)
+
+
+def _require_effect(look: _LookOptions, maps: _MapOptions, crops: bool) -> None:
+    """Raise for an option that the requested figure does not use."""
+    if maps.layers and not maps.maps:
+        raise UsageError("--layers has no effect.", expected="--layers together with --maps")
+    is_other = maps.maps or crops or maps.channel is not None
+    if is_other and (look.classes or look.layer or look.raw):
+        raise UsageError(
+            "--class, --layer and --raw have no effect.",
+            expected="these options without --maps, --channel and --crops",
+        )
+
+
+def _look(
+    run: "Run", pictures: list[Path], look: _LookOptions, output: Path, results: ResultOptions
+) -> dict[str, Any]:
+    """Draw where the model looked; pictures that cannot be read are named and left out."""
+    import numpy as np
+
+    from viewfinder.explain.attribution import explain_images
+    from viewfinder.explain.reading import input_pixels
+    from viewfinder.pages.explanations.where import draw_explanations
+    from viewfinder.pages.plots import save
+
+    classifier = run.classifier
+    classes = look.classes or ()
+    readable: dict[str, Any] = {}
+    for path in pictures:
+        try:
+            readable[str(path)] = input_pixels(path, classifier.preprocessing)
+        except DataError as error:
+            if len(pictures) == 1:
+                raise
+            results.progress.say(f"Skipped: {error.fact} {error.received}", style="yellow")
+    if not readable:
+        raise DataError(
+            "None of these files is a readable picture.",
+            expected="JPEG, PNG, GIF, BMP, WebP or TIFF files",
+        )
+    found = explain_images(
+        classifier,
+        list(readable),
+        list(readable.values()),
+        method=look.method.value,
+        classes=classifier.classes if list(classes) == ["all"] else classes,
+        layer=look.layer,
+    )
+    save(draw_explanations(found), output)
+    if look.raw:
+        from viewfinder.core.files import written_whole
+
+        with written_whole(look.raw) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(
+                file,
+                maps=np.stack([one.values for one in found]),
+                pictures=np.array([one.picture for one in found]),
+                classes=np.array([one.label for one in found]),
+            )
+    if not results.as_json:
+        _print_looks(found)
+    return {"maps": [_look_record(one) for one in found], "raw": look.raw and str(look.raw)}
+
+
+def _look_record(one: "Explanation") -> dict[str, Any]:
+    return {
+        "picture": one.picture,
+        "answer": one.answer,
+        "class": one.label,
+        "probability": one.probability,
+        "method": one.method.value,
+        "layer": one.layer,
+        "peak": list(one.peak),
+        "maximum": float(one.values.max()),
+    }
+
+
+def _print_looks(found: "list[Explanation]") -> None:
+    from viewfinder.cli.tables import stdout, table
+
+    rows = [
+        [one.picture, one.answer, f"{one.label} {one.probability:.1%}", one.layer or "pixels"]
+        for one in found
+    ]
+    stdout().print(table(["picture", "answer", "map of", "layer"], rows))
+
+
+def _maps(run: "Run", picture: Path, options: _MapOptions, output: Path) -> dict[str, Any]:
+    from viewfinder.explain.activations import feature_maps
+    from viewfinder.pages.explanations.maps import draw_maps
+    from viewfinder.pages.plots import save
+
+    found = feature_maps(run.classifier, picture, layers=options.layers or ())
+    save(draw_maps(found, options.channels), output)
+    layers = [
+        {
+            "layer": one.layer,
+            "kind": one.kind,
+            "after": list(one.after),
+            "shape": list(one.values.shape),
+            "sparsity": one.sparsity,
+            "effective_rank": one.effective_rank,
+            "channels": one.order.tolist(),
+        }
+        for one in found.maps
+    ]
+    return {"picture": str(picture), "layers": layers}
+
+
+def _channel(run: "Run", pictures: list[Path], channel: str, output: Path) -> dict[str, Any]:
+    from viewfinder.data.sources import open_dataset
+    from viewfinder.explain.activations import exciting_patches
+    from viewfinder.pages.explanations.maps import draw_patches
+    from viewfinder.pages.plots import save
+
+    layer, _, index = channel.rpartition(":")
+    if not layer or not index.isdecimal():
+        raise UsageError(
+            "--channel is not a channel.",
+            expected="LAYER:INDEX, such as conv_1:0",
+            received=channel,
+        )
+    if len(pictures) != 1:
+        raise UsageError("--channel takes one folder of pictures.", received=f"{len(pictures)}")
+    dataset = open_dataset(pictures[0], needs_labels=False)
+    found = exciting_patches(run.classifier, dataset, layer, int(index))
+    save(draw_patches(found, layer, int(index)), output)
+    patches = [{"picture": p.locator, "value": p.value, "box": list(p.box)} for p in found]
+    return {"layer": layer, "channel": int(index), "patches": patches}
+
+
+def _crops(run: "Run", picture: Path, output: Path, results: ResultOptions) -> dict[str, Any]:
+    from viewfinder.explain.crops import crop_map
+    from viewfinder.pages.explanations.crops import draw_crops
+    from viewfinder.pages.plots import save
+
+    found = crop_map(run.classifier, picture, controls=_held_out(run, results))
+    save(draw_crops(found), output)
+    if not results.as_json:
+        _print_crops(found)
+    return {
+        "picture": str(picture),
+        "whole": asdict(found.whole),
+        "crops": [asdict(one) for one in found.crops],
+        "flips": len(found.flips),
+        "mildest": found.mildest and asdict(found.mildest),
+        "smallest": found.smallest and asdict(found.smallest),
+        "controls": found.controls
+        and {**asdict(found.controls), "is_evidence": found.controls.is_evidence},
+    }
+
+
+def _held_out(run: "Run", results: ResultOptions) -> Any:
+    """The run's pictures that it was not trained on; None where they are gone."""
+    try:
+        dataset = run.dataset
+    except DataError as error:
+        results.progress.say(f"No control pictures: {error.fact}", style="yellow")
+        return None
+    for split in ("test", "validation"):
+        if split in dataset.split_sizes():
+            return dataset.only(split)
+    return dataset
+
+
+def _print_crops(found: "CropMap") -> None:
+    from viewfinder.cli.tables import stdout
+
+    out, whole, mildest = stdout(), found.whole, found.mildest
+    lines = [f"The whole picture: {whole.label} {whole.probability:.1%}"]
+    if not whole.is_decided:
+        lines.append("The answer is undecided, so that another one for a crop is no evidence.")
+    elif mildest is None:
+        lines.append(f"None of {len(found.crops)} crops changes the answer.")
+    else:
+        smallest = found.smallest
+        assert smallest is not None
+        lines += [
+            f"{len(found.flips)} of {len(found.crops)} crops change the answer.",
+            f"The mildest keeps {mildest.zoom:.0%} of each side: "
+            f"{mildest.label} {mildest.probability:.1%}; the smallest keeps {smallest.zoom:.0%}: "
+            f"{smallest.label} {smallest.probability:.1%}",
+            _controls_in_words(found),
+        ]
+    for line in lines:
+        out.print(line, markup=False, soft_wrap=True)
+
+
+def _controls_in_words(found: "CropMap") -> str:
+    controls = found.controls
+    if controls is None:
+        return "No control pictures of this answer: the flip cannot be compared."
+    verdict = "evidence" if controls.is_evidence else "no evidence"
+    return (
+        f"At this zoom, crops change the answer of {controls.flipped} of {controls.pictures} other "
+        f"pictures (p = {controls.p:.2f}): the flip is {verdict} about this picture."
+    )
+
+
+def _single(pictures: list[Path], flag: str) -> Path:
+    if len(pictures) != 1:
+        raise UsageError(f"{flag} takes one picture.", received=f"{len(pictures)}")
+    return pictures[0]
