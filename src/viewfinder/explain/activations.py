@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.classifier import Classifier, Picture
+from viewfinder.classifier import Classifier
 from viewfinder.core.errors import DataError, RejectedPicture, UsageError
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.data.dataset import Dataset
@@ -23,6 +23,7 @@ from viewfinder.explain.networks import (
     to_numpy,
 )
 from viewfinder.explain.reading import input_pixels
+from viewfinder.pictures.given import Picture
 from viewfinder.pictures.prepare import prepare
 
 _AT_ONCE = 64

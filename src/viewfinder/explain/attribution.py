@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.classifier import Classifier, Picture
+from viewfinder.classifier import Classifier
 from viewfinder.core.errors import UsageError, nearest
 from viewfinder.explain.networks import Network
-from viewfinder.explain.reading import input_pixels, name_of
+from viewfinder.explain.reading import input_pixels
+from viewfinder.pictures.given import Picture, name_of, several
 
 Values = NDArray[np.float32]
 
@@ -19,8 +20,8 @@ Values = NDArray[np.float32]
 _POINTS = 32
 # Of occlusion: patches along a side, and how often each pixel lies in one, along a side.
 _PATCHES, _OVERLAP = 8, 2
-# The standard deviation of the blur, as a share of the longer side: a milder blur leaves shapes that
-# are themselves evidence for a class.
+# The standard deviation of the blur, as a share of the longer side. A milder blur leaves shapes
+# that speak for a class themselves.
 _BLUR = 0.4
 _HEAT = 0.7
 _WHITE = 0.995
@@ -119,8 +120,7 @@ def explain(
         UsageError: There is no such method, class or layer, or the model has no convolution and
             the method needs one.
     """
-    given = [pictures] if isinstance(pictures, str | bytes | np.ndarray) else pictures
-    given = list(given) if isinstance(given, Iterable) else [given]
+    given = list(several(pictures))
     names = [name_of(picture, index) for index, picture in enumerate(given)]
     images = [
         input_pixels(picture, classifier.preprocessing, index)

@@ -7,11 +7,12 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.classifier import Classifier, Picture
+from viewfinder.classifier import Classifier
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.randomness import Randomness
 from viewfinder.data.dataset import Dataset
-from viewfinder.explain.reading import Pixels, name_of, whole_pixels
+from viewfinder.explain.reading import Pixels, whole_pixels
+from viewfinder.pictures.given import Picture, name_of
 from viewfinder.pictures.resize import resize
 
 # Kept shares of both sides; with the whole picture, 197 crops.
