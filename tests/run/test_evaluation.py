@@ -22,6 +22,7 @@ from viewfinder.evaluation.answers import answer_table
 from viewfinder.evaluation.evaluate import score_split
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.run import Run
+from viewfinder.run.evaluation import match_classes
 
 CLASSES = ("cats", "dogs")
 # How bright the pictures of a class are.
@@ -163,6 +164,23 @@ def test_pictures_of_one_class_are_evaluated(
     document = json.loads(result.stdout)
     assert document["count"] == 4
     assert document["auc"] is None
+
+
+def test_a_split_without_known_classes_or_labels_is_refused(run: Run, tmp_path: Path) -> None:
+    dataset = open_dataset(write_pictures(tmp_path / "others", {"birds": 2, "cats": 2}))
+    dataset = dataset.with_columns({"split": ["test", "test", "train", "train"]})
+    with pytest.raises(DataError, match="no class in common") as error:
+        vf.evaluate(run, dataset, split="test")
+    assert "pictures of 'birds'" in str(error.value)
+    table = dataset.table.assign(label=["", *dataset.table["label"][1:]])
+    _, notes = match_classes(dataset.with_table(table), CLASSES)
+    assert "1 picture is left out: without a label." in notes
+    nameless = dataset.with_table(table.assign(label=""))
+    with pytest.raises(DataError, match="no class in common") as error:
+        vf.evaluate(run, nameless)
+    assert "no labels" in str(error.value)
+    with pytest.raises(DataError, match="no validation split"):
+        vf.evaluate(run, dataset, split="validation")
 
 
 def test_pictures_of_the_training_are_counted(

@@ -226,23 +226,27 @@ def match_classes(data: Dataset, classes: Sequence[str]) -> tuple[Dataset, tuple
         DataError: There is no class in common.
     """
     alike = {_plain(name): name for name in reversed(classes)}
-    names = {name: name if name in classes else alike.get(_plain(name)) for name in data.classes}
+    given = data.table["label"]
+    present = [name for name in data.classes if (given == name).any()]
+    names = {name: name if name in classes else alike.get(_plain(name)) for name in present}
     if not any(names.values()):
         raise DataError(
             "The data and the run have no class in common.",
             expected=f"pictures of {_some(classes)}",
-            received=f"pictures of {_some(data.classes)}" if data.classes else "no labels",
+            received=f"pictures of {_some(present)}" if present else "no labels",
             remedy="rename the folders of the classes, or the labels of the table",
         )
     notes = [
         f"{old!r} is taken for {new!r}." for old, new in names.items() if new not in (old, None)
     ]
     if unknown := [name for name, new in names.items() if new is None]:
-        count = int(data.table["label"].isin(unknown).sum())
+        count = int(given.isin(unknown).sum())
         notes.append(f"The run does not know {_some(unknown)}: {pictures(count, 'is')} left out.")
+    if unlabelled := int((~given.isin(present)).sum()):
+        notes.append(f"{pictures(unlabelled, 'is')} left out: without a label.")
     if missing := [name for name in classes if name not in names.values()]:
         notes.append(f"The data has no pictures of {_some(missing)}.")
-    labels = data.table["label"].map(names)
+    labels = given.map(names)
     kept = replace(data.with_columns({"label": labels.fillna("").array}), classes=tuple(classes))
     return kept.where(labels.notna()), tuple(notes)
 
