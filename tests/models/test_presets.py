@@ -58,7 +58,21 @@ THE_COURSE = {
         28, 28, 1, layers=[*conv(64), *conv(64), flatten(), dense(128)], classes=10
     ),
     "mnist": lambda: typed(28, 28, 1, layers=[*conv(32), flatten(), dense(128)], classes=10),
+    "mnist-dense": lambda: typed(28, 28, 1, layers=[flatten(), dense(512)], classes=10),
     "horses-humans": lambda: typed(
+        *(300, 300, 3),
+        layers=[
+            *conv(16),
+            *conv(32),
+            *conv(64),
+            *conv(64),
+            *conv(64),
+            flatten(),
+            dense(512),
+        ],
+        classes=2,
+    ),
+    "horses-humans-augmented": lambda: typed(
         *(300, 300, 3),
         layers=[
             *conv(16),
@@ -103,8 +117,10 @@ PARAMETERS = {
     "fashion-dense": 785 * 512 + 513 * 10,
     "fashion-cnn": 10 * 64 + 577 * 64 + (5 * 5 * 64 + 1) * 128 + 129 * 10,
     "mnist": 10 * 32 + (13 * 13 * 32 + 1) * 128 + 129 * 10,
+    "mnist-dense": 785 * 512 + 513 * 10,
     # 300 → 298 149 → 147 73 → 71 35 → 33 16 → 14 7
     "horses-humans": 28 * 16 + 145 * 32 + 289 * 64 + 2 * 577 * 64 + (49 * 64 + 1) * 512 + 513,
+    "horses-humans-augmented": 448 + 145 * 32 + 289 * 64 + 2 * 577 * 64 + 3137 * 512 + 513,
     "happy-sad": 28 * 16 + 145 * 32 + 289 * 32 + (17 * 17 * 32 + 1) * 512 + 513,
     "cats-dogs": 28 * 16 + 145 * 32 + 289 * 64 + (17 * 17 * 64 + 1) * 512 + 513,
     # 150 → 148 74 → 72 36 → 34 17 → 15 7

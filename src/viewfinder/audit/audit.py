@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from viewfinder.audit.finding import Finding, Severity
 from viewfinder.audit.measurements import Measurements, survey
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.sources import as_dataset
 
 _DESCRIBED = ("status", "detail", "width", "height", "content")
 
@@ -92,7 +94,7 @@ class Audit:
 
 
 def audit(
-    dataset: Dataset,
+    dataset: Dataset | str | PathLike[str],
     *,
     probabilities: NDArray[np.floating] | None = None,
     features: NDArray[np.floating] | None = None,
@@ -105,7 +107,7 @@ def audit(
     interrupted audit resumes.
 
     Args:
-        dataset: The pictures.
+        dataset: The pictures, or their path.
         probabilities: Out-of-fold probabilities, shape `(len(dataset), len(dataset.classes))`, to
             find doubtful labels; rows with NaN are skipped.
         features: Vectors, shape `(len(dataset), d)`, to find outliers; rows with NaN are skipped.
@@ -116,6 +118,7 @@ def audit(
         OutputError: The cache cannot be written.
         UsageError: An array has the wrong shape, or cleanlab is needed and not installed.
     """
+    dataset = as_dataset(dataset)
     measurements = survey(dataset, workers=workers, progress=progress)
     groups = duplicate_groups(measurements)
     table = measurements.table.assign(

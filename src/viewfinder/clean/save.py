@@ -1,6 +1,7 @@
 """Write the decisions of a cleaning to the journal of a new or existing saved dataset."""
 
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.saved import QUARANTINE, Entry, SavedDataset, changes, create
 from viewfinder.data.saved.output import is_in_place, require_output
+from viewfinder.data.sources import as_dataset
 from viewfinder.data.sources.saved import SavedSource
 
 
 def clean(
-    dataset: Dataset,
+    dataset: Dataset | str | PathLike[str],
     output: str | Path,
     fixes: Iterable[str] = DEFAULT_FIXES,
     *,
@@ -29,7 +31,7 @@ def clean(
     The originals are not changed; see :mod:`viewfinder.data.saved`.
 
     Args:
-        dataset: The pictures.
+        dataset: The pictures, or their path.
         output: The folder to write, `NAME.dataset`; if the dataset was opened from this folder,
             the decisions are appended to its journal.
         fixes: See :func:`plan_cleaning`.
@@ -42,6 +44,7 @@ def clean(
         OutputError: The output exists and is another dataset, is inside the pictures' folder, or
             cannot be written.
     """
+    dataset = as_dataset(dataset)
     require_output(dataset, Path(output))
     audited = audit(dataset, progress=progress)
     plan = plan_cleaning(audited, fixes, relabel=relabel, quarantine=quarantine)

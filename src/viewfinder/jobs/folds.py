@@ -6,6 +6,7 @@ held-out answers of all folds together say how accurate the recipe is on this da
 
 import shutil
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Unpack
 
@@ -14,6 +15,7 @@ import numpy as np
 from viewfinder.core.errors import DataError, RunError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.sources import as_dataset
 from viewfinder.data.splits.folds import FOLD, folds_of
 from viewfinder.data.splits.groups import known_groups
 from viewfinder.features.probe import fold_groups, fold_numbers
@@ -33,7 +35,7 @@ _USUAL = 5
 
 
 def cross_validate(
-    dataset: Dataset,
+    dataset: Dataset | str | PathLike[str],
     recipe: Recipe | str = "scratch",
     folds: int | None = None,
     **options: Unpack[Options],
@@ -45,7 +47,7 @@ def cross_validate(
     Folds that the dataset has are used. A test split is left alone: nothing in it is read.
 
     Args:
-        dataset: Labelled pictures.
+        dataset: Labelled pictures, or their path.
         recipe: A recipe, or the name of one. Its limits, such as `training.stop.max_time`, hold
             for each fold.
         folds: The number of folds; by default those of the dataset, or else 5.
@@ -62,6 +64,7 @@ def cross_validate(
         DataError: A class has too few pictures (or groups) for so many folds.
     """
     job = Job(**options)
+    dataset = as_dataset(dataset)
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
     name = job.name_for(dataset)
     _count(dataset, recipe, folds)  # refuses what is wrong before anything is read

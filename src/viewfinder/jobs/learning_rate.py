@@ -1,11 +1,13 @@
 """The learning-rate range test: a dataset and a recipe become a first learning rate."""
 
+from os import PathLike
 from typing import TYPE_CHECKING
 
 from viewfinder.batches.features import FeatureBatches
 from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.sources import as_dataset
 from viewfinder.jobs.features import Features
 from viewfinder.jobs.heads import feature_batches
 from viewfinder.jobs.prepare import Prepared, batches_of, prepare
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def find_learning_rate(
-    dataset: Dataset,
+    dataset: Dataset | str | PathLike[str],
     recipe: Recipe | str = "scratch",
     *,
     low: float = 1e-6,
@@ -35,7 +37,7 @@ def find_learning_rate(
     dense head is fitted on stored features, these are computed and kept, as for a training.
 
     Args:
-        dataset: Labelled pictures; without a validation split, one is made and left alone.
+        dataset: Labelled pictures, or their path; a validation split is made if there is none.
         recipe: A recipe, or the name of one.
         low: The first rate.
         high: The last rate, where the loss has not diverged before.
@@ -47,6 +49,7 @@ def find_learning_rate(
         UsageError: The limits or the count of steps make no test.
         DataError: The pictures cannot be trained on, or no rate makes the loss fall.
     """
+    dataset = as_dataset(dataset)
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
     if recipe.solves_head:
         raise UsageError(

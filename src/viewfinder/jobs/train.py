@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -15,6 +16,7 @@ from viewfinder.core.errors import UsageError, ViewfinderError
 from viewfinder.core.files import require_writable
 from viewfinder.core.parallel import cores
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.sources import as_dataset
 from viewfinder.jobs.announce import announce_end, announce_resume
 from viewfinder.jobs.fit import fit_run
 from viewfinder.jobs.job import Job, Options
@@ -28,11 +30,15 @@ from viewfinder.runtime.backend import choose_backend, versions
 from viewfinder.runtime.devices import dtype_policy
 
 
-def train(dataset: Dataset, recipe: Recipe | str = "scratch", **options: Unpack[Options]) -> Run:
+def train(
+    dataset: Dataset | str | PathLike[str],
+    recipe: Recipe | str = "scratch",
+    **options: Unpack[Options],
+) -> Run:
     """Train a classifier on a dataset, evaluate it, and write the report.
 
     Args:
-        dataset: Labelled pictures; without a validation split, one is made.
+        dataset: Labelled pictures, or their path; without a validation split, one is made.
         recipe: A recipe, or the name of one.
         options: `output`, `name`, `progress` …: the fields of :class:`viewfinder.jobs.job.Job`.
 
@@ -45,7 +51,7 @@ def train(dataset: Dataset, recipe: Recipe | str = "scratch", **options: Unpack[
         OutputError: The run cannot be written; raised before any picture is read.
     """
     recipe = recipe_named(recipe) if isinstance(recipe, str) else recipe
-    return train_run(dataset, recipe, Job(**options))
+    return train_run(as_dataset(dataset), recipe, Job(**options))
 
 
 def train_run(dataset: Dataset, recipe: Recipe, job: Job) -> Run:

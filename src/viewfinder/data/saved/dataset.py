@@ -56,6 +56,10 @@ class SavedDataset:
     def __str__(self) -> str:
         return str(self.folder)
 
+    def __fspath__(self) -> str:
+        """The folder, so that a saved dataset is accepted wherever a path is."""
+        return str(self.folder)
+
     @property
     def settings(self) -> Mapping[str, Any]:
         """The settings that the dataset was made with."""

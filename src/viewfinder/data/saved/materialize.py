@@ -21,6 +21,7 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.saved.output import require_outside
 from viewfinder.data.source import Source
+from viewfinder.data.sources import as_dataset
 from viewfinder.data.sources.folder_names import CLASS
 from viewfinder.data.sources.layout import File, is_system_name
 from viewfinder.data.sources.recognise import recognise
@@ -74,7 +75,7 @@ class Materialized:
 
 
 def materialize(
-    dataset: Dataset,
+    dataset: Dataset | str | os.PathLike[str],
     folder: str | Path,
     *,
     copy: bool = False,
@@ -87,7 +88,7 @@ def materialize(
     folder are numbered, in the order of their locators.
 
     Args:
-        dataset: The dataset. Pictures that training would skip are left out.
+        dataset: The dataset, or its path. Pictures that training would skip are left out.
         folder: The target; missing or empty. It appears when it is complete.
         copy: Whether to copy all pictures.
         progress: Receives progress.
@@ -97,7 +98,7 @@ def materialize(
         OutputError: The folder is not empty, is inside the pictures' folder, or cannot be
             written. Nothing is left.
     """
-    folder = Path(folder)
+    dataset, folder = as_dataset(dataset), Path(folder)
     _require_empty(folder)
     require_outside(dataset, folder)
     table, notes = with_all_split(dataset.table)

@@ -16,6 +16,7 @@ records                      a source from its record
 hints, assemble              shared by all
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -32,7 +33,34 @@ from viewfinder.data.sources.opening import open_path
 from viewfinder.data.sources.records import from_record
 from viewfinder.data.sources.table import open_table
 
-__all__ = ["Columns", "Source", "from_record", "open_arrays", "open_dataset", "open_table"]
+__all__ = [
+    "Columns",
+    "Source",
+    "as_dataset",
+    "from_record",
+    "open_arrays",
+    "open_dataset",
+    "open_table",
+]
+
+
+def as_dataset(data: Dataset | str | os.PathLike[str]) -> Dataset:
+    """Return a dataset as it is, and open a path or a saved dataset.
+
+    Raises:
+        UsageError: `data` is none of these.
+        DataError: The path does not hold pictures.
+    """
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, str | os.PathLike):
+        return open_dataset(Path(data))
+    raise UsageError(
+        "These are no data to work on.",
+        expected="a dataset of viewfinder.open, or a path",
+        received=type(data).__name__,
+        remedy="viewfinder.from_table(frame) for a table, viewfinder.from_arrays(…) for arrays",
+    )
 
 
 def open_dataset(

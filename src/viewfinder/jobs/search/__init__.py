@@ -7,6 +7,7 @@ candidates   one candidate after another, in a folder that holds a usable model 
 import math
 import time
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -15,7 +16,7 @@ from viewfinder.core.errors import UsageError
 from viewfinder.core.files import require_writable, written_whole
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import SPLITS, Dataset
-from viewfinder.data.sources import from_record
+from viewfinder.data.sources import as_dataset, from_record
 from viewfinder.jobs.job import Job, Options
 from viewfinder.jobs.prepare import Prepared, prepare
 from viewfinder.jobs.search.candidates import (
@@ -42,7 +43,7 @@ _PROCESSED, _MOST_EPOCHS = 100_000, 60
 
 
 def auto(
-    dataset: Dataset,
+    dataset: Dataset | str | PathLike[str],
     probe: Recipe | None = None,
     *,
     max_time: float | None = None,
@@ -61,7 +62,7 @@ def auto(
     candidate.
 
     Args:
-        dataset: Labelled pictures.
+        dataset: Labelled pictures, or their path.
         probe: The recipe of the linear head; by default `transfer`. All candidates take its base,
             data settings and seed.
         max_time: Seconds after which no candidate is begun and the running one is stopped.
@@ -76,6 +77,7 @@ def auto(
         OutputError: The run cannot be written.
     """
     job = Job(**options)
+    dataset = as_dataset(dataset)
     progress, name = job.progress, job.name_for(dataset)
     require_writable(Path(job.output))
     until = time.monotonic() + (math.inf if max_time is None else max_time)

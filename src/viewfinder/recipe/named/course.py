@@ -43,6 +43,15 @@ _MNIST = Recipe(
 )
 """MNIST: 1.6 minutes; 0.986 (0.984–0.988) of the test split's 10,000 digits."""
 
+_MNIST_DENSE = Recipe(
+    name="course/mnist-dense",
+    summary="Handwritten digits without a convolution: flatten, dense 512, softmax.",
+    input=_GRAY,
+    model=Dense(dense=(512,)),
+    training=Steps(optimizer=Adam(), epochs=10, stop=Stopping(target="accuracy=0.99")),
+)
+"""Not measured yet."""
+
 _HORSES_HUMANS = Recipe(
     name="course/horses-humans",
     summary="Horses and humans at 300 × 300 with five convolutions.",
@@ -51,6 +60,15 @@ _HORSES_HUMANS = Recipe(
     training=Steps(optimizer=_FAST, batch_size=128, epochs=15),
 )
 """horse_or_human, `--holdout validation`: 3.0 minutes; 0.852 (0.803–0.890) of 256 pictures."""
+
+_HORSES_HUMANS_AUGMENTED = Recipe(
+    name="course/horses-humans-augmented",
+    summary="The same network for horses and humans, slow and augmented.",
+    input=_LARGE_PHOTOS,
+    model=ConvStack(filters=(16, 32, 64, 64, 64), dense=(512,)),
+    training=Steps(optimizer=_SLOW, batch_size=128, epochs=100, augment="course"),
+)
+"""Not measured yet."""
 
 _HAPPY_SAD = Recipe(
     name="course/happy-sad",
@@ -107,7 +125,9 @@ COURSE = (
     _FASHION_DENSE,
     _FASHION_CNN,
     _MNIST,
+    _MNIST_DENSE,
     _HORSES_HUMANS,
+    _HORSES_HUMANS_AUGMENTED,
     _HAPPY_SAD,
     _CATS_DOGS,
     _CATS_DOGS_AUGMENTED,
