@@ -66,7 +66,7 @@ def test_a_full_disk_is_an_output_error_and_leaves_nothing_half_written(tmp_path
     with pytest.raises(OutputError) as caught:
         write()
     assert caught.value.fact == f"Cannot write {tmp_path / 'file'}: No space left on device."
-    assert caught.value.remedy == "choose another `output`, or free some space"
+    assert caught.value.remedy == "free some space, or choose another folder"
     assert (tmp_path / "file").read_text() == "old"
     assert names(tmp_path) == {"file"}
 
@@ -198,3 +198,17 @@ def test_a_regular_file_is_read_whole(tmp_path: Path) -> None:
     for content in (b"", b"\0" * 100_000 + b"end"):
         (tmp_path / "file").write_bytes(content)
         assert read_regular(tmp_path / "file") == content
+
+
+def test_a_path_in_the_cache_has_the_remedy_for_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No command has an option for the cache: a variable of the environment sets it."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VIEWFINDER_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(OutputError) as caught:
+        write_text(cache_folder() / "audits" / "a.txt", "words")
+    assert "set the environment variable VIEWFINDER_CACHE" in str(caught.value.remedy)
+    with pytest.raises(OutputError) as caught:
+        write_text(tmp_path / "file" / "a.txt", "words")
+    assert "VIEWFINDER_CACHE" not in str(caught.value.remedy)

@@ -318,7 +318,7 @@ def test_too_little_space_is_said_before_the_first_byte(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(0, 0, 1000))
     with pytest.raises(OutputError, match="it needs 1 MB, 0 free") as caught:
         download(known(web.serve("/file", file(CONTENT))), tmp_path / "file")
-    assert "another `output`" in (caught.value.remedy or "")
+    assert "another folder" in (caught.value.remedy or "")
     assert names(tmp_path) == set()
 
 

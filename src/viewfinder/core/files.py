@@ -129,12 +129,12 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary = path.with_name(f".writing-{uuid4().hex}{path.suffix}")
         temporary.touch(exist_ok=False)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     try:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -174,10 +174,25 @@ def _without_nan(value: Any) -> Any:
             return value
 
 
-def _unwritable(path: Path, error: OSError) -> OutputError:
+def unwritable(path: Path, error: OSError | OutputError, *, what: str | None = None) -> OutputError:
+    """Return the error about a path that cannot be written, with the remedy for its place.
+
+    Args:
+        path: The file or folder.
+        error: The reason.
+        what: What was done, as the start of the message; by default "Cannot write" and the path.
+    """
+    if isinstance(error, OutputError):
+        reason = error.fact.removesuffix(".")
+    else:
+        reason = error.strerror or str(error)
+    in_cache = path.absolute().is_relative_to(cache_folder().absolute())
     return OutputError(
-        f"Cannot write {path}: {error.strerror or error}.",
-        remedy="choose another `output`, or free some space",
+        f"{what or f'Cannot write {path}'}: {reason}.",
+        remedy="free some space, or set the environment variable VIEWFINDER_CACHE to a folder that "
+        "can be written"
+        if in_cache
+        else "free some space, or choose another folder",
     )
 
 
@@ -203,7 +218,7 @@ def locked(path: Path, otherwise: ViewfinderError, *, patience: float = 0.0) -> 
     except Timeout as error:
         raise otherwise from error
     except OSError as error:
-        raise _unwritable(path.parent, error) from error
+        raise unwritable(path.parent, error) from error
     try:
         yield
     finally:
@@ -212,13 +227,19 @@ def locked(path: Path, otherwise: ViewfinderError, *, patience: float = 0.0) -> 
 
 @contextmanager
 def locked_in_turn(path: Path, progress: Progress, why: str) -> Iterator[None]:
-    """Hold a lock exclusively, waiting without limit; after a second, report `why`."""
+    """Hold a lock exclusively, waiting without limit; after a second, report `why`.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
     lock = FileLock(path)
     try:
         lock.acquire(timeout=_SILENT_S)
     except Timeout:
         progress.say(why)
         lock.acquire()
+    except OSError as error:
+        raise unwritable(path.parent, error) from error
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from viewfinder.core.errors import DataError, OutputError
-from viewfinder.core.files import cache_folder, locked_in_turn, write_json
+from viewfinder.core.files import cache_folder, locked_in_turn, unwritable, write_json
 from viewfinder.core.progress import Progress
 from viewfinder.fetch.archives.unpack import unpack
 from viewfinder.fetch.catalogue import Entry, RemoteFile, entry_named
@@ -266,7 +266,4 @@ def _disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(
-            f"Cannot write {folder}: {error.strerror or error}.",
-            remedy="free some space, or choose another `output`",
-        ) from error
+        raise unwritable(folder, error) from error

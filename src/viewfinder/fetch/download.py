@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from viewfinder.core.errors import DataError, OutputError
-from viewfinder.core.files import write_json
+from viewfinder.core.files import unwritable, write_json
 from viewfinder.core.progress import Progress, Transfer
 from viewfinder.fetch.catalogue import Address
 from viewfinder.fetch.web import Broken, Gone, opened
@@ -259,11 +259,7 @@ class _Download:
         except (OSError, OutputError) as error:
             with suppress(OSError):
                 self._discard()
-            why = error.strerror if isinstance(error, OSError) else error.fact
-            raise OutputError(
-                f"Cannot write {self.target}: {why or error}.",
-                remedy="free some space, or choose another `output`",
-            ) from error
+            raise unwritable(self.target, error) from error
 
 
 def _chunks(response: HTTPResponse) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from viewfinder.core.errors import OutputError, Reason, RejectedPicture
-from viewfinder.core.files import locked_in_turn, write_json
+from viewfinder.core.files import locked_in_turn, unwritable, write_json
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
@@ -80,11 +80,8 @@ def open_store(
             workers = cores() if workers is None else workers
             return build.run(current, pending, workers, progress)
     except (OSError, OutputError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise OutputError(
-            f"Cannot write the picture store in {stores_folder()}: {reason}.",
-            remedy="free some space, or set VIEWFINDER_CACHE to a folder on another disk",
-        ) from error
+        what = f"Cannot write the picture store in {stores_folder()}"
+        raise unwritable(stores_folder(), error, what=what) from error
 
 
 def _is_within(

@@ -420,6 +420,16 @@ def test_what_a_table_has_no_use_for(root: Path, said: dict[str, Any]) -> None:
         open_dataset(write_csv(root, "path,label", "a/1.jpg,x"), **said)
 
 
+@pytest.mark.parametrize("thing", [pd.DataFrame({"path": ["x"]}), np.zeros(3), ["a"], None, b"x"])
+def test_what_is_no_path_is_told_where_it_goes(thing: Any) -> None:
+    with pytest.raises(UsageError, match=r"vf\.from_table\(frame\)") as caught:
+        open_dataset(thing)
+    assert caught.value.received == type(thing).__name__
+    if not isinstance(thing, pd.DataFrame):
+        with pytest.raises(UsageError, match="neither a path nor a pandas DataFrame"):
+            open_table(thing)
+
+
 WORDS = st.text(
     st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\\"), min_size=1
 ).filter(lambda word: word.strip() == word)

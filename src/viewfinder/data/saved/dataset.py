@@ -12,7 +12,7 @@ from uuid import uuid4
 import pandas as pd
 
 from viewfinder.core.errors import DataError, OutputError, UsageError
-from viewfinder.core.files import locked
+from viewfinder.core.files import locked, unwritable
 from viewfinder.data.dataset import Dataset, PassedOver, sorted_classes
 from viewfinder.data.saved import header as headers
 from viewfinder.data.saved.journal import (
@@ -283,10 +283,7 @@ def create(
         (temporary / _LOCK).unlink(missing_ok=True)
         temporary.rename(folder)
     except OSError as error:
-        raise OutputError(
-            f"Cannot write {folder}: {error.strerror or error}.",
-            remedy="choose another `output`, or free some space",
-        ) from error
+        raise unwritable(folder, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return SavedDataset.open(folder)

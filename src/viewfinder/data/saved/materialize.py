@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError, OutputError, RejectedPicture
+from viewfinder.core.files import unwritable
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
@@ -126,10 +127,7 @@ def materialize(
             folder.rmdir()
         temporary.rename(folder)
     except OSError as error:
-        raise OutputError(
-            f"Cannot write {folder}: {error.strerror or error}.",
-            remedy="choose another `output`, or free some space",
-        ) from error
+        raise unwritable(folder, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return done

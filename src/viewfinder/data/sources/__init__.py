@@ -112,8 +112,15 @@ def open_dataset(
 
     Raises:
         DataError: The data is of no known kind, or has no pictures or fewer than two classes.
-        UsageError: An argument does not apply to this kind of data.
+        UsageError: `path` is no path, or an argument does not apply to this kind of data.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(
+            "`path` is not a path.",
+            expected="a path; for data in memory vf.from_table(frame) or "
+            "vf.from_arrays(images, labels)",
+            received=type(path).__name__,
+        )
     hints = Hints(
         label_from=label_from,
         root=None if root is None else str(root),

@@ -1,5 +1,6 @@
 """Tables of paths and labels: CSV, TSV, Parquet, or a pandas DataFrame."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import pandas as pd
 from typing_extensions import override
 
-from viewfinder.core.errors import DataError
+from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.dataset import UNSPLIT, Dataset, PassedOver
 from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
@@ -81,7 +82,7 @@ def open_table(
     Raises:
         DataError: The columns are missing, there are no rows, none of the files exists, or there is
             only one class.
-        UsageError: A given column does not exist.
+        UsageError: It is no table, or a given column does not exist.
     """
     names = list(classes) if classes is not None else None
     hints = Hints(root=None if root is None else str(root), columns=columns, classes=names)
@@ -89,6 +90,13 @@ def open_table(
         folder = Path(root) if root is not None else Path()
         cells = chosen_cells(table_of_frame(table, "The table"), columns)
         return dataset_of_cells(TableSource(folder), cells, hints)
+    if not isinstance(table, str | os.PathLike):
+        raise UsageError(
+            "`table` is neither a path nor a pandas DataFrame.",
+            expected="a path or a DataFrame",
+            received=type(table).__name__,
+            remedy="pandas.DataFrame(table) makes one of rows or columns",
+        )
     return open_table_file(Path(table), hints)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from viewfinder.core.errors import DataError, OutputError
+from viewfinder.core.files import unwritable
 from viewfinder.fetch.archives.bounded import (
     CHUNK_BYTES,
     BoundedReader,
@@ -56,10 +57,7 @@ def unpack(archive: Path, folder: Path, *, limits: Limits | None = None) -> None
             unpack_into(archive, temporary, Admission(archive.stat().st_size, limits or Limits()))
         temporary.rename(folder)
     except OSError as error:
-        raise OutputError(
-            f"Cannot unpack {archive} to {folder}: {error.strerror or error}.",
-            remedy="free some space, or choose another `output`",
-        ) from error
+        raise unwritable(folder, error, what=f"Cannot unpack {archive} to {folder}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
