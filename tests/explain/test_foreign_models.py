@@ -112,7 +112,7 @@ def test_maps_on_jax_are_those_on_tensorflow(tmp_path):
     assert done.returncode == 0, done.stderr
     on_jax = np.load(tmp_path / "maps.npz")
     for name, expected in every_map().items():
-        scale = np.abs(expected).max()
+        scale = float(np.abs(expected).max())
         assert on_jax[name] == pytest.approx(expected, rel=1e-3, abs=1e-3 * scale), name
 
 
