@@ -4,6 +4,7 @@ import base64
 import gc
 import io
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,13 @@ def blank_plots(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Figure, "savefig", save_png)
     monkeypatch.setattr(FigureCanvasSVG, "print_figure", save_svg)
+
+
+@pytest.fixture(autouse=True)
+def no_exports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings write no `model.onnx`, which takes half a second of each; `trained` has one."""
+    if "viewfinder.run.run" in sys.modules:
+        monkeypatch.setattr("viewfinder.run.Run.export", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -26,8 +26,10 @@ def classifier(trained: Run) -> Classifier:
 
 @pytest.fixture
 def folder(trained: Run, tmp_path: Path) -> Path:
-    """The run as it would come from a stranger: to be damaged."""
-    return copied(trained.folder, tmp_path)
+    """The run as it would come from a stranger, without an export: to be damaged."""
+    folder = copied(trained.folder, tmp_path)
+    (folder / "model.onnx").unlink()
+    return folder
 
 
 def some_digits(digits: Path) -> list[Path]:

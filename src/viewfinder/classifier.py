@@ -1,8 +1,11 @@
 """The `Classifier`: a model with its labels and preprocessing, which predicts any picture."""
 
+import hashlib
 import os
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +22,9 @@ from viewfinder.core.records import RunRecord
 from viewfinder.pictures.given import Picture, is_open, name_of, several, source_of
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.runtime import onnx
 from viewfinder.runtime.loading import load_model
+from viewfinder.runtime.onnx import OnnxModel
 
 if TYPE_CHECKING:
     import keras
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
 CHOSEN = "auto.json"
 _LABELS = "labels.json"
 _MODEL = "best.keras"
+# The same network for ONNX Runtime; its facts name the `best.keras` that it was made from.
+EXPORT = "model.onnx"
 _AT_ONCE = 64
 # What a run has and a classifier has not.
 _OF_RUNS = (
@@ -95,16 +102,35 @@ class Classifier:
     """A trained model with its classes and preprocessing.
 
     Attributes:
-        model: Maps pixels from 0 to 255 to one sigmoid or a softmax. It is compiled with
-            cross-entropy over integer labels, accuracy and Keras's default Adam, whatever trained
-            it, so that `model.evaluate` gives the loss and accuracy of `metrics.json`.
-        classes: The classes' names, in the order of the model's outputs.
+        network: Maps pixels from 0 to 255 to one sigmoid or a softmax: a model of Keras, or its
+            export for ONNX Runtime, which starts at once.
+        classes: The classes' names, in the order of the network's outputs.
         preprocessing: The preprocessing of the training.
+        folder: The run's folder, from which `model` is loaded; None for a model in memory.
     """
 
-    model: "keras.Model"
+    network: "keras.Model | OnnxModel"
     classes: tuple[str, ...]
     preprocessing: Preprocessing
+    folder: Path | None = None
+
+    @property
+    def starts_at_once(self) -> bool:
+        """Whether ONNX Runtime predicts, not Keras."""
+        return isinstance(self.network, OnnxModel)
+
+    @cached_property
+    def model(self) -> "keras.Model":
+        """The model of Keras, loaded when it is first used.
+
+        It is compiled with cross-entropy over integer labels, accuracy and Keras's default Adam,
+        whatever trained it, so that `model.evaluate` gives the loss and accuracy of
+        `metrics.json`.
+        """
+        if not isinstance(self.network, OnnxModel):
+            return self.network
+        assert self.folder is not None
+        return _load_model(self.folder / _MODEL, self.classes)
 
     def __getattr__(self, name: str) -> Any:
         """Say where an attribute of a run is found."""
@@ -120,7 +146,11 @@ class Classifier:
         Returns:
             float64, shape (n, classes); every row sums to 1.
         """
-        outputs = np.asarray(self.model.predict_on_batch(images), np.float64)
+        if isinstance(self.network, OnnxModel):
+            answers: Any = self.network(images)
+        else:
+            answers = self.network.predict_on_batch(images)
+        outputs = np.asarray(answers, np.float64)
         if outputs.shape[1] == 1:
             return np.hstack([1 - outputs, outputs])
         shares: NDArray[np.float64] = outputs / outputs.sum(axis=1, keepdims=True)
@@ -193,18 +223,21 @@ def load(folder: str | Path) -> Classifier:
     """
     folder = run_folder(folder)
     classes, preprocessing = read_labels(folder)
-    model = _load_model(folder / _MODEL)
-    outputs = model.output_shape[-1]
-    if outputs != (1 if len(classes) == 2 else len(classes)):
-        raise RunError(
-            f"The model in {folder} does not fit its {_LABELS}.",
-            expected=f"an output for each of {len(classes)} classes (a single one for two)",
-            received=f"{outputs} outputs",
-        )
-    # The file itself has no loss and optimizer, so that it loads in any Keras.
-    loss = "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
-    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
-    return Classifier(model, classes, preprocessing)
+    network = _load_export(folder, classes, preprocessing)
+    if network is None:
+        network = _load_model(folder / _MODEL, classes)
+    return Classifier(network, classes, preprocessing, folder)
+
+
+def fingerprint(model: Path) -> str:
+    """Return a hash of a `.keras` file from the checksums of its members, without reading them.
+
+    Raises:
+        OSError, zipfile.BadZipFile: There is no such file.
+    """
+    with zipfile.ZipFile(model) as archive:
+        members = [(member.filename, member.CRC) for member in archive.infolist()]
+    return hashlib.blake2b(repr(sorted(members)).encode(), digest_size=16).hexdigest()
 
 
 def run_folder(folder: str | Path) -> Path:
@@ -256,7 +289,52 @@ def _described(folder: Path) -> str:
     return "a file" if folder.exists() else "no such folder"
 
 
-def _load_model(path: Path) -> "keras.Model":
+def _load_export(
+    folder: Path, classes: Sequence[str], preprocessing: Preprocessing
+) -> OnnxModel | None:
+    """Return the export of a run's model; None without one, or where the model is another one now.
+
+    Raises:
+        RunError: The export is damaged, or has another input or output.
+    """
+    path = folder / EXPORT
+    if not path.is_file() or not onnx.is_installed():
+        return None
+    try:
+        network = OnnxModel(path, threads=cores())
+    except DataError as error:
+        raise RunError(
+            f"{path} is damaged.",
+            received=error.received,
+            remedy=f"remove it: predictions then come from {_MODEL}",
+        ) from error
+    try:
+        if network.facts.get("model") != fingerprint(folder / _MODEL):
+            return None
+    except OSError:  # the export alone is enough
+        pass
+    except zipfile.BadZipFile:
+        return None
+    if network.input_shape != preprocessing.shape:
+        raise RunError(
+            f"The model in {path} does not fit its {_LABELS}.",
+            expected=f"an input of {preprocessing.shape}",
+            received=f"{network.input_shape}",
+        )
+    _require_outputs(path, network.outputs, classes)
+    return network
+
+
+def _require_outputs(path: Path, outputs: int | None, classes: Sequence[str]) -> None:
+    if outputs != (1 if len(classes) == 2 else len(classes)):
+        raise RunError(
+            f"The model {path} does not fit its {_LABELS}.",
+            expected=f"an output for each of {len(classes)} classes (a single one for two)",
+            received=f"{outputs} outputs",
+        )
+
+
+def _load_model(path: Path, classes: Sequence[str]) -> "keras.Model":
     if not path.exists():
         raise RunError(
             f"The model {path} is missing.",
@@ -264,6 +342,12 @@ def _load_model(path: Path) -> "keras.Model":
             remedy=f"viewfinder train --resume {path.parent} resumes the training",
         )
     try:
-        return load_model(path)
+        model = load_model(path)
     except DataError as error:
         raise RunError(error.fact, received=error.received, remedy=error.remedy) from error
+    outputs = model.output_shape[-1]
+    _require_outputs(path, outputs, classes)
+    # The file itself has no loss and optimizer, so that it loads in any Keras.
+    loss = "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
+    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
+    return model

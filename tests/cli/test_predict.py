@@ -156,6 +156,7 @@ def test_a_run_after_the_pictures_is_told_with_the_right_command(viewfinder, tra
 
 def test_a_damaged_model_ends_in_3(viewfinder, trained, digits, tmp_path):
     folder = copied(trained.folder, tmp_path)
+    (folder / "model.onnx").unlink()
     (folder / "best.keras").write_bytes(b"PK\3\4 and so on")
     viewfinder("predict", folder, digits).refused(3, "best.keras is damaged")
 

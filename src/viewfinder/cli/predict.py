@@ -41,6 +41,11 @@ def predict(
     _require_order(run, pictures)
     files = list(_files(pictures))
     classifier = load(run)
+    if not classifier.starts_at_once:
+        results.progress.say(
+            "Keras predicts, which takes seconds to start: the run has no model.onnx.",
+            style="yellow",
+        )
     predictions = classifier.predict(files, progress=results.progress)
     if results.as_json:
         answers = [one.to_json(top) for one in predictions]

@@ -98,6 +98,8 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
         run.write_data(without_dropped(prepared, progress))
         if fitted.probe:
             run.write_probe(fitted.probe.to_json())
+        if not fitted.interrupted:
+            run.export(progress=progress)
         # An interrupted training is evaluated only where it matters, so that it ends soon.
         splits = [split for split in job.splits if split != "train" or not fitted.interrupted]
         if fitted.predictions is None:

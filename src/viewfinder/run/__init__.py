@@ -5,6 +5,7 @@ data.parquet         a row per picture: locator, label, split, status, size, con
 skipped.csv          the files that were not used, and why
 labels.json          the classes in the order of the model's outputs, and the preprocessing
 best.keras           the model of the best epoch
+model.onnx           the model of the best epoch, for predictions without Keras
 last.keras           the model of the last epoch
 history.csv          a row per epoch
 trials.json          the candidates, where no recipe was given

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.classifier import Classifier, Prediction, load
-from viewfinder.core.errors import OutputError, RejectedPicture, RunError, ViewfinderError
+from viewfinder.classifier import EXPORT, Classifier, Prediction, fingerprint, load, read_labels
+from viewfinder.core.errors import (
+    OutputError,
+    RejectedPicture,
+    RunError,
+    UsageError,
+    ViewfinderError,
+)
 from viewfinder.core.files import write_json
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import SPLITS, Dataset
@@ -22,13 +29,19 @@ from viewfinder.evaluation.doctor.case import LayerHealth, case_of
 from viewfinder.evaluation.evaluate import score_split
 from viewfinder.pages.report import Report, write_report
 from viewfinder.pictures.given import Picture
-from viewfinder.pictures.prepare import before_resizing
+from viewfinder.pictures.prepare import before_resizing, prepare
+from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.run_folder import RunFolder, best_epoch
+from viewfinder.runtime.devices import has_accelerator, may_have_accelerator
 from viewfinder.split.leaks import known_leaks
 from viewfinder.store import open_store
 
 if TYPE_CHECKING:
     import keras
+
+# The largest difference of an exported probability from the model's, and the number of pictures on
+# which both are compared.
+_MOST_DIFFERENCE, _COMPARED = 1e-4, 8
 
 
 def open_run(folder: str | Path) -> "Run":
@@ -57,6 +70,49 @@ class Run(RunFolder):
     def model(self) -> "keras.Model":
         """The best model, a plain `keras.Model`."""
         return self.classifier.model
+
+    def export(self, *, progress: Progress | None = None) -> None:
+        """Write `model.onnx`, from which predictions come without Keras.
+
+        Its probabilities are compared with those of the model on noise and on some of the run's
+        pictures. Where it cannot be written, predictions come from Keras.
+
+        Args:
+            progress: Reports why there is no export.
+
+        Raises:
+            RunError: The run has no model, or it is damaged.
+            OutputError: The file cannot be written.
+        """
+        from viewfinder.runtime.export import export_onnx
+
+        by_keras = Classifier(load(self.folder).model, *read_labels(self.folder))
+        facts = {"model": fingerprint(self.folder / "best.keras")}
+        try:
+            export_onnx(
+                by_keras.model,
+                self.folder / EXPORT,
+                samples=self._few_pictures(by_keras.preprocessing),
+                tolerance=_MOST_DIFFERENCE,
+                facts=facts,
+            )
+        except OutputError:
+            raise
+        except UsageError as error:
+            (progress or Progress(0)).say(
+                f"Predictions will need Keras: {error.fact}", style="yellow"
+            )
+        exported = load(self.folder)
+        vars(exported)["model"] = by_keras.model  # instead of loading it again
+        by_accelerator = may_have_accelerator() and has_accelerator()
+        vars(self)["classifier"] = by_keras if by_accelerator else exported
+
+    def _few_pictures(self, preprocessing: Preprocessing) -> NDArray[np.uint8] | None:
+        dataset, few = self.dataset, []
+        for locator in dataset.table["locator"].iloc[:: max(1, len(dataset) // _COMPARED)]:
+            with suppress(RejectedPicture):
+                few.append(prepare(dataset.source.read(locator), preprocessing).pixels)
+        return np.stack(few) if few else None
 
     def predict(
         self, pictures: Iterable[Picture] | Picture, *, progress: Progress | None = None

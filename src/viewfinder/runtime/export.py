@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from viewfinder.core.errors import BackendError, DataError, UsageError
 from viewfinder.core.files import written_whole
@@ -35,12 +36,22 @@ _TOLERANCE = 1e-3
 _WITHOUT_COPIES = {"TF2ONNX_CATCH_ERRORS": "FALSE"}
 
 
-def export_onnx(model: "keras.Model", path: Path) -> None:
+def export_onnx(
+    model: "keras.Model",
+    path: Path,
+    *,
+    samples: NDArray[np.uint8] | None = None,
+    tolerance: float = _TOLERANCE,
+    facts: Mapping[str, str] | None = None,
+) -> None:
     """Write a model as an ONNX file, after comparing ONNX Runtime's output with Keras's.
 
     Args:
         model: A functional model with one input, (height, width, channels), and one output.
         path: The file; written completely or not at all.
+        samples: Pictures to compare on, besides two of noise; uint8, (n, height, width, channels).
+        tolerance: The largest difference, relative to the largest output or to 1.
+        facts: Texts to store in the file, by key.
 
     Raises:
         UsageError: TensorFlow or tf2onnx is missing, or ONNX Runtime cannot run the network, or
@@ -55,7 +66,9 @@ def export_onnx(model: "keras.Model", path: Path) -> None:
             _export(model, temporary)
         else:
             _export_beside(model, temporary)
-        _require_equal_outputs(model, temporary)
+        if facts:
+            _store(facts, temporary)
+        _require_equal_outputs(model, temporary, samples, tolerance)
 
 
 @contextmanager
@@ -114,13 +127,24 @@ def _export_beside(model: "keras.Model", path: Path) -> None:
         )
 
 
-def _require_equal_outputs(model: "keras.Model", path: Path) -> None:
-    """Compare the exported network with the model on two pictures of noise."""
+def _store(facts: Mapping[str, str], path: Path) -> None:
+    import onnx
+
+    network = onnx.load(path)
+    onnx.helper.set_model_props(network, dict(facts))
+    onnx.save(network, path)
+
+
+def _require_equal_outputs(
+    model: "keras.Model", path: Path, samples: NDArray[np.uint8] | None, tolerance: float
+) -> None:
+    """Compare the exported network with the model on two pictures of noise, and on samples."""
     import keras
 
     shape = (2, *model.input_shape[1:])
     noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
-    expected = np.asarray(keras.ops.convert_to_numpy(model(noise, training=False)))
+    images = noise if samples is None else np.concatenate([noise, samples.astype(np.float32)])
+    expected = np.asarray(keras.ops.convert_to_numpy(model(images, training=False)))
     try:
         network = OnnxModel(path)
     except DataError as error:
@@ -128,11 +152,11 @@ def _require_equal_outputs(model: "keras.Model", path: Path) -> None:
             f"{model.name} has operations that ONNX Runtime does not support.",
             received=error.received,
         ) from error
-    difference = float(np.abs(network(noise) - expected).max())
-    if not difference <= _TOLERANCE * max(1.0, float(np.abs(expected).max())):
+    difference = float(np.abs(network(images) - expected).max())
+    if not difference <= tolerance * max(1.0, float(np.abs(expected).max())):
         raise UsageError(
             f"{model.name} has other outputs in ONNX Runtime than in Keras.",
-            expected=f"equal within {_TOLERANCE}",
+            expected=f"equal within {tolerance}",
             received=f"differences up to {difference:.2g}",
         )
 

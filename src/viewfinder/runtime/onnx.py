@@ -35,6 +35,11 @@ class OnnxModel:
         path: The file.
         threads: The number of threads in one call.
 
+    Attributes:
+        input_shape: (height, width, channels); None for a side of any length.
+        outputs: The length of an output row; None where the file does not fix it.
+        facts: The texts that :func:`viewfinder.runtime.export.export_onnx` was given, by key.
+
     Raises:
         UsageError: ONNX Runtime is not installed.
         DataError: The file is not such a network.
@@ -53,12 +58,16 @@ class OnnxModel:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
-            (self._input,) = [tensor.name for tensor in self._session.get_inputs()]
-            (self._output,) = [tensor.name for tensor in self._session.get_outputs()]
+            (taken,), (given,) = self._session.get_inputs(), self._session.get_outputs()
+            self._input, self._output = taken.name, given.name
         except Exception as error:  # ONNX Runtime's exceptions share no base class
             raise DataError(
                 f"{path} is not a network for ONNX Runtime.", received=str(error)
             ) from error
+
+        self.input_shape = _sides(taken.shape)
+        self.outputs = _sides(given.shape)[-1]
+        self.facts = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def __call__(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Compute the network's output for a batch.
@@ -72,3 +81,8 @@ class OnnxModel:
         inputs = {self._input: np.ascontiguousarray(images, np.float32)}
         (output,) = self._session.run([self._output], inputs)
         return np.asarray(output, np.float32)
+
+
+def _sides(shape: list[int | str | None]) -> tuple[int | None, ...]:
+    """Return a shape without the batch axis; ONNX names sides of any length."""
+    return tuple(side if isinstance(side, int) else None for side in shape[1:])

@@ -1,0 +1,103 @@
+"""`model.onnx`: the same answers as `best.keras`, at once, and never those of another model."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from small import copied
+from viewfinder.classifier import Classifier, load
+from viewfinder.core.errors import RunError
+from viewfinder.core.progress import Progress
+from viewfinder.run import Run
+
+HEAVY = {
+    "keras",
+    "tensorflow",
+    "jax",
+    "torch",
+    "pandas",
+    "pyarrow",
+    "sklearn",
+    "matplotlib",
+    "scipy",
+}
+
+
+@pytest.fixture
+def folder(trained: Run, tmp_path: Path) -> Path:
+    return copied(trained.folder, tmp_path)
+
+
+def pictures(digits: Path) -> list[Path]:
+    return sorted(digits.glob("*/*/*.png"))
+
+
+def test_it_answers_as_keras_does(trained: Run, digits: Path):
+    exported = load(trained.folder)
+    assert exported.starts_at_once
+    model = keras.saving.load_model(trained.folder / "best.keras")
+    by_keras = Classifier(model, exported.classes, exported.preprocessing)
+    for one, other in zip(
+        exported.predict(pictures(digits)), by_keras.predict(pictures(digits)), strict=True
+    ):
+        assert one.label == other.label
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-4)
+
+
+def test_one_picture_is_predicted_without_keras_and_pandas(trained: Run, digits: Path):
+    words = ["predict", str(trained.folder), str(pictures(digits)[0]), "--json"]
+    code = (
+        "import sys\nfrom viewfinder.cli import main\n"
+        f"try:\n    main({words!r})\n"
+        "finally:\n    print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["predictions"][0]["label"] in trained.classes
+    loaded = set(done.stderr.split())
+    assert "onnxruntime" in loaded
+    assert not loaded & HEAVY
+
+
+def test_without_an_export_keras_predicts_and_that_is_said(viewfinder, folder, digits):
+    (folder / "model.onnx").unlink()
+    without = viewfinder("predict", folder, pictures(digits)[0], "--json")
+    assert "Keras predicts" in without.err
+    assert without.json["predictions"][0]["label"] in ("0", "1", "2")
+
+
+def test_the_export_of_another_model_is_not_used(folder: Path, digits: Path):
+    """Someone has trained `best.keras` further and saved it."""
+    model = keras.saving.load_model(folder / "best.keras")
+    model.set_weights([np.zeros_like(value) for value in model.get_weights()])
+    model.save(folder / "best.keras")
+    classifier = load(folder)
+    assert not classifier.starts_at_once
+    assert classifier.predict(pictures(digits)[0])[0].confidence == pytest.approx(1 / 3)
+
+
+def test_an_export_that_is_damaged_or_takes_other_pictures_is_refused(folder: Path):
+    labels = json.loads((folder / "labels.json").read_text())
+    labels["preprocessing"]["width"] = 9
+    (folder / "labels.json").write_text(json.dumps(labels))
+    with pytest.raises(RunError, match=r"does not fit its labels\.json(.|\n)*\(8, 9, 1\)"):
+        load(folder)
+    (folder / "model.onnx").write_bytes(b"nothing")
+    with pytest.raises(RunError, match=r"model\.onnx is damaged(.|\n)*remove it"):
+        load(folder)
+
+
+def test_a_model_that_cannot_be_exported_predicts_by_keras(
+    trained: Run, folder: Path, digits: Path, capsys, monkeypatch
+):
+    monkeypatch.undo()  # tests' trainings write no export
+    monkeypatch.setattr("viewfinder.runtime.export.find_spec", lambda _: None)
+    (folder / "model.onnx").unlink()
+    run = Run(folder)
+    run.export(progress=Progress())
+    assert "Predictions will need Keras: Export to ONNX needs" in capsys.readouterr().err
+    assert run.predict(pictures(digits)[0])[0].label in trained.classes
