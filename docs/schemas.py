@@ -147,7 +147,12 @@ SEEN = {"run": str, "output": str}
 # Of doubtful labels: the suggested one, and the probability that the given one is right.
 FoundPicture = TypedDict("FoundPicture", {
     "path": str, "note": str, "suggested": NotRequired[str], "right": NotRequired[Share]})
-# `count` counts pictures, or classes where the finding is about these.
+# The accuracies are those of a linear classifier on folds at random, and on folds of whole series.
+Series = TypedDict("Series", {
+    "group_from": str, "count": Count, "nearest_of_series": Share, "by_chance": Share,
+    "accuracy_at_random": Share | None, "accuracy_grouped": Share | None, "differs": bool,
+    "measured_on": str})
+# `count` counts pictures, or classes or series where the finding is about these.
 Finding = TypedDict("Finding", {
     "check": str, "severity": Severity, "count": Count, "sentence": str, "remedy": str,
     "pictures": list[FoundPicture], "groups": list[Texts], "classes": Texts})
@@ -201,7 +206,8 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     # `per_class` counts readable pictures.
     "audit": {
         "source": str, "classes": Texts, "pictures": Count, "readable": Count,
-        "per_class": Counts, "counts": dict[Severity, Count], "findings": list[Finding]},
+        "per_class": Counts, "counts": dict[Severity, Count], "series": Series | None,
+        "findings": list[Finding]},
     "bases": {"bases": list[Base]},
     "cache list": {"stores": list[PictureStore], "features": list[FeatureStore]},
     # `leaves`: pictures that stay; `dataset`: the folder that was written.

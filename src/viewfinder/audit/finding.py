@@ -37,7 +37,7 @@ class Finding:
         paths: The locators of the pictures, most striking first; those of groups in sequence.
         notes: A note on each of these pictures.
         groups: The locators by group, for findings about groups.
-        classes: The names, for findings about classes.
+        classes: The names, for findings about classes or series.
         suggested: The suggested label of each picture, for doubtful labels.
         right: The probability that the label of each picture is right, 0 to 1, for doubtful labels.
     """
@@ -60,7 +60,7 @@ class Finding:
 
     @property
     def count(self) -> int:
-        """The number of pictures, or of classes."""
+        """The number of pictures, or of classes or series."""
         return len(self.paths) or len(self.classes)
 
     def to_json(self) -> dict[str, Any]:

@@ -48,6 +48,11 @@ class Measurements:
         """The mask of the pictures with pixels, shape `(n,)`."""
         return np.asarray(self.table["status"] == OK)
 
+    def of_rows(self, rows: NDArray[np.intp]) -> "Measurements":
+        """The measurements of these pictures."""
+        table = self.table.iloc[rows].reset_index(drop=True)
+        return Measurements(table, self.thumbnails[rows], self.tints[rows])
+
 
 def survey(
     dataset: Dataset, *, workers: int | None = None, progress: Progress | None = None

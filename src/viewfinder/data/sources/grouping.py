@@ -27,10 +27,10 @@ def grouped_by_names(dataset: Dataset, group_from: str) -> Dataset:
         UsageError: The expression is invalid or matches no file, the pictures have no file names,
             or the dataset has groups already.
     """
-    pattern = read_pattern("group_from", group_from, _EXPECTED)
+    read_pattern("group_from", group_from, _EXPECTED)
     _require_names(dataset, group_from)
     _require_no_groups(dataset)
-    groups = dataset.table["locator"].map(lambda locator: _group_in(pattern, locator))
+    groups = groups_in(group_from, dataset.table["locator"])
     matched = groups != ""
     if not matched.any():
         raise UsageError(
@@ -40,6 +40,12 @@ def grouped_by_names(dataset: Dataset, group_from: str) -> Dataset:
         )
     grouped = dataset.with_columns({GROUP: groups.astype("str").array})
     return grouped.noting(_note(groups[matched], len(groups) - int(matched.sum()), grouped))
+
+
+def groups_in(group_from: str, locators: pd.Series) -> pd.Series:
+    """Return the group that a valid expression finds for each locator, "" without a match."""
+    pattern = re.compile(group_from)
+    return locators.map(lambda locator: _group_in(pattern, locator))
 
 
 def _group_in(pattern: re.Pattern[str], locator: str) -> str:

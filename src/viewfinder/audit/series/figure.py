@@ -1,0 +1,111 @@
+"""The accuracy of a linear classifier on folds at random, and on folds that keep series together.
+
+Folds at random put pictures of each series into training and evaluation; folds of whole series
+measure the accuracy on a series that was never seen. They train on fewer series than a model of all
+pictures does, which costs accuracy where series are few. So it is measured on two folds, too, and
+extrapolated to all series, linearly in the inverse of their number: from the accuracy a on k folds
+and b on two to a + (a - b) / (k - 2).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from viewfinder.data.splits.groups import Keys
+from viewfinder.data.splits.placement import OrderedGroups, TooFewGroups, assign_folds
+
+Rows = NDArray[np.int64]
+Correct = NDArray[np.bool_]
+
+_MOST_FOLDS = 10
+_HALVINGS = 3
+_CONFIDENCE = 0.975
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """The accuracies of a linear classifier on two kinds of folds.
+
+    Attributes:
+        at_random: On folds that keep only duplicates together, 0 to 1.
+        grouped: On folds of whole series, extrapolated to training on all series.
+        margin: Half the 95 % interval of their difference, with the series as the sample.
+    """
+
+    at_random: float
+    grouped: float
+    margin: float
+
+    @property
+    def differ(self) -> bool:
+        """Whether folds at random are better by more than chance explains."""
+        return self.at_random - self.grouped > self.margin
+
+
+def accuracies(
+    rows: NDArray[np.float32], labels: Rows, groups: Keys, copies: Keys
+) -> Accuracies | None:
+    """Evaluate a linear classifier on both kinds of folds; None where a class has one group only.
+
+    The classifier is linear discriminant analysis, its covariances shrunk by the rule of O. Ledoit
+    and M. Wolf (2004), so that there is no penalty to choose.
+
+    Args:
+        rows: A vector for each picture, float32, shape `(n, d)`.
+        labels: Each picture's class index.
+        groups: Pictures of a series have equal keys.
+        copies: Duplicates have equal keys.
+    """
+    classes = int(labels.max()) + 1
+    _, groups = np.unique(groups, return_inverse=True)
+    fewest = int(np.bincount(np.unique([groups, labels], axis=1)[1], minlength=classes).min())
+    if fewest < 2:
+        return None
+    folds = min(_MOST_FOLDS, fewest)
+    from threadpoolctl import threadpool_limits
+
+    try:
+        with threadpool_limits(1):  # several threads are slower on such small matrices
+            grouped, at_random = (
+                _correct(rows, labels, _folds(labels, keys, folds)) for keys in (groups, copies)
+            )
+            halves = [
+                _correct(rows, labels, _folds(labels, groups, 2, seed)).mean()
+                for seed in range(_HALVINGS if folds > 2 else 0)
+            ]
+    except TooFewGroups:
+        return None
+    margin = _margin(at_random.astype(int) - grouped, groups)
+    accuracy = float(grouped.mean())
+    if halves:
+        accuracy += max(0.0, accuracy - float(np.mean(halves))) / (folds - 2)
+    return Accuracies(float(at_random.mean()), min(1.0, accuracy), margin)
+
+
+def _folds(labels: Rows, keys: Keys, count: int, seed: int = 0) -> Rows:
+    examples = np.arange(len(labels), dtype=np.uint64)
+    ordered = OrderedGroups.of("folds", seed, examples, labels, keys)
+    return assign_folds(ordered, np.zeros((int(labels.max()) + 1, count), np.int64))
+
+
+def _correct(rows: NDArray[np.float32], labels: Rows, folds: Rows) -> Correct:
+    """Whether each picture is classified rightly by a classifier fitted on the other folds."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    correct = np.zeros(len(labels), np.bool_)
+    for fold in np.unique(folds):
+        held = folds == fold
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        correct[held] = model.fit(rows[~held], labels[~held]).predict(rows[held]) == labels[held]
+    return correct
+
+
+def _margin(differences: Rows, groups: Keys) -> float:
+    """Half the 95 % interval of the mean difference: the groups are drawn, not the pictures."""
+    from scipy.special import stdtrit
+
+    count = int(groups.max()) + 1
+    residuals = np.bincount(groups, weights=differences - differences.mean(), minlength=count)
+    error = np.sqrt(count / (count - 1) * (residuals**2).sum()) / len(differences)
+    return float(stdtrit(count - 1, _CONFIDENCE) * error)

@@ -1,0 +1,169 @@
+"""Finds the token of file names that names a series: pictures with a look of their own.
+
+Every token that groups pictures is tested: do nearest neighbours within a class share it more often
+than chance explains, with a correction for the number of tokens? An index or the counter of a split
+does not predict the look and is not suggested. Of tokens that refine each other, the coarser one is
+the series if its pictures look alike beyond the finer one.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from viewfinder.audit.measurements import Measurements
+from viewfinder.audit.series import look
+from viewfinder.audit.series.figure import accuracies
+from viewfinder.audit.series.look import Likeness, Rows, Vectors
+from viewfinder.audit.series.names import expressions
+from viewfinder.audit.series.pixels import looks, shapes
+from viewfinder.audit.series.series import Series
+from viewfinder.data.dataset import Dataset
+from viewfinder.data.sources.grouping import groups_in
+from viewfinder.data.splits.groups import GROUP, by_column
+
+# More pictures than these are sampled, in runs of neighbouring names.
+_MOST_COMPARED = 4_000
+# A token names a group for so many pictures, and groups so many of them.
+_NAMED, _GROUPED = 0.9, 0.5
+_SIGNIFICANT, _STRONG = 0.05, 0.1
+_DRAWS, _DRAWS_EACH = 999, 60
+_FEWEST_PICTURES, _FEWEST_SERIES = 24, 3
+# Series are reported if the accuracy on whole series is lower, or if they look so alike.
+_VERY_ALIKE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class _Token:
+    expression: str
+    codes: Rows  # -1 without a match
+    within: Rows  # the groups within classes
+    likeness: Likeness = Likeness(0, 0, 1)  # noqa: RUF009
+
+
+def find_series(
+    dataset: Dataset,
+    measurements: Measurements,
+    features: NDArray[np.floating] | None = None,
+) -> Series | None:
+    """Return the series that file names name, or None where no token predicts the look.
+
+    Args:
+        dataset: Labelled pictures without groups.
+        measurements: The audit's measurements of these pictures.
+        features: A vector for each picture, on which the accuracies are measured, shape `(n, d)`,
+            NaN where missing; None for the measurements' small pictures.
+    """
+    if GROUP in dataset.table or not dataset.source.names_files or len(dataset.classes) < 2:
+        return None
+    usable = measurements.readable & (dataset.labels >= 0)
+    if features is not None:
+        usable &= np.isfinite(features).all(axis=1)
+    rows = _sample(dataset, np.flatnonzero(usable))
+    if len(rows) < _FEWEST_PICTURES:
+        return None
+    measured = measurements.of_rows(rows)
+    part, labels = dataset.where(np.isin(np.arange(len(dataset)), rows)), dataset.labels[rows]
+    found = _chosen(list(_tokens(part, labels)), looks(measured), labels)
+    if found is None:
+        return None
+    every = groups_in(found.expression, dataset.table["locator"]).to_numpy(object)
+    keys = by_column(pd.DataFrame({GROUP: every[rows]}), GROUP)
+    copies = by_column(measured.table, "pixels")
+    evaluated = shapes(measured) if features is None else np.asarray(features[rows], np.float32)
+    figures = accuracies(evaluated, labels, keys, copies)
+    if found.likeness.strength < _VERY_ALIKE and not (figures and figures.differ):
+        return None
+    source = "the shapes in thumbnails" if features is None else "the given features"
+    return Series(found.expression, every, found.likeness, figures, source)
+
+
+def _sample(dataset: Dataset, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The rows, or of each class a run of neighbouring names, which contains whole series."""
+    if len(rows) <= _MOST_COMPARED:
+        return rows
+    labels, share = dataset.labels[rows], _MOST_COMPARED / len(rows)
+    kept = [members[: max(2, int(len(members) * share))] for members in _by_class(labels)]
+    return np.sort(rows[np.concatenate(kept)])
+
+
+def _by_class(labels: Rows) -> Iterator[NDArray[np.intp]]:
+    return (np.flatnonzero(labels == label) for label in np.unique(labels))
+
+
+def _tokens(dataset: Dataset, labels: Rows) -> Iterator[_Token]:
+    """Yield the tokens that group pictures within classes; the simplest for each grouping."""
+    locators = dataset.table["locator"]
+    splits, _ = pd.factorize(dataset.table["split"])
+    seen: set[bytes] = set()
+    for expression in expressions(list(locators)):
+        names = groups_in(expression, locators)
+        codes = pd.factorize(names.where(names != ""))[0].astype(np.int64)
+        if codes.tobytes() in seen:
+            continue
+        seen.add(codes.tobytes())
+        if codes.max(initial=-1) + 1 < _FEWEST_SERIES:
+            continue
+        within = np.where(codes < 0, -1, _joined(codes, labels))
+        if _groups_pictures(within, labels) and not _refines(splits, codes):
+            yield _Token(expression, codes, pd.factorize(within)[0].astype(np.int64))
+
+
+def _joined(first: Rows, second: Rows) -> Rows:
+    return first * (int(second.max()) + 1) + second
+
+
+def _groups_pictures(within: Rows, labels: Rows) -> bool:
+    """Whether most pictures are in a group of two or more, and every class has several groups."""
+    _, numbers, sizes = np.unique(within, return_inverse=True, return_counts=True)
+    is_named = within >= 0
+    is_grouped = is_named & (sizes[numbers] > 1)
+    several = pd.Series(within[is_named]).groupby(labels[is_named]).nunique()
+    return bool(
+        is_named.mean() >= _NAMED
+        and is_grouped.mean() >= _GROUPED
+        and (several.reindex(np.unique(labels), fill_value=0) > 1).all()
+    )
+
+
+def _refines(fine: Rows, coarse: Rows) -> bool:
+    """Whether each group of `fine` lies within one of `coarse`."""
+    return len(np.unique(_joined(fine - fine.min(), coarse - coarse.min()))) == len(np.unique(fine))
+
+
+def _chosen(tokens: Sequence[_Token], rows: Vectors, labels: Rows) -> _Token | None:
+    """The token that predicts the look best; of those that do so equally, the coarsest."""
+    distinct = {token.within.tobytes(): token for token in reversed(tokens)}
+    draws = max(_DRAWS, _DRAWS_EACH * len(distinct))
+    nearest = look.nearest_in_class(rows, labels)
+
+    def is_surely_alike(found: Likeness) -> bool:
+        return found.strength >= _STRONG and found.p * len(distinct) <= _SIGNIFICANT
+
+    def tested(codes: Rows, neighbours: Rows) -> Likeness:
+        few = look.likeness(codes, labels, neighbours, draws=30)  # most tokens end here
+        return look.likeness(codes, labels, neighbours, draws) if few.strength >= _STRONG else few
+
+    alike = [
+        _Token(token.expression, token.codes, token.within, found)
+        for token in distinct.values()
+        if is_surely_alike(found := tested(token.codes, nearest))
+    ]
+    kept = list(alike)
+    for fine, coarse in permutations(alike, 2):
+        if fine in kept and coarse in kept and _refines(fine.within, coarse.within):
+            apart = look.nearest_in_class(rows, labels, fine.within)
+            kept.remove(fine if is_surely_alike(tested(coarse.codes, apart)) else coarse)
+    if not kept:
+        return None
+    best = max(kept, key=lambda token: token.likeness.strength)
+    same = [token for token in tokens if (token.within == best.within).all()]
+    # Whether pictures of one token look alike in other classes too decides which of these it is.
+    coarsest = min(same, key=lambda token: int(token.codes.max()))
+    finest = max(same, key=lambda token: int(token.codes.max()))
+    across = look.nearest_in_other_classes(rows, labels)
+    token = coarsest if is_surely_alike(tested(coarsest.codes, across)) else finest
+    return _Token(token.expression, token.codes, token.within, best.likeness)

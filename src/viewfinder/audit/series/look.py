@@ -1,0 +1,105 @@
+"""Whether pictures of a group look alike: nearest neighbours share a group more often than chance.
+
+Neighbours are of one class, because pictures of a class look alike anyway. A permutation test of
+the groups within each class says how often chance would bring so many neighbours of one group.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+Vectors = NDArray[np.float32]
+
+_BLOCK = 2048
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How often the nearest neighbour is of a picture's own group.
+
+    Attributes:
+        share: The share of pictures whose nearest neighbour is of their group, 0 to 1.
+        chance: The share to expect if groups had no look of their own.
+        p: The probability of such a share by chance, from the permutations.
+    """
+
+    share: float
+    chance: float
+    p: float
+
+    @property
+    def strength(self) -> float:
+        """The share beyond chance: 0 for none, 1 if every neighbour is of the group."""
+        return (self.share - self.chance) / max(1 - self.chance, 1e-9)
+
+
+def likeness(codes: Rows, labels: Rows, nearest: Rows, draws: int) -> Likeness:
+    """Compare the share of neighbours of one group with that after permutations within classes.
+
+    Args:
+        codes: Each picture's group, -1 for none, shape `(n,)`.
+        labels: Each picture's class index.
+        nearest: The row of each picture's nearest neighbour; -1 for none.
+        draws: The number of permutations.
+    """
+    compared = np.flatnonzero((codes >= 0) & (nearest >= 0))
+    if not len(compared):
+        return Likeness(0, 0, 1)
+    others = nearest[compared]
+
+    def share(of: Rows) -> float:
+        return float((of[compared] == of[others]).mean())
+
+    random = np.random.default_rng(0)
+    by_class = np.argsort(labels, kind="stable")
+    permuted, shares = np.empty_like(codes), np.empty(draws)
+    for draw in range(draws):
+        permuted[by_class] = codes[np.lexsort((random.random(len(codes)), labels))]
+        shares[draw] = share(permuted)
+    found = share(codes)
+    return Likeness(found, float(shares.mean()), float((1 + (shares >= found).sum()) / (1 + draws)))
+
+
+def nearest_in_class(rows: Vectors, labels: Rows, apart: Rows | None = None) -> Rows:
+    """Return the row of each picture's nearest neighbour in its class, -1 without one.
+
+    Args:
+        rows: The pictures' vectors.
+        labels: Each picture's class index.
+        apart: Groups whose pictures are not compared with each other; None for no groups.
+    """
+    own = np.arange(len(rows)) if apart is None else apart
+    nearest = np.full(len(rows), -1, np.int64)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        nearest[members] = _nearest(rows, members, members, own)
+    return nearest
+
+
+def nearest_in_other_classes(rows: Vectors, labels: Rows) -> Rows:
+    """Return the row of each picture's nearest neighbour in another class, beyond the class's look.
+
+    Each class's mean is subtracted first.
+    """
+    sums = np.zeros((int(labels.max(initial=0)) + 1, rows.shape[1]), np.float32)
+    np.add.at(sums, labels, rows)
+    means = sums / np.maximum(np.bincount(labels), 1)[:, None]
+    every = np.arange(len(rows))
+    centred = np.asarray(rows - means[labels], np.float32)
+    return _nearest(centred, every, every, labels)
+
+
+def _nearest(rows: Vectors, members: Rows, others: Rows, own: Rows) -> Rows:
+    """The nearest of `others` for each member, among those with another value of `own`."""
+    squares = (rows[others] ** 2).sum(axis=1)
+    nearest = np.full(len(members), -1, np.int64)
+    for start in range(0, len(members), _BLOCK):
+        block = members[start : start + _BLOCK]
+        distances = squares - 2 * rows[block] @ rows[others].T
+        distances[own[block, None] == own[None, others]] = np.inf
+        best = distances.argmin(axis=1)
+        is_any = np.isfinite(distances[np.arange(len(block)), best])
+        nearest[start : start + _BLOCK] = np.where(is_any, others[best], -1)
+    return nearest

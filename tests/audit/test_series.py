@@ -1,0 +1,137 @@
+"""Series in file names: found by their look, named by an expression, and measured by folds."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from audit.drawn import drawn
+from folders import write_classes
+from shared_data import SHARED
+from viewfinder.audit import Severity, audit, survey
+from viewfinder.audit.series import Series, find_series
+from viewfinder.audit.series.figure import accuracies
+from viewfinder.audit.series.names import expressions
+from viewfinder.audit.series.pixels import shapes
+from viewfinder.data.dataset import Dataset
+from viewfinder.data.sources import open_dataset
+from viewfinder.data.sources.grouping import groups_in
+
+DRAWS = range(20)
+
+
+def found_in(dataset: Dataset) -> Series | None:
+    return find_series(dataset, survey(dataset))
+
+
+def is_same_grouping(groups: Sequence[str], others: Sequence[str]) -> bool:
+    pairs = set(zip(groups, others, strict=True))
+    return len(pairs) == len(set(groups)) == len(set(others))
+
+
+def test_six_series_are_found_in_every_draw_and_the_grouped_figure_holds_for_new_series() -> None:
+    new = [drawn(1_000 + seed, series=8)[0] for seed in range(3)]
+    unseen = np.vstack([shapes(survey(dataset)) for dataset in new])
+    labels = np.concatenate([dataset.labels for dataset in new])
+    grouped, on_new, at_random = [], [], []
+    for seed in DRAWS:
+        dataset, series = drawn(seed)
+        found = found_in(dataset)
+        assert found is not None
+        assert is_same_grouping(list(found.groups), series), found.expression
+        assert found.accuracies is not None
+        head = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+        head.fit(shapes(survey(dataset)), dataset.labels)
+        on_new.append(head.score(unseen, labels))
+        grouped.append(found.accuracies.grouped)
+        at_random.append(found.accuracies.at_random)
+    assert abs(np.mean(grouped) - np.mean(on_new)) <= 0.03
+    assert np.mean(at_random) - np.mean(on_new) > 0.05  # what the figure of a random split hides
+
+
+def test_nothing_is_suggested_where_names_carry_no_series() -> None:
+    assert [seed for seed in DRAWS if found_in(drawn(seed, has_series=False)[0])] == []
+
+
+def test_the_audit_warns_and_names_the_expression_and_its_effect() -> None:
+    dataset, series = drawn(0)
+    audited = audit(dataset)
+    finding = audited["unnamed series"]
+    assert finding.severity is Severity.WARNING
+    assert "File names carry 6 series (hand1, hand2, hand3 and 3 more)" in finding.sentence
+    assert "6 of the 6 series are in training and in another split" in finding.sentence
+    assert "48 pictures of 1 series would validate" in finding.sentence
+    assert audited.series is not None
+    assert finding.remedy == f"split or train with --group-from '{audited.series.expression}'"
+    groups = groups_in(audited.series.expression, dataset.table["locator"])
+    assert is_same_grouping(list(groups), series)
+    grouped = dataset.with_columns({"group": groups.array})
+    assert "unnamed series" not in audit(grouped)
+    kept_apart = grouped.split(0.2).with_table(grouped.split(0.2).table.drop(columns="group"))
+    known = audit(kept_apart)["unnamed series"]
+    assert known.severity is Severity.INFO
+    assert "The given splits keep them apart." in known.sentence
+
+
+def test_the_figure_comes_from_given_features() -> None:
+    dataset, _ = drawn(0)
+    features = np.random.default_rng(0).normal(size=(len(dataset), 3))
+    found = find_series(dataset, survey(dataset), features)
+    assert found is not None
+    assert found.measured_on == "the given features"
+    assert not found.inflates  # noise is at chance on both kinds of folds
+    assert "A linear classifier" not in found.in_words()
+
+
+@pytest.mark.parametrize(
+    ("names", "groups"),
+    [
+        (["a/S01C2_0001.png", "a/S02C2_0002.png"], ["01", "02"]),
+        (["a/S01C2_0001.png", "a/S02C2_0002.png"], ["S01C2", "S02C2"]),
+        (["a/anna lee/x1.png", "a/bob/x2.png"], ["anna lee", "bob"]),
+        (["a/2024-05-01_7.png", "a/2024-05-02_8.png"], ["2024-05-01", "2024-05-02"]),
+        (["a/IMG_1234.JPG", "a/IMG_1251.JPG"], ["123", "125"]),
+        (["a/red.rose-p1-7.png", "a/ivy-p2-8.png", "a/blue.bell-p1-9.png"], ["p1", "p2", "p1"]),
+        (["a/[x]^1-1.png", "a/[y]^2-1.png"], ["x", "y"]),
+    ],
+)
+def test_an_expression_for_each_token(names: list[str], groups: list[str]) -> None:
+    locators = pd.Series(names)
+    assert groups in [list(groups_in(found, locators)) for found in expressions(names)]
+
+
+def test_accuracies_are_equal_where_groups_mean_nothing_and_none_without_groups() -> None:
+    random = np.random.default_rng(1)
+    labels = np.repeat([0, 1], 60)
+    rows = (random.normal(size=(120, 5)) + labels[:, None]).astype(np.float32)
+    groups, alone = random.integers(0, 6, 120), np.arange(120)
+    figures = accuracies(rows, labels, groups, alone)
+    assert figures is not None
+    assert abs(figures.at_random - figures.grouped) < 0.06
+    assert not figures.differ
+    assert accuracies(rows, labels, labels, alone) is None
+
+
+def test_folders_are_tokens_and_pictures_like_no_other_are_no_series(tmp_path: Path) -> None:
+    data = write_classes(
+        tmp_path / "x", {f"{label}/anna{n}": 8 for label in "ab" for n in range(4)}
+    )
+    assert found_in(open_dataset(data)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "expression"),
+    [
+        ("cats_and_dogs_filtered", None),
+        ("happy_or_sad", None),
+        ("horse_or_human", "^([^.-]+)"),
+    ],
+)
+def test_real_pictures(name: str, expression: str | None) -> None:
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"without {SHARED / name}")
+    found = found_in(open_dataset(SHARED / name))
+    assert (found.expression if found else None) == expression
