@@ -105,8 +105,6 @@ def _tokens(dataset: Dataset, labels: Rows) -> Iterator[_Token]:
         if codes.tobytes() in seen:
             continue
         seen.add(codes.tobytes())
-        if codes.max(initial=-1) + 1 < _FEWEST_SERIES:
-            continue
         within = np.where(codes < 0, -1, _joined(codes, labels))
         if _groups_pictures(within, labels) and not _refines(splits, codes):
             yield _Token(expression, codes, pd.factorize(within)[0].astype(np.int64))
@@ -117,11 +115,13 @@ def _joined(first: Rows, second: Rows) -> Rows:
 
 
 def _groups_pictures(within: Rows, labels: Rows) -> bool:
-    """Whether most pictures are in a group of two or more, and every class has several groups."""
+    """Whether most pictures are in a group of two or more, and classes have several groups."""
     _, numbers, sizes = np.unique(within, return_inverse=True, return_counts=True)
     is_named = within >= 0
     is_grouped = is_named & (sizes[numbers] > 1)
     several = pd.Series(within[is_named]).groupby(labels[is_named]).nunique()
+    if several.median() < _FEWEST_SERIES:
+        return False
     return bool(
         is_named.mean() >= _NAMED
         and is_grouped.mean() >= _GROUPED
