@@ -120,6 +120,20 @@ Threshold = TypedDict("Threshold", {
     "figure": Literal["precision", "recall"], "goal": Share, "name": str,
     "threshold": float | None, "chosen_on": str, "precision": Figure | None,
     "recall": Figure | None})
+# `sizes`: how many pictures have a set of so many classes; 0 is "unknown". `answered` and `error`
+# are None without a `reject` threshold.
+SetFigures = TypedDict("SetFigures", {
+    "coverage": Figure, "by_class": dict[str, Figure], "mean_size": float,
+    "sizes": dict[str, Count], "answered": Figure | None, "error": Figure | None})
+Reject = TypedDict("Reject", {"above": Share, "error_bound": Share, "answered": Share})
+AnsweredAbove = TypedDict("AnsweredAbove", {
+    "above": Share, "answered": Share, "count": Count, "error": Share, "error_bound": Share})
+# As in `prediction_sets.json`. `figures` is None where the evaluated pictures are in training or
+# validation; `risk_coverage` is of the pictures that fitted the sets.
+Sets = TypedDict("Sets", {
+    "coverage": Share, "method": Literal["lac", "aps"], "by_class": bool,
+    "levels": list[float | None], "pictures": Count, "weaker": Texts, "reject": Reject | None,
+    "model": str | None, "figures": SetFigures | None, "risk_coverage": list[AnsweredAbove]})
 # `class` is the one that the map explains; `layer` is None for a map of the pixels; `peak`: a row
 # and a column of the model's input.
 Look = TypedDict("Look", {
@@ -233,7 +247,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "brier": Figure, "calibration_error": Figure, "reliability": list[Reliability],
         "per_class": list[ClassFigures], "confusion": list[list[Count]],
         "temperature": float | None, "tempered": Tempered | None, "baselines": list[Baseline],
-        "thresholds": list[Threshold], "known_from_training": Count,
+        "thresholds": list[Threshold], "sets": Sets | None, "known_from_training": Count,
         "accuracy_of_others": Figure | None, "notes": Texts},
     # `raw` is the file of arrays, None where none was requested.
     "explain": SEEN | {"maps": list[Look], "raw": str | None},

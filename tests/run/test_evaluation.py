@@ -18,9 +18,11 @@ from viewfinder.classifier import Classifier
 from viewfinder.cli import main
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.sources import open_dataset
-from viewfinder.evaluation.answers import answer_table
+from viewfinder.evaluation.answers import answer_table, arrays_of
+from viewfinder.evaluation.conformal import SetOptions, fit_levels
 from viewfinder.evaluation.evaluate import score_split
 from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.prediction_sets import PredictionSets
 from viewfinder.run import Run
 from viewfinder.run.evaluation import match_classes
 
@@ -126,6 +128,80 @@ def test_thresholds_are_chosen_on_validation(run: Run) -> None:
     (alone,) = vf.evaluate(run, split="validation", thresholds=["recall >= 1 for dogs"]).thresholds
     assert alone.chosen_on == "the evaluated pictures"
     assert alone.recall.value == 1
+
+
+def test_prediction_sets_are_fitted_on_validation_and_kept(run: Run) -> None:
+    found = vf.evaluate(run, split="test", coverage=0.9).sets
+    assert found is not None
+    validation, test = (
+        arrays_of(run.predictions.query(f"split == {split!r}"), CLASSES)
+        for split in ("validation", "test")
+    )
+    options = SetOptions(0.9)
+    assert found.sets.levels == list(fit_levels(*validation, options))
+    assert found.sets.pictures == 40
+    assert found.figures is not None
+    inside = found.sets.contains(test[1])[np.arange(40), test[0]]
+    assert found.figures.coverage.value == pytest.approx(inside.mean())
+    kept = PredictionSets.read(run.folder / "prediction_sets.json")
+    assert kept.levels == found.sets.levels
+    itself = vf.evaluate(run, split="validation", coverage=0.9)
+    assert itself.sets is not None
+    assert itself.sets.figures is None
+    assert "is not measured" in " ".join(itself.notes)
+    with pytest.raises(DataError, match="too few pictures"):
+        vf.evaluate(run, coverage=0.99)
+
+
+def test_leaking_validation_pictures_fit_no_sets(run: Run) -> None:
+    data = run.data
+    rows = data.index[data["split"] == "validation"]
+    data["leak"] = ""
+    data.loc[rows[:5], "leak"] = "near"
+    data.to_parquet(run.folder / "data.parquet", index=False)
+    found = vf.evaluate(run, coverage=0.9)
+    assert found.sets is not None
+    assert found.sets.sets.pictures == 35
+    assert "5 pictures have a duplicate in training" in " ".join(found.notes)
+
+
+def test_what_validation_chose_weakens_the_guarantee(run: Run) -> None:
+    history = {"epoch": [1, 2], "loss": [1.0, 0.5], "accuracy": [0.5, 0.9]}
+    history |= {"val_loss": [1.0, 0.6], "val_accuracy": [0.5, 0.9], "kept": [1, 1]}
+    pd.DataFrame(history).to_csv(run.folder / "history.csv", index=False)
+    found = vf.evaluate(run, coverage=0.9)
+    assert found.sets is not None
+    assert found.sets.sets.weaker == ["the best epoch (2)"]
+    assert "hold only approximately" in " ".join(found.notes)
+
+
+def test_sets_are_measured_on_new_pictures_only(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "classifier", ByBrightness())
+    others = open_dataset(write_pictures(tmp_path / "others", {"cats": 4, "dogs": 4}))
+    store = vf.open_store(others, Preprocessing(height=8, width=8)).describe(others).table
+    data = run.data
+    for split, at in (("train", 0), ("validation", 1)):
+        row = data.index[data["split"] == split][0]
+        data.loc[row, "content"] = store["content"].iloc[at]
+    data.to_parquet(run.folder / "data.parquet", index=False)
+    found = vf.evaluate(run, others, coverage=0.9).sets
+    assert found is not None
+    assert found.figures is not None
+    assert sum(found.figures.sizes.values()) == 6
+
+
+def test_the_command_prints_sets(run: Run) -> None:
+    words = ["evaluate", str(run), "--coverage", "0.9", "--sets", "aps", "--by-class", "-q"]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    assert "Prediction sets (APS, by class) for a coverage of 0.9" in result.stdout
+    assert "Least coverage of a class" in result.stdout
+    document = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
+    assert document["sets"]["figures"]["coverage"]["value"] >= 0.9
+    for wrong in (["--coverage", "1"], ["--by-class"], ["--sets", "aps"]):
+        assert CliRunner().invoke(main, ["evaluate", str(run), *wrong]).exit_code == 2
 
 
 def test_moved_pictures_leave_the_baseline_of_colours_out(run: Run, tmp_path: Path) -> None:

@@ -43,6 +43,20 @@ def evaluate(
         Path | None,
         typer.Option(metavar="DIR", help="Draw ROC, precision and recall, and reliability."),
     ] = None,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Fit prediction sets that have the right class for this share of the pictures.",
+        ),
+    ] = None,
+    sets: Annotated[
+        Literal["lac", "aps"],
+        typer.Option(help="lac: the smallest sets; aps: larger ones for harder pictures."),
+    ] = "lac",
+    by_class: Annotated[
+        bool, typer.Option("--by-class", help="Fit the coverage for each class.")
+    ] = False,
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Write the report of the metrics that exist.")
     ] = False,
@@ -61,11 +75,17 @@ def evaluate(
             expected="viewfinder evaluate RUN DATA, where its reading is stated",
         )
     opened = Run.open(run)
-    if data is None and not (split or threshold or predictions or plots):
+    if coverage is None and (by_class or sets != "lac"):
+        raise UsageError(
+            "These sets have no coverage.", expected="--coverage 0.95 with --sets and --by-class"
+        )
+    is_again = data is None and not (split or threshold or predictions or plots)
+    if is_again and coverage is None:
         _write_again(opened, results, report_only=report_only)
         return
     from viewfinder.cli.evaluation import show_evaluation
     from viewfinder.core.files import require_writable
+    from viewfinder.evaluation.conformal import SetOptions
     from viewfinder.run.evaluation import evaluate as evaluate_run
     from viewfinder.run.evaluation import require_table
 
@@ -83,6 +103,7 @@ def evaluate(
         reading.opened(data, results.progress, needs_labels=False) if data else None,
         split=split,
         thresholds=threshold or (),
+        coverage=None if coverage is None else SetOptions(coverage, sets, by_class),
         progress=results.progress,
     )
     if predictions:

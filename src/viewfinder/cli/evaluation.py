@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from viewfinder.evaluation.intervals import Figure
     from viewfinder.evaluation.thresholds import Threshold
     from viewfinder.run.evaluation import Evaluation
+    from viewfinder.run.sets import SetsEvaluation
 
 _MOST_CLASSES = 20
 
@@ -75,6 +76,8 @@ def _lines(found: "Evaluation") -> Iterator[str]:
             f"{before.calibration.error.value:.4f} → {after.calibration.error.value:.4f}"
         )
     yield from map(_threshold, found.thresholds)
+    if found.sets is not None:
+        yield from _sets(found.sets)
     if found.accuracy_of_others is not None:
         others = found.accuracy_of_others
         yield (
@@ -93,6 +96,40 @@ def _threshold(found: "Threshold") -> str:
         f"{_value(found.precision)} ({_interval(found.precision)}), recall {_value(found.recall)} "
         f"({_interval(found.recall)})"
     )
+
+
+def _sets(found: "SetsEvaluation") -> Iterator[str]:
+    sets, figures = found.sets, found.figures
+    by_class = ", by class" if sets.by_class else ""
+    yield (
+        f"Prediction sets ({sets.method.upper()}{by_class}) for a coverage of {sets.coverage:g}, "
+        f"fitted on {sets.pictures:,} validation pictures, kept for `predict --coverage "
+        f"{sets.coverage:g}`"
+    )
+    if figures is not None:
+        sizes = ", ".join(
+            f"{count:,} {'unknown' if size == 0 else f'of {size}'}"
+            for size, count in figures.sizes.items()
+        )
+        yield f"Coverage: {_value(figures.coverage)} ({_interval(figures.coverage)})"
+        if sets.by_class:
+            least = min(figures.by_class, key=lambda name: figures.by_class[name].value)
+            figure = figures.by_class[least]
+            yield f"Least coverage of a class: {least}, {_value(figure)} ({_interval(figure)})"
+        yield f"Classes in a set: {figures.mean_size:.2f} on average; sets by size: {sizes}"
+    most = 1 - sets.coverage
+    if sets.reject is None:
+        yield f"No threshold bounds the error by {most:.3g} with 95 % confidence"
+        return
+    yield (
+        f"Above a confidence of {sets.reject.above:.4g}, at most {sets.reject.error_bound:.3g} of "
+        f"the answers are wrong, with 95 % confidence"
+    )
+    if figures is not None and figures.answered and figures.error:
+        yield (
+            f"Answered: {_value(figures.answered)} ({_interval(figures.answered)}), wrong among "
+            f"them: {_value(figures.error)} ({_interval(figures.error)})"
+        )
 
 
 def _value(figure: "Figure") -> str:

@@ -51,6 +51,14 @@ def answer(
     return answer_table(rows, part.classes, np.concatenate(shares))
 
 
+def arrays_of(
+    rows: pd.DataFrame, classes: Sequence[str]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the labels as indices, shape (n,), and the probabilities, shape (n, classes)."""
+    labels = pd.Index(classes).get_indexer(pd.Index(rows["label"]))
+    return labels, np.stack(list(rows["probabilities"])).astype(np.float64)
+
+
 def answer_table(
     rows: pd.DataFrame, classes: Sequence[str], probabilities: NDArray[np.float64]
 ) -> pd.DataFrame:

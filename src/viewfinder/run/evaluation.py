@@ -17,9 +17,10 @@ from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
-from viewfinder.evaluation.answers import answer
+from viewfinder.evaluation.answers import answer, arrays_of
 from viewfinder.evaluation.baselines import Baseline, majority, mean_colour
 from viewfinder.evaluation.calibration import fit_temperature, tempered
+from viewfinder.evaluation.conformal import SetOptions
 from viewfinder.evaluation.intervals import UNKNOWN, Figure, share
 from viewfinder.evaluation.metrics import Metrics, measure
 from viewfinder.evaluation.thresholds import (
@@ -32,6 +33,7 @@ from viewfinder.evaluation.thresholds import (
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.run.run import Run
+from viewfinder.run.sets import SetsEvaluation, fit_sets, measured
 from viewfinder.store import open_store
 
 _COLOUR = Preprocessing(height=8, width=8)
@@ -53,6 +55,7 @@ class Evaluation:
         tempered: The figures at this temperature: only those of probabilities differ.
         baselines: The results of the baselines.
         thresholds: A threshold for each wish.
+        sets: The prediction sets; None where no coverage was requested.
         known: How many of the pictures are in the run's training, by content.
         accuracy_of_others: The accuracy without these pictures; None where there are none.
         predictions: A row a picture: `locator`, `split`, `label`, `predicted`, `confidence`,
@@ -67,6 +70,7 @@ class Evaluation:
     tempered: Metrics | None
     baselines: tuple[Baseline, ...]
     thresholds: tuple[Threshold, ...]
+    sets: SetsEvaluation | None
     known: int
     accuracy_of_others: Figure | None
     predictions: pd.DataFrame
@@ -89,6 +93,7 @@ class Evaluation:
             "tempered": after,
             "baselines": [one.to_json() for one in self.baselines],
             "thresholds": [one.to_json() for one in self.thresholds],
+            "sets": self.sets and self.sets.to_json(),
             "known_from_training": self.known,
             "accuracy_of_others": others and others.to_json(),
             "notes": list(self.notes),
@@ -128,6 +133,7 @@ def evaluate(
     *,
     split: str | None = None,
     thresholds: Sequence[str] = (),
+    coverage: float | SetOptions | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate a run's best model, with intervals, baselines and calibration.
@@ -141,18 +147,23 @@ def evaluate(
         split: Which split; by default all of `data`, or the run's test split, else validation.
         thresholds: Wishes such as "precision >= 0.99 for cats"; the run's validation pictures
             choose each threshold, where there are any.
+        coverage: The coverage of prediction sets, which are fitted on the run's validation pictures
+            and written to its folder for `predict`.
         progress: Shows the evaluation.
 
     Raises:
         RunError: The folder is no run, or one of its files is missing or damaged.
-        DataError: There is no such split, no class in common, or no picture can be read.
-        UsageError: A wish cannot be read.
+        DataError: There is no such split, no class in common, no picture can be read, or the
+            validation pictures are too few for the coverage.
+        UsageError: A wish cannot be read, or the coverage is not between 0 and 1.
     """
+    if isinstance(coverage, float | int):
+        coverage = SetOptions(coverage)
     progress = progress or Progress(0)
     opened = run if isinstance(run, Run) else Run.open(run)
     classes = opened.classes
     wishes = [read_wish(text, classes) for text in thresholds]
-    if data is None and not opened.is_evaluated:
+    if (data is None or coverage) and not opened.is_evaluated:
         opened.evaluate(progress=progress)
     stored = opened.predictions if opened.is_evaluated else None
     notes: tuple[str, ...] = ()
@@ -164,11 +175,21 @@ def evaluate(
     validation = None
     if stored is not None and name != "validation":
         validation = stored[stored["split"] == "validation"]
-    labels, shares = _arrays(rows, classes)
+    labels, shares = arrays_of(rows, classes)
     temperature = None
     if validation is not None and len(validation):
-        temperature = fit_temperature(*_arrays(validation, classes))
-    is_known = _is_known(opened, rows) if data is not None else np.zeros(len(rows), np.bool_)
+        temperature = fit_temperature(*arrays_of(validation, classes))
+    is_known = (
+        _is_known(opened, rows, "train") if data is not None else np.zeros(len(rows), np.bool_)
+    )
+    sets = None
+    if coverage is not None:
+        if data is None:
+            is_new = np.full(len(rows), name == "test")
+        else:
+            is_new = ~(is_known | _is_known(opened, rows, "validation"))
+        sets = measured(fit_sets(opened, coverage), rows[is_new], classes)
+        notes += sets.notes
     baselines, more = _baselines(opened, rows, data, progress)
     return Evaluation(
         run=opened,
@@ -178,6 +199,7 @@ def evaluate(
         tempered=measure(labels, tempered(shares, temperature), classes) if temperature else None,
         baselines=baselines,
         thresholds=tuple(_threshold(wish, rows, validation, classes) for wish in wishes),
+        sets=sets,
         known=int(is_known.sum()),
         accuracy_of_others=_accuracy(rows[~is_known]) if is_known.any() else None,
         predictions=rows.drop(columns="content", errors="ignore"),
@@ -260,22 +282,15 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:_MOST_NAMED])) + more
 
 
-def _arrays(
-    rows: pd.DataFrame, classes: Sequence[str]
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    labels = pd.Index(classes).get_indexer(pd.Index(rows["label"]))
-    return labels, np.stack(list(rows["probabilities"])).astype(np.float64)
-
-
 def _accuracy(rows: pd.DataFrame) -> Figure:
     return share(int((rows["label"] == rows["predicted"]).sum()), len(rows))
 
 
-def _is_known(run: Run, rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """Whether the bytes of each picture are those of a training picture."""
+def _is_known(run: Run, rows: pd.DataFrame, split: str) -> NDArray[np.bool_]:
+    """Whether the bytes of each picture are those of a picture in the run's split."""
     table = run.data
-    trained = table.loc[table["split"] == "train", "content"]
-    return rows["content"].isin(set(trained) - {""}).to_numpy()
+    known = table.loc[table["split"] == split, "content"]
+    return rows["content"].isin(set(known) - {""}).to_numpy()
 
 
 def _threshold(
@@ -283,9 +298,9 @@ def _threshold(
 ) -> Threshold:
     at = list(classes).index(wish.name)
     choosing = rows if validation is None or not len(validation) else validation
-    labels, shares = _arrays(choosing, classes)
+    labels, shares = arrays_of(choosing, classes)
     found = best_threshold(wish, labels == at, shares[:, at])
-    labels, shares = _arrays(rows, classes)
+    labels, shares = arrays_of(rows, classes)
     figures = (
         (UNKNOWN, UNKNOWN) if found is None else at_threshold(found, labels == at, shares[:, at])
     )

@@ -1,0 +1,100 @@
+"""Prediction sets: the classes that a picture may have, from levels fitted beforehand."""
+
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from viewfinder.core.records import RunRecord
+
+SETS = "prediction_sets.json"
+
+Method = Literal["lac", "aps"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Reject(RunRecord):
+    """A threshold of the confidence, and the error among the pictures answered above it.
+
+    Attributes:
+        above: A picture is answered if the probability of its best class is above this.
+        error_bound: Upper limit of the error among answered pictures, with 95 % confidence.
+        answered: The share of the pictures answered, of those that chose the threshold.
+    """
+
+    above: Share
+    error_bound: Share
+    answered: Share
+
+
+class PredictionSets(RunRecord):
+    """The content of `prediction_sets.json`: which classes are in the set of a picture.
+
+    Attributes:
+        coverage: The share of pictures whose set has their class, as requested.
+        method: See :func:`needed_levels`.
+        by_class: Whether the coverage holds for each class.
+        levels: The level of each class; None where every set has the class.
+        pictures: How many pictures fitted the levels.
+        weaker: What the same pictures chose before, which weakens the guarantee.
+        reject: The threshold at which at most `1 - coverage` of the answers are wrong; None
+            where there is none.
+        model: A hash of the model; None where it was not there.
+    """
+
+    coverage: Annotated[float, Field(gt=0, lt=1)]
+    method: Method
+    by_class: bool
+    levels: Annotated[list[Annotated[float, Field(ge=0, le=2)] | None], Field(min_length=1)]
+    pictures: Annotated[int, Field(ge=1)]
+    weaker: list[str]
+    reject: Reject | None
+    model: str | None
+
+    @model_validator(mode="after")
+    def _is_of_one_level(self) -> "PredictionSets":
+        if not self.by_class and len(set(self.levels)) > 1:
+            raise ValueError("several levels, without by_class")
+        return self
+
+    def contains(self, probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which classes are in the set of each picture.
+
+        Args:
+            probabilities: Rows that sum to 1, shape `(n, k)`.
+
+        Returns:
+            Shape `(n, k)`. With LAC a row may be empty: no class fits the picture.
+        """
+        levels = [np.inf if level is None else level for level in self.levels]
+        return np.asarray(needed_levels(self.method, probabilities) <= levels)
+
+
+def needed_levels(method: Method, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the least level at which each class is in the set of each picture.
+
+    "lac": 1 minus the probability of the class (M. Sadinle, J. Lei and L. Wasserman, "Least
+    ambiguous set-valued classifiers with bounded error levels", JASA 114, 2019).
+
+    "aps": just above the sum of the probabilities before that of the class, in descending order,
+    so that a set is the fewest of the most probable classes whose sum reaches the level
+    (Y. Romano, M. Sesia and E. Candès, "Classification with valid and adaptive coverage", NeurIPS
+    2020, with the class that crosses the level). A set is never empty.
+
+    Args:
+        method: "lac" or "aps".
+        probabilities: Rows that sum to 1, shape `(n, k)`.
+
+    Returns:
+        Shape `(n, k)`, 0 or more.
+    """
+    if method == "lac":
+        return np.maximum(1 - probabilities, 0)
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    sums = np.cumsum(np.take_along_axis(probabilities, order, axis=1), axis=1)
+    before = np.zeros_like(sums)
+    before[:, 1:] = np.nextafter(sums[:, :-1], 2)
+    levels = np.empty_like(sums)
+    np.put_along_axis(levels, order, before, axis=1)
+    return levels

@@ -1,0 +1,110 @@
+"""Prediction sets of a run: fitted on its validation pictures, kept in its folder, measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from viewfinder.audit.finding import pictures
+from viewfinder.core.errors import DataError
+from viewfinder.evaluation.answers import arrays_of
+from viewfinder.evaluation.conformal import SetFigures, SetOptions, fit_levels, measure_sets
+from viewfinder.evaluation.rejection import reject_threshold, risk_coverage
+from viewfinder.prediction_sets import PredictionSets
+from viewfinder.run.run import Run
+from viewfinder.split.leaks import known_leaks
+
+
+@dataclass(frozen=True, eq=False)
+class SetsEvaluation:
+    """A run's prediction sets, and their figures on the evaluated pictures.
+
+    Attributes:
+        sets: What was fitted and written to the run's folder.
+        figures: Their figures; None where the evaluated pictures trained the model or fitted the
+            sets.
+        risk_coverage: The error above each threshold of the confidence on the pictures that fitted
+            the sets; see :func:`viewfinder.evaluation.rejection.risk_coverage`.
+        notes: What the reader should know.
+    """
+
+    sets: PredictionSets
+    figures: SetFigures | None
+    risk_coverage: pd.DataFrame
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as `--json` prints it."""
+        return {
+            **self.sets.content,
+            "figures": self.figures and self.figures.to_json(),
+            "risk_coverage": self.risk_coverage.to_dict("records"),
+        }
+
+
+def fit_sets(run: Run, options: SetOptions) -> SetsEvaluation:
+    """Fit prediction sets on the run's validation pictures, and write `prediction_sets.json`.
+
+    Validation pictures with a duplicate in training are left out.
+
+    Args:
+        run: An evaluated run.
+        options: Coverage and method. `1 - coverage` is also the largest error bound of the reject
+            threshold.
+
+    Raises:
+        DataError: There are no validation pictures, or too few.
+    """
+    rows = run.predictions
+    rows = rows[rows["split"] == "validation"]
+    leaks = rows["locator"].isin(set(known_leaks(run.dataset)))
+    used = rows[~leaks]
+    if not len(used):
+        raise DataError(
+            "The run has no validation pictures to fit prediction sets on.",
+            expected="validation pictures without a duplicate in training",
+            remedy="train with a validation split",
+        )
+    labels, shares = arrays_of(used, run.classes)
+    levels = fit_levels(labels, shares, options)
+    notes = []
+    if count := int(leaks.sum()):
+        notes.append(f"{pictures(count, 'has')} a duplicate in training: not used to fit the sets.")
+    if few := [name for name, level in zip(run.classes, levels, strict=True) if level is None]:
+        notes.append(
+            f"Fewer than {options.least:,} validation pictures of {', '.join(map(repr, few))}: "
+            "every set has these classes."
+        )
+    if chosen := run.decisions:
+        notes.append(
+            f"The validation pictures also chose {' and '.join(chosen)}, so the coverage and the "
+            "error bound hold only approximately."
+        )
+    sets = PredictionSets(
+        coverage=options.coverage,
+        method=options.method,
+        by_class=options.by_class,
+        levels=list(levels),
+        pictures=len(labels),
+        weaker=list(chosen),
+        reject=reject_threshold(labels, shares, 1 - options.coverage),
+        model=run.model_hash,
+    )
+    run.write_prediction_sets(sets)
+    return SetsEvaluation(sets, None, risk_coverage(labels, shares), tuple(notes))
+
+
+def measured(found: SetsEvaluation, rows: pd.DataFrame, classes: Sequence[str]) -> SetsEvaluation:
+    """Measure the sets on pictures that neither trained the model nor fitted the sets.
+
+    Args:
+        found: The fitted sets.
+        rows: The table of these pictures' predictions; it may be empty.
+        classes: The class names.
+    """
+    if not len(rows):
+        note = "The coverage of the sets is not measured: it needs pictures, such as a test split, "
+        note += "that are neither in training nor in validation."
+        return replace(found, notes=(*found.notes, note))
+    return replace(found, figures=measure_sets(found.sets, *arrays_of(rows, classes), classes))
