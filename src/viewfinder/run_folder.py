@@ -242,6 +242,11 @@ class RunFolder:
         write_json(self.folder / SETS, {"schema": 1, **sets.content})
 
     @property
+    def has_report(self) -> bool:
+        """Whether the report has been written."""
+        return (self.folder / "report.html").is_file()
+
+    @property
     def has_model(self) -> bool:
         """Whether a best model has been saved."""
         return (self.folder / "best.keras").is_file()

@@ -1,7 +1,11 @@
 """Where errors become messages and exit codes, and results become JSON."""
 
-from collections.abc import Callable, Mapping, Sequence
+import _thread
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import wraps
+from threading import Timer
 from typing import Any
 
 import typer
@@ -28,7 +32,8 @@ def add_command(
     @wraps(run)
     def guarded(**options: Any) -> None:
         try:
-            run(**options)
+            with _no_interrupt_lost():
+                run(**options)
         except ViewfinderError as error:
             show_error(error, flags)
             raise typer.Exit(error.exit_code) from None
@@ -37,6 +42,28 @@ def add_command(
             raise typer.Exit(Interrupted.exit_code) from None
 
     app.command(name, rich_help_panel=panel)(guarded)
+
+
+@contextmanager
+def _no_interrupt_lost() -> Iterator[None]:
+    """Raise Ctrl-C again where Python cannot: in a destructor or a callback of a weak reference.
+
+    There it would print a traceback and go on.
+    """
+    before = sys.unraisablehook
+
+    def again(unraisable: "sys.UnraisableHookArgs") -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            # From another thread and later: at once, it would be lost in this hook.
+            Timer(0.05, _thread.interrupt_main).start()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def show_error(error: ViewfinderError, flags: Sequence[Flag]) -> None:

@@ -21,6 +21,8 @@ _MAY_CHANGE = ("training.stop.max_time", "training.checkpoint_minutes")
 def resume_run(run: Run, recipe: Recipe, dataset: Dataset | None, job: Job) -> Run:
     """Continue a training that was killed, interrupted or out of time, from its checkpoint.
 
+    Of a training that was stopped after its last epoch, the diagnosis and the report are written.
+
     Args:
         run: The run.
         recipe: Its recipe, perhaps with more epochs, another `training.stop.max_time` or
@@ -35,6 +37,9 @@ def resume_run(run: Run, recipe: Recipe, dataset: Dataset | None, job: Job) -> R
     """
     _require_same_training(run.recipe, recipe)
     with run.being_trained():
+        if _has_ended(run, recipe) and not run.has_report:
+            run.conclude(job.progress)
+            return run
         _require_unended(run, recipe)
         prepared = _prepared_again(run, recipe, dataset, job)
         job.announce(prepared)
@@ -116,13 +121,22 @@ def _require_honest_epochs(before: Recipe, now: Recipe) -> None:
         )
 
 
-def _require_unended(run: Run, recipe: Recipe) -> None:
+def _has_ended(run: Run, recipe: Recipe) -> bool:
+    """Whether no step is left, also under a recipe with more epochs."""
     ended = run.timing.get("ended", "interrupted")
-    by_steps = recipe.training.fine_tune is None and recipe.on_features is None
-    has_more = by_steps and recipe.steps.epochs > len(run.history)
-    if ended in GOES_ON or (ended == "finished" and has_more):
+    has_more = _by_steps(recipe) and recipe.steps.epochs > len(run.history)
+    return ended not in GOES_ON and not (ended == "finished" and has_more)
+
+
+def _by_steps(recipe: Recipe) -> bool:
+    return recipe.training.fine_tune is None and recipe.on_features is None
+
+
+def _require_unended(run: Run, recipe: Recipe) -> None:
+    if not _has_ended(run, recipe):
         _require_both_phases(run)
         return
+    ended, by_steps = run.timing["ended"], _by_steps(recipe)
     more = "more training.epochs continue it, under a constant learning rate"
     remedies = {
         "diverged": "it would diverge again: train a new run with a lower learning rate",
