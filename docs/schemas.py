@@ -93,9 +93,10 @@ Pair = TypedDict("Pair", {
 PairedSplit = TypedDict("PairedSplit", {
     "split": Split, "count": Count, "notes": Texts, "pairs": list[Pair]})
 # The most probable classes first.
+# `set` is None without `--coverage`, and [] where no class fits.
 Prediction = TypedDict("Prediction", {
     "picture": str, "label": str | None, "confidence": Share, "probabilities": dict[str, Share],
-    "rejection": str | None})
+    "rejection": str | None, "set": Texts | None})
 
 # Seeing -------------------------------------------------------------------------------------------
 

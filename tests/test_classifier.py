@@ -266,7 +266,7 @@ def test_json_of_an_answer(classifier, digits):
     (one,) = classifier.predict(some_digits(digits)[0])
     whole, short = one.to_json(), one.to_json(top=2)
     assert json.loads(json.dumps(whole)) == whole
-    assert list(whole) == ["picture", "label", "confidence", "probabilities", "rejection"]
+    assert list(whole) == ["picture", "label", "confidence", "probabilities", "rejection", "set"]
     assert list(short["probabilities"].items()) == list(whole["probabilities"].items())[:2]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from viewfinder.core.errors import DataError, RejectedPicture, RunError
+from viewfinder.core.errors import DataError, RejectedPicture, RunError, UsageError
 from viewfinder.core.files import write_json
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
@@ -22,6 +22,7 @@ from viewfinder.core.records import RunRecord
 from viewfinder.pictures.given import Picture, is_open, name_of, several, source_of
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.prediction_sets import PredictionSets, read_sets
 from viewfinder.runtime import onnx
 from viewfinder.runtime.loading import load_model
 from viewfinder.runtime.onnx import OnnxModel
@@ -78,6 +79,8 @@ class Prediction:
         confidence: The probability of this class, 0 to 1; 0 for a rejected picture.
         probabilities: The probability of each class, the most probable first.
         rejection: The reason for the rejection, or None.
+        classes: The prediction set, the most probable class first: empty where no class fits, or
+            for a rejected picture; None where no coverage was requested.
     """
 
     picture: str
@@ -85,6 +88,7 @@ class Prediction:
     confidence: float
     probabilities: dict[str, float]
     rejection: str | None = None
+    classes: tuple[str, ...] | None = None
 
     def to_json(self, top: int | None = None) -> dict[str, Any]:
         """Return the record as `--json` prints it, with the `top` most probable classes."""
@@ -94,6 +98,7 @@ class Prediction:
             "confidence": self.confidence,
             "probabilities": dict(islice(self.probabilities.items(), top)),
             "rejection": self.rejection,
+            "set": None if self.classes is None else list(self.classes),
         }
 
 
@@ -157,7 +162,11 @@ class Classifier:
         return shares
 
     def predict(
-        self, pictures: Iterable[Picture] | Picture, *, progress: Progress | None = None
+        self,
+        pictures: Iterable[Picture] | Picture,
+        *,
+        coverage: float | None = None,
+        progress: Progress | None = None,
     ) -> list[Prediction]:
         """Predict the classes of pictures of any size, mode and orientation.
 
@@ -165,6 +174,7 @@ class Classifier:
             pictures: One picture or several: paths, encoded bytes, files opened for reading bytes
                 (uploads too), images of Pillow, or arrays of pixels, uint8, of shape (height,
                 width) or (height, width, channels).
+            coverage: The coverage of prediction sets, which `viewfinder.evaluate` has fitted.
             progress: Shows the prediction.
 
         Returns:
@@ -173,12 +183,14 @@ class Classifier:
 
         Raises:
             UsageError: One of `pictures` is none of these.
+            RunError: The run has no prediction sets of this coverage.
         """
+        sets = None if coverage is None else self._sets(coverage)
         given = list(several(pictures))
         names = [name_of(picture, index) for index, picture in enumerate(given)]
         read = (_read(picture) if is_open(picture) else picture for picture in given)
         prepared = map_ahead(self._prepared, read, workers=cores(), ahead=2 * _AT_ONCE)
-        predictions = self._predictions(zip(names, prepared, strict=True))
+        predictions = self._predictions(zip(names, prepared, strict=True), sets)
         return list((progress or Progress(0)).track(predictions, "Predicting", len(given)))
 
     def _prepared(self, picture: Picture | RejectedPicture) -> NDArray[np.uint8] | RejectedPicture:
@@ -190,21 +202,42 @@ class Classifier:
             return rejection
 
     def _predictions(
-        self, prepared: Iterator[tuple[str, NDArray[np.uint8] | RejectedPicture]]
+        self,
+        prepared: Iterator[tuple[str, NDArray[np.uint8] | RejectedPicture]],
+        sets: PredictionSets | None,
     ) -> Iterator[Prediction]:
         while block := list(islice(prepared, _AT_ONCE)):
             images = [pixels for _, pixels in block if not isinstance(pixels, RejectedPicture)]
             rows = iter(self.probabilities(np.stack(images)) if images else ())
             for name, pixels in block:
                 if isinstance(pixels, RejectedPicture):
-                    yield Prediction(name, None, 0.0, {}, f"{pixels.reason}: {pixels.detail}")
+                    none = None if sets is None else ()
+                    why = f"{pixels.reason}: {pixels.detail}"
+                    yield Prediction(name, None, 0.0, {}, why, none)
                 else:
-                    yield self._prediction(name, next(rows))
+                    yield self._prediction(name, next(rows), sets)
 
-    def _prediction(self, name: str, row: NDArray[np.float64]) -> Prediction:
+    def _prediction(
+        self, name: str, row: NDArray[np.float64], sets: PredictionSets | None
+    ) -> Prediction:
         order = np.argsort(-row, kind="stable")
         probabilities = {self.classes[index]: float(row[index]) for index in order}
-        return Prediction(name, self.classes[order[0]], float(row[order[0]]), probabilities)
+        inside = None
+        if sets is not None:
+            is_inside = sets.contains(row[None])[0]
+            inside = tuple(self.classes[index] for index in order if is_inside[index])
+        best = self.classes[order[0]]
+        return Prediction(name, best, float(row[order[0]]), probabilities, classes=inside)
+
+    def _sets(self, coverage: float) -> PredictionSets:
+        if self.folder is None:
+            raise UsageError(
+                "Only the classifier of a run has prediction sets.",
+                expected="viewfinder.load(RUN)",
+            )
+        path = self.folder / _MODEL
+        model = fingerprint(path) if path.is_file() else None
+        return read_sets(self.folder, coverage, len(self.classes), model)
 
 
 def _read(file: Picture) -> Picture | RejectedPicture:

@@ -1,12 +1,15 @@
 """Prediction sets: the classes that a picture may have, from levels fitted beforehand."""
 
+import shlex
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from viewfinder.core.records import RunRecord
+from viewfinder.core.errors import RunError
+from viewfinder.core.records import RunRecord, damaged
 
 SETS = "prediction_sets.json"
 
@@ -40,7 +43,7 @@ class PredictionSets(RunRecord):
         weaker: What the same pictures chose before, which weakens the guarantee.
         reject: The threshold at which at most `1 - coverage` of the answers are wrong; None
             where there is none.
-        model: A hash of the model; None where it was not there.
+        model: The fingerprint of the model; None where it was not there.
     """
 
     coverage: Annotated[float, Field(gt=0, lt=1)]
@@ -69,6 +72,38 @@ class PredictionSets(RunRecord):
         """
         levels = [np.inf if level is None else level for level in self.levels]
         return np.asarray(needed_levels(self.method, probabilities) <= levels)
+
+
+def read_sets(folder: Path, coverage: float, classes: int, model: str | None) -> PredictionSets:
+    """Read the prediction sets of a run.
+
+    Args:
+        folder: The run's folder.
+        coverage: The requested coverage.
+        classes: The number of the run's classes.
+        model: The fingerprint of the run's model; None where it is not there.
+
+    Raises:
+        RunError: The run has no sets of this coverage and model, or the file is damaged.
+    """
+    path = folder / SETS
+    sets = PredictionSets.read(path) if path.is_file() else None
+    if sets is not None and len(sets.levels) != classes:
+        raise damaged(path, f"{len(sets.levels)} levels for {classes} classes")
+    if sets is None:
+        received = f"no {SETS}"
+    elif sets.coverage != coverage:
+        received = f"sets for {sets.coverage:g}"
+    elif model is not None and sets.model != model:
+        received = "sets of another model"
+    else:
+        return sets
+    raise RunError(
+        f"The run {folder} has no prediction sets for a coverage of {coverage:g}.",
+        expected="sets fitted on its validation pictures",
+        received=received,
+        remedy=f"viewfinder evaluate {shlex.quote(str(folder))} --coverage {coverage:g}",
+    )
 
 
 def needed_levels(method: Method, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

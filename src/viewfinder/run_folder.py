@@ -223,19 +223,18 @@ class RunFolder:
             record = self._read(DoctorFile, "doctor.json")
         except RunError:
             return None
-        is_of_this_model = self.has_model and record["model_written"] == self.model_hash
+        is_of_this_model = self.has_model and record["model_written"] == self._model_written()
         return record["units"] if is_of_this_model else None
 
     def write_doctor(self, record: Mapping[str, Any], units: Sequence[Any] | None) -> None:
         """Write the doctor's verdicts, and the activations from which they were made."""
-        written = None if units is None else self.model_hash
+        written = None if units is None else self._model_written()
         record = {**record, "model_written": written, "units": units}
         write_json(self.folder / "doctor.json", record)
 
-    @property
-    def model_hash(self) -> str | None:
-        """A hash of the best model, by which what belongs to it is recognised."""
-        return content_hash(self.folder / "best.keras") if self.has_model else None
+    def _model_written(self) -> str:
+        """A hash of the best model, by which its activations are recognised."""
+        return content_hash(self.folder / "best.keras")
 
     def write_prediction_sets(self, sets: PredictionSets) -> None:
         """Write the fitted levels of prediction sets."""

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shlex
 import shutil
 from pathlib import Path
@@ -163,3 +164,24 @@ def test_a_damaged_model_ends_in_3(viewfinder, trained, digits, tmp_path):
 
 def test_top_must_be_at_least_1(viewfinder, trained, digits):
     assert viewfinder("predict", trained.folder, digits, "--top", 0).code == 2
+
+
+def test_a_coverage_prints_sets_and_unknown(viewfinder, trained, digits, tmp_path):
+    folder = copied(trained.folder, tmp_path)
+    paths = sorted(digits.glob("test/*/*.png"))[:3]
+    viewfinder("predict", folder, *paths, "--coverage", 0.5).refused(3, "--coverage 0.5")
+    ended = viewfinder("evaluate", folder, "--coverage", 0.5)
+    assert ended.code == 0, ended.err
+    record = json.loads((folder / "prediction_sets.json").read_text())
+    for level, is_inside in ((2, True), (0, False)):
+        record["levels"] = [level] * len(record["levels"])
+        (folder / "prediction_sets.json").write_text(json.dumps(record))
+        words = ["predict", folder, *paths, "--coverage", 0.5]
+        for one in viewfinder(*words, "--top", 9, "--json").json["predictions"]:
+            assert one["set"] == (list(one["probabilities"]) if is_inside else [])
+        assert ("unknown" not in viewfinder(*words).out) == is_inside
+        rows = list(csv.DictReader(io.StringIO(viewfinder(*words, "--csv").out)))
+        assert [bool(json.loads(row["set"])) for row in rows] == [is_inside] * 3
+    record["model"] = "0"
+    (folder / "prediction_sets.json").write_text(json.dumps(record))
+    viewfinder("predict", folder, *paths, "--coverage", 0.5).refused(3, "sets of another model")

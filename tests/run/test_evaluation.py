@@ -16,7 +16,7 @@ import viewfinder as vf
 from runs import write_run
 from viewfinder.classifier import Classifier
 from viewfinder.cli import main
-from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.errors import DataError, RunError, UsageError
 from viewfinder.data.sources import open_dataset
 from viewfinder.evaluation.answers import answer_table, arrays_of
 from viewfinder.evaluation.conformal import SetOptions, fit_levels
@@ -46,8 +46,8 @@ def write_pictures(root: Path, counts: dict[str, int]) -> Path:
 class ByBrightness(Classifier):
     """Answers by the mean level, with no network."""
 
-    def __init__(self) -> None:
-        super().__init__(None, CLASSES, Preprocessing(height=8, width=8))  # type: ignore[arg-type]
+    def __init__(self, folder: Path | None = None) -> None:
+        super().__init__(None, CLASSES, Preprocessing(height=8, width=8), folder)  # type: ignore[arg-type]
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         dog = images.mean(axis=(1, 2, 3)) / 255
@@ -151,6 +151,31 @@ def test_prediction_sets_are_fitted_on_validation_and_kept(run: Run) -> None:
     assert "is not measured" in " ".join(itself.notes)
     with pytest.raises(DataError, match="too few pictures"):
         vf.evaluate(run, coverage=0.99)
+
+
+def test_a_picture_is_predicted_as_a_set(run: Run) -> None:
+    classifier = ByBrightness(run.folder)
+    cat = np.full((8, 8, 3), 5, np.uint8)
+    with pytest.raises(RunError, match=r"no prediction sets for a coverage of 0\.9") as error:
+        classifier.predict(cat, coverage=0.9)
+    assert "evaluate" in str(error.value)
+    found = vf.evaluate(run, coverage=0.9).sets
+    assert found is not None
+    unsure = np.full((8, 8, 3), 127, np.uint8)
+    answers = classifier.predict([cat, unsure, b"no picture"], coverage=0.9)
+    level = found.sets.levels[0]
+    assert level is not None
+    assert 5 / 255 < level < 0.4
+    assert [one.classes for one in answers] == [("cats",), (), ()]
+    assert [one.to_json()["set"] for one in answers] == [["cats"], [], []]
+    assert classifier.predict(cat)[0].classes is None
+    with pytest.raises(RunError, match=r"for a coverage of 0\.95") as error:
+        classifier.predict(cat, coverage=0.95)
+    assert "sets for 0.9" in str(error.value)
+    for content in ("{}", (run.folder / "prediction_sets.json").read_text().replace("null", "[]")):
+        (run.folder / "prediction_sets.json").write_text(content)
+        with pytest.raises(RunError, match=r"prediction_sets\.json is damaged"):
+            classifier.predict(cat, coverage=0.9)
 
 
 def test_leaking_validation_pictures_fit_no_sets(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import glob
+import json
 import os
 import shlex
 import sys
@@ -30,6 +31,13 @@ def predict(
     ],
     *,
     top: Annotated[int, typer.Option(min=1, help="Number of most probable classes to print.")] = 3,
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Print the set of classes that `evaluate RUN --coverage SHARE` has fitted.",
+        ),
+    ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a row a picture as CSV.")] = False,
     results: ResultOptions,
 ) -> None:
@@ -46,7 +54,7 @@ def predict(
             "Keras predicts, which takes seconds to start: the run has no model.onnx.",
             style="yellow",
         )
-    predictions = classifier.predict(files, progress=results.progress)
+    predictions = classifier.predict(files, coverage=coverage, progress=results.progress)
     if results.as_json:
         answers = [one.to_json(top) for one in predictions]
         print_json({"schema": 1, "run": str(run), "predictions": answers})
@@ -107,21 +115,23 @@ def _print_table(predictions: "list[Prediction]", top: int) -> None:
     from viewfinder.cli.tables import stdout, table
 
     rows = []
+    of_sets = predictions[:1] and predictions[0].classes is not None
     for one in predictions:
+        answer = ", ".join(one.classes or ["unknown"]) if of_sets else one.label or ""
         if one.label is None:
             rows.append([one.picture, "–", one.rejection or ""])
             continue
         ranked = list(one.probabilities.items())[:top]
         shares = "  ".join(f"{name} {share:.1%}" for name, share in ranked)
-        rows.append([one.picture, one.label, shares])
-    stdout().print(table(["picture", "label", "probabilities"], rows))
+        rows.append([one.picture, answer, shares])
+    stdout().print(table(["picture", "set" if of_sets else "label", "probabilities"], rows))
 
 
 def _print_csv(predictions: "list[Prediction]", classes: tuple[str, ...]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["picture", "label", "confidence", *classes, "rejection"])
+    of_sets = ["set"] if predictions[:1] and predictions[0].classes is not None else []
+    writer.writerow(["picture", "label", "confidence", *classes, "rejection", *of_sets])
     for one in predictions:
         shares = [one.probabilities.get(name, "") for name in classes]
-        writer.writerow(
-            [one.picture, one.label or "", one.confidence, *shares, one.rejection or ""]
-        )
+        row = [one.picture, one.label or "", one.confidence, *shares, one.rejection or ""]
+        writer.writerow([*row, json.dumps(one.classes, ensure_ascii=False)] if of_sets else row)

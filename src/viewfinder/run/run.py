@@ -115,10 +115,14 @@ class Run(RunFolder):
         return np.stack(few) if few else None
 
     def predict(
-        self, pictures: Iterable[Picture] | Picture, *, progress: Progress | None = None
+        self,
+        pictures: Iterable[Picture] | Picture,
+        *,
+        coverage: float | None = None,
+        progress: Progress | None = None,
     ) -> list[Prediction]:
         """Predict the classes of any pictures; see :meth:`Classifier.predict`."""
-        return self.classifier.predict(pictures, progress=progress)
+        return self.classifier.predict(pictures, coverage=coverage, progress=progress)
 
     def evaluate(
         self,

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from viewfinder.audit.finding import pictures
+from viewfinder.classifier import fingerprint
 from viewfinder.core.errors import DataError
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.conformal import SetFigures, SetOptions, fit_levels, measure_sets
@@ -89,7 +90,7 @@ def fit_sets(run: Run, options: SetOptions) -> SetsEvaluation:
         pictures=len(labels),
         weaker=list(chosen),
         reject=reject_threshold(labels, shares, 1 - options.coverage),
-        model=run.model_hash,
+        model=fingerprint(run.folder / "best.keras") if run.has_model else None,
     )
     run.write_prediction_sets(sets)
     return SetsEvaluation(sets, None, risk_coverage(labels, shares), tuple(notes))
