@@ -151,6 +151,9 @@ def test_prediction_sets_are_fitted_on_validation_and_kept(run: Run) -> None:
     assert "is not measured" in " ".join(itself.notes)
     with pytest.raises(DataError, match="too few pictures"):
         vf.evaluate(run, coverage=0.99)
+    run.write_predictions(run.predictions.query("split != 'validation'"))
+    with pytest.raises(DataError, match="no validation pictures"):
+        vf.evaluate(run, coverage=0.9)
 
 
 def test_a_picture_is_predicted_as_a_set(run: Run) -> None:

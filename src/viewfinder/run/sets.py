@@ -65,7 +65,8 @@ def fit_sets(run: Run, options: SetOptions) -> SetsEvaluation:
         raise DataError(
             "The run has no validation pictures to fit prediction sets on.",
             expected="validation pictures without a duplicate in training",
-            remedy="train with a validation split",
+            remedy="train on data with validation and test splits, such as `viewfinder split DATA "
+            "--validation 0.2 --test 0.2 --output NAME.dataset` writes",
         )
     labels, shares = arrays_of(used, run.classes)
     levels = fit_levels(labels, shares, options)
