@@ -135,6 +135,20 @@ Sets = TypedDict("Sets", {
     "coverage": Share, "method": Literal["lac", "aps"], "by_class": bool,
     "levels": list[float | None], "pictures": Count, "weaker": Texts, "reject": Reject | None,
     "model": str | None, "figures": SetFigures | None, "risk_coverage": list[AnsweredAbove]})
+# `p` is corrected for all of them. The intervals of slices hold together; `others` is the accuracy
+# on the other pictures.
+Slice = TypedDict("Slice", {
+    "property": str, "value": str, "count": Count, "accuracy": Figure, "others": Share, "p": Share,
+    "is_worse": bool})
+Shortcut = TypedDict("Shortcut", {
+    "property": str, "accuracy": Figure, "majority": Figure, "p": Share, "tells": bool})
+# `lost`: pictures that are answered rightly only without the change.
+Changed = TypedDict("Changed", {
+    "change": Literal["rotated", "blurred", "noisy", "recompressed", "darker"],
+    "strength": Annotated[int, Interval(ge=1, le=5)], "amount": str, "accuracy": Figure,
+    "lost": Count})
+Robustness = TypedDict("Robustness", {
+    "count": Count, "unchanged": Figure, "changed": list[Changed]})
 # `class` is the one that the map explains; `layer` is None for a map of the pixels; `peak`: a row
 # and a column of the model's input.
 Look = TypedDict("Look", {
@@ -240,8 +254,8 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     # `unseen`: what could not be examined.
     "doctor": {"verdicts": Verdicts, "unseen": Texts},
     "evaluate": METRICS,
-    # Also of `evaluate RUN DATA`, `--threshold`, `--predictions`, `--plots`. `top` by the number of
-    # classes; a row of `confusion` is a true class.
+    # Also of `evaluate RUN DATA` and its other options. `top` by the number of classes; a row of
+    # `confusion` is a true class; `slices` and `shortcuts` with `--slices`.
     "evaluate --split": {
         "run": str, "data": str, "count": Count, "accuracy": Figure, "top": dict[str, Figure],
         "balanced_accuracy": Figure, "macro_f1": Figure, "auc": Figure | None, "log_loss": Figure,
@@ -249,7 +263,9 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "per_class": list[ClassFigures], "confusion": list[list[Count]],
         "temperature": float | None, "tempered": Tempered | None, "baselines": list[Baseline],
         "thresholds": list[Threshold], "sets": Sets | None, "known_from_training": Count,
-        "accuracy_of_others": Figure | None, "notes": Texts},
+        "accuracy_of_others": Figure | None, "notes": Texts,
+        "slices": NotRequired[list[Slice]], "shortcuts": NotRequired[list[Shortcut]],
+        "robustness": NotRequired[Robustness]},
     # `raw` is the file of arrays, None where none was requested.
     "explain": SEEN | {"maps": list[Look], "raw": str | None},
     "explain --maps": SEEN | {"picture": str, "layers": list[MapLayer]},

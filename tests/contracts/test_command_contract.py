@@ -73,7 +73,10 @@ CASES = {
 LONG = {"demo"}
 # Further documents. That of `train --folds` is held in tests/cli/test_folds_command.py.
 MORE_DOCUMENTS = {
-    "evaluate --split": ("evaluate", "run", "--split", "validation", "--coverage", "0.6"),
+    "evaluate --split": (
+        *("evaluate", "run", "--split", "validation", "--coverage", "0.6"),
+        *("--slices", "--robustness"),
+    ),
     "explain --maps": ("explain", "run", "data/test/0/0396.png", "--maps"),
     "explain --channel": ("explain", "run", "data/test", "--channel", "conv_1:0"),
     "explain --crops": ("explain", "run", "data/test/0/0396.png", "--crops"),

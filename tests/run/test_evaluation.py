@@ -323,6 +323,41 @@ def test_the_command_prints_and_writes(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("whole_plots")
+def test_slices_shortcuts_and_robustness(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "classifier", ByBrightness())
+    others = write_pictures(tmp_path / "others", {"cats": 20, "dogs": 20})
+    words = ["evaluate", str(run), str(others), "--slices", "--robustness", "-q"]
+    plots = tmp_path / "plots"
+    result = CliRunner().invoke(main, [*words, "--json", "--plots", str(plots)])
+    assert result.exit_code == 0, result.output
+    assert (plots / "robustness.svg").is_file()
+    document = json.loads(result.stdout)
+    assert {one["value"] for one in document["slices"] if one["property"] == "folder"} == {
+        "cats",
+        "dogs",
+    }
+    assert not any(one["is_worse"] for one in document["slices"])
+    shortcuts = {one["property"]: one for one in document["shortcuts"]}
+    assert shortcuts["brightness"]["tells"]
+    assert shortcuts["brightness"]["accuracy"]["value"] == 1
+    assert not shortcuts["size"]["tells"]
+    last = document["robustness"]["changed"][-1]
+    assert (last["change"], last["amount"], last["lost"]) == ("darker", "20 % of the light", 20)
+    text = CliRunner().invoke(main, words).stdout
+    for part in ("brightness", "tells label", "20 % of the light", "slices are less accurate"):
+        assert part in text
+
+
+def test_slices_of_pictures_that_are_gone_are_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pets").rename(tmp_path / "moved")
+    result = CliRunner().invoke(main, ["evaluate", str(run), "--slices", "-q"])
+    assert result.exit_code in (2, 3)
+    assert "None of the pictures can be read" in result.output
+
+
+@pytest.mark.usefixtures("whole_plots")
 def test_the_curves_are_drawn(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "plots"
     words = ["evaluate", str(run), "--split", "test", "--plots", str(folder), "-q"]

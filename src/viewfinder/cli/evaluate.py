@@ -39,9 +39,25 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="Write a row a picture, as .csv or .parquet."),
     ] = None,
+    slices: Annotated[
+        bool,
+        typer.Option(
+            "--slices",
+            help="Find pictures with worse answers, by size, brightness, folder …, and properties "
+            "that tell the label by themselves.",
+        ),
+    ] = False,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness", help="Rotate, blur, darken … the pictures, at five strengths each."
+        ),
+    ] = False,
     plots: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Draw ROC, precision and recall, and reliability."),
+        typer.Option(
+            metavar="DIR", help="Draw ROC, precision and recall, reliability, and robustness."
+        ),
     ] = None,
     coverage: Annotated[
         float | None,
@@ -79,11 +95,11 @@ def evaluate(
         raise UsageError(
             "These sets have no coverage.", expected="--coverage 0.95 with --sets and --by-class"
         )
-    is_again = data is None and not (split or threshold or predictions or plots)
-    if is_again and coverage is None:
+    options = split or threshold or predictions or plots or slices or robustness
+    if data is None and coverage is None and not options:
         _write_again(opened, results, report_only=report_only)
         return
-    from viewfinder.cli.evaluation import show_evaluation
+    from viewfinder.cli.evaluation import show_evaluation, show_robustness, show_slices
     from viewfinder.core.files import require_writable
     from viewfinder.evaluation.conformal import SetOptions
     from viewfinder.run.evaluation import evaluate as evaluate_run
@@ -108,14 +124,28 @@ def evaluate(
     )
     if predictions:
         found.save_predictions(predictions)
+    progress = results.progress
+    sliced = found.slices(progress=progress) if slices else ()
+    shortcuts = found.shortcuts(progress=progress) if slices else ()
+    changed = found.robustness(progress=progress) if robustness else None
     if plots:
         from viewfinder.pages.evaluation_plots import write_evaluation_plots
 
-        write_evaluation_plots(found.metrics, plots)
+        write_evaluation_plots(found.metrics, plots, changed)
     if results.as_json:
-        print_json(found.to_json())
-    else:
-        show_evaluation(found, everything=results.verbose)
+        document = found.to_json()
+        if slices:
+            document["slices"] = [one.to_json() for one in sliced]
+            document["shortcuts"] = [one.to_json() for one in shortcuts]
+        if changed:
+            document["robustness"] = changed.to_json()
+        print_json(document)
+        return
+    show_evaluation(found, everything=results.verbose)
+    if slices:
+        show_slices(sliced, shortcuts, everything=results.verbose)
+    if changed:
+        show_robustness(changed)
 
 
 def _write_again(run: "Run", results: ResultOptions, *, report_only: bool) -> None:

@@ -9,11 +9,15 @@ from viewfinder.cli.tables import stdout, table
 
 if TYPE_CHECKING:
     from viewfinder.evaluation.intervals import Figure
+    from viewfinder.evaluation.robustness import Robustness
+    from viewfinder.evaluation.shortcuts import Shortcut
+    from viewfinder.evaluation.slices import Slice
     from viewfinder.evaluation.thresholds import Threshold
     from viewfinder.run.evaluation import Evaluation
     from viewfinder.run.sets import SetsEvaluation
 
 _MOST_CLASSES = 20
+_LEAST_SLICES = 5
 
 
 def show_evaluation(found: "Evaluation", *, everything: bool) -> None:
@@ -47,6 +51,66 @@ def show_evaluation(found: "Evaluation", *, everything: bool) -> None:
     out.print()
     for line in _lines(found):
         out.print(line, markup=False, soft_wrap=True)
+
+
+def show_slices(
+    slices: "tuple[Slice, ...]", shortcuts: "tuple[Shortcut, ...]", *, everything: bool
+) -> None:
+    """Print the worst slices, and what each property tells of the label."""
+    out = stdout()
+    worse = sum(one.is_worse for one in slices)
+    shown = slices if everything else slices[: max(worse, _LEAST_SLICES)]
+    out.print()
+    rows = [
+        [
+            f"{one.name}: {one.value}",
+            f"{one.count:,}",
+            _value(one.accuracy),
+            _interval(one.accuracy),
+            f"{one.others:.4f}",
+            f"{one.p:.3g}",
+            "yes" if one.is_worse else "no",
+        ]
+        for one in shown
+    ]
+    headings = ["slice", "pictures", "accuracy", "interval, all at once", "others", "p", "worse"]
+    out.print(table(headings, rows, numbers=True))
+    out.print(
+        f"{worse} of {len(slices)} slices are less accurate than the other pictures (Fisher's "
+        "exact test, Holm's correction, 5 %).",
+        soft_wrap=True,
+    )
+    out.print()
+    if not shortcuts:
+        out.print("Too few pictures to test whether a property tells the label.")
+        return
+    rows = [
+        [
+            one.name,
+            _value(one.accuracy),
+            _interval(one.accuracy),
+            _value(one.majority),
+            f"{one.p:.3g}",
+            "yes" if one.tells else "no",
+        ]
+        for one in shortcuts
+    ]
+    headings = ["property alone", "accuracy", "95 % interval", "majority class", "p", "tells label"]
+    out.print(table(headings, rows, numbers=True))
+
+
+def show_robustness(found: "Robustness") -> None:
+    """Print the accuracy after each change and strength."""
+    out = stdout()
+    out.print()
+    rows = [["none", "", _value(found.unchanged), _interval(found.unchanged), ""]]
+    rows += [
+        [one.change, one.amount, _value(one.accuracy), _interval(one.accuracy), f"{one.lost:,}"]
+        for one in found.changed
+    ]
+    headings = ["change", "strength", "accuracy", "95 % interval", "lost answers"]
+    out.print(table(headings, rows, numbers=True))
+    out.print(f"Robustness on {found.count:,} pictures, changed as the model receives them.")
 
 
 def _figures(found: "Evaluation") -> Iterator[list[str]]:

@@ -14,11 +14,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from viewfinder.evaluation.robustness import Robustness
+
 _MARGINS = (54, 24, 40, 40)
 
 
-def write_evaluation_plots(metrics: Metrics, folder: Path) -> list[Path]:
+def write_evaluation_plots(
+    metrics: Metrics, folder: Path, changed: "Robustness | None" = None
+) -> list[Path]:
     """Draw `roc`, `precision-recall` and `reliability` into a folder, each as PNG and SVG.
+
+    With `changed`, also `robustness`.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -28,6 +34,8 @@ def write_evaluation_plots(metrics: Metrics, folder: Path) -> list[Path]:
         "precision-recall": precision_recall_curves(metrics),
         "reliability": reliability(metrics),
     }
+    if changed:
+        drawings["robustness"] = robustness(changed)
     for name, figure in drawings.items():
         save_and_embed(figure, folder / name)
     return [folder / f"{name}.png" for name in drawings]
@@ -65,6 +73,18 @@ def reliability(metrics: Metrics) -> "Figure":
         bins["confidence"], centre, ends, color=ACCENT, marker="o", capsize=3, label=label
     )
     return _finished(figure, axes, "accuracy", "Reliability diagram")
+
+
+def robustness(found: "Robustness") -> "Figure":
+    """Draw the accuracy over the strength of each change; 0 is without a change."""
+    figure, axes = chart("Accuracy on changed pictures", "strength", _MARGINS)
+    for number, change in enumerate(dict.fromkeys(one.change for one in found.changed)):
+        rows = [one for one in found.changed if one.change == change]
+        accuracy = [found.unchanged.value, *(one.accuracy.value for one in rows)]
+        _line(axes, [0, *(one.strength for one in rows)], accuracy, number, change, marker="o")
+    _finished(figure, axes, "accuracy", "Accuracy on changed pictures")
+    axes.set_xlim(0, max(one.strength for one in found.changed))
+    return figure
 
 
 def _worst(metrics: Metrics, figure: str) -> list[str]:

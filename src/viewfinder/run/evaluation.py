@@ -4,13 +4,15 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from viewfinder.audit.duplicates import duplicate_groups
 from viewfinder.audit.finding import pictures
+from viewfinder.audit.measurements import Measurements, survey
 from viewfinder.core.errors import DataError, RejectedPicture, UsageError, ViewfinderError
 from viewfinder.core.files import written_whole
 from viewfinder.core.parallel import cores, map_ahead
@@ -23,6 +25,8 @@ from viewfinder.evaluation.calibration import fit_temperature, tempered
 from viewfinder.evaluation.conformal import SetOptions
 from viewfinder.evaluation.intervals import UNKNOWN, Figure, share
 from viewfinder.evaluation.metrics import Metrics, measure
+from viewfinder.evaluation.shortcuts import Shortcut, find_shortcuts, shortcut_properties
+from viewfinder.evaluation.slices import Slice, find_slices, properties_of
 from viewfinder.evaluation.thresholds import (
     Threshold,
     Wish,
@@ -35,6 +39,9 @@ from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.run.run import Run
 from viewfinder.run.sets import SetsEvaluation, fit_sets, measured
 from viewfinder.store import open_store
+
+if TYPE_CHECKING:
+    from viewfinder.evaluation.robustness import Robustness
 
 _COLOUR = Preprocessing(height=8, width=8)
 # Pictures of each side that the baseline of colours reads.
@@ -60,6 +67,7 @@ class Evaluation:
         accuracy_of_others: The accuracy without these pictures; None where there are none.
         predictions: A row a picture: `locator`, `split`, `label`, `predicted`, `confidence`,
             `probabilities`.
+        source: The source of the pictures; None for the run's own.
         notes: What the reader should know.
     """
 
@@ -74,7 +82,62 @@ class Evaluation:
     known: int
     accuracy_of_others: Figure | None
     predictions: pd.DataFrame
+    source: Source | None
     notes: tuple[str, ...]
+
+    def slices(self, *, progress: Progress | None = None) -> tuple[Slice, ...]:
+        """Return the accuracy by size, aspect, brightness, sharpness, duplicates, folder, camera.
+
+        The worst slices are first; see :func:`viewfinder.evaluation.slices.find_slices`. The
+        measurements are those of the audit, and shared with it.
+
+        Raises:
+            DataError: The pictures are no longer there.
+        """
+        shown, measurements = self._measured(progress)
+        right = (shown.table["label"] == shown.table["predicted"]).to_numpy()
+        return find_slices(right, properties_of(shown.source, measurements))
+
+    def shortcuts(self, *, progress: Progress | None = None) -> tuple[Shortcut, ...]:
+        """Test whether brightness, size, blur or background alone tells the label.
+
+        See :func:`viewfinder.evaluation.shortcuts.find_shortcuts`.
+
+        Raises:
+            DataError: The pictures are no longer there.
+        """
+        shown, measurements = self._measured(progress)
+        return find_shortcuts(
+            shown.labels, shortcut_properties(measurements), duplicate_groups(measurements).keys()
+        )
+
+    def robustness(self, *, progress: Progress | None = None) -> "Robustness":
+        """Evaluate the model on the same pictures rotated, blurred, noisy, recompressed, darker.
+
+        See :func:`viewfinder.evaluation.robustness.measure_robustness`.
+
+        Raises:
+            DataError: The pictures are no longer there.
+            RunError: The model is missing or damaged.
+        """
+        from viewfinder.evaluation.robustness import measure_robustness
+
+        classifier = self.run.classifier
+        store = open_store(self._shown, classifier.preprocessing, progress=progress)
+        described = store.describe(self._shown)
+        shown = _some_of(described, (described.table["status"] == "ok").to_numpy())
+        return measure_robustness(
+            classifier.probabilities, store.pictures(shown), shown.labels, progress
+        )
+
+    @property
+    def _shown(self) -> Dataset:
+        return Dataset(self.source or self.run.source, self.predictions, self.run.classes)
+
+    def _measured(self, progress: Progress | None) -> tuple[Dataset, Measurements]:
+        measurements = survey(self._shown, progress=progress)
+        readable = measurements.readable
+        return _some_of(self._shown, readable), measurements.of_rows(np.flatnonzero(readable))
 
     def to_json(self) -> dict[str, Any]:
         """Return the document of `viewfinder evaluate --split … --json`; see docs/schemas.py."""
@@ -115,6 +178,16 @@ class Evaluation:
                 table.to_csv(temporary, index=False)
             else:
                 table.to_parquet(temporary, index=False)
+
+
+def _some_of(shown: Dataset, rows: NDArray[np.bool_]) -> Dataset:
+    if not rows.any():
+        raise DataError(
+            "None of the pictures can be read.",
+            expected=f"the evaluated pictures in {shown.source}",
+            remedy="evaluate the pictures where they are now: give them as `data`",
+        )
+    return shown.where(rows)
 
 
 def require_table(path: Path) -> None:
@@ -203,6 +276,7 @@ def evaluate(
         known=int(is_known.sum()),
         accuracy_of_others=_accuracy(rows[~is_known]) if is_known.any() else None,
         predictions=rows.drop(columns="content", errors="ignore"),
+        source=data.source if data else None,
         notes=(*notes, *more),
     )
 

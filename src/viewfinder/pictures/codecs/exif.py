@@ -1,7 +1,8 @@
-"""The EXIF orientation, read and applied as `PIL.ImageOps.exif_transpose` does."""
+"""The EXIF orientation, read and applied as `PIL.ImageOps.exif_transpose` does; the camera."""
 
 import re
 import struct
+from io import BytesIO
 from typing import cast
 
 import numpy as np
@@ -11,6 +12,7 @@ from viewfinder.pictures.codecs.quiet import quiet_pillow
 from viewfinder.pictures.codecs.types import Pixels
 
 _ORIENTATION = 0x0112
+_MAKE, _MODEL = 0x010F, 0x0110
 _SHORT = 3
 # Bytes per value of the TIFF types.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -28,6 +30,19 @@ def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
     if value is None and xmp and (match := _XMP_ORIENTATION.search(xmp)):
         value = int(match[1])
     return valid(value)
+
+
+def camera_of(data: bytes | Pixels) -> str:
+    """Return maker and model of the camera, as EXIF has them; "" where it names none."""
+    if not isinstance(data, bytes) or (b"Exif" not in data and b"eXIf" not in data):
+        return ""
+    try:
+        with quiet_pillow(), Image.open(BytesIO(data)) as image:
+            exif = image.getexif()
+    except Exception:  # damaged metadata do not reject a picture
+        return ""
+    maker, model = (str(exif.get(tag) or "").strip(" \0") for tag in (_MAKE, _MODEL))
+    return model if model.startswith(maker) else f"{maker} {model}".strip()
 
 
 def valid(value: object) -> int:
