@@ -156,6 +156,14 @@ def test_prediction_sets_are_fitted_on_validation_and_kept(run: Run) -> None:
         vf.evaluate(run, coverage=0.9)
 
 
+def test_a_guarantee_that_fails_is_reported(run: Run) -> None:
+    assert "guarantee fails" not in " ".join(vf.evaluate(run, coverage=0.9).notes)
+    rows = run.predictions
+    other = rows["label"].map({"cats": "dogs", "dogs": "cats"})
+    run.write_predictions(rows.assign(label=rows["label"].where(rows["split"] != "test", other)))
+    assert "guarantee fails" in " ".join(vf.evaluate(run, coverage=0.9).notes)
+
+
 def test_a_picture_is_predicted_as_a_set(run: Run) -> None:
     classifier = ByBrightness(run.folder)
     cat = np.full((8, 8, 3), 5, np.uint8)

@@ -109,4 +109,14 @@ def measured(found: SetsEvaluation, rows: pd.DataFrame, classes: Sequence[str]) 
         note = "The coverage of the sets is not measured: it needs pictures, such as a test split, "
         note += "that are neither in training nor in validation."
         return replace(found, notes=(*found.notes, note))
-    return replace(found, figures=measure_sets(found.sets, *arrays_of(rows, classes), classes))
+    figures = measure_sets(found.sets, *arrays_of(rows, classes), classes)
+    notes = found.notes
+    reject, error = found.sets.reject, figures.error
+    if figures.coverage.high < found.sets.coverage or (
+        reject and error and error.low > reject.error_bound
+    ):
+        notes += (
+            "The guarantee fails on these pictures by more than chance: they differ from the "
+            "validation pictures, or those are not independent of each other.",
+        )
+    return replace(found, figures=figures, notes=notes)
