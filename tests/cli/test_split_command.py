@@ -152,7 +152,7 @@ class TestLeaks:
         ended = viewfinder("train", "leaking", "--allow-leaks", *words)
         assert ended.code == 0
         assert "3 evaluation pictures are in training too" in ended.err
-        assert "test without leaks" in ended.out
+        assert "test without duplicates" in ended.out
         metrics = viewfinder("evaluate", "runs/leaking", "--json").json
         assert metrics["test"]["count"] == 39
         assert metrics["test"]["leaks"]["exact"] == 3

@@ -182,6 +182,14 @@ model.fit_generator(train_generator, epochs=1, validation_data=train_generator, 
 import os
 RESULT = os.path.exists('best.h5')
 """,
+    "checkpoints of weights": GENERATOR
+    + """
+from keras.callbacks import ModelCheckpoint
+checkpoint = ModelCheckpoint('w.h5', monitor='loss', save_weights_only=True, period=1)
+model.fit_generator(train_generator, epochs=1, callbacks=[checkpoint], verbose=0)
+model.load_weights('w.h5')
+RESULT = True
+""",
     "plotting a history": GENERATOR
     + """
 hist = model.fit_generator(train_generator, epochs=1, verbose=0).history

@@ -143,7 +143,7 @@ def _metrics_rows(name: str, scores: Mapping[str, Any]) -> list[list[str]]:
     rows = [_metrics_row(name, scores)]
     if scores.get("leaks"):
         without = scores["without_leaks"]
-        name = f"{name} without leaks"
+        name = f"{name} without duplicates"
         rows.append(_metrics_row(name, without) if without else [name, "0", *["–"] * 4])
     return rows
 

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from viewfinder.compat.migrate import names
 from viewfinder.compat.migrate.base import Rewriter
-from viewfinder.compat.migrate.facts import dotted, last_name, texts_in
+from viewfinder.compat.migrate.facts import dotted, file_of, last_name, texts_in
 from viewfinder.compat.migrate.nodes import (
     COMMA,
     TIGHT,
@@ -129,7 +129,11 @@ class CallRewriter(Rewriter):
                 by_hand=True,
             )
             return node
-        self.note(original, "Predicting", f"Keras 3 has no predict_classes: from {kinds.pop()}.")
+        self.note(
+            original,
+            "Predicting",
+            f"Keras 3 has no predict_classes: written out, for a {kinds.pop()}.",
+        )
         text = cst.Module([]).code_for_node(predicted)
         if "softmax" in self.facts.activations:
             return cst.parse_expression(f"{text}.argmax(axis=-1)")
@@ -141,11 +145,13 @@ class CallRewriter(Rewriter):
                 return None
             return re.sub(r"\.(h5|hdf5)$", "", text) + ".weights.h5"
 
-        if not node.args or set(texts_in(node.args[0].value)).isdisjoint(self.facts.saved_weights):
+        file = file_of(node)
+        if set(texts_in(file)).isdisjoint(self.facts.saved_weights):
             return node
         self.note(original, "Weights files", "Keras 3 writes weights to names in .weights.h5.")
-        first = with_texts(node.args[0], renamed)
-        return node.with_changes(args=[first, *node.args[1:]])
+        return node.with_changes(
+            args=[with_texts(a, renamed) if a is file else a for a in node.args]
+        )
 
     def _logs_get(self, original: cst.Call, node: cst.Call) -> cst.Call:
         changed = [with_texts(argument, self.key_of_accuracy) for argument in node.args]
@@ -164,6 +170,11 @@ class CallRewriter(Rewriter):
                 argument = changed
             arguments.append(argument)
         node = node.with_changes(args=arguments)
+        if name == "ModelCheckpoint":
+            node = self._weights_file(original, node)
+            if any(text.endswith(".hdf5") for text in texts_in(file_of(node))):
+                advice = "ModelCheckpoint writes .keras or .h5: rename the file where it is used."
+                self.note(original, "Weights files", advice, by_hand=True)
         removed = {"TensorBoard": ("write_grads", "batch_size"), "ModelCheckpoint": ("period",)}
         return self._without(original, node, removed.get(name, ()), "Callbacks")
 

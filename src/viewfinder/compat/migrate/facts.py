@@ -128,9 +128,9 @@ class _Reader(cst.CSTVisitor):
                 if argument.keyword and argument.keyword.value == "activation"
                 for text in (*texts_in(argument.value), last_name(argument.value) or "")
             }
-        elif method == "save_weights" and node.args:
+        elif method == "save_weights" or (method == "ModelCheckpoint" and _saves_weights(node)):
             self.facts.saved_weights |= {
-                text for text in texts_in(node.args[0].value) if not text.endswith(".weights.h5")
+                text for text in texts_in(file_of(node)) if not text.endswith(".weights.h5")
             }
 
     @override
@@ -159,6 +159,22 @@ def is_layer(node: cst.BaseExpression, layers: set[str]) -> bool:
     if isinstance(node, cst.Call):
         return last_name(node.func) == "get_layer"
     return isinstance(node, cst.Subscript) and last_name(node.value) == "layers"
+
+
+def file_of(node: cst.Call) -> cst.CSTNode:
+    """Return the argument of a call that names a file: `filepath`, or the first."""
+    named = [a for a in node.args if a.keyword and a.keyword.value == "filepath"]
+    return next(iter([*named, *node.args]), cst.Pass())
+
+
+def _saves_weights(node: cst.Call) -> bool:
+    return any(
+        a.keyword
+        and a.keyword.value == "save_weights_only"
+        and isinstance(a.value, cst.Name)
+        and a.value.value == "True"
+        for a in node.args
+    )
 
 
 def dotted(node: cst.BaseExpression | None) -> str:
