@@ -96,10 +96,15 @@ def blank_plots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_exports(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_exports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings write no `model.onnx`, which takes half a second of each; `trained` has one."""
-    if "viewfinder.run.run" in sys.modules:
+    if "viewfinder.run.run" in sys.modules and "exports" not in request.fixturenames:
         monkeypatch.setattr("viewfinder.run.Run.export", lambda *_, **__: None)
+
+
+@pytest.fixture
+def exports() -> None:
+    """Trainings write `model.onnx`, and evaluate with it, as `trained` did."""
 
 
 @pytest.fixture

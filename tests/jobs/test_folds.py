@@ -113,7 +113,7 @@ def test_folds_are_stratified(whole):
     assert counts.to_numpy().max() == 14
 
 
-def test_a_folds_run_is_the_run_that_train_makes_of_it(whole, tmp_path):
+def test_a_folds_run_is_the_run_that_train_makes_of_it(whole, tmp_path, exports):
     """No fold depends on those before it."""
     changes = {"data.fold": 2, "data.holdout": "validation"}
     recipe = small_recipe(training__epochs=2).changed(changes)
