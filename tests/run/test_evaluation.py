@@ -354,7 +354,7 @@ def test_slices_shortcuts_and_robustness(
     last = document["robustness"]["changed"][-1]
     assert (last["change"], last["amount"], last["lost"]) == ("darker", "20 % of the light", 20)
     text = CliRunner().invoke(main, words).stdout
-    for part in ("brightness", "tells label", "20 % of the light", "slices are less accurate"):
+    for part in ("brightness", "tells label", "20 % of the light", "Slices less accurate"):
         assert part in text
 
 

@@ -76,8 +76,8 @@ def show_slices(
     headings = ["slice", "pictures", "accuracy", "interval, all at once", "others", "p", "worse"]
     out.print(table(headings, rows, numbers=True))
     out.print(
-        f"{worse} of {len(slices)} slices are less accurate than the other pictures (Fisher's "
-        "exact test, Holm's correction, 5 %).",
+        f"Slices less accurate than the other pictures: {worse} of {len(slices)} (Fisher's exact "
+        "test, Holm's correction, 5 %).",
         soft_wrap=True,
     )
     out.print()
