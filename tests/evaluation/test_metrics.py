@@ -187,7 +187,7 @@ def test_wishes_are_read(text: str, goal: float) -> None:
     "text", ["", "precision", "precision >= 2 for cats", "accuracy >= 0.9 for cats"]
 )
 def test_what_is_no_wish_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no wish") as error:
+    with pytest.raises(UsageError, match="is not a threshold's goal") as error:
         read_wish(text, ["cats"])
     assert "precision >= 0.99 for cats" in str(error.value)
     with pytest.raises(UsageError, match="no class 'cat'"):

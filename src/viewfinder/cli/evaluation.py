@@ -134,10 +134,12 @@ def _figures(found: "Evaluation") -> Iterator[list[str]]:
 def _lines(found: "Evaluation") -> Iterator[str]:
     if found.tempered is not None:
         before, after = found.metrics, found.tempered
+        worse = after.log_loss.value > before.log_loss.value
         yield (
             f"Temperature {found.temperature:.3g}, fitted on validation: log loss "
             f"{before.log_loss.value:.4f} → {after.log_loss.value:.4f}, calibration error "
             f"{before.calibration.error.value:.4f} → {after.calibration.error.value:.4f}"
+            + ("; it does not help on these pictures" if worse else "")
         )
     yield from map(_threshold, found.thresholds)
     if found.sets is not None:

@@ -60,13 +60,13 @@ def read_wish(text: str, classes: Sequence[str]) -> Wish:
     """Read a wish such as "precision >= 0.99 for cats", or "recall ≥ 95 % for dogs".
 
     Raises:
-        UsageError: The text is no wish, or there is no such class.
+        UsageError: The text is not a goal, or there is no such class.
     """
     found = _WISH.fullmatch(text)
     goal = float(found["goal"]) / (100 if found["percent"] else 1) if found else 0.0
     if not found or not 0 < goal <= 1:
         raise UsageError(
-            f"`threshold`: {text!r} is no wish.",
+            f"`threshold`: {text!r} is not a threshold's goal.",
             expected="'precision >= 0.99 for cats' or 'recall >= 95 % for cats'",
         )
     if found["name"] not in classes:

@@ -107,7 +107,12 @@ def open_path(path: Path, hints: Hints, progress: Progress | None = None) -> Dat
     """
     if os.path.isdir(path):  # noqa: PTH112 (Path's own raises where a name is too long)
         if all((path / name).is_file() for name in _OF_A_RUN):
-            raise DataError(f"{path} is a run, not a dataset.", expected=KINDS)
+            raise DataError(
+                f"{path} is a run, not a dataset.",
+                expected=KINDS,
+                remedy=f"give the folder of the pictures; `viewfinder evaluate {path}` evaluates "
+                "the run on its own",
+            )
         return _open_saved(path, hints) if is_saved(path) else open_any_folder(path, hints)
     if not os.path.exists(path):  # noqa: PTH110
         raise DataError(
