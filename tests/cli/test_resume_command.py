@@ -104,7 +104,7 @@ def stopped(trained, digits, tmp_path) -> Path:
     return folder
 
 
-def test_a_killed_run_is_completed(viewfinder, trained, stopped):
+def test_a_killed_run_is_completed(viewfinder, trained, stopped, exports):
     ended = viewfinder("train", "--resume", stopped, "--json")
     assert ended.code == 0, ended.err
     assert "Resuming in epoch 4, after 6 of 6 batches." in ended.err

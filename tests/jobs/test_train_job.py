@@ -564,7 +564,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_read(
     for output in (tmp_path / "runs", tmp_path / "runs/inner"):
         with pytest.raises(OutputError, match="Cannot write") as refused:
             quick(digits, output)
-        assert "another folder" in str(refused.value)
+        assert "`output`" in str(refused.value)
     assert not list(own_cache.iterdir())
 
 

@@ -139,10 +139,19 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def require_writable(folder: Path) -> None:
-    """Make the folder, and raise `OutputError` now rather than after hours if it is read-only."""
+def require_writable(folder: Path, argument: str = "") -> None:
+    """Make the folder, and raise `OutputError` now rather than after hours if it is read-only.
+
+    The remedy names the argument that gave the folder.
+    """
     probe = folder / f".probe-{uuid4().hex}"
-    write_text(probe, "Viewfinder can write here.")
+    try:
+        write_text(probe, "Viewfinder can write here.")
+    except OutputError as error:
+        if not argument:
+            raise
+        remedy = f"free some space, or choose another folder as `{argument}`"
+        raise OutputError(error.fact, remedy=remedy) from error
     probe.unlink(missing_ok=True)
 
 

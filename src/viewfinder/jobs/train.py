@@ -77,7 +77,7 @@ def require_ready(recipe: Recipe, job: Job) -> None:
         UsageError: The folder cannot be written, or a backend or TensorBoard is not installed.
         DataError: The weights of the base are missing.
     """
-    require_writable(Path(job.output))
+    require_writable(Path(job.output), "output")
     job.progress.detail(f"Backend: {choose_backend()}")
     if job.tensorboard:
         _require_tensorboard(recipe)
@@ -99,7 +99,7 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
         if fitted.probe:
             run.write_probe(fitted.probe.to_json())
         if not fitted.interrupted:
-            run.export(progress=progress)
+            run.export(fitted.model, progress=progress)
         # An interrupted training is evaluated only where it matters, so that it ends soon.
         splits = [split for split in job.splits if split != "train" or not fitted.interrupted]
         if fitted.predictions is None:

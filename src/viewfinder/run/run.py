@@ -71,13 +71,16 @@ class Run(RunFolder):
         """The best model, a plain `keras.Model`."""
         return self.classifier.model
 
-    def export(self, *, progress: Progress | None = None) -> None:
+    def export(
+        self, model: "keras.Model | None" = None, *, progress: Progress | None = None
+    ) -> None:
         """Write `model.onnx`, from which predictions come without Keras.
 
         Its probabilities are compared with those of the model on noise and on some of the run's
         pictures. Where it cannot be written, predictions come from Keras.
 
         Args:
+            model: The best model, if in memory; None to load it.
             progress: Reports why there is no export.
 
         Raises:
@@ -86,7 +89,8 @@ class Run(RunFolder):
         """
         from viewfinder.runtime.export import export_onnx
 
-        by_keras = Classifier(load(self.folder).model, *read_labels(self.folder))
+        model = load(self.folder).model if model is None else model
+        by_keras = Classifier(model, *read_labels(self.folder))
         facts = {"model": fingerprint(self.folder / "best.keras")}
         try:
             export_onnx(

@@ -261,7 +261,7 @@ def replaced(file: h5py.File, **options) -> None:
     [
         (
             lambda file: replaced(file, shape=(10**6, 10**6), chunks=(10, 10), dtype="f4"),
-            "conv1: 1000000×1000000 instead of 3×3×3×8",
+            "4,000,000,000,000 bytes, of which 0 are stored",
         ),
         (lambda file: replaced(file, shape=(3, 3, 3, 8), dtype="S64"), "of type |S64"),
         (lambda file: replaced(file, shape=(2,), dtype=h5py.string_dtype()), "of type object"),

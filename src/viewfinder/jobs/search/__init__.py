@@ -79,7 +79,7 @@ def auto(
     job = Job(**options)
     dataset = as_dataset(dataset)
     progress, name = job.progress, job.name_for(dataset)
-    require_writable(Path(job.output))
+    require_writable(Path(job.output), "output")
     until = time.monotonic() + (math.inf if max_time is None else max_time)
     requested = probe or recipe_named("transfer")
     probe = with_weights(requested, progress)
