@@ -32,6 +32,7 @@ def is_same_grouping(groups: Sequence[str], others: Sequence[str]) -> bool:
     return len(pairs) == len(set(groups)) == len(set(others))
 
 
+@pytest.mark.slow
 def test_six_series_are_found_in_every_draw_and_the_grouped_figure_holds_for_new_series() -> None:
     new = [drawn(1_000 + seed, series=8)[0] for seed in range(3)]
     unseen = np.vstack([shapes(survey(dataset)) for dataset in new])
@@ -122,6 +123,7 @@ def test_folders_are_tokens_and_pictures_like_no_other_are_no_series(tmp_path: P
     assert found_in(open_dataset(data)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "expression"),
     [

@@ -138,7 +138,6 @@ def test_a_key_of_another_kind_is_refused_with_that_kind(settings, key, needed):
         ("input.color", "grey"),
         ("input.resize", "squash"),
         ("input.headroom", 0.9),
-        ("data.validation", 0),
         ("data.validation", 1),
         ("data.holdout", "train"),
         ("seed", -1),
