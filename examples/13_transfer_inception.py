@@ -14,7 +14,7 @@ from stand_in import is_generated, pictures
 folder = pictures("cats-and-dogs-filtered", ["cats", "dogs"])
 recipe = vf.recipe_named("course/cats-dogs-inception")
 if is_generated(folder):  # without a download, and at once
-    recipe = recipe.changed({"model.weights": "none", "training.epochs": 1})
+    recipe = recipe.changed({"model.weights": "none", "training.epochs": 1, "input.size": [96, 96]})
 print(recipe.model)
 
 # %%
