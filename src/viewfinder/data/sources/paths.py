@@ -74,13 +74,15 @@ def found_files(
 
 
 def _sizes(root: Path, locators: pd.Series) -> NDArray[np.int64]:
-    # For a million files, this is twice as fast as pathlib.
+    # For a million files, this is several times as fast as pathlib.
     stat, is_absolute = os.stat, os.path.isabs
     prefix = os.path.join(root, "")  # noqa: PTH118
+    is_posix = os.name == "posix"
 
     def size(locator: str) -> int:
+        absolute = locator.startswith("/") if is_posix else is_absolute(locator)
         try:
-            return stat(locator if is_absolute(locator) else prefix + locator).st_size
+            return stat(locator if absolute else prefix + locator).st_size
         except (OSError, ValueError):
             return NO_FILE
 
@@ -89,7 +91,7 @@ def _sizes(root: Path, locators: pd.Series) -> NDArray[np.int64]:
 
 def _completed(root: Path, locators: pd.Series) -> pd.Series:
     """The paths without a picture's ending for which there is a single such file."""
-    ids = locators[~locators.map(names_a_picture) & (locators != "")]
+    ids = locators[[bool(path) and not names_a_picture(path) for path in locators.tolist()]]
     by_folder: dict[Path, dict[str, str | None]] = {}
 
     def complete(path: str) -> str | None:

@@ -39,6 +39,8 @@ Ints = NDArray[np.int64]
 _EQUAL = 1e-9
 # Moves of groups of several classes end after a few passes; this bounds them.
 _MOST_PASSES = 20
+# Above so many groups of several classes, moves serve only classes that a part lacks.
+_MANY = 10_000
 
 
 class TooFewGroups(Exception):
@@ -108,11 +110,14 @@ class OrderedGroups:
         """Yield each group of several classes, the largest first: number, classes and counts."""
         rows = np.flatnonzero(self.is_mixed[self.group])
         starts = np.flatnonzero(np.diff(self.group[rows], prepend=-1))
-        parts = np.split(rows, starts[1:]) if len(rows) else []
-        sizes = np.array([self.count[part].sum() for part in parts])
-        for index in np.argsort(-sizes, kind="stable"):
-            part = parts[index]
-            yield int(self.group[part[0]]), self.label[part], self.count[part]
+        if not len(rows):
+            return
+        group, label, count = self.group[rows], self.label[rows], self.count[rows]
+        ends = np.append(starts[1:], len(rows)).tolist()
+        sizes = np.add.reduceat(count, starts)
+        for index in np.argsort(-sizes, kind="stable").tolist():
+            part = slice(starts[index], ends[index])
+            yield int(group[starts[index]]), label[part], count[part]
 
     def pure(self) -> Iterator[tuple[int, Ints, Ints]]:
         """Yield each class that has pictures: its index, its unmixed groups in order, and sizes."""
@@ -143,8 +148,8 @@ def assign_splits(groups: OrderedGroups, wanted: Ints, filled: Ints) -> Ints:
     _require_enough(groups, filled == 0)
     split_of = _assign_mixed(groups, wanted, filled)
     needed = wanted - filled
-    for group, labels, counts in groups.mixed():
-        needed[labels, split_of[group]] -= counts
+    rows = np.flatnonzero(groups.is_mixed[groups.group])
+    np.subtract.at(needed, (groups.label[rows], split_of[groups.group[rows]]), groups.count[rows])
     for label, numbers, sizes in groups.pure():
         lacking = needed[label] == wanted[label]
         for split in range(1, wanted.shape[1]):
@@ -178,8 +183,8 @@ def assign_folds(groups: OrderedGroups, filled: Ints) -> Ints:
     np.add.at(total, groups.label, groups.count)
     wanted = np.broadcast_to(total[:, None] / folds, filled.shape)
     fold_of = _assign_mixed(groups, wanted, filled)
-    for group, labels, counts in groups.mixed():
-        filled[labels, fold_of[group]] += counts
+    rows = np.flatnonzero(groups.is_mixed[groups.group])
+    np.add.at(filled, (groups.label[rows], fold_of[groups.group[rows]]), groups.count[rows])
     for label, numbers, sizes in groups.pure():
         # Ties within the class go to the fold with the fewest pictures overall.
         fewest = [(int(filled[label, k]), int(filled[:, k].sum()), k) for k in range(folds)]
@@ -223,7 +228,12 @@ def _assign_mixed(groups: OrderedGroups, wanted: NDArray[np.number], filled: Int
     spare = np.bincount(groups.label[is_pure], minlength=len(filled))
 
     def cost(labels: Ints, placed: Ints) -> NDArray[np.float64]:
-        """For each part, the cost with `placed` pictures in it: a class missing, or uneven."""
+        """For each part, the cost with `placed` pictures in it: a class missing, or uneven.
+
+        Up to a constant: only differences between parts count.
+        """
+        if filled[labels].all():  # no class is missing anywhere
+            return -_gain(wanted[labels] - filled[labels], placed, totals[labels])
         added = placed[None, :, None] * np.eye(filled.shape[1], dtype=np.int64)[:, None, :]
         counts = filled[labels] + added
         missing = np.maximum(0, (counts == 0).sum(axis=2) - spare[labels]).sum(axis=1)
@@ -234,8 +244,11 @@ def _assign_mixed(groups: OrderedGroups, wanted: NDArray[np.number], filled: Int
         need = wanted[labels] - filled[labels]
         gain = _gain(need, counts, totals[labels])
         equal = np.flatnonzero(gain >= gain.max() - _EQUAL)
-        part_of[group] = best = min(equal, key=lambda part: filled[:, part].sum())
+        best = equal[filled[:, equal].sum(axis=0).argmin()] if len(equal) > 1 else equal[0]
+        part_of[group] = best
         filled[labels, best] += counts
+    if len(mixed) > _MANY and filled[np.unique(groups.label)].all():
+        return part_of  # so many groups are even without moves
     for _ in range(_MOST_PASSES):
         before = part_of.copy()
         for group, labels, counts in reversed(mixed):
