@@ -449,9 +449,7 @@ def test_cells_are_those_of_the_csv_module(root: Path, cells: list[tuple[str, st
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to read memory from")
 @pytest.mark.parametrize("group", ["", "patient"])
-def test_a_million_rows_in_seconds_and_less_than_1500_megabytes(
-    tmp_path: Path, group: str
-) -> None:
+def test_a_million_rows_in_seconds_and_less_than_1500_megabytes(tmp_path: Path, group: str) -> None:
     import subprocess
     import sys
 
