@@ -13,7 +13,7 @@ from viewfinder.core.errors import DataError, UsageError
 from viewfinder.evaluation.calibration import calibration, fit_temperature, tempered
 from viewfinder.evaluation.intervals import Figure
 from viewfinder.evaluation.metrics import Metrics, measure
-from viewfinder.evaluation.thresholds import Wish, at_threshold, best_threshold, read_wish
+from viewfinder.evaluation.thresholds import Condition, at_threshold, best_threshold, read_condition
 
 Drawn = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -153,12 +153,12 @@ def test_the_temperature_undoes_overconfidence(sharp: float) -> None:
 
 
 @given(answers(), st.sampled_from(["precision", "recall"]), st.floats(0.05, 1))
-def test_no_other_threshold_meets_the_wish_and_is_better(
+def test_no_other_threshold_meets_the_condition_and_is_better(
     drawn: Drawn, figure: str, goal: float
 ) -> None:
     labels, shares = drawn
     is_class, values = labels == 0, shares[:, 0]
-    found = best_threshold(Wish(figure, goal, "class 0"), is_class, values)  # type: ignore[arg-type]
+    found = best_threshold(Condition(figure, goal, "class 0"), is_class, values)  # type: ignore[arg-type]
     other = 1 if figure == "precision" else 0
     tried = [at_threshold(value, is_class, values) for value in np.unique(values)]
     fit = [pair[other].value for pair in tried if pair[1 - other].value >= goal]
@@ -179,19 +179,21 @@ def test_no_other_threshold_meets_the_wish_and_is_better(
         ("Precision>=.5 of cats", 0.5),
     ],
 )
-def test_wishes_are_read(text: str, goal: float) -> None:
-    assert read_wish(text, ["cats", "dogs"]) == Wish("precision", pytest.approx(goal), "cats")
+def test_conditions_are_read(text: str, goal: float) -> None:
+    assert read_condition(text, ["cats", "dogs"]) == Condition(
+        "precision", pytest.approx(goal), "cats"
+    )
 
 
 @pytest.mark.parametrize(
     "text", ["", "precision", "precision >= 2 for cats", "accuracy >= 0.9 for cats"]
 )
-def test_what_is_no_wish_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is not a threshold's goal") as error:
-        read_wish(text, ["cats"])
+def test_what_is_no_condition_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a condition") as error:
+        read_condition(text, ["cats"])
     assert "precision >= 0.99 for cats" in str(error.value)
     with pytest.raises(UsageError, match="no class 'cat'"):
-        read_wish("precision >= 0.9 for cat", ["cats"])
+        read_condition("precision >= 0.9 for cat", ["cats"])
 
 
 def test_the_curves_are_those_of_the_areas() -> None:

@@ -11,6 +11,7 @@ from viewfinder.core.errors import UsageError
 
 if TYPE_CHECKING:
     from viewfinder.run import Run
+    from viewfinder.run.evaluation import Evaluation
 
 
 def evaluate(
@@ -31,7 +32,7 @@ def evaluate(
     threshold: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="WISH",
+            metavar="CONDITION",
             help="Find a threshold: 'precision >= 0.99 for cats'. Repeatable.",
         ),
     ] = None,
@@ -99,7 +100,6 @@ def evaluate(
     if data is None and coverage is None and not options:
         _write_again(opened, results, report_only=report_only)
         return
-    from viewfinder.cli.evaluation import show_evaluation, show_robustness, show_slices
     from viewfinder.core.files import require_writable
     from viewfinder.evaluation.conformal import SetOptions
     from viewfinder.run.evaluation import evaluate as evaluate_run
@@ -124,6 +124,20 @@ def evaluate(
     )
     if predictions:
         found.save_predictions(predictions)
+    _show(found, results, slices=slices, robustness=robustness, plots=plots)
+
+
+def _show(
+    found: "Evaluation",
+    results: ResultOptions,
+    *,
+    slices: bool,
+    robustness: bool,
+    plots: Path | None,
+) -> None:
+    """Compute the further figures that are requested, and print or draw everything."""
+    from viewfinder.cli.evaluation import show_evaluation, show_robustness, show_slices
+
     progress = results.progress
     sliced = found.slices(progress=progress) if slices else ()
     shortcuts = found.shortcuts(progress=progress) if slices else ()

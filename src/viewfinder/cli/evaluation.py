@@ -154,13 +154,13 @@ def _lines(found: "Evaluation") -> Iterator[str]:
 
 
 def _threshold(found: "Threshold") -> str:
-    wish = f"{found.wish.figure} ≥ {found.wish.goal:g} for {found.wish.name}"
+    condition = f"{found.condition.figure} ≥ {found.condition.goal:g} for {found.condition.name}"
     if found.threshold is None:
-        return f"{wish}: no threshold suffices (chosen on {found.chosen_on})"
+        return f"{condition}: no threshold suffices (chosen on {found.chosen_on})"
     return (
-        f"{wish}: from probability {found.threshold:.4g} (chosen on {found.chosen_on}): precision "
-        f"{_value(found.precision)} ({_interval(found.precision)}), recall {_value(found.recall)} "
-        f"({_interval(found.recall)})"
+        f"{condition}: from probability {found.threshold:.4g} (chosen on {found.chosen_on}): "
+        f"precision {_value(found.precision)} ({_interval(found.precision)}), "
+        f"recall {_value(found.recall)} ({_interval(found.recall)})"
     )
 
 

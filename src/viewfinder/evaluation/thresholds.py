@@ -1,4 +1,4 @@
-"""Thresholds by wish: the probability from which one class has the precision that is requested."""
+"""Thresholds: the probability from which one class has a requested precision or recall."""
 
 import re
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from viewfinder.core.errors import UsageError, nearest
 from viewfinder.evaluation.intervals import Figure, share
 
-_WISH = re.compile(
+_CONDITION = re.compile(
     r"\s*(?P<figure>precision|recall)\s*(?:>=|≥|=>)\s*(?P<goal>\d*\.?\d+)\s*(?P<percent>%?)"
     r"\s*(?:for|of)\s+(?P<name>.+?)\s*",
     re.IGNORECASE,
@@ -19,7 +19,7 @@ _WISH = re.compile(
 
 
 @dataclass(frozen=True)
-class Wish:
+class Condition:
     """A requested figure of one class: "precision >= 0.99 for cats"."""
 
     figure: Literal["precision", "recall"]
@@ -29,17 +29,17 @@ class Wish:
 
 @dataclass(frozen=True)
 class Threshold:
-    """The threshold of a wish, and its figures.
+    """The threshold of a condition, and its figures.
 
     Attributes:
-        wish: What was requested.
+        condition: What was requested.
         threshold: The probability from which the answer is this class; None where none suffices.
         chosen_on: The pictures that chose it; their figures are optimistic.
         precision: On the evaluated pictures; unknown without a threshold.
         recall: On the evaluated pictures.
     """
 
-    wish: Wish
+    condition: Condition
     threshold: float | None
     chosen_on: str
     precision: Figure
@@ -48,7 +48,7 @@ class Threshold:
     def to_json(self) -> dict[str, Any]:
         """Return the record as `--json` prints it."""
         return {
-            **asdict(self.wish),
+            **asdict(self.condition),
             "threshold": self.threshold,
             "chosen_on": self.chosen_on,
             "precision": self.precision.to_json(),
@@ -56,17 +56,17 @@ class Threshold:
         }
 
 
-def read_wish(text: str, classes: Sequence[str]) -> Wish:
-    """Read a wish such as "precision >= 0.99 for cats", or "recall ≥ 95 % for dogs".
+def read_condition(text: str, classes: Sequence[str]) -> Condition:
+    """Read a condition such as "precision >= 0.99 for cats", or "recall ≥ 95 % for dogs".
 
     Raises:
-        UsageError: The text is not a goal, or there is no such class.
+        UsageError: The text is not a condition, or there is no such class.
     """
-    found = _WISH.fullmatch(text)
+    found = _CONDITION.fullmatch(text)
     goal = float(found["goal"]) / (100 if found["percent"] else 1) if found else 0.0
     if not found or not 0 < goal <= 1:
         raise UsageError(
-            f"`threshold`: {text!r} is not a threshold's goal.",
+            f"`threshold`: {text!r} is not a condition.",
             expected="'precision >= 0.99 for cats' or 'recall >= 95 % for cats'",
         )
     if found["name"] not in classes:
@@ -74,21 +74,21 @@ def read_wish(text: str, classes: Sequence[str]) -> Wish:
             f"There is no class {found['name']!r}.", remedy=nearest(found["name"], classes)
         )
     figure = cast('Literal["precision", "recall"]', found["figure"].lower())
-    return Wish(figure, goal, found["name"])
+    return Condition(figure, goal, found["name"])
 
 
 def best_threshold(
-    wish: Wish, is_class: NDArray[np.bool_], values: NDArray[np.float64]
+    condition: Condition, is_class: NDArray[np.bool_], values: NDArray[np.float64]
 ) -> float | None:
-    """Return the threshold that meets a wish, and has the best of the other figure.
+    """Return the threshold that meets a condition, and has the best of the other figure.
 
     Args:
-        wish: The figure and its least value.
+        condition: The figure and its least value.
         is_class: Whether each picture is of the class, shape `(n,)`.
         values: The probability of the class, shape `(n,)`.
 
     Returns:
-        A probability, at or above which the answer is the class; None where none meets the wish.
+        A probability, at or above which the answer is the class; None where none suffices.
     """
     from sklearn.metrics import precision_recall_curve
 
@@ -96,8 +96,8 @@ def best_threshold(
         return None
     precision, recall, thresholds = precision_recall_curve(is_class, values)
     figures = {"precision": precision[:-1], "recall": recall[:-1]}
-    other = figures["recall" if wish.figure == "precision" else "precision"]
-    enough = figures[wish.figure] >= wish.goal
+    other = figures["recall" if condition.figure == "precision" else "precision"]
+    enough = figures[condition.figure] >= condition.goal
     if not enough.any():
         return None
     return float(thresholds[np.where(enough, other, -1.0).argmax()])

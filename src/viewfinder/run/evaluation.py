@@ -28,11 +28,11 @@ from viewfinder.evaluation.metrics import Metrics, measure
 from viewfinder.evaluation.shortcuts import Shortcut, find_shortcuts, shortcut_properties
 from viewfinder.evaluation.slices import Slice, find_slices, properties_of
 from viewfinder.evaluation.thresholds import (
+    Condition,
     Threshold,
-    Wish,
     at_threshold,
     best_threshold,
-    read_wish,
+    read_condition,
 )
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
@@ -61,7 +61,7 @@ class Evaluation:
             where these are the evaluated ones.
         tempered: The figures at this temperature: only those of probabilities differ.
         baselines: The results of the baselines.
-        thresholds: A threshold for each wish.
+        thresholds: A threshold for each condition.
         sets: The prediction sets; None where no coverage was requested.
         known: How many of the pictures are in the run's training, by content.
         accuracy_of_others: The accuracy without these pictures; None where there are none.
@@ -218,7 +218,7 @@ def evaluate(
         run: The run, or its folder.
         data: Other labelled pictures; None for the run's own.
         split: Which split; by default all of `data`, or the run's test split, else validation.
-        thresholds: Wishes such as "precision >= 0.99 for cats"; the run's validation pictures
+        thresholds: Conditions such as "precision >= 0.99 for cats"; the run's validation pictures
             choose each threshold, where there are any.
         coverage: The coverage of prediction sets, which are fitted on the run's validation pictures
             and written to its folder for `predict`.
@@ -228,14 +228,14 @@ def evaluate(
         RunError: The folder is no run, or one of its files is missing or damaged.
         DataError: There is no such split, no class in common, no picture can be read, or the
             validation pictures are too few for the coverage.
-        UsageError: A wish cannot be read, or the coverage is not between 0 and 1.
+        UsageError: A condition cannot be read, or the coverage is not between 0 and 1.
     """
     if isinstance(coverage, float | int):
         coverage = SetOptions(coverage)
     progress = progress or Progress(0)
     opened = run if isinstance(run, Run) else Run.open(run)
     classes = opened.classes
-    wishes = [read_wish(text, classes) for text in thresholds]
+    conditions = [read_condition(text, classes) for text in thresholds]
     if (data is None or coverage) and not opened.is_evaluated:
         opened.evaluate(progress=progress)
     stored = opened.predictions if opened.is_evaluated else None
@@ -271,7 +271,9 @@ def evaluate(
         temperature=temperature,
         tempered=measure(labels, tempered(shares, temperature), classes) if temperature else None,
         baselines=baselines,
-        thresholds=tuple(_threshold(wish, rows, validation, classes) for wish in wishes),
+        thresholds=tuple(
+            _threshold(condition, rows, validation, classes) for condition in conditions
+        ),
         sets=sets,
         known=int(is_known.sum()),
         accuracy_of_others=_accuracy(rows[~is_known]) if is_known.any() else None,
@@ -368,18 +370,21 @@ def _is_known(run: Run, rows: pd.DataFrame, split: str) -> NDArray[np.bool_]:
 
 
 def _threshold(
-    wish: Wish, rows: pd.DataFrame, validation: pd.DataFrame | None, classes: Sequence[str]
+    condition: Condition,
+    rows: pd.DataFrame,
+    validation: pd.DataFrame | None,
+    classes: Sequence[str],
 ) -> Threshold:
-    at = list(classes).index(wish.name)
+    at = list(classes).index(condition.name)
     choosing = rows if validation is None or not len(validation) else validation
     labels, shares = arrays_of(choosing, classes)
-    found = best_threshold(wish, labels == at, shares[:, at])
+    found = best_threshold(condition, labels == at, shares[:, at])
     labels, shares = arrays_of(rows, classes)
     figures = (
         (UNKNOWN, UNKNOWN) if found is None else at_threshold(found, labels == at, shares[:, at])
     )
     chosen_on = "the evaluated pictures" if choosing is rows else "validation"
-    return Threshold(wish, found, chosen_on, *figures)
+    return Threshold(condition, found, chosen_on, *figures)
 
 
 def _baselines(
