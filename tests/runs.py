@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from viewfinder.classifier import write_labels
+from viewfinder.classifier.files import write_labels
 from viewfinder.recipe import Recipe
 from viewfinder.run_folder import RunFolder
 

@@ -9,7 +9,8 @@ from typing import Any, Self
 
 import pandas as pd
 
-from viewfinder.classifier import CHOSEN, read_labels, run_folder, write_labels
+from viewfinder.classifier.files import CHOSEN, read_labels, run_folder, write_labels
+from viewfinder.classifier.sets import SETS, PredictionSets
 from viewfinder.core.errors import DataError, OutputError, RunError, UsageError
 from viewfinder.core.files import (
     content_hash,
@@ -22,7 +23,6 @@ from viewfinder.core.files import (
 from viewfinder.core.records import RunRecord, damaged, read_yaml_settings
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import Source, from_record
-from viewfinder.prediction_sets import SETS, PredictionSets
 from viewfinder.recipe import Recipe
 from viewfinder.run_files import (
     DATA,

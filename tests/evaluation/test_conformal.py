@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from viewfinder.classifier.sets import Method, PredictionSets, Reject
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.evaluation.conformal import SetOptions, fit_levels, measure_sets
 from viewfinder.evaluation.rejection import reject_threshold, risk_coverage
-from viewfinder.prediction_sets import Method, PredictionSets, Reject
 
 METHODS: tuple[Method, ...] = ("lac", "aps")
 Drawn = tuple[NDArray[np.int64], NDArray[np.float64]]
@@ -229,7 +229,7 @@ def test_no_threshold_where_the_model_guesses() -> None:
 
 def test_the_module_of_sets_needs_only_numpy() -> None:
     code = (
-        "import sys, viewfinder.prediction_sets\n"
+        "import sys, viewfinder.classifier.sets\n"
         "print(sorted({'scipy', 'sklearn', 'pandas'} & set(sys.modules)))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

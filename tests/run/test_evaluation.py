@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import viewfinder as vf
 from runs import write_run
 from viewfinder.classifier import Classifier
+from viewfinder.classifier.sets import PredictionSets
 from viewfinder.cli import main
 from viewfinder.core.errors import DataError, RunError, UsageError
 from viewfinder.data.sources import open_dataset
@@ -22,7 +23,6 @@ from viewfinder.evaluation.answers import answer_table, arrays_of
 from viewfinder.evaluation.conformal import SetOptions, fit_levels
 from viewfinder.evaluation.evaluate import score_split
 from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.prediction_sets import PredictionSets
 from viewfinder.run import Run
 from viewfinder.run.evaluation import match_classes
 

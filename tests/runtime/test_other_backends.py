@@ -17,7 +17,7 @@ TESTS = Path(__file__).parent.parent
 def test_the_same_on(backend):
     if not find_spec(backend):
         pytest.skip(f"{backend} is not installed")
-    rooms = ["models", "training", "test_classifier.py", "jobs/test_train_job.py"]
+    rooms = ["models", "training", "classifier", "jobs/test_train_job.py"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *(str(TESTS / room) for room in rooms)],
         env=os.environ | {"KERAS_BACKEND": backend},

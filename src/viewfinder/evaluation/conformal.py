@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from viewfinder.classifier.sets import Method, PredictionSets, needed_levels
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.evaluation.intervals import Figure, share
-from viewfinder.prediction_sets import Method, PredictionSets, needed_levels
 
 Labels = NDArray[np.integer]
 Matrix = NDArray[np.float64]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.prediction_sets import Reject
+from viewfinder.classifier.sets import Reject
 
 # The shares of pictures that may be answered: 1/20, 2/20, … all. Their number corrects the bounds.
 _SHARES = 20

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.classifier import EXPORT, Classifier, Prediction, fingerprint, load, read_labels
+from viewfinder.classifier import Classifier, Prediction, load
+from viewfinder.classifier.files import EXPORT, fingerprint, read_labels
 from viewfinder.core.errors import (
     OutputError,
     RejectedPicture,

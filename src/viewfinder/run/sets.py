@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 
 from viewfinder.audit.finding import pictures
-from viewfinder.classifier import fingerprint
+from viewfinder.classifier.files import fingerprint
+from viewfinder.classifier.sets import PredictionSets
 from viewfinder.core.errors import DataError
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.conformal import SetFigures, SetOptions, fit_levels, measure_sets
 from viewfinder.evaluation.rejection import reject_threshold, risk_coverage
-from viewfinder.prediction_sets import PredictionSets
 from viewfinder.run.run import Run
 from viewfinder.split.leaks import known_leaks
 

@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
 
-from viewfinder.classifier import CHOSEN
+from viewfinder.classifier.files import CHOSEN
 from viewfinder.core.errors import UsageError
 from viewfinder.core.files import require_writable, written_whole
 from viewfinder.core.progress import Progress

@@ -17,7 +17,7 @@ from viewfinder.bases.at_hand import find_weights
 from viewfinder.bases.base import Base
 from viewfinder.bases.catalogue import published_weights
 from viewfinder.bases.from_catalogue import FromCatalogue
-from viewfinder.classifier import CHOSEN
+from viewfinder.classifier.files import CHOSEN
 from viewfinder.core.errors import DataError, OutOfMemory
 from viewfinder.core.files import write_json
 from viewfinder.core.progress import Progress

@@ -1,0 +1,101 @@
+"""The files that a classifier is opened from: the classes, the model, and which run was chosen."""
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from viewfinder.core.errors import RunError
+from viewfinder.core.files import write_json
+from viewfinder.core.records import RunRecord
+from viewfinder.pictures.preprocessing import Preprocessing
+
+# The file with the chosen candidate, in a folder of several runs.
+CHOSEN = "auto.json"
+LABELS = "labels.json"
+MODEL = "best.keras"
+# The same network for ONNX Runtime; its facts name the `best.keras` that it was made from.
+EXPORT = "model.onnx"
+
+
+class Choice(RunRecord):
+    """What `auto.json` says of the candidate that its folder opens as."""
+
+    chosen: Annotated[str, Field(pattern=r"^[\w-]+$")] | None
+
+
+class Labels(RunRecord):
+    """The content of `labels.json`."""
+
+    classes: Annotated[list[str], Field(min_length=1)]
+    preprocessing: Preprocessing
+
+    @model_validator(mode="after")
+    def _are_distinct(self) -> "Labels":
+        if len(set(self.classes)) < len(self.classes):
+            raise ValueError("a class occurs twice")
+        return self
+
+
+def fingerprint(model: Path) -> str:
+    """Return a hash of a `.keras` file from the checksums of its members, without reading them.
+
+    Raises:
+        OSError, zipfile.BadZipFile: There is no such file.
+    """
+    with zipfile.ZipFile(model) as archive:
+        members = [(member.filename, member.CRC) for member in archive.infolist()]
+    return hashlib.blake2b(repr(sorted(members)).encode(), digest_size=16).hexdigest()
+
+
+def run_folder(folder: str | Path) -> Path:
+    """Return the folder itself, or for a folder of candidates that of the chosen run.
+
+    Raises:
+        RunError: The record of the choice is damaged.
+    """
+    folder = Path(folder)
+    if not os.path.isfile(folder / CHOSEN):  # noqa: PTH113 (False for names that are too long)
+        return folder
+    chosen = Choice.read(folder / CHOSEN).chosen
+    return folder / chosen if chosen else folder
+
+
+def write_labels(folder: Path, classes: Sequence[str], preprocessing: Preprocessing) -> None:
+    """Write a classifier's classes and preprocessing, without the model."""
+    write_json(
+        folder / LABELS,
+        {
+            "schema": 1,
+            "classes": list(classes),
+            "preprocessing": preprocessing.model_dump(mode="json"),
+        },
+    )
+
+
+def read_labels(folder: Path) -> tuple[tuple[str, ...], Preprocessing]:
+    """Return the classes in the order of the model's outputs, and the preprocessing.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    if not (folder / LABELS).is_file():
+        is_in_run = folder.is_file() and (folder.parent / LABELS).is_file()
+        raise RunError(
+            f"{folder} is not a run that can predict.",
+            expected=f"a folder with {MODEL} and {LABELS}, written by `viewfinder train`",
+            received=_described(folder),
+            remedy=f"give its folder, {folder.parent}" if is_in_run else None,
+        )
+    labels = Labels.read(folder / LABELS)
+    return tuple(labels.classes), labels.preprocessing
+
+
+def _described(folder: Path) -> str:
+    if folder.is_dir():
+        return f"a folder without {LABELS}"
+    return "a file" if folder.exists() else "no such folder"

@@ -1,0 +1,86 @@
+"""Loading the network of a run: its export for ONNX Runtime, or the model of Keras."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from viewfinder.classifier.files import EXPORT, LABELS, MODEL, fingerprint
+from viewfinder.core.errors import DataError, RunError
+from viewfinder.core.parallel import cores
+from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.runtime import onnx
+from viewfinder.runtime.loading import load_model
+from viewfinder.runtime.onnx import OnnxModel
+
+if TYPE_CHECKING:
+    import keras
+
+
+def load_export(
+    folder: Path, classes: Sequence[str], preprocessing: Preprocessing
+) -> OnnxModel | None:
+    """Return the export of a run's model; None without one, or where the model is another one now.
+
+    Raises:
+        RunError: The export is damaged, or has another input or output.
+    """
+    path = folder / EXPORT
+    if not path.is_file() or not onnx.is_installed():
+        return None
+    try:
+        network = OnnxModel(path, threads=cores())
+    except DataError as error:
+        raise RunError(
+            f"{path} is damaged.",
+            received=error.received,
+            remedy=f"remove it: predictions then come from {MODEL}",
+        ) from error
+    try:
+        if network.facts.get("model") != fingerprint(folder / MODEL):
+            return None
+    except OSError:  # the export alone is enough
+        pass
+    except zipfile.BadZipFile:
+        return None
+    if network.input_shape != preprocessing.shape:
+        raise RunError(
+            f"The model in {path} does not fit its {LABELS}.",
+            expected=f"an input of {preprocessing.shape}",
+            received=f"{network.input_shape}",
+        )
+    _require_outputs(path, network.outputs, classes)
+    return network
+
+
+def _require_outputs(path: Path, outputs: int | None, classes: Sequence[str]) -> None:
+    if outputs != (1 if len(classes) == 2 else len(classes)):
+        raise RunError(
+            f"The model {path} does not fit its {LABELS}.",
+            expected=f"an output for each of {len(classes)} classes (a single one for two)",
+            received=f"{outputs} outputs",
+        )
+
+
+def load_keras(path: Path, classes: Sequence[str]) -> "keras.Model":
+    """Return the model of a run, compiled.
+
+    Raises:
+        RunError: The file is missing, damaged, or has another output.
+    """
+    if not path.exists():
+        raise RunError(
+            f"The model {path} is missing.",
+            expected="a run with at least one completed epoch",
+            remedy=f"viewfinder train --resume {path.parent} resumes the training",
+        )
+    try:
+        model = load_model(path)
+    except DataError as error:
+        raise RunError(error.fact, received=error.received, remedy=error.remedy) from error
+    outputs = model.output_shape[-1]
+    _require_outputs(path, outputs, classes)
+    # The file itself has no loss and optimizer, so that it loads in any Keras.
+    loss = "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
+    model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
+    return model
