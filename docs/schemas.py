@@ -210,7 +210,8 @@ File = TypedDict("File", {"name": str, "addresses": list[Address]})
 DATASET = {
     "name": str, "title": str, "pictures": Count, "classes": Count, "bytes": Count | None,
     "licence": str, "citation": str, "course": str, "recipe": str, "verified": bool,
-    "account": str | None, "files": list[File], "path": str | None, "next": str}
+    "class_names": list[str], "account": str | None, "files": list[File], "path": str | None,
+    "next": str}
 Dataset = TypedDict("Dataset", DATASET)
 
 # Networks and the cache ---------------------------------------------------------------------------

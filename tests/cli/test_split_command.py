@@ -180,3 +180,24 @@ def test_the_split_of_training_keeps_copies_together(viewfinder, tmp_path):
     assert (table["split"].to_numpy() != by_pictures).any()
     assert prepared.dataset.split_sizes() == {"train": 64, "validation": 16}
     assert set(table["leak"]) == {""}
+
+
+def test_class_names_from_a_file(viewfinder, tmp_path):
+    write_classes(tmp_path / "digits", {"0": 10, "1": 10})
+    (tmp_path / "names.txt").write_text("zero\none\n")
+    written = viewfinder(
+        "split", "digits", "--output", "named.dataset", "--class-names", "names.txt"
+    )
+    assert written.code == 0
+    assert open_dataset(tmp_path / "named.dataset").classes == ("zero", "one")
+    (tmp_path / "names.txt").unlink()
+    write_picture(tmp_path / "digits/1/new.png", seed=99)
+    assert viewfinder("split", "named.dataset", "--extend").code == 0
+    assert set(open_dataset(tmp_path / "named.dataset").table["label"]) == {"zero", "one"}
+
+
+def test_class_names_that_do_not_fit_name_the_flag(viewfinder, tmp_path):
+    write_classes(tmp_path / "digits", {"0": 10, "1": 10, "2": 10})
+    (tmp_path / "names.txt").write_text("zero\none\n")
+    ended = viewfinder("split", "digits", "--dry-run", "--class-names", "names.txt")
+    ended.refused(3, "--class-names", "zero, one")

@@ -51,6 +51,7 @@ def test_entries_are_complete(entry: Entry) -> None:
     assert entry.citation
     assert entry.course
     assert len({file.name for file in entry.files}) == len(entry.files)
+    assert len(set(entry.class_names)) in (0, entry.classes)
     assert not entry.opens or entry.opens in {file.name for file in entry.files}
     if entry.kaggle:
         assert len(entry.files) == 1
@@ -124,3 +125,10 @@ def test_an_unknown_name_is_told_with_the_nearest() -> None:
     with pytest.raises(UsageError, match="There is no dataset 'mnits'") as caught:
         entry_named("mnits")
     assert "did you mean 'mnist'?" in (caught.value.remedy or "")
+
+
+def test_the_courses_names() -> None:
+    fashion, signs = (CATALOGUE[name] for name in ("fashion-mnist", "sign-language-mnist"))
+    assert fashion.class_names[0] == "T-shirt"
+    assert fashion.class_names[9] == "Ankle boot"
+    assert "".join(signs.class_names) == "ABCDEFGHIKLMNOPQRSTUVWXY"

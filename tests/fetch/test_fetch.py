@@ -115,6 +115,23 @@ def test_parts_become_one_dataset_that_opens(two_zips: Web) -> None:
     assert dataset.counts().to_dict("list") == {"train": [2, 2], "validation": [1, 1]}
 
 
+def test_class_names_of_the_catalogue_name_the_labels(
+    web: Web, pets: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "\n".join(f"{label}{25 * ',255'}" for label in (0, 1, 3, 0, 1, 3))
+    header = ",".join(["label", *(f"pixel{number}" for number in range(25))])
+    table = f"{header}\n{rows}\n".encode()
+    address = web.serve("/train.csv", file(table))
+    entered(
+        monkeypatch,
+        remote("train.csv", address, content=table, unpack=False),
+        class_names=("A", "B", "D"),
+    )
+    dataset = vf.open(fetch("pets"))
+    assert dataset.classes == ("A", "B", "D")
+    assert list(dataset.table["label"]) == ["A", "B", "D", "A", "B", "D"]
+
+
 def test_a_record_says_what_it_was_made_from(two_zips: Web, tmp_path: Path) -> None:
     folder = fetch("pets", output=tmp_path / "here")
     assert folder == tmp_path / "here" / "pets"

@@ -104,6 +104,7 @@ def _entry_json(entry: "Entry", output: Path | None) -> dict[str, Any]:
         "title": entry.title,
         "pictures": entry.pictures,
         "classes": entry.classes,
+        "class_names": list(entry.class_names),
         "bytes": entry.bytes,
         "licence": entry.licence,
         "citation": entry.citation,

@@ -135,6 +135,15 @@ class DataOptions:
             rich_help_panel=_READING,
         ),
     ] = None
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            "--class-names",
+            metavar="FILE",
+            help="Text file with the names of the classes 0, 1 …, one a line.",
+            rich_help_panel=_READING,
+        ),
+    ] = None
     value_range: Annotated[
         str | None,
         typer.Option(
@@ -178,8 +187,12 @@ class DataOptions:
     @property
     def record(self) -> dict[str, Any]:
         """The options as the header of a saved dataset keeps them, without relative paths."""
+        from viewfinder.core.class_names import read_class_names
+
         root = str(self.root.resolve()) if self.root else None
-        return {**vars(self), "root": root, "value_range": _numbers(self.value_range)}
+        classes = read_class_names(self.classes) if self.classes else None
+        numbers = _numbers(self.value_range)
+        return {**vars(self), "root": root, "classes": classes, "value_range": numbers}
 
 
 def _numbers(text: str | None) -> tuple[float, float] | None:

@@ -84,6 +84,7 @@ class Entry:
         opens: The file within the folder to open; "" for the folder.
         label_from: The regular expression that finds the label in file names, where folders do
             not give it.
+        class_names: The names of the labels 0, 1 …, where the labels are numbers.
         kaggle: Where an account is needed.
         verified: Whether a whole download was tested.
     """
@@ -99,6 +100,7 @@ class Entry:
     recipe: str
     opens: str = ""
     label_from: str | None = None
+    class_names: tuple[str, ...] = ()
     kaggle: Kaggle | None = None
     verified: bool = False
 
@@ -131,7 +133,8 @@ def _read_datasets() -> dict[str, Entry]:
     for name, fields in read_yaml(Path(__file__).with_name("datasets.yaml")).items():
         files = tuple(_remote_file(file) for file in fields.pop("files", ()))
         kaggle = Kaggle(**fields.pop("kaggle")) if "kaggle" in fields else None
-        entries[name] = Entry(name, files=files, kaggle=kaggle, **fields)
+        class_names = tuple(fields.pop("class_names", ()))
+        entries[name] = Entry(name, files=files, kaggle=kaggle, class_names=class_names, **fields)
     return entries
 
 

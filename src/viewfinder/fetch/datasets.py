@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from viewfinder.core.class_names import CLASS_NAMES
 from viewfinder.core.errors import DataError, OutputError
-from viewfinder.core.files import cache_folder, locked_in_turn, unwritable, write_json
+from viewfinder.core.files import cache_folder, locked_in_turn, unwritable, write_json, write_text
 from viewfinder.core.progress import Progress
 from viewfinder.fetch.archives.unpack import unpack
 from viewfinder.fetch.catalogue import Entry, RemoteFile, entry_named
@@ -182,6 +183,8 @@ class _Fetch:
             from viewfinder.fetch.digits import write_digits
 
             write_digits(folder)
+        if self.entry.class_names:
+            write_text(folder / CLASS_NAMES, "\n".join(self.entry.class_names) + "\n")
 
     def _remember_new(self, obtained: list[_Obtained]) -> None:
         for file in obtained:

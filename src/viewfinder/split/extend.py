@@ -19,7 +19,16 @@ from viewfinder.split.make import groups_of, joined, open_grouped
 from viewfinder.split.plan import SplitPlan, SplitUp
 
 # The options that `split` and `clean` save of how the data was opened.
-_HINTS = ("label_from", "root", "label_column", "value_range", "group_from", "layout", "splits")
+_HINTS = (
+    "label_from",
+    "root",
+    "label_column",
+    "value_range",
+    "group_from",
+    "classes",
+    "layout",
+    "splits",
+)
 
 
 def extend(saved: SavedDataset, progress: Progress | None = None) -> SplitUp:

@@ -175,3 +175,41 @@ def test_the_real_ones(name: str) -> None:
     np.testing.assert_array_equal(pictures(dataset, "test", 10_000), expected)
     by_locator = dataset.table.set_index("locator")["label"]
     assert [by_locator[f"test#{row}"] for row in range(10_000)] == [str(one) for one in labels]
+
+
+class TestClassNames:
+    """`write_mnist` has the labels 0, 1 and 2."""
+
+    def test_from_a_file_beside_the_arrays(self, tmp_path: Path) -> None:
+        folder = write_mnist(tmp_path / "data")
+        (folder / "class_names.txt").write_text("shirt\nbag\nAnkle boot\n")
+        dataset = open_dataset(folder)
+        assert dataset.classes == ("shirt", "bag", "Ankle boot")
+        labels = dataset.table.set_index("locator")["label"]
+        assert [labels[f"test#{row}"] for row in range(4)] == [
+            "shirt",
+            "bag",
+            "Ankle boot",
+            "shirt",
+        ]
+        assert any("class_names.txt" in note for note in dataset.notes)
+
+    def test_stated_names_come_first(self, tmp_path: Path) -> None:
+        folder = write_mnist(tmp_path / "data")
+        (folder / "class_names.txt").write_text("shirt\nbag\nAnkle boot\n")
+        (tmp_path / "mine.txt").write_text("a\nb\nc\n")
+        assert open_dataset(folder, classes=tmp_path / "mine.txt").classes == ("a", "b", "c")
+        assert open_dataset(folder, classes=["x", "y", "z"]).classes == ("x", "y", "z")
+
+    @pytest.mark.parametrize("content", ["shirt\nbag\n", "shirt\nshirt\nbag\n"])
+    def test_a_file_that_does_not_fit_is_pointed_out(self, tmp_path: Path, content: str) -> None:
+        folder = write_mnist(tmp_path / "data")
+        (folder / "class_names.txt").write_text(content)
+        dataset = open_dataset(folder)
+        assert dataset.classes == ("0", "1", "2")
+        assert any("is not used" in note for note in dataset.notes)
+
+    def test_a_stated_file_that_does_not_fit_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "mine.txt").write_text("a\nb\n")
+        with pytest.raises(DataError, match="not in `classes`"):
+            open_dataset(write_mnist(tmp_path / "data"), classes=tmp_path / "mine.txt")

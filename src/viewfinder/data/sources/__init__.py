@@ -20,6 +20,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from viewfinder.core.class_names import read_class_names
 from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
@@ -71,7 +72,7 @@ def open_dataset(
     label_column: str | None = None,
     group_column: str | None = None,
     group_from: str | None = None,
-    classes: Sequence[str] | None = None,
+    classes: Sequence[str] | os.PathLike[str] | None = None,
     image_size: tuple[int, int] | None = None,
     value_range: tuple[float, float] | None = None,
     layout: str | Layout | None = None,
@@ -96,8 +97,9 @@ def open_dataset(
         group_from: A regular expression that finds in a file's name the group that stays in one
             split: its group named `group`, or all of its groups. For example `^([a-z]+\d+)-` gives
             `horse01` for `horse01-3.jpg`. Searches like `label_from`.
-        classes: The classes' names in the order of the model's outputs; by default sorted. Labels
-            that are numbers index these names, from 0.
+        classes: The classes' names in the order of the model's outputs, or the path to a text file
+            with one a line; by default sorted. Labels that are numbers index these names, from 0.
+            Numbered classes of tables and arrays in a folder are named by its `class_names.txt`.
         image_size: Height and width of pictures that come as rows of numbers and are not square.
         value_range: The numbers of black and of white in rows of numbers, such as `(0, 4095)`; by
             default whole numbers are levels from 0 to 255, and fractions shares of 1.
@@ -125,7 +127,7 @@ def open_dataset(
         label_from=label_from,
         root=None if root is None else str(root),
         columns=Columns(label=label_column, group=group_column),
-        classes=None if classes is None else tuple(classes),
+        classes=_class_names(classes),
         image_size=image_size,
         value_range=checked_range(value_range),
         layout=stated_layout(layout),
@@ -136,3 +138,10 @@ def open_dataset(
         raise UsageError("`layout` has no effect with `label_from`.", remedy="choose one of them")
     dataset = open_path(Path(path), hints, progress)
     return dataset if group_from is None else grouped_by_names(dataset, group_from)
+
+
+def _class_names(classes: Sequence[str] | os.PathLike[str] | None) -> tuple[str, ...] | None:
+    if classes is None:
+        return None
+    is_path = isinstance(classes, str | os.PathLike)
+    return read_class_names(classes) if is_path else tuple(classes)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -66,6 +67,17 @@ def assemble(
     skipped = tuple(sorted(passed_over, key=lambda skipped: skipped.path))
     dataset = Dataset(source, table, ordered, skipped, tuple(notes))
     return dataset.noting(*_alike_classes(ordered), *_missing_classes(dataset))
+
+
+def with_class_names(dataset: Dataset, classes: Sequence[str]) -> Dataset:
+    """Return the dataset with these classes, and labels that are numbers replaced by their names.
+
+    Raises:
+        DataError: A label is neither one of the names nor the number of one.
+    """
+    ordered = tuple(classes)
+    named = dataset.with_columns({"label": _named(dataset.table["label"], ordered).array})
+    return replace(named, classes=ordered)
 
 
 def _named(labels: pd.Series, classes: tuple[str, ...]) -> pd.Series:

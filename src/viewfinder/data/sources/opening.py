@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from viewfinder.core.errors import DataError, RejectedPicture, UsageError
+from viewfinder.core.class_names import CLASS_NAMES, read_class_names
+from viewfinder.core.errors import DataError, RejectedPicture, UsageError, ViewfinderError
 from viewfinder.core.files import NotRegularFile, regular_status
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
+from viewfinder.data.sources.assemble import with_class_names
 from viewfinder.data.sources.delimited import TEXT_ENDINGS, sniff
 from viewfinder.data.sources.folder import OF_FOLDERS, dataset_of_files, open_folder
 from viewfinder.data.sources.hints import Hints
@@ -178,6 +180,10 @@ def _open_data_files(
     folder: Path, folders: list[str], files: list[str], hints: Hints
 ) -> Dataset | None:
     """The dataset of the idx files or tables in a folder; None without any."""
+    if CLASS_NAMES in files:
+        others = [name for name in files if name != CLASS_NAMES]
+        found = _open_data_files(folder, folders, others, hints)
+        return found if found is None or hints.classes else _named_by_file(found, folder)
     if any(is_idx_name(name) for name in files):
         return open_idx([folder / name for name in files if is_idx_name(name)], hints)
     tables = [folder / name for name in files if Path(name).suffix.lower() in _TABLE_ENDINGS]
@@ -187,6 +193,19 @@ def _open_data_files(
     if len(data) == 1:
         return open_path(data[0], hints)
     return open_split_csvs(folder, data, hints)
+
+
+def _named_by_file(dataset: Dataset, folder: Path) -> Dataset:
+    """Name the classes that are numbers by the file in the folder, if it fits."""
+    path = folder / CLASS_NAMES
+    if not all(name.isdecimal() for name in dataset.classes):
+        return dataset
+    try:
+        return with_class_names(dataset, read_class_names(path)).noting(
+            f"The class names are those in {path}."
+        )
+    except ViewfinderError as error:
+        return dataset.noting(f"{path} is not used: {error.fact}")
 
 
 def _entries(folder: Path) -> tuple[list[str], list[str]]:

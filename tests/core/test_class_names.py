@@ -1,0 +1,42 @@
+"""Files of class names: what people write, and what is refused."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from viewfinder.core.class_names import read_class_names
+from viewfinder.core.errors import DataError
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["cat\nAnkle boot\n", "\ufeffcat\r\nAnkle boot", "\n cat \n\nAnkle boot\n\n"],
+)
+def test_one_name_a_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "names.txt").write_text(content, encoding="utf-8", newline="")
+    assert read_class_names(tmp_path / "names.txt") == ("cat", "Ankle boot")
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "0 of them"),
+        (b"cat\n", "1 of them"),
+        (b"cat\ndog\ncat\n", "twice: cat"),
+        (b"\x89PNG\r\n\x1a\n\0", "Cannot read"),
+        (b"cat\0\ndog", "no text"),
+        (b"name\n" * (1 << 18), "larger than"),
+    ],
+)
+def test_what_names_no_classes(tmp_path: Path, content: bytes, word: str) -> None:
+    (tmp_path / "names.txt").write_bytes(content)
+    with pytest.raises(DataError, match=word):
+        read_class_names(tmp_path / "names.txt")
+
+
+def test_no_file_and_no_regular_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("none.txt", "pipe", "."):
+        with pytest.raises(DataError, match="Cannot read the class names"):
+            read_class_names(tmp_path / name)
