@@ -192,7 +192,7 @@ def test_class_names_from_a_file(viewfinder, tmp_path):
     assert open_dataset(tmp_path / "named.dataset").classes == ("zero", "one")
     (tmp_path / "names.txt").unlink()
     write_picture(tmp_path / "digits/1/new.png", seed=99)
-    assert viewfinder("split", "named.dataset", "--extend").code == 0
+    assert viewfinder("split", "--extend", "named.dataset").code == 0
     assert set(open_dataset(tmp_path / "named.dataset").table["label"]) == {"zero", "one"}
 
 

@@ -141,7 +141,6 @@ def open_dataset(
 
 
 def _class_names(classes: Sequence[str] | os.PathLike[str] | None) -> tuple[str, ...] | None:
-    if classes is None:
-        return None
-    is_path = isinstance(classes, str | os.PathLike)
-    return read_class_names(classes) if is_path else tuple(classes)
+    if isinstance(classes, str | os.PathLike):
+        return read_class_names(classes)
+    return None if classes is None else tuple(classes)
