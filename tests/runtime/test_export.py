@@ -53,6 +53,23 @@ def test_onnx_says_what_keras_says_for_any_batch(exported, kind):
 
 
 @needs_onnx
+def test_further_outputs_are_computed_by_name(tmp_path):
+    model, path = tiny(), tmp_path / "further.onnx"
+    norm = next(one for one in model.layers if isinstance(one, keras.layers.BatchNormalization))
+    conv = model.layers[2]
+    export_onnx(model, path, further={"maps": norm.output, "conv": conv.output}, facts={"a": "b"})
+    network = OnnxModel(path)
+    assert (network.further, network.facts) == (("maps", "conv"), {"a": "b"})
+    images = np.random.default_rng(0).integers(0, 256, (3, 9, 7, 3)).astype(np.float32)
+    whole = keras.Model(model.inputs, [model.outputs[0], conv.output])
+    for found, wanted in zip(
+        network.run(images, "conv"), whole.predict_on_batch(images), strict=True
+    ):
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+    np.testing.assert_allclose(network(images), model.predict_on_batch(images), atol=1e-5)
+
+
+@needs_onnx
 def test_another_network_is_not_written(monkeypatch, tmp_path):
     import tensorflow as tf
     import tf2onnx

@@ -20,6 +20,8 @@ LABELS = "labels.json"
 MODEL = "best.keras"
 # The same network for ONNX Runtime; its facts name the `best.keras` that it was made from.
 EXPORT = "model.onnx"
+# The name of its second output: the pooled features before the head.
+FEATURES = "features"
 
 
 class Choice(RunRecord):

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.classifier import Classifier, Prediction, load
-from viewfinder.classifier.files import EXPORT, fingerprint, read_labels
+from viewfinder.classifier.files import EXPORT, FEATURES, fingerprint, read_labels
 from viewfinder.core.errors import (
     OutputError,
     RejectedPicture,
@@ -77,8 +77,10 @@ class Run(RunFolder):
     ) -> None:
         """Write `model.onnx`, from which predictions come without Keras.
 
-        Its probabilities are compared with those of the model on noise and on some of the run's
-        pictures. Where it cannot be written, predictions come from Keras.
+        It computes the probabilities, and as `features` what
+        :func:`viewfinder.models.pooled_features` returns. Both are compared with those of the model
+        on noise and on some of the run's pictures. Where the file cannot be written, predictions
+        come from Keras.
 
         Args:
             model: The best model, if in memory; None to load it.
@@ -88,6 +90,7 @@ class Run(RunFolder):
             RunError: The run has no model, or it is damaged.
             OutputError: The file cannot be written.
         """
+        from viewfinder.models import pooled_features  # imports Keras
         from viewfinder.runtime.export import export_onnx
 
         model = load(self.folder).model if model is None else model
@@ -100,6 +103,7 @@ class Run(RunFolder):
                 samples=self._few_pictures(by_keras.preprocessing),
                 tolerance=_MOST_DIFFERENCE,
                 facts=facts,
+                further={FEATURES: pooled_features(by_keras.model)},
             )
         except OutputError:
             raise

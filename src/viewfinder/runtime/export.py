@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,31 +43,39 @@ def export_onnx(
     samples: NDArray[np.uint8] | None = None,
     tolerance: float = _TOLERANCE,
     facts: Mapping[str, str] | None = None,
+    further: "Mapping[str, keras.KerasTensor] | None" = None,
 ) -> None:
-    """Write a model as an ONNX file, after comparing ONNX Runtime's output with Keras's.
+    """Write a model as an ONNX file, after comparing ONNX Runtime's outputs with Keras's.
 
     Args:
         model: A functional model with one input, (height, width, channels), and one output.
         path: The file; written completely or not at all.
         samples: Pictures to compare on, besides two of noise; uint8, (n, height, width, channels).
-        tolerance: The largest difference, relative to the largest output or to 1.
+        tolerance: The largest difference, relative to the largest output or to 1; for further
+            outputs at least 0.001.
         facts: Texts to store in the file, by key.
+        further: Tensors of the model's graph that become further outputs, by name.
 
     Raises:
         UsageError: TensorFlow or tf2onnx is missing, or ONNX Runtime cannot run the network, or
-            its output differs.
+            its outputs differ.
     """
     if missing := [
         name for name in ("tensorflow", "tf2onnx", "onnxruntime") if not find_spec(name)
     ]:
         raise UsageError(f"Export to ONNX needs {' and '.join(missing)}.", remedy=INSTALL)
+    backend, names = use_backend(), tuple(further or ())
+    if further:
+        import keras
+
+        model = keras.Model(model.inputs, [*model.outputs, *further.values()], name=model.name)
     with written_whole(path) as temporary, _without_logs():
-        if use_backend() == "tensorflow":
+        if backend == "tensorflow":
             _export(model, temporary)
         else:
             _export_beside(model, temporary)
-        if facts:
-            _store(facts, temporary)
+        if facts or names:
+            _store(facts or {}, names, temporary)
         _require_equal_outputs(model, temporary, samples, tolerance)
 
 
@@ -127,11 +135,17 @@ def _export_beside(model: "keras.Model", path: Path) -> None:
         )
 
 
-def _store(facts: Mapping[str, str], path: Path) -> None:
+def _store(facts: Mapping[str, str], names: Sequence[str], path: Path) -> None:
+    """Store the facts, and name the outputs after the first."""
     import onnx
 
     network = onnx.load(path)
     onnx.helper.set_model_props(network, dict(facts))
+    graph = network.graph
+    for output, name in zip(graph.output[1:], names, strict=True):
+        # tf2onnx numbers its outputs.
+        graph.node.add(op_type="Identity", input=[output.name], output=[name])
+        output.name = name
     onnx.save(network, path)
 
 
@@ -144,7 +158,11 @@ def _require_equal_outputs(
     shape = (2, *model.input_shape[1:])
     noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
     images = noise if samples is None else np.concatenate([noise, samples.astype(np.float32)])
-    expected = np.asarray(keras.ops.convert_to_numpy(model(images, training=False)))
+    answers = model(images, training=False)
+    expected = [
+        np.asarray(keras.ops.convert_to_numpy(one))
+        for one in (answers if isinstance(answers, list) else [answers])
+    ]
     try:
         network = OnnxModel(path)
     except DataError as error:
@@ -152,13 +170,16 @@ def _require_equal_outputs(
             f"{model.name} has operations that ONNX Runtime does not support.",
             received=error.received,
         ) from error
-    difference = float(np.abs(network(images) - expected).max())
-    if not difference <= tolerance * max(1.0, float(np.abs(expected).max())):
-        raise UsageError(
-            f"{model.name} has other outputs in ONNX Runtime than in Keras.",
-            expected=f"equal within {tolerance}",
-            received=f"differences up to {difference:.2g}",
-        )
+    given = network.run(images, *network.further)
+    tolerances = [tolerance, *[max(tolerance, _TOLERANCE)] * len(network.further)]
+    for output, wanted, most in zip(given, expected, tolerances, strict=True):
+        difference = float(np.abs(output - wanted).max())
+        if not difference <= most * max(1.0, float(np.abs(wanted).max())):
+            raise UsageError(
+                f"{model.name} has other outputs in ONNX Runtime than in Keras.",
+                expected=f"equal within {most}",
+                received=f"differences up to {difference:.2g}",
+            )
 
 
 def main(saved: str, target: str) -> None:

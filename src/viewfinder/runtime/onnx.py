@@ -26,7 +26,7 @@ def is_installed() -> bool:
 
 
 class OnnxModel:
-    """A network in an ONNX file, with one input and one output.
+    """A network in an ONNX file, with one input and one output, perhaps further ones by name.
 
     Several threads may call it at once. For many pictures that is the fastest way, with
     `threads=1`: each thread decodes a batch and runs it.
@@ -38,6 +38,7 @@ class OnnxModel:
     Attributes:
         input_shape: (height, width, channels); None for a side of any length.
         outputs: The length of an output row; None where the file does not fix it.
+        further: The names of the outputs after the first.
         facts: The texts that :func:`viewfinder.runtime.export.export_onnx` was given, by key.
 
     Raises:
@@ -58,7 +59,7 @@ class OnnxModel:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
-            (taken,), (given,) = self._session.get_inputs(), self._session.get_outputs()
+            (taken,), (given, *others) = self._session.get_inputs(), self._session.get_outputs()
             self._input, self._output = taken.name, given.name
         except Exception as error:  # ONNX Runtime's exceptions share no base class
             raise DataError(
@@ -67,6 +68,7 @@ class OnnxModel:
 
         self.input_shape = _sides(taken.shape)
         self.outputs = _sides(given.shape)[-1]
+        self.further = tuple(output.name for output in others)
         self.facts = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def __call__(self, images: NDArray[Any]) -> NDArray[np.float32]:
@@ -78,9 +80,14 @@ class OnnxModel:
         Returns:
             float32, n rows.
         """
+        (output,) = self.run(images)
+        return output
+
+    def run(self, images: NDArray[Any], *further: str) -> list[NDArray[np.float32]]:
+        """Compute the network's output and some of the further ones; see :meth:`__call__`."""
         inputs = {self._input: np.ascontiguousarray(images, np.float32)}
-        (output,) = self._session.run([self._output], inputs)
-        return np.asarray(output, np.float32)
+        outputs = self._session.run([self._output, *further], inputs)
+        return [np.asarray(output, np.float32) for output in outputs]
 
 
 def _sides(shape: list[int | str | None]) -> tuple[int | None, ...]:

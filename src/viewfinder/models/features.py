@@ -1,0 +1,37 @@
+"""The features on which a network decides: its last feature map, and the average over it."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+
+def last_map(model: keras.Model) -> Any:
+    """Return the tensor of a model's last feature map, or of its last sequence.
+
+    Args:
+        model: A functional model.
+
+    Returns:
+        A tensor (n, rows, columns, channels) or (n, positions, channels), computed by a layer with
+        weights or after one; None where there is none.
+    """
+    tensors = [layer.output for layer in model.layers if hasattr(layer, "output")]
+    has_weights = [bool(layer.weights) for layer in model.layers if hasattr(layer, "output")]
+    if True not in has_weights:
+        return None
+    maps = [one for one in tensors[has_weights.index(True) :] if len(getattr(one, "shape", ())) > 2]
+    return maps[-1] if maps else None
+
+
+def pooled_features(model: keras.Model) -> Any:
+    """Return the tensor of a model's last feature map averaged over its positions, (n, channels).
+
+    Of a model without maps, such as dense layers on pixels, the input of its last layer.
+    """
+    features = last_map(model)
+    if features is None:
+        return model.layers[-1].input
+    is_map = len(features.shape) == 4
+    pooling = layers.GlobalAveragePooling2D if is_map else layers.GlobalAveragePooling1D
+    return pooling(dtype="float32", name="features")(features)
