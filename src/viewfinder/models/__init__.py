@@ -7,16 +7,6 @@ use_backend()  # before the first import of Keras, which then fixes its backend
 
 from viewfinder.bases.networks import Backbone, build_backbone
 from viewfinder.models.build import build_model, model_summary
-from viewfinder.models.features import last_map, pooled_features
 from viewfinder.models.transfer import transfer
 
-__all__ = [
-    "Backbone",
-    "Head",
-    "build_backbone",
-    "build_model",
-    "last_map",
-    "model_summary",
-    "pooled_features",
-    "transfer",
-]
+__all__ = ["Backbone", "Head", "build_backbone", "build_model", "model_summary", "transfer"]

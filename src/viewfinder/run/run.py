@@ -78,9 +78,9 @@ class Run(RunFolder):
         """Write `model.onnx`, from which predictions come without Keras.
 
         It computes the probabilities, and as `features` what
-        :func:`viewfinder.models.pooled_features` returns. Both are compared with those of the model
-        on noise and on some of the run's pictures. Where the file cannot be written, predictions
-        come from Keras.
+        :func:`viewfinder.runtime.features.pooled_features` returns. Both are compared with those of
+        the model on noise and on some of the run's pictures. Where the file cannot be written,
+        predictions come from Keras.
 
         Args:
             model: The best model, if in memory; None to load it.
@@ -90,8 +90,8 @@ class Run(RunFolder):
             RunError: The run has no model, or it is damaged.
             OutputError: The file cannot be written.
         """
-        from viewfinder.models import pooled_features  # imports Keras
         from viewfinder.runtime.export import export_onnx
+        from viewfinder.runtime.features import pooled_features
 
         model = load(self.folder).model if model is None else model
         by_keras = Classifier(model, *read_labels(self.folder))

@@ -68,7 +68,7 @@ def export_onnx(
     if further:
         import keras
 
-        model = keras.Model(model.inputs, [*model.outputs, *further.values()], name=model.name)
+        model = keras.Model(model.inputs[0], [*model.outputs, *further.values()], name=model.name)
     with written_whole(path) as temporary, _without_logs():
         if backend == "tensorflow":
             _export(model, temporary)

@@ -1,12 +1,12 @@
 """The features on which a network decides: its last feature map, and the average over it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-from keras import layers
+if TYPE_CHECKING:
+    import keras
 
 
-def last_map(model: keras.Model) -> Any:
+def last_map(model: "keras.Model") -> Any:
     """Return the tensor of a model's last feature map, or of its last sequence.
 
     Args:
@@ -16,19 +16,20 @@ def last_map(model: keras.Model) -> Any:
         A tensor (n, rows, columns, channels) or (n, positions, channels), computed by a layer with
         weights or after one; None where there is none.
     """
-    tensors = [layer.output for layer in model.layers if hasattr(layer, "output")]
-    has_weights = [bool(layer.weights) for layer in model.layers if hasattr(layer, "output")]
-    if True not in has_weights:
-        return None
-    maps = [one for one in tensors[has_weights.index(True) :] if len(getattr(one, "shape", ())) > 2]
+    connected = [layer for layer in model.layers if hasattr(layer, "output")]
+    first = next((at for at, layer in enumerate(connected) if layer.weights), len(connected))
+    tensors = [layer.output for layer in connected[first:]]
+    maps = [one for one in tensors if len(getattr(one, "shape", ())) > 2]
     return maps[-1] if maps else None
 
 
-def pooled_features(model: keras.Model) -> Any:
+def pooled_features(model: "keras.Model") -> Any:
     """Return the tensor of a model's last feature map averaged over its positions, (n, channels).
 
     Of a model without maps, such as dense layers on pixels, the input of its last layer.
     """
+    from keras import layers
+
     features = last_map(model)
     if features is None:
         return model.layers[-1].input

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from viewfinder.models import Head, build_model, last_map, pooled_features, transfer
+from viewfinder.models import Head, build_model, transfer
 from viewfinder.recipe.named import recipe_named
+from viewfinder.runtime.features import last_map, pooled_features
 
 import keras  # isort: skip
 
