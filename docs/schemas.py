@@ -182,6 +182,8 @@ Series = TypedDict("Series", {
     "accuracy_at_random": Share | None, "accuracy_grouped": Share | None, "differs": bool,
     "measured_on": str})
 # `count` counts pictures, or classes or series where the finding is about these.
+# `expected` and `received` in words.
+Breach = TypedDict("Breach", {"rule": str, "expected": str, "received": str})
 Finding = TypedDict("Finding", {
     "check": str, "severity": Severity, "count": Count, "sentence": str, "remedy": str,
     "pictures": list[FoundPicture], "groups": list[Texts], "classes": Texts})
@@ -237,7 +239,7 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "audit": {
         "source": str, "classes": Texts, "pictures": Count, "readable": Count,
         "per_class": Counts, "counts": dict[Severity, Count], "series": Series | None,
-        "findings": list[Finding]},
+        "findings": list[Finding], "breaches": list[Breach] | None},
     "bases": {"bases": list[Base]},
     "cache list": {"stores": list[PictureStore], "features": list[FeatureStore]},
     # `leaves`: pictures that stay; `dataset`: the folder that was written.

@@ -12,6 +12,7 @@ from viewfinder.cli.options import Data, DataOptions, ResultOptions
 
 if TYPE_CHECKING:
     from viewfinder.audit import Audit
+    from viewfinder.audit.contract import Breach
 
 _PAGE = Path("audit.html")
 _EXAMPLES = 3
@@ -40,6 +41,13 @@ def audit(
         FailOn | None,
         typer.Option(help="End with exit code 1 if a finding is as severe as this."),
     ] = None,
+    expect: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Contract of the dataset, in YAML; end with exit code 1 if a rule is broken.",
+        ),
+    ] = None,
     lists: Annotated[
         Path | None,
         typer.Option(
@@ -54,9 +62,11 @@ def audit(
     """Show counts, sizes and samples, and what is broken, duplicate, leaking or odd."""
     from viewfinder.audit import Severity
     from viewfinder.audit import audit as audit_dataset
+    from viewfinder.audit.contract import Contract
     from viewfinder.core.files import require_writable
 
     evidence.check()
+    contract = Contract.read(expect) if expect else None
     page = None if no_html else html or (None if results.as_json else _PAGE)
     if page:
         require_writable(page.parent)
@@ -67,6 +77,7 @@ def audit(
     if not dataset.classes:
         progress.say("There are no class folders: the pictures are audited without labels.")
     found = audit_dataset(dataset, **evidence.of(dataset, progress), progress=progress)
+    breaches = contract.breaches(found) if contract else None
     if lists:
         from viewfinder.audit.lists import write_lists
 
@@ -76,13 +87,26 @@ def audit(
 
         write_audit_page(found, page)
     if results.as_json:
-        print_json(found.to_json())
+        broken = None if breaches is None else [breach.to_json() for breach in breaches]
+        print_json(found.to_json() | {"breaches": broken})
     else:
         _show(found, page, everything=results.verbose)
         if lists:
             typer.echo(f"Lists: {lists}")
-    if fail_on and found.reaches(Severity(fail_on.value)):
+        if breaches is not None:
+            _show_breaches(breaches)
+    if breaches or (fail_on and found.reaches(Severity(fail_on.value))):
         raise typer.Exit(1)
+
+
+def _show_breaches(breaches: "tuple[Breach, ...]") -> None:
+    from viewfinder.cli.tables import stdout, table
+
+    if not breaches:
+        stdout().print("The contract is kept.")
+        return
+    rows = [[breach.rule, breach.expected, breach.received] for breach in breaches]
+    stdout().print(table(["broken rule", "expected", "received"], rows))
 
 
 def _show(found: "Audit", page: Path | None, *, everything: bool) -> None:

@@ -17,7 +17,7 @@ _DARK_BELOW = 64
 _BRIGHT_ABOVE = 192
 _FLAT_RANGE = 24
 _BLURRED_BELOW = 0.2
-_GRAY_UP_TO = 4
+GRAY_UP_TO = 4
 # Smaller pictures appear blurred because of their size.
 _LEAST_SIDE_OF_BLURRED = 64
 _TIMES_THE_SIZE = 4
@@ -129,7 +129,7 @@ def blurred(table: pd.DataFrame) -> list[Finding]:
 
 def mixed_colour(table: pd.DataFrame) -> list[Finding]:
     """Find gray pictures among colour ones, or colour among gray, whichever is rarer."""
-    gray = table["chroma"] <= _GRAY_UP_TO
+    gray = table["chroma"] <= GRAY_UP_TO
     few, many = ("gray", "colour") if gray.mean() <= 0.5 else ("colour", "gray")
     rows = table[gray if few == "gray" else ~gray]
     return about(
