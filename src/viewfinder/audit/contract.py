@@ -146,11 +146,13 @@ class Contract(BaseModel):
         table = audit.measurements.table[audit.measurements.readable]
         for side in ("width", "height"):
             bounds: list[int] | None = getattr(self, side)
-            if bounds is None or table[side].between(*bounds).all():
+            if bounds is None:
                 continue
-            others = int((~table[side].between(*bounds)).sum())
-            received = f"{table[side].min():,} to {table[side].max():,}, {others:,} outside"
-            yield Breach(side, "{:,} to {:,} pixels".format(*bounds), received)
+            least, most = bounds
+            others = int((~table[side].between(least, most)).sum())
+            if others:
+                received = f"{table[side].min():,} to {table[side].max():,}, {others:,} outside"
+                yield Breach(side, f"{least:,} to {most:,} pixels", received)
         if self.color is not None:
             is_gray = np.asarray(table["chroma"] <= GRAY_UP_TO)
             others = int((is_gray != (self.color == "gray")).sum())
