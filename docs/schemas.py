@@ -92,7 +92,7 @@ Pair = TypedDict("Pair", {
 # Of the pictures that all runs have in common, by content.
 PairedSplit = TypedDict("PairedSplit", {
     "split": Split, "count": Count, "notes": Texts, "pairs": list[Pair]})
-# The most probable classes first.
+# The most probable classes first. `label` is "unknown" below `--threshold`.
 # `set` is None without `--coverage`, and [] where no class fits.
 Prediction = TypedDict("Prediction", {
     "picture": str, "label": str | None, "confidence": Share, "probabilities": dict[str, Share],

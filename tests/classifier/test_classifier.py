@@ -1,6 +1,7 @@
 """The classifier: the same answers whatever a picture is given as, and no trust in files."""
 
 import io
+import itertools
 import json
 import os
 import zipfile
@@ -14,7 +15,9 @@ from PIL import Image
 import viewfinder
 from small import copied
 from viewfinder.classifier import Classifier, load
+from viewfinder.classifier.prediction import PredictOptions
 from viewfinder.core.errors import RunError, UsageError
+from viewfinder.core.parallel import cores
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.run import Run
 
@@ -97,6 +100,35 @@ def test_more_pictures_than_are_answered_at_once(classifier, digits):
     count = len(some_digits(digits))
     for number, one in enumerate(answers):
         assert one.probabilities == pytest.approx(answers[number % count].probabilities, abs=1e-6)
+
+
+def test_a_stream_reads_a_few_pictures_ahead_of_what_is_consumed(classifier, digits):
+    read = []
+
+    def endless():
+        for number, path in enumerate(itertools.cycle(some_digits(digits))):
+            read.append(number)
+            yield path
+
+    stream = classifier.stream(endless())
+    few = list(itertools.islice(stream, 500))
+    assert few[36].probabilities == pytest.approx(few[0].probabilities, abs=1e-6)
+    assert len(read) < 500 + 64 * (cores() + 1)
+
+
+def test_a_stream_refuses_its_options_before_it_reads(classifier):
+    with pytest.raises(RunError, match=r"coverage of 0\.9"):
+        classifier.stream(iter(()), PredictOptions(coverage=0.9))
+    for threshold in (-0.1, 1.1, float("nan")):
+        with pytest.raises(UsageError, match="`threshold`"):
+            PredictOptions(threshold=threshold)
+
+
+def test_a_large_batch_has_the_probabilities_of_its_pictures(classifier, digits):
+    images = np.stack([np.asarray(Image.open(path))[:, :, None] for path in some_digits(digits)])
+    alone = np.concatenate([classifier.probabilities(image[None]) for image in images])
+    assert classifier.probabilities(images) == pytest.approx(alone, abs=1e-6)
+    assert classifier.probabilities(images[:0]).shape == (0, 3)
 
 
 def test_probabilities_are_a_distribution_the_most_probable_first(classifier, digits):

@@ -3,13 +3,18 @@
 import csv
 import io
 import json
+import os
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 from small import copied
+from viewfinder.cli.predictions import Form
 
 
 @pytest.fixture
@@ -131,8 +136,107 @@ def test_nothing_there_ends_in_2(viewfinder, trained, pattern):
     viewfinder("predict", trained.folder, pattern).refused(2, "There is nothing at")
 
 
-def test_json_and_csv_exclude_each_other(viewfinder, trained, digits):
-    viewfinder("predict", trained.folder, digits, "--json", "--csv").refused(2, "not both")
+@pytest.mark.parametrize("second", [["--csv"], ["--jsonl"], ["--parquet", "a.parquet"]])
+def test_the_result_has_one_format(viewfinder, trained, digits, second):
+    words = ["predict", trained.folder, digits, "--json", *second]
+    viewfinder(*words).refused(2, "one format", f"--json and {second[0]}")
+
+
+def test_json_lines_and_parquet_have_what_json_has(viewfinder, trained, digits, tmp_path):
+    (tmp_path / "bad.jpg").write_text("words")
+    words = ["predict", trained.folder, digits / "test", tmp_path / "bad.jpg"]
+    expected = viewfinder(*words, "--top", 9, "--json").document("predict")["predictions"]
+    lines = viewfinder(*words, "--top", 9, "--jsonl").out.splitlines()
+    assert [json.loads(line) for line in lines] == expected
+    path = tmp_path / "answers.parquet"
+    ended = viewfinder(*words, "--parquet", path)
+    assert (ended.code, ended.err) == (0, "")
+    assert str(path) in ended.out
+    rows = parquet.read_table(path).to_pylist()
+    assert len(expected) == 37
+    for row, one in zip(rows, expected, strict=True):
+        shares = {f"probability {name}": one["probabilities"].get(name) for name in "012"}
+        keys = ("picture", "label", "confidence", "rejection")
+        assert row == {key: one[key] for key in keys} | shares
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("a.csv", "ends in .parquet"), ("/proc/none/a.parquet", "Cannot write")]
+)
+def test_a_parquet_file_that_cannot_be_written_is_refused(viewfinder, trained, digits, name, why):
+    viewfinder("predict", trained.folder, digits, "--parquet", name).refused(2, why)
+
+
+def test_a_killed_prediction_leaves_the_old_parquet_file(trained, digits, tmp_path, monkeypatch):
+    """The new file takes the old one's path when it is complete."""
+    path = tmp_path / "answers.parquet"
+    path.write_text("the old one")
+    form = Form(trained.classes, top=3, of_sets=False)
+
+    def broken():
+        yield from trained.predict(sorted(digits.glob("test/1/*")))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        form.write_parquet(broken(), path)
+    assert path.read_text() == "the old one"
+    assert [one.name for one in tmp_path.iterdir()] == ["answers.parquet"]
+
+
+def test_below_the_threshold_the_label_is_unknown(viewfinder, trained, digits):
+    words = ["predict", trained.folder, digits / "test", "--jsonl"]
+    plain = [json.loads(line) for line in viewfinder(*words).out.splitlines()]
+    middle = sorted(one["confidence"] for one in plain)[len(plain) // 2]
+    ended = viewfinder(*words, "--threshold", middle)
+    for one, before in zip(map(json.loads, ended.out.splitlines()), plain, strict=True):
+        is_sure = before["confidence"] >= middle
+        assert one == before | ({} if is_sure else {"label": "unknown"})
+    assert "unknown" not in viewfinder(*words, "--threshold", 0).out
+    assert viewfinder(*words[:3], "--threshold", 1).out.count("unknown") == len(plain)
+    viewfinder(*words, "--threshold", 1.5).refused(2, "--threshold", "0 to 1")
+
+
+def test_links_to_folders_are_read_where_a_glob_names_them(viewfinder, trained, pictures):
+    (pictures / "loop").symlink_to(pictures)
+    assert shown(viewfinder("predict", trained.folder, pictures, "--json"), pictures) == NAMES
+    named = viewfinder("predict", trained.folder, pictures / "l*", "--json")
+    assert shown(named, pictures) == [f"loop/{name}" for name in NAMES]
+
+
+def test_a_bar_on_the_terminal_takes_no_rows_from_stdout(trained, digits):
+    """Rich redirects stdout while it draws a bar on stderr."""
+    leader, follower = os.openpty()
+    words = [sys.executable, "-m", "viewfinder", "predict", trained.folder, digits / "test"]
+    with os.fdopen(leader, "rb", 0):
+        done = subprocess.run(
+            [*words, "--csv"], stdout=subprocess.PIPE, stderr=follower, text=True, check=True
+        )
+    os.close(follower)
+    assert len(list(csv.DictReader(io.StringIO(done.stdout)))) == 36
+
+
+@pytest.mark.slow
+def test_the_memory_does_not_grow_with_the_pictures(trained, digits, tmp_path):
+    """At most 50 MB for 95,000 pictures; this share of it for 12,000, and what varies anyway."""
+    data = next(digits.glob("test/1/*")).read_bytes()
+    for number in range(15_000):
+        folder = tmp_path / f"{number // 1000}"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{number}.png").write_bytes(data)
+    words = [sys.executable, "-m", "viewfinder", "predict", trained.folder, tmp_path, "--jsonl"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        sizes = [resident(process.pid) for number, _ in enumerate(process.stdout) if number > 3000]
+    assert process.returncode == 0
+    assert len(sizes) == 11_999
+    assert max(sizes) - sizes[0] < 10 << 20
+
+
+def resident(process: int) -> int:
+    status = Path(f"/proc/{process}/statm")
+    if not status.exists():
+        pytest.skip("reads the memory from /proc")
+    return int(status.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_what_is_no_run_ends_in_3(viewfinder, digits, tmp_path):

@@ -1,6 +1,6 @@
 """The `Classifier`: the only way from a picture to probabilities."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -12,20 +12,21 @@ from numpy.typing import NDArray
 
 from viewfinder.classifier.files import MODEL, fingerprint
 from viewfinder.classifier.networks import load_keras
-from viewfinder.classifier.prediction import Prediction
+from viewfinder.classifier.prediction import Prediction, PredictOptions, Rule
 from viewfinder.classifier.sets import PredictionSets, read_sets
 from viewfinder.core.errors import RejectedPicture, UsageError
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
+from viewfinder.pictures.codecs.types import Limits
 from viewfinder.pictures.given import Picture, is_open, name_of, several, source_of
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.runtime.onnx import OnnxModel
+from viewfinder.runtime.onnx import BATCH, OnnxModel
 
 if TYPE_CHECKING:
     import keras
 
-_AT_ONCE = 64
+_BATCH_OF_KERAS = 64
 # What a run has and a classifier has not.
 _OF_RUNS = (
     "doctor",
@@ -88,8 +89,12 @@ class Classifier:
         Returns:
             float64, shape (n, classes); every row sums to 1.
         """
+        answers: Any
         if isinstance(self.network, OnnxModel):
-            answers: Any = self.network(images)
+            starts = range(0, max(len(images), 1), BATCH)
+            batches = [images[start : start + BATCH] for start in starts]
+            workers = cores() if len(batches) > 1 else 0
+            answers = np.concatenate(list(map_ahead(self.network, batches, workers=workers)))
         else:
             answers = self.network.predict_on_batch(images)
         outputs = np.asarray(answers, np.float64)
@@ -103,6 +108,7 @@ class Classifier:
         pictures: Iterable[Picture] | Picture,
         *,
         coverage: float | None = None,
+        threshold: float | None = None,
         progress: Progress | None = None,
     ) -> list[Prediction]:
         """Predict the classes of pictures of any size, mode and orientation.
@@ -112,6 +118,7 @@ class Classifier:
                 (uploads too), images of Pillow, or arrays of pixels, uint8, of shape (height,
                 width) or (height, width, channels).
             coverage: The coverage of prediction sets, which `viewfinder.evaluate` has fitted.
+            threshold: The least confidence, 0 to 1, of a label; below it the label is "unknown".
             progress: Shows the prediction.
 
         Returns:
@@ -119,52 +126,80 @@ class Classifier:
             instead of a label.
 
         Raises:
-            UsageError: One of `pictures` is none of these.
+            UsageError: One of `pictures` is none of these, or the threshold is no probability.
             RunError: The run has no prediction sets of this coverage.
         """
-        sets = None if coverage is None else self._sets(coverage)
         given = list(several(pictures))
-        names = [name_of(picture, index) for index, picture in enumerate(given)]
-        read = (_read(picture) if is_open(picture) else picture for picture in given)
-        prepared = map_ahead(self._prepared, read, workers=cores(), ahead=2 * _AT_ONCE)
-        predictions = self._predictions(zip(names, prepared, strict=True), sets)
+        predictions = self.stream(given, PredictOptions(coverage, threshold))
         return list((progress or Progress(0)).track(predictions, "Predicting", len(given)))
 
-    def _prepared(self, picture: Picture | RejectedPicture) -> NDArray[np.uint8] | RejectedPicture:
+    def stream(
+        self,
+        pictures: Iterable[Picture],
+        options: PredictOptions = PredictOptions(),  # noqa: B008  (frozen)
+    ) -> Iterator[Prediction]:
+        """Predict pictures one after another, any number of them in constant memory.
+
+        Args:
+            pictures: As for `predict`; read a few batches ahead of what is consumed.
+            options: The prediction sets and the threshold.
+
+        Returns:
+            An iterator over the predictions, in the given order.
+
+        Raises:
+            RunError: The run has no prediction sets of this coverage.
+        """
+        rule = self.rule(options)
+        named = ((name_of(one, index), _read(one)) for index, one in enumerate(pictures))
+        # ONNX Runtime is fastest where each thread decodes a batch and runs it. Keras uses all
+        # cores for a batch, and not every backend of it may be called by several threads.
+        size, workers = (BATCH, cores()) if self.starts_at_once else (_BATCH_OF_KERAS, 1)
+        batches = iter(lambda: list(islice(named, size)), [])
+        predicted = map_ahead(lambda batch: self.answer(batch, rule), batches, workers=workers)
+        return (prediction for batch in predicted for prediction in batch)
+
+    def rule(self, options: PredictOptions) -> Rule:
+        """Return what decides over predictions, read from the run's files.
+
+        Raises:
+            RunError: The run has no prediction sets of this coverage.
+        """
+        sets = None if options.coverage is None else self._sets(options.coverage)
+        return Rule(self.classes, options.threshold, sets)
+
+    def answer(
+        self,
+        batch: Sequence[tuple[str, Picture | RejectedPicture]],
+        rule: Rule,
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+    ) -> list[Prediction]:
+        """Predict a batch of named pictures, which the network takes together.
+
+        Args:
+            batch: Names and pictures; a picture that could not be read is its rejection.
+            rule: What decides over the predictions; see `rule`.
+            limits: The limits on each picture.
+        """
+        prepared = [self._prepared(picture, limits) for _, picture in batch]
+        images = [pixels for pixels in prepared if not isinstance(pixels, RejectedPicture)]
+        rows = iter(self.probabilities(np.stack(images)) if images else ())
+        return [
+            rule.rejected(name, pixels)
+            if isinstance(pixels, RejectedPicture)
+            else rule.prediction(name, next(rows))
+            for (name, _), pixels in zip(batch, prepared, strict=True)
+        ]
+
+    def _prepared(
+        self, picture: Picture | RejectedPicture, limits: Limits
+    ) -> NDArray[np.uint8] | RejectedPicture:
         if isinstance(picture, RejectedPicture):
             return picture
         try:
-            return prepare(source_of(picture), self.preprocessing).pixels
+            return prepare(source_of(picture), self.preprocessing, limits=limits).pixels
         except RejectedPicture as rejection:
             return rejection
-
-    def _predictions(
-        self,
-        prepared: Iterator[tuple[str, NDArray[np.uint8] | RejectedPicture]],
-        sets: PredictionSets | None,
-    ) -> Iterator[Prediction]:
-        while block := list(islice(prepared, _AT_ONCE)):
-            images = [pixels for _, pixels in block if not isinstance(pixels, RejectedPicture)]
-            rows = iter(self.probabilities(np.stack(images)) if images else ())
-            for name, pixels in block:
-                if isinstance(pixels, RejectedPicture):
-                    none = None if sets is None else ()
-                    why = f"{pixels.reason}: {pixels.detail}"
-                    yield Prediction(name, None, 0.0, {}, why, none)
-                else:
-                    yield self._prediction(name, next(rows), sets)
-
-    def _prediction(
-        self, name: str, row: NDArray[np.float64], sets: PredictionSets | None
-    ) -> Prediction:
-        order = np.argsort(-row, kind="stable")
-        probabilities = {self.classes[index]: float(row[index]) for index in order}
-        inside = None
-        if sets is not None:
-            is_inside = sets.contains(row[None])[0]
-            inside = tuple(self.classes[index] for index in order if is_inside[index])
-        best = self.classes[order[0]]
-        return Prediction(name, best, float(row[order[0]]), probabilities, classes=inside)
 
     def _sets(self, coverage: float) -> PredictionSets:
         if self.folder is None:
@@ -177,9 +212,9 @@ class Classifier:
         return read_sets(self.folder, coverage, len(self.classes), model)
 
 
-def _read(file: Picture) -> Picture | RejectedPicture:
-    """Return the bytes of an open file, read in the caller's thread."""
+def _read(picture: Picture) -> Picture | RejectedPicture:
+    """Return the bytes of an open file, read in the caller's thread, or any other picture."""
     try:
-        return source_of(file)
+        return source_of(picture) if is_open(picture) else picture
     except RejectedPicture as rejection:
         return rejection

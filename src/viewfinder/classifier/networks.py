@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from viewfinder.classifier.files import EXPORT, LABELS, MODEL, fingerprint
 from viewfinder.core.errors import DataError, RunError
-from viewfinder.core.parallel import cores
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.runtime import onnx
 from viewfinder.runtime.loading import load_model
@@ -29,7 +28,7 @@ def load_export(
     if not path.is_file() or not onnx.is_installed():
         return None
     try:
-        network = OnnxModel(path, threads=cores())
+        network = OnnxModel(path)
     except DataError as error:
         raise RunError(
             f"{path} is damaged.",

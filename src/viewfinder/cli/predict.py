@@ -1,27 +1,98 @@
 """`viewfinder predict`: labels of any pictures."""
 
-import csv
-import glob
-import json
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import ResultOptions
 from viewfinder.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from viewfinder.classifier import Prediction
+    from viewfinder.classifier.prediction import PredictOptions
 
 # Most pictures that a message names.
 _MOST_NAMES = 3
+_FORMAT = "Format of the result"
+_ANSWER = "Which label"
+
+
+@dataclass(frozen=True)
+class AnswerOptions:
+    """When a picture gets which label."""
+
+    coverage: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Print the set of classes that `evaluate RUN --coverage SHARE` has fitted.",
+            rich_help_panel=_ANSWER,
+        ),
+    ] = None
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Print `unknown` where the most probable class has a probability below this.",
+            rich_help_panel=_ANSWER,
+        ),
+    ] = None
+
+    @property
+    def options(self) -> "PredictOptions":
+        """As the library takes them."""
+        from viewfinder.classifier.prediction import PredictOptions
+
+        return PredictOptions(coverage=self.coverage, threshold=self.threshold)
+
+
+@dataclass(frozen=True)
+class _FormatOptions:
+    """The format, besides --json."""
+
+    as_csv: Annotated[
+        bool,
+        typer.Option("--csv", help="Print a row a picture as CSV.", rich_help_panel=_FORMAT),
+    ] = False
+    as_lines: Annotated[
+        bool,
+        typer.Option("--jsonl", help="Print a line a picture as JSON.", rich_help_panel=_FORMAT),
+    ] = False
+    parquet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write a row a picture to FILE.parquet.", rich_help_panel=_FORMAT
+        ),
+    ] = None
+
+    def chosen(self, results: ResultOptions) -> str:
+        """Return the option of the requested format, "" for a table.
+
+        Raises:
+            UsageError: There are several, or no Parquet file of this name can be written.
+        """
+        options = {
+            "--json": results.as_json,
+            "--jsonl": self.as_lines,
+            "--csv": self.as_csv,
+            "--parquet": self.parquet is not None,
+        }
+        given = [name for name, is_given in options.items() if is_given]
+        if len(given) > 1:
+            raise UsageError(
+                "The result has one format.",
+                expected=f"one of {', '.join(options)}",
+                received=" and ".join(given),
+            )
+        if self.parquet is not None:
+            from viewfinder.cli.predictions import require_parquet
+
+            require_parquet(self.parquet)
+        return "".join(given)
 
 
 def predict(
@@ -31,38 +102,49 @@ def predict(
     ],
     *,
     top: Annotated[int, typer.Option(min=1, help="Number of most probable classes to print.")] = 3,
-    coverage: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Print the set of classes that `evaluate RUN --coverage SHARE` has fitted.",
-        ),
-    ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print a row a picture as CSV.")] = False,
+    answers: AnswerOptions,
+    formats: _FormatOptions,
     results: ResultOptions,
 ) -> None:
-    """Print the label of pictures, and the probability of each class."""
-    from viewfinder.classifier import load
+    """Print the label of pictures, and the probability of each class.
 
-    if results.as_json and as_csv:
-        raise UsageError("The result has one format.", expected="--json or --csv, not both")
+    Pictures are read, predicted and printed one after another, so that folders of any size fit
+    into the memory.
+    """
+    from viewfinder.classifier import load
+    from viewfinder.cli.predictions import BLOCK, Counted, Form
+    from viewfinder.pictures.listing import files_at
+
+    options, chosen = answers.options, formats.chosen(results)
     _require_order(run, pictures)
-    files = list(_files(pictures))
+    total = sum(1 for _ in files_at(pictures))
     classifier = load(run)
     if not classifier.starts_at_once:
         results.progress.say(
             "Keras predicts, which takes seconds to start: the run has no model.onnx.",
             style="yellow",
         )
-    predictions = classifier.predict(files, coverage=coverage, progress=results.progress)
-    if results.as_json:
-        answers = [one.to_json(top) for one in predictions]
-        print_json({"schema": 1, "run": str(run), "predictions": answers})
-    elif as_csv:
-        _print_csv(predictions, classifier.classes)
-    else:
-        _print_table(predictions, top)
-    if all(one.rejection for one in predictions):
+    predictions = classifier.stream(files_at(pictures), options)
+    # On a terminal, rows show the progress, and a bar would be drawn between them.
+    if not sys.stdout.isatty() or chosen == "--parquet" or (chosen == "" and total <= BLOCK):
+        predictions = results.progress.track(predictions, "Predicting", total)
+    counted = Counted(predictions)
+    form = Form(classifier.classes, top, of_sets=options.coverage is not None)
+    match chosen:
+        case "--json":
+            form.print_json(counted, str(run))
+        case "--jsonl":
+            form.print_lines(counted)
+        case "--csv":
+            form.print_csv(counted)
+        case "--parquet":
+            assert formats.parquet is not None
+            form.write_parquet(counted, formats.parquet)
+            print(f"Pictures: {counted.count:,}, of them unreadable: {counted.rejected:,}")
+            print(f"Predictions: {formats.parquet}")
+        case _:
+            form.print_table(counted)
+    if counted.rejected == counted.count:
         from viewfinder.pictures.codecs.magic import READABLE
 
         raise DataError(
@@ -89,49 +171,3 @@ def _require_order(run: Path, pictures: list[str]) -> None:
 
 def _is_run(folder: Path) -> bool:
     return os.path.isfile(folder / "labels.json")  # noqa: PTH113 (names that are too long)
-
-
-def _files(patterns: Iterable[str]) -> Iterator[Path]:
-    """The files that the patterns name; a folder stands for all visible files below it."""
-    for pattern in patterns:
-        names = [pattern] if os.path.exists(pattern) else glob.glob(pattern, recursive=True)  # noqa: PTH110, PTH207 (absolute patterns, names that are too long)
-        matches = sorted(Path(name) for name in names if os.path.exists(name))  # noqa: PTH110
-        if not matches:
-            raise UsageError(
-                f"There is nothing at {pattern}.", expected="a picture, a folder or a glob"
-            )
-        found = [sorted(_below(match)) if match.is_dir() else [match] for match in matches]
-        yield from dict.fromkeys(chain.from_iterable(found))  # `**` names folders and their files
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        inner = path.relative_to(folder).parts
-        if path.is_file() and not any(part.startswith(".") for part in inner):
-            yield path
-
-
-def _print_table(predictions: "list[Prediction]", top: int) -> None:
-    from viewfinder.cli.tables import stdout, table
-
-    rows = []
-    of_sets = predictions[:1] and predictions[0].classes is not None
-    for one in predictions:
-        answer = ", ".join(one.classes or ["unknown"]) if of_sets else one.label or ""
-        if one.label is None:
-            rows.append([one.picture, "–", one.rejection or ""])
-            continue
-        ranked = list(one.probabilities.items())[:top]
-        shares = "  ".join(f"{name} {share:.1%}" for name, share in ranked)
-        rows.append([one.picture, answer, shares])
-    stdout().print(table(["picture", "set" if of_sets else "label", "probabilities"], rows))
-
-
-def _print_csv(predictions: "list[Prediction]", classes: tuple[str, ...]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    of_sets = ["set"] if predictions[:1] and predictions[0].classes is not None else []
-    writer.writerow(["picture", "label", "confidence", *classes, "rejection", *of_sets])
-    for one in predictions:
-        shares = [one.probabilities.get(name, "") for name in classes]
-        row = [one.picture, one.label or "", one.confidence, *shares, one.rejection or ""]
-        writer.writerow([*row, json.dumps(one.classes, ensure_ascii=False)] if of_sets else row)

@@ -86,7 +86,9 @@ class Progress:
             MofNCompleteColumn(),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=self.console, transient=True) as bars:
+        # Results go to stdout as they come; Rich would print them here, on stderr.
+        bars = Progress(*columns, console=self.console, transient=True, redirect_stdout=False)
+        with bars:
             yield from bars.track(items, total=total, description=description)
 
 

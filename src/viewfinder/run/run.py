@@ -128,10 +128,13 @@ class Run(RunFolder):
         pictures: Iterable[Picture] | Picture,
         *,
         coverage: float | None = None,
+        threshold: float | None = None,
         progress: Progress | None = None,
     ) -> list[Prediction]:
         """Predict the classes of any pictures; see :meth:`Classifier.predict`."""
-        return self.classifier.predict(pictures, coverage=coverage, progress=progress)
+        return self.classifier.predict(
+            pictures, coverage=coverage, threshold=threshold, progress=progress
+        )
 
     def evaluate(
         self,

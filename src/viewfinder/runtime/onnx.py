@@ -28,12 +28,11 @@ def is_installed() -> bool:
 class OnnxModel:
     """A network in an ONNX file, with one input and one output, perhaps further ones by name.
 
-    Several threads may call it at once. For many pictures that is the fastest way, with
-    `threads=1`: each thread decodes a batch and runs it.
+    A call uses one thread, and several threads may call it at once. That is the fastest way for
+    many pictures: each thread decodes a batch and runs it.
 
     Args:
         path: The file.
-        threads: The number of threads in one call.
 
     Attributes:
         input_shape: (height, width, channels); None for a side of any length.
@@ -46,13 +45,13 @@ class OnnxModel:
         DataError: The file is not such a network.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path) -> None:
         if not is_installed():
             raise UsageError("ONNX Runtime is not installed.", remedy=INSTALL)
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # warnings are about its own optimisations
         try:
