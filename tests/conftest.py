@@ -35,6 +35,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 LONG = (
+    "test_install.py",
     "test_other_backends.py",
     "test_folds.py",
     "test_train_job.py",

@@ -215,7 +215,14 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'viewfinder' has no attribute {name!r}")
     home, _, original = _HOMES[name].partition(":")
-    module = import_module(f"viewfinder.{home}")
+    try:
+        module = import_module(f"viewfinder.{home}")
+    except ModuleNotFoundError as error:
+        from viewfinder.core.extras import not_installed
+
+        if refusal := not_installed(error):
+            raise refusal from error
+        raise
     value = module if name == "models" else getattr(module, original or name)
     globals()[name] = value
     return value

@@ -4,6 +4,7 @@ A command without a row in `CASES` fails the first test. Options need no rows: e
 value that it cannot take, but for those in `TAKE_ANY_TEXT`.
 """
 
+import json
 import shutil
 import subprocess
 import sys
@@ -103,6 +104,14 @@ WRONG_ARGUMENTS = {
     "name": ("none", "notes.txt"),
     "folder": ("notes.txt",),
     "path": ("none", "notes.txt"),
+}
+# Packages of the extras; a light install has none of them.
+OPTIONAL = {
+    *("keras", "tensorflow", "jax", "torch", "h5py", "onnx", "tf2onnx", "libcst", "cleanlab"),
+    *("pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "jinja2", "xxhash", "threadpoolctl"),
+}
+WITHOUT_OPTIONAL_PACKAGES = {
+    *("predict", "recipes", "bases", "datasets"),
 }
 HEAVY = {
     *("keras", "tensorflow", "jax", "torch", "onnxruntime"),
@@ -300,6 +309,34 @@ def test_a_damaged_file_is_refused_or_has_no_effect(viewfinder, filled, place, n
             require_refused(ended, 2, 3)
         else:
             ended.document(name)
+
+
+def test_without_optional_packages_each_command_works_or_gives_the_pip_line(filled, tmp_path):
+    folder = copied(filled, tmp_path)
+    script = (
+        "import contextlib, io, json, sys\n"
+        f"sys.modules.update(dict.fromkeys({sorted(OPTIONAL)!r}))\n"
+        "from viewfinder.cli import main\n"
+        f"for words in {[[*name.split(), *case.words] for name, case in CASES.items()]!r}:\n"
+        "    err = io.StringIO()\n"
+        "    with contextlib.redirect_stderr(err), contextlib.redirect_stdout(io.StringIO()):\n"
+        "        try: main(words, prog_name='viewfinder')\n"
+        "        except SystemExit as ended: code = ended.code\n"
+        "    print(json.dumps([code, err.getvalue()]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=folder, check=True
+    )
+    ended = dict(zip(CASES, map(json.loads, done.stdout.splitlines()), strict=True))
+    assert {name for name, (code, _) in ended.items() if code == 0} >= WITHOUT_OPTIONAL_PACKAGES
+    for name, (code, err) in ended.items():
+        if code:
+            assert code == 2, (name, err)
+            assert err.count("Error: ") == 1
+            assert "is not installed" in err
+            assert "pip install 'viewfinder[" in err
+    assert all("'viewfinder[cpu]'" in ended[name][1] for name in ("train", "demo", "explain"))
+    assert all("'viewfinder[evaluate]'" in ended[name][1] for name in ("evaluate", "audit"))
 
 
 def test_help_is_there_at_once_for_every_command():

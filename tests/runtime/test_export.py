@@ -11,7 +11,6 @@ import pytest
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.features import Extractor
-from viewfinder.runtime import onnx
 from viewfinder.runtime.backend import use_backend
 from viewfinder.runtime.export import export_onnx
 from viewfinder.runtime.onnx import OnnxModel
@@ -20,8 +19,8 @@ use_backend()
 import keras  # noqa: E402
 
 needs_onnx = pytest.mark.skipif(
-    not all(map(find_spec, ("onnxruntime", "tf2onnx", "tensorflow"))),
-    reason="needs onnxruntime, tf2onnx and TensorFlow",
+    not all(map(find_spec, ("tf2onnx", "tensorflow"))),
+    reason="needs tf2onnx and TensorFlow",
 )
 
 
@@ -139,17 +138,6 @@ def test_an_extractor_is_started_once_and_records_the_seconds(own_cache):
     assert took >= 0.05
     assert extractor.start(Progress(0)) is runner
     assert extractor.started_s == took
-
-
-def test_without_onnx_runtime_keras_runs_with_a_warning(monkeypatch, capsys):
-    monkeypatch.setattr(onnx, "is_installed", lambda: False)
-    model = tiny()
-    runner = Extractor("tiny", {}, lambda: model).start(Progress(1))
-    images = np.random.default_rng(1).integers(0, 256, (3, 9, 7, 3), dtype=np.uint8)
-    np.testing.assert_allclose(runner(images), model.predict_on_batch(images), atol=1e-6)
-    assert "Features: computed by Keras. ONNX Runtime" in capsys.readouterr().err
-    with pytest.raises(UsageError, match="not installed"):
-        OnnxModel("any.onnx")
 
 
 @needs_onnx

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from viewfinder.classifier.files import EXPORT, LABELS, MODEL, fingerprint
 from viewfinder.core.errors import DataError, RunError
 from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.runtime import onnx
 from viewfinder.runtime.loading import load_model
 from viewfinder.runtime.onnx import OnnxModel
 
@@ -25,7 +24,7 @@ def load_export(
         RunError: The export is damaged, or has another input or output.
     """
     path = folder / EXPORT
-    if not path.is_file() or not onnx.is_installed():
+    if not path.is_file():
         return None
     try:
         network = OnnxModel(path)

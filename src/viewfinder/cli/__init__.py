@@ -31,6 +31,7 @@ from viewfinder.cli.preview import preview
 from viewfinder.cli.recipes import recipes
 from viewfinder.cli.split import split
 from viewfinder.cli.train.command import train
+from viewfinder.core.extras import INSTALL_BACKEND
 
 
 def _show_version(is_given: bool) -> None:
@@ -69,7 +70,9 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Seeing": (explain, convolve),
     "What there is": (recipes, bases, datasets),
 }
+_NEED_KERAS = (train, lr_find, features, demo, explain)
 for panel, commands in _COMMANDS.items():
     for command in commands:
-        add_command(main, command, panel=panel)
+        install = INSTALL_BACKEND if command in _NEED_KERAS else None
+        add_command(main, command, panel=panel, install=install)
 main.add_typer(cache, name="cache", rich_help_panel="What there is")

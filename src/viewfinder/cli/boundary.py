@@ -13,6 +13,7 @@ import typer
 from viewfinder.cli.flags import in_flags
 from viewfinder.cli.groups import Flag, expanded, flags_of
 from viewfinder.core.errors import Interrupted, ViewfinderError
+from viewfinder.core.extras import not_installed
 
 
 def add_command(
@@ -21,11 +22,13 @@ def add_command(
     *,
     name: str | None = None,
     panel: str | None = None,
+    install: str | None = None,
 ) -> None:
     """Add a command whose errors on purpose end in a message and an exit code, without traceback.
 
     Its parameters may be records of options: see :mod:`viewfinder.cli.groups`. A usage error of the
-    command line itself ends in 2, as Typer does it.
+    command line itself ends in 2, as Typer does it. So does a missing package; `install`
+    is the command that installs all optional packages that the command needs.
     """
     run, flags = expanded(command), flags_of(command)
 
@@ -37,6 +40,12 @@ def add_command(
         except ViewfinderError as error:
             show_error(error, flags)
             raise typer.Exit(error.exit_code) from None
+        except ModuleNotFoundError as error:
+            refusal = not_installed(error, install)
+            if refusal is None:
+                raise
+            show_error(refusal, flags)
+            raise typer.Exit(refusal.exit_code) from None
         except KeyboardInterrupt:
             typer.echo("\nInterrupted.", err=True)
             raise typer.Exit(Interrupted.exit_code) from None

@@ -63,7 +63,7 @@ class Extractor:
     def start(self, progress: Progress) -> Runner:
         """Load the network: in Keras on an accelerator, else in ONNX Runtime.
 
-        Where ONNX Runtime is missing or cannot run the network, Keras does, with a warning.
+        Where ONNX Runtime cannot run the network, Keras does, with a warning.
 
         Raises:
             OutputError: The cache cannot be written.
@@ -77,9 +77,6 @@ class Extractor:
     def _started(self, progress: Progress) -> Runner:
         if may_have_accelerator() and has_accelerator():
             progress.detail("Features: computed by Keras, on the accelerator")
-            return _Backend(self.build())
-        if not onnx.is_installed():
-            progress.say(f"Features: computed by Keras. {onnx.WHY_INSTALL}", style="yellow")
             return _Backend(self.build())
         try:
             return _Onnx(onnx.OnnxModel(self._path))

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from viewfinder.core.errors import BackendError, nearest
+from viewfinder.core.extras import INSTALL_BACKEND
 from viewfinder.core.files import keras_home
 
 # The package of each backend, in the order of preference.
@@ -21,7 +22,6 @@ _BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 _GREETINGS = re.compile(r"absl::InitializeLog|port\.cc|cpu_feature_guard|rebuild TensorFlow|cudart")
 
 _XLA_FLAG = "--xla_gpu_deterministic_ops=true"
-_INSTALL = "pip install 'viewfinder[cpu]' (TensorFlow), 'viewfinder[jax]' or 'viewfinder[torch]'"
 
 
 def use_backend() -> str:
@@ -62,13 +62,13 @@ def choose_backend() -> str:
             f"KERAS_BACKEND is {requested}, which is not installed.",
             expected=f"an installed backend: {', '.join(installed) or 'none is'}",
             received=requested,
-            remedy=_INSTALL,
+            remedy=INSTALL_BACKEND,
         )
     if not requested and not installed:
         raise BackendError(
             "No deep-learning backend is installed.",
             expected="TensorFlow, JAX or PyTorch",
-            remedy=_INSTALL,
+            remedy=INSTALL_BACKEND,
         )
     return requested or installed[0]
 

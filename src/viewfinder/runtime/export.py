@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from viewfinder.core.errors import BackendError, DataError, UsageError
 from viewfinder.core.files import written_whole
 from viewfinder.runtime.backend import use_backend
-from viewfinder.runtime.onnx import INSTALL, OnnxModel
+from viewfinder.runtime.onnx import OnnxModel
 
 if TYPE_CHECKING:
     import keras
@@ -60,10 +60,11 @@ def export_onnx(
         UsageError: TensorFlow or tf2onnx is missing, or ONNX Runtime cannot run the network, or
             its outputs differ.
     """
-    if missing := [
-        name for name in ("tensorflow", "tf2onnx", "onnxruntime") if not find_spec(name)
-    ]:
-        raise UsageError(f"Export to ONNX needs {' and '.join(missing)}.", remedy=INSTALL)
+    if missing := [name for name in ("tensorflow", "tf2onnx") if not find_spec(name)]:
+        raise UsageError(
+            f"Export to ONNX needs {' and '.join(missing)}.",
+            remedy="pip install 'viewfinder[cpu]'",
+        )
     backend, names = use_backend(), tuple(further or ())
     if further:
         import keras

@@ -3,26 +3,17 @@
 It needs neither Keras nor a backend, so an exported network starts within a second.
 """
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.core.errors import DataError, UsageError
-
-INSTALL = "pip install 'viewfinder[onnx]'"
-WHY_INSTALL = f"ONNX Runtime, several times faster on a CPU, is not installed ({INSTALL})"
+from viewfinder.core.errors import DataError
 
 # On two cores small batches are at least as fast as large ones, and need less memory; see
 # docs/performance.md.
 BATCH = 16
-
-
-def is_installed() -> bool:
-    """Whether ONNX Runtime is installed; imports nothing."""
-    return find_spec("onnxruntime") is not None
 
 
 class OnnxModel:
@@ -41,13 +32,10 @@ class OnnxModel:
         facts: The texts that :func:`viewfinder.runtime.export.export_onnx` was given, by key.
 
     Raises:
-        UsageError: ONNX Runtime is not installed.
         DataError: The file is not such a network.
     """
 
     def __init__(self, path: Path) -> None:
-        if not is_installed():
-            raise UsageError("ONNX Runtime is not installed.", remedy=INSTALL)
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

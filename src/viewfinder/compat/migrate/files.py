@@ -56,7 +56,8 @@ def migrate(path: str | Path, *, write: bool = False) -> Iterator[Outcome]:
     """
     if find_spec("libcst") is None:
         raise UsageError(
-            "Rewriting Python needs LibCST.", remedy="pip install 'viewfinder[migrate]'"
+            "Rewriting Python needs LibCST, which is not installed.",
+            remedy="pip install 'viewfinder[migrate]'",
         )
     from viewfinder.compat.migrate.sources import migrated
 
