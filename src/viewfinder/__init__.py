@@ -21,7 +21,7 @@ The stages, in the order in which a picture passes them:
     cross_validate  a run for each fold → `CrossValidation`
     resume          a run, folds or a search that was stopped
     callbacks       StopAtTarget, StopWithoutProgress, StopAfter: for any `model.fit`
-    load            a run's folder → `Classifier`; .predict() takes any picture
+    load            a run, or a model of others → `Classifier`; .predict() takes any picture
     open_run        a run's folder → `Run`: .metrics, .predictions, .doctor(), .evaluate(), .model
     compare         runs → `Comparison`: differences and paired tests      Run.doctor   verdicts
     explain         a picture → where the model looked    feature_maps  what each layer sees

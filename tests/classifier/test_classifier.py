@@ -419,11 +419,11 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path, path):
 def test_a_file_instead_of_a_run_is_named_with_the_run_beside_it(trained: Run, tmp_path: Path):
     with pytest.raises(RunError, match=rf"a file(.|\n)*give its folder, {trained.folder}"):
         load(trained.folder / "best.keras")
-    (tmp_path / "x.h5").touch()
+    (tmp_path / "x.txt").touch()
     with pytest.raises(
-        RunError, match=r"x\.h5 is not a run that can predict(.|\n)*a file"
+        RunError, match=r"x\.txt is not a run that can predict(.|\n)*a file"
     ) as alone:
-        load(tmp_path / "x.h5")
+        load(tmp_path / "x.txt")
     assert "Errno" not in str(alone.value)
     assert alone.value.remedy is None
 

@@ -49,13 +49,15 @@ class Classifier:
             export for ONNX Runtime, which starts at once.
         classes: The classes' names, in the order of the network's outputs.
         preprocessing: The preprocessing of the training.
-        folder: The run's folder, from which `model` is loaded; None for a model in memory.
+        folder: The run's folder, from which `model` is loaded; None without a run.
+        notes: What was taken from elsewhere than the model's file, or added to it.
     """
 
     network: "keras.Model | OnnxModel"
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     folder: Path | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def starts_at_once(self) -> bool:
@@ -72,7 +74,11 @@ class Classifier:
         """
         if not isinstance(self.network, OnnxModel):
             return self.network
-        assert self.folder is not None
+        if self.folder is None:
+            raise UsageError(
+                "A network in an ONNX file has no layers that Keras can call.",
+                expected="a model of Keras, for its gradients, maps and further training",
+            )
         return load_keras(self.folder / MODEL, self.classes)
 
     def __getattr__(self, name: str) -> Any:

@@ -13,6 +13,7 @@ from viewfinder.core.errors import RunError
 from viewfinder.core.files import write_json
 from viewfinder.core.records import RunRecord
 from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.pictures.scaling import ScalingName
 
 # The file with the chosen candidate, in a folder of several runs.
 CHOSEN = "auto.json"
@@ -22,6 +23,9 @@ MODEL = "best.keras"
 EXPORT = "model.onnx"
 # The name of its second output: the pooled features before the head.
 FEATURES = "features"
+# Beside a model that leaves the run: the classes, one a line, and the preprocessing.
+NAMES = "labels.txt"
+HANDED = "preprocessing.json"
 
 
 class Choice(RunRecord):
@@ -41,6 +45,13 @@ class Labels(RunRecord):
         if len(set(self.classes)) < len(self.classes):
             raise ValueError("a class occurs twice")
         return self
+
+
+class Handed(RunRecord):
+    """The content of `preprocessing.json`, beside a model that has left its run."""
+
+    preprocessing: Preprocessing
+    scaling: ScalingName = "0-255"
 
 
 def fingerprint(model: Path) -> str:

@@ -76,9 +76,14 @@ def load_keras(path: Path, classes: Sequence[str]) -> "keras.Model":
         model = load_model(path)
     except DataError as error:
         raise RunError(error.fact, received=error.received, remedy=error.remedy) from error
-    outputs = model.output_shape[-1]
-    _require_outputs(path, outputs, classes)
+    _require_outputs(path, model.output_shape[-1], classes)
     # The file itself has no loss and optimizer, so that it loads in any Keras.
-    loss = "binary_crossentropy" if outputs == 1 else "sparse_categorical_crossentropy"
+    return compiled(model)
+
+
+def compiled(model: "keras.Model") -> "keras.Model":
+    """Compile a model for integer labels, so that `evaluate` and further training work."""
+    is_binary = model.output_shape[-1] == 1
+    loss = "binary_crossentropy" if is_binary else "sparse_categorical_crossentropy"
     model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
     return model

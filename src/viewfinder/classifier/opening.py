@@ -1,21 +1,59 @@
 """Opening what can predict."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from viewfinder.classifier.classifier import Classifier
-from viewfinder.classifier.files import MODEL, read_labels, run_folder
+from viewfinder.classifier.files import LABELS, MODEL, read_labels, run_folder
+from viewfinder.classifier.foreign import is_teachable, open_foreign
 from viewfinder.classifier.networks import load_export, load_keras
+from viewfinder.core.errors import UsageError
+
+# The endings of files that may be a model trained elsewhere; the content decides on the format.
+_MODELS = (".keras", ".h5", ".hdf5", ".onnx")
 
 
-def load(folder: str | Path) -> Classifier:
-    """Load the classifier of a run's folder.
+def load(
+    path: str | Path,
+    *,
+    class_names: Sequence[str] | str | Path | None = None,
+    preprocessing: str | Path | None = None,
+) -> Classifier:
+    """Load what can predict: a run, or a model that was trained elsewhere.
+
+    Models of Keras (`.keras`, `.h5`) are built in safe mode: a layer that carries code is refused,
+    and so is a pickle. An HDF5 file is opened where `path` names it, or the folder of Teachable
+    Machine that it lies in, and never as a part of something else.
+
+    Args:
+        path: The folder of a run, an ONNX file, a `.keras` file of Keras 3, an `.h5` file of Keras
+            1 to 3, or a folder of Teachable Machine (keras_model.h5 and labels.txt).
+        class_names: The classes of a model trained elsewhere, in the order of its outputs: names,
+            a text with commas between them, or a text file with one a line. By default those of
+            `labels.txt` beside the model.
+        preprocessing: The scaling of its pixels: "0-255", "0-1", "-1-1", "caffe" or "imagenet"; or
+            a `preprocessing.json` as `viewfinder export` writes it. By default the file of this
+            name beside the model; a model that begins with Rescaling or Normalization needs none.
+
+    Returns:
+        The classifier. What was taken from files beside the model or added to it is in `notes`.
 
     Raises:
         RunError: The folder is no run, or one of its files is missing or damaged.
+        DataError: The model is damaged or unsafe, or takes no pictures.
+        UsageError: The classes or the preprocessing are not known, or do not fit the model.
     """
-    folder = run_folder(folder)
-    classes, preprocessing = read_labels(folder)
-    network = load_export(folder, classes, preprocessing)
+    path = run_folder(path)
+    is_model = path.is_file() and path.suffix.lower() in _MODELS
+    if is_teachable(path) or (is_model and not (path.parent / LABELS).is_file()):
+        return open_foreign(path, class_names, preprocessing)
+    if class_names is not None or preprocessing is not None:
+        raise UsageError(
+            f"{path} states its classes and its preprocessing itself.",
+            expected="`class_names` and `preprocessing` for a model that was trained elsewhere",
+        )
+    classes, facts = read_labels(path)
+    network = load_export(path, classes, facts)
     if network is None:
-        network = load_keras(folder / MODEL, classes)
-    return Classifier(network, classes, preprocessing, folder)
+        network = load_keras(path / MODEL, classes)
+    return Classifier(network, classes, facts, path)

@@ -31,7 +31,7 @@ _ZIP = b"PK\x03\x04"
 _MOST_ARRAYS = 20_000
 _MOST_NAME_BYTES = 4 << 20
 _DEEPEST = 24
-# A file may also hold an optimizer's state, twice the size of the weights.
+# For an optimizer's state, twice the size of the weights.
 _MOST_TIMES = 4
 
 _TRUNCATED = re.compile(r"truncated file: eof = (\d+), .*stored_eof = (\d+)")
@@ -71,6 +71,15 @@ class Header:
     def parameters(self) -> int:
         """The number of elements of all arrays; each is stored in the file."""
         return sum(array.size for array in self.arrays)
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether a file is in HDF5, by its first bytes."""
+    try:
+        with open_regular(path) as file:
+            return file.read(len(_HDF5)) == _HDF5
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -1,6 +1,10 @@
-"""Loading of saved models in safe mode, so that a file cannot run code or take all memory."""
+"""Loading of saved models in safe mode, so that a file cannot run code or take all memory.
+
+The format is recognised by content: the zip of Keras 3 (`.keras`), or HDF5 of Keras 1 and 2.
+"""
 
 import json
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from math import prod
@@ -8,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from viewfinder.core.errors import DataError
+from viewfinder.runtime import hdf5_model
 from viewfinder.runtime.backend import use_backend
+from viewfinder.runtime.header import is_hdf5
 from viewfinder.runtime.model_file import checked
 
 if TYPE_CHECKING:
@@ -20,8 +26,14 @@ _MOST_LETTERS = 300
 _MOST_OTHER_PARAMETERS = 1 << 20
 
 
+# Layers of Keras that run code from the file, or from another file that it names.
+_CARRY_CODE = frozenset(
+    {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+)
+
+
 def load_model(path: Path) -> "keras.Model":
-    """Load the model in a `.keras` file, without loss and optimizer.
+    """Load the model in a `.keras` or `.h5` file, without loss and optimizer.
 
     Before Keras makes an array, the network that the configuration describes is built without
     memory and compared with the weights that the file holds.
@@ -30,19 +42,32 @@ def load_model(path: Path) -> "keras.Model":
         DataError: The file is missing, damaged or unsafe, or cannot be loaded. For layers of a
             KerasHub that is not installed, the remedy is the command to install it.
     """
-    config, header = checked(path)
     use_backend()
     import keras
+
+    is_old = is_hdf5(path)
+    config, header = hdf5_model.read_config(path) if is_old else checked(path)
+    _refuse_code(path, config)
+
+    def build() -> Any:
+        if is_old:
+            return hdf5_model.built(config)
+        copy = json.loads(json.dumps(config), object_hook=_uncompiled)  # Keras changes it
+        return keras.saving.deserialize_keras_object(copy, safe_mode=True)
 
     try:
         # Keras lists variables without values in a state of the thread, to make them later.
         with ThreadPoolExecutor(1) as apart:
-            count = apart.submit(_parameters, config).result()
+            count = apart.submit(_parameters, build).result()
         if count > header.parameters + _MOST_OTHER_PARAMETERS:
             raise ValueError(
                 f"a network of {count:,} parameters, and weights for {header.parameters:,}"
             )
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        if not is_old:
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+        model = build()
+        hdf5_model.assign_weights(model, path)
+        return model
     except Exception as error:  # for a damaged file, Keras may raise anything
         if find_spec("keras_hub") is None and '"keras_hub' in json.dumps(config):
             raise DataError(
@@ -54,13 +79,36 @@ def load_model(path: Path) -> "keras.Model":
         ) from error
 
 
-def _parameters(config: dict[str, Any]) -> int:
-    """Count the parameters of the network that a configuration describes, without making them."""
+def _refuse_code(path: Path, config: dict[str, Any]) -> None:
+    for name in _classes(config):
+        if name in _CARRY_CODE:
+            raise DataError(
+                f"The model {path} cannot be loaded: it carries code, which would run here.",
+                expected="layers of Keras that only compute",
+                received=f"a layer of the class {name}",
+                remedy="replace the layer in the program that built the model, for example by "
+                "Rescaling, and save the model again",
+            )
+
+
+def _classes(config: Any) -> Iterator[str]:
+    """Yield the name of each class in a configuration."""
+    parts = [config]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            yield str(part.get("class_name"))
+            parts += part.values()
+        elif isinstance(part, list):
+            parts += part
+
+
+def _parameters(build: Callable[[], Any]) -> int:
+    """Count the parameters of the network that a function builds, without making them."""
     import keras
 
-    copy = json.loads(json.dumps(config), object_hook=_uncompiled)  # Keras changes it
     with keras.StatelessScope(initialize_variables=False):
-        network = keras.saving.deserialize_keras_object(copy, safe_mode=True)
+        network = build()
     if not isinstance(network, keras.Model):
         raise TypeError(f"a {type(network).__name__}, not a model")
     return sum(prod(weight.shape) for weight in network.weights)

@@ -15,6 +15,12 @@ from viewfinder.core.errors import DataError
 # docs/performance.md.
 BATCH = 16
 
+_TYPES = {
+    "tensor(uint8)": np.uint8,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+}
+
 
 class OnnxModel:
     """A network in an ONNX file, with one input and one output, perhaps further ones by name.
@@ -53,7 +59,12 @@ class OnnxModel:
                 f"{path} is not a network for ONNX Runtime.", received=str(error)
             ) from error
 
-        self.input_shape = _sides(taken.shape)
+        sides = _sides(taken.shape)
+        # As PyTorch has it: the channels come first.
+        self._channels_first = len(sides) == 3 and sides[0] in (1, 3) and sides[2] not in (1, 3)
+        self.input_shape = (*sides[1:], sides[0]) if self._channels_first else sides
+        self._batch = taken.shape[0] if taken.shape and isinstance(taken.shape[0], int) else None
+        self._type = _TYPES.get(taken.type, np.float32)
         self.outputs = _sides(given.shape)[-1]
         self.further = tuple(output.name for output in others)
         self.facts = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -72,9 +83,21 @@ class OnnxModel:
 
     def run(self, images: NDArray[Any], *further: str) -> list[NDArray[np.float32]]:
         """Compute the network's output and some of the further ones; see :meth:`__call__`."""
-        inputs = {self._input: np.ascontiguousarray(images, np.float32)}
-        outputs = self._session.run([self._output, *further], inputs)
-        return [np.asarray(output, np.float32) for output in outputs]
+        if self._channels_first:
+            images = np.moveaxis(images, 3, 1)
+        elif images.ndim != len(self.input_shape) + 1:  # rows of numbers, or grids without channels
+            images = images.reshape(len(images), *self.input_shape)
+        taken = np.ascontiguousarray(images, self._type)
+        if self._batch not in (None, 1, len(taken)):
+            raise DataError(
+                "The network takes batches of one size only.",
+                expected="a network for one picture, or for any number",
+                received=f"a network for {self._batch} pictures",
+            )
+        batches = [taken] if self._batch != 1 else [one[None] for one in taken]
+        names = [self._output, *further]
+        found = [self._session.run(names, {self._input: batch}) for batch in batches]
+        return [np.concatenate(parts).astype(np.float32) for parts in zip(*found, strict=True)]
 
 
 def _sides(shape: list[int | str | None]) -> tuple[int | None, ...]:

@@ -13,6 +13,7 @@ from keras import layers, ops
 
 from viewfinder.bases.catalogue import Scaling
 from viewfinder.core.errors import UsageError, nearest
+from viewfinder.pictures.scaling import SCALINGS, ScalingName
 
 # Libraries have classes of their own, and different names for the rate.
 _STOCHASTIC_DEPTH = ("StochasticDepth", "DropPath")
@@ -84,11 +85,7 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= 12 else f"{', '.join(names[-12:])} (the last 12)"
 
 
-# ImageNet's mean and standard deviation for R, G, B, as shares of 255; and its mean in levels, for
-# networks from Caffe.
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
-_CAFFE_MEAN = (123.68, 116.779, 103.939)
+_NAMES: dict[Scaling, ScalingName] = {"signed": "-1-1", "standard": "imagenet", "bgr": "caffe"}
 
 
 def scaled(pixels: Any, scaling: Scaling) -> Any:
@@ -101,18 +98,11 @@ def scaled(pixels: Any, scaling: Scaling) -> Any:
     Returns:
         A Keras tensor of the same shape, floats.
     """
-    match scaling:
-        case "signed":
-            return layers.Rescaling(1 / 127.5, offset=-1.0, name="scale")(pixels)
-        case "standard":
-            scale = [1 / (255 * deviation) for deviation in DEVIATION]
-            offset = [-mean / deviation for mean, deviation in zip(MEAN, DEVIATION, strict=True)]
-            return layers.Rescaling(scale, offset=offset, name="scale")(pixels)
-        case "bgr":
-            centered = layers.Rescaling(1.0, offset=[-mean for mean in _CAFFE_MEAN], name="scale")
-            return ops.take(centered(pixels), [2, 1, 0], axis=-1)
-        case "inside":
-            return pixels
+    if scaling == "inside":
+        return pixels
+    how = SCALINGS[_NAMES[scaling]]
+    result = layers.Rescaling(list(how.scale), offset=list(how.offset), name="scale")(pixels)
+    return ops.take(result, [2, 1, 0], axis=-1) if how.is_bgr else result
 
 
 def all_layers(model: Any) -> Iterator[keras.Layer]:

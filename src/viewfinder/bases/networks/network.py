@@ -9,11 +9,12 @@ import numpy as np
 from viewfinder.bases.catalogue import Network
 from viewfinder.bases.from_catalogue import FromCatalogue
 from viewfinder.bases.networks.backbone import Backbone
-from viewfinder.bases.networks.layers import DEVIATION, cut_at, freeze, scaled
+from viewfinder.bases.networks.layers import cut_at, freeze, scaled
 from viewfinder.bases.networks.loading import load_weights
 from viewfinder.bases.networks.seeding import redraw
 from viewfinder.core.errors import RecipeError, UsageError
 from viewfinder.core.randomness import Randomness
+from viewfinder.pictures.scaling import DEVIATION
 
 
 def build_network(

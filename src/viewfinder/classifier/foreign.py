@@ -1,0 +1,203 @@
+"""Models that others trained: their network, classes, and the scaling of pixels before it.
+
+What the model's file does not say is read from files beside it, as `viewfinder export` and
+Teachable Machine write them, or given by the caller. Nothing is guessed: the order of the classes
+and the scaling decide every answer, and a wrong one raises no error.
+"""
+
+from collections.abc import Sequence
+from math import isqrt
+from pathlib import Path
+from typing import Any
+
+from viewfinder.classifier.adapting import OnnxNetwork, last_activation, on_pixels, scales_itself
+from viewfinder.classifier.classifier import Classifier
+from viewfinder.classifier.files import HANDED, NAMES, Handed
+from viewfinder.core.errors import DataError, UsageError, nearest
+from viewfinder.core.parallel import cores
+from viewfinder.core.records import read_bounded
+from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.pictures.scaling import SCALINGS, ScalingName
+from viewfinder.runtime.header import is_hdf5
+from viewfinder.runtime.loading import load_model
+
+_TEACHABLE = "keras_model.h5"
+_MOST_NAMES = 1 << 20
+_SCALING_NAMES: dict[str, ScalingName] = {str(name): name for name in SCALINGS}
+Shape = tuple[int | None, ...]
+
+
+def is_teachable(folder: Path) -> bool:
+    """Whether a folder is an export of Teachable Machine for Keras."""
+    return all((folder / name).is_file() for name in (_TEACHABLE, NAMES))
+
+
+def open_foreign(
+    path: Path, class_names: Sequence[str] | str | Path | None, preprocessing: str | Path | None
+) -> Classifier:
+    """Open a model that is not a run; see :func:`viewfinder.load`."""
+    model = path / _TEACHABLE if path.is_dir() else path
+    notes: list[str] = []
+    network: Any
+    # ONNX has no signature; any other content is refused as not one of Keras's.
+    if model.suffix.lower() == ".onnx":
+        network = OnnxNetwork(model, threads=cores())
+        shape, outputs = network.input_shape, network.outputs
+    else:
+        network = load_model(model)
+        shape, outputs = network.input_shape[1:], network.output_shape[-1]
+        if is_hdf5(model) and model.suffix == ".keras":
+            notes.append(f"{model.name} is an HDF5 file of Keras 2, whatever its name says.")
+    handed = _handed(model, network, shape, preprocessing, notes)
+    scaling, pictures = SCALINGS[handed.scaling], handed.preprocessing.shape
+    if scaling.needs_color and pictures[2] == 1:
+        raise UsageError(
+            f"`preprocessing={handed.scaling}` is defined for pictures in colour.",
+            expected="0-1, -1-1 or 0-255 for gray pictures",
+            received=f"a model of {pictures}",
+        )
+    if isinstance(network, OnnxNetwork):
+        activation = network.adapt(scaling, pictures)
+    else:
+        activation = last_activation(network)
+        network = on_pixels(network, pictures, scaling, activation)
+    if activation == "linear":
+        added = "a sigmoid" if outputs == 1 else "a softmax"
+        notes.append(f"The outputs of {model.name} are logits: {added} is added.")
+    elif activation == "sigmoid" and outputs != 1:
+        notes.append(f"The sigmoids of {model.name} are divided by their sum.")
+    classes = _classes(model, outputs, class_names, notes)
+    return Classifier(network, classes, handed.preprocessing, notes=tuple(notes))
+
+
+def _handed(
+    model: Path,
+    network: Any,
+    shape: Shape,
+    given: str | Path | None,
+    notes: list[str],
+) -> Handed:
+    """Return the preprocessing and the scaling: as given, or as files say."""
+    beside = model.with_name(HANDED)
+    scaling = _SCALING_NAMES.get(str(given))
+    if given is not None and scaling is None:
+        if not Path(given).is_file():
+            raise UsageError(
+                f"There is no `preprocessing` {str(given)!r}.",
+                expected=f"the path of a {HANDED}, or one of {', '.join(SCALINGS)}",
+                remedy=nearest(str(given), SCALINGS),
+            )
+        beside = Path(given)
+    if scaling is None and beside.is_file():
+        handed = Handed.read(beside)
+        _require_shape(model, shape, handed.preprocessing)
+        notes.append(f"The preprocessing is that of {beside}.")
+        return handed
+    preprocessing = _pictures_of(model, shape)
+    if scaling is not None:
+        return Handed(preprocessing=preprocessing, scaling=scaling)
+    if is_teachable(model.parent):
+        notes.append("The preprocessing is Teachable Machine's: the centre square, from -1 to 1.")
+        cropped = preprocessing.model_copy(update={"resize": "crop"})
+        return Handed(preprocessing=cropped, scaling="-1-1")
+    if scales_itself(network):
+        return Handed(preprocessing=preprocessing)
+    raise UsageError(
+        f"{model} does not say how its pixels were scaled.",
+        expected=f"`preprocessing`, one of {', '.join(SCALINGS)}",
+        remedy="it is in the program that trained the model: `rescale=1/255` is 0-1, "
+        "`preprocess_input` of MobileNet or Inception is -1-1, that of VGG or ResNet caffe, "
+        "`transforms.Normalize` of PyTorch imagenet",
+    )
+
+
+def _require_shape(model: Path, shape: Shape, preprocessing: Preprocessing) -> None:
+    takes = _without_flattening(shape)
+    if len(takes) != 3 or any(
+        side not in (None, ours) for side, ours in zip(takes, preprocessing.shape, strict=True)
+    ):
+        raise DataError(
+            f"The model {model} does not fit its preprocessing.",
+            expected=f"an input of {preprocessing.shape}",
+            received=f"an input of {shape}",
+        )
+
+
+def _without_flattening(shape: Shape) -> Shape:
+    """Return (height, width, channels) for rows of numbers of a square picture, or its grid."""
+    if len(shape) == 1 and shape[0]:
+        for channels in (1, 3):
+            side = isqrt(shape[0] // channels)
+            if side * side * channels == shape[0]:
+                return side, side, channels
+    return (*shape, 1) if len(shape) == 2 else shape
+
+
+def _pictures_of(model: Path, shape: Shape) -> Preprocessing:
+    """Return the preprocessing for a network's input, resized as Keras's `target_size` does."""
+    takes = _without_flattening(shape)
+    if len(takes) != 3 or takes[2] not in (1, 3, None):
+        raise DataError(
+            f"The model in {model} takes no pictures.",
+            expected="an input of (height, width, channels) with 1 or 3 channels, or the numbers "
+            "of a square picture in a row",
+            received=f"an input of {shape}",
+        )
+    if takes[0] is None or takes[1] is None:
+        raise UsageError(
+            f"The model in {model} takes pictures of any size.",
+            expected=f"`preprocessing` as the path of a {HANDED}, which states height and width",
+        )
+    color = "gray" if takes[2] == 1 else "rgb"
+    return Preprocessing.model_validate({"height": takes[0], "width": takes[1], "color": color})
+
+
+def _classes(
+    model: Path,
+    outputs: int | None,
+    given: Sequence[str] | str | Path | None,
+    notes: list[str],
+) -> tuple[str, ...]:
+    """Return the classes: as given, or as `labels.txt` beside the model says."""
+    beside = model.with_name(NAMES)
+    if given is None and beside.is_file():
+        given = beside
+        notes.append(f"The classes are those of {beside}.")
+    count = 2 if outputs == 1 else outputs
+    wanted = f"{count} names in the order of the outputs"
+    if outputs == 1:
+        wanted = "2 names: of the class that the model answers with 0, then with 1"
+    if given is None:
+        raise UsageError(
+            f"{model} does not say what its classes are called.",
+            expected=f"`class_names`, {wanted}",
+            remedy="Keras sorts the names of class folders; a generator has them in class_indices",
+        )
+    names = _names(given)
+    if count is None or len(names) != count or len(set(names)) < len(names):
+        raise UsageError(
+            f"The names of the classes do not fit {model}.",
+            expected=wanted if count else "a model with one row of outputs",
+            received=", ".join(names),
+        )
+    return names
+
+
+def _names(given: Sequence[str] | str | Path) -> tuple[str, ...]:
+    """Return names from a text file, from text with commas, or from a list."""
+    if isinstance(given, Path) or (isinstance(given, str) and Path(given).is_file()):
+        try:
+            text = read_bounded(Path(given), _MOST_NAMES).decode("utf-8-sig")
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"The names of the classes cannot be read from {given}.",
+                expected="a text file in UTF-8, one name a line",
+                received=str(error),
+            ) from error
+        names = [line.strip() for line in text.splitlines() if line.strip()]
+    else:
+        names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given)]
+    numbered = [name.partition(" ") for name in names]
+    if all(number == str(at) and name for at, (number, _, name) in enumerate(numbered)):
+        names = [name for _, _, name in numbered]  # as Teachable Machine writes them
+    return tuple(names)
