@@ -13,16 +13,15 @@ from typing import Any
 from viewfinder.classifier.adapting import OnnxNetwork, last_activation, on_pixels, scales_itself
 from viewfinder.classifier.classifier import Classifier
 from viewfinder.classifier.files import HANDED, NAMES, Handed
+from viewfinder.core.class_names import stated_class_names
 from viewfinder.core.errors import DataError, UsageError, nearest
 from viewfinder.core.parallel import cores
-from viewfinder.core.records import read_bounded
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.pictures.scaling import SCALINGS, ScalingName
 from viewfinder.runtime.header import is_hdf5
 from viewfinder.runtime.loading import load_model
 
 _TEACHABLE = "keras_model.h5"
-_MOST_NAMES = 1 << 20
 _SCALING_NAMES: dict[str, ScalingName] = {str(name): name for name in SCALINGS}
 Shape = tuple[int | None, ...]
 
@@ -173,7 +172,7 @@ def _classes(
             expected=f"`class_names`, {wanted}",
             remedy="Keras sorts the names of class folders; a generator has them in class_indices",
         )
-    names = _names(given)
+    names = stated_class_names(given)
     if count is None or len(names) != count or len(set(names)) < len(names):
         raise UsageError(
             f"The names of the classes do not fit {model}.",
@@ -181,23 +180,3 @@ def _classes(
             received=", ".join(names),
         )
     return names
-
-
-def _names(given: Sequence[str] | str | Path) -> tuple[str, ...]:
-    """Return names from a text file, from text with commas, or from a list."""
-    if isinstance(given, Path) or (isinstance(given, str) and Path(given).is_file()):
-        try:
-            text = read_bounded(Path(given), _MOST_NAMES).decode("utf-8-sig")
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"The names of the classes cannot be read from {given}.",
-                expected="a text file in UTF-8, one name a line",
-                received=str(error),
-            ) from error
-        names = [line.strip() for line in text.splitlines() if line.strip()]
-    else:
-        names = [name.strip() for name in (given.split(",") if isinstance(given, str) else given)]
-    numbered = [name.partition(" ") for name in names]
-    if all(number == str(at) and name for at, (number, _, name) in enumerate(numbered)):
-        names = [name for _, _, name in numbered]  # as Teachable Machine writes them
-    return tuple(names)

@@ -136,11 +136,11 @@ class DataOptions:
         ),
     ] = None
     classes: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--class-names",
-            metavar="FILE",
-            help="Text file with the names of the classes 0, 1 …, one a line.",
+            metavar="NAMES",
+            help="Names of the classes 0, 1 …: with commas, or a text file with one a line.",
             rich_help_panel=_READING,
         ),
     ] = None
@@ -187,10 +187,10 @@ class DataOptions:
     @property
     def record(self) -> dict[str, Any]:
         """The options as the header of a saved dataset keeps them, without relative paths."""
-        from viewfinder.core.class_names import read_class_names
+        from viewfinder.core.class_names import stated_class_names
 
         root = str(self.root.resolve()) if self.root else None
-        classes = read_class_names(self.classes) if self.classes else None
+        classes = stated_class_names(self.classes) if self.classes else None
         numbers = _numbers(self.value_range)
         return {**vars(self), "root": root, "classes": classes, "value_range": numbers}
 

@@ -1,5 +1,6 @@
-"""Names of classes in a text file: one a line, in the order of the labels' numbers."""
+"""Names of classes as a caller states them, in the order of the labels' numbers."""
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -12,8 +13,22 @@ _MOST_BYTES = 1 << 20
 _EXPECTED = "a UTF-8 text file with two or more distinct names, one a line"
 
 
+def stated_class_names(given: Sequence[str] | str | PathLike[str]) -> tuple[str, ...]:
+    """Return names from a list, from text with commas between them, or from a file.
+
+    Raises:
+        DataError: As :func:`read_class_names` does.
+    """
+    if isinstance(given, str) and "," in given and not Path(given).is_file():
+        given = [name.strip() for name in given.split(",")]
+    return read_class_names(given) if isinstance(given, str | PathLike) else tuple(given)
+
+
 def read_class_names(path: str | PathLike[str]) -> tuple[str, ...]:
     """Return the names in a file, without blank lines and blanks around names.
+
+    Teachable Machine numbers its names (`0 Rock`); where each line begins with its number, from 0,
+    the numbers are left out.
 
     Raises:
         DataError: The file cannot be read, is no text, or has not two or more distinct names.
@@ -33,6 +48,9 @@ def read_class_names(path: str | PathLike[str]) -> tuple[str, ...]:
             f"Cannot read the class names in {path}: {reason}.", expected=_EXPECTED
         ) from error
     names = [name for line in text.splitlines() if (name := line.strip())]
+    numbered = [name.partition(" ") for name in names]
+    if all(number == str(row) and name for row, (number, _, name) in enumerate(numbered)):
+        names = [name.strip() for _, _, name in numbered]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice or len(names) < 2:
         raise DataError(

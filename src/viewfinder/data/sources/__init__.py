@@ -20,7 +20,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from viewfinder.core.class_names import read_class_names
+from viewfinder.core.class_names import stated_class_names
 from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
@@ -72,7 +72,7 @@ def open_dataset(
     label_column: str | None = None,
     group_column: str | None = None,
     group_from: str | None = None,
-    classes: Sequence[str] | os.PathLike[str] | None = None,
+    classes: Sequence[str] | str | os.PathLike[str] | None = None,
     image_size: tuple[int, int] | None = None,
     value_range: tuple[float, float] | None = None,
     layout: str | Layout | None = None,
@@ -127,7 +127,7 @@ def open_dataset(
         label_from=label_from,
         root=None if root is None else str(root),
         columns=Columns(label=label_column, group=group_column),
-        classes=_class_names(classes),
+        classes=None if classes is None else stated_class_names(classes),
         image_size=image_size,
         value_range=checked_range(value_range),
         layout=stated_layout(layout),
@@ -138,9 +138,3 @@ def open_dataset(
         raise UsageError("`layout` has no effect with `label_from`.", remedy="choose one of them")
     dataset = open_path(Path(path), hints, progress)
     return dataset if group_from is None else grouped_by_names(dataset, group_from)
-
-
-def _class_names(classes: Sequence[str] | os.PathLike[str] | None) -> tuple[str, ...] | None:
-    if isinstance(classes, str | os.PathLike):
-        return read_class_names(classes)
-    return None if classes is None else tuple(classes)
