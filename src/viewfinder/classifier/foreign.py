@@ -15,7 +15,6 @@ from viewfinder.classifier.classifier import Classifier
 from viewfinder.classifier.files import HANDED, NAMES, Handed
 from viewfinder.core.class_names import stated_class_names
 from viewfinder.core.errors import DataError, UsageError, nearest
-from viewfinder.core.parallel import cores
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.pictures.scaling import SCALINGS, ScalingName
 from viewfinder.runtime.header import is_hdf5
@@ -40,7 +39,7 @@ def open_foreign(
     network: Any
     # ONNX has no signature; any other content is refused as not one of Keras's.
     if model.suffix.lower() == ".onnx":
-        network = OnnxNetwork(model, threads=cores())
+        network = OnnxNetwork(model)
         shape, outputs = network.input_shape, network.outputs
     else:
         network = load_model(model)
