@@ -15,6 +15,7 @@ from viewfinder.core.errors import DataError, OutputError, RunError, UsageError
 from viewfinder.core.files import (
     content_hash,
     locked,
+    read_regular,
     regular_status,
     write_json,
     write_text,
@@ -40,6 +41,7 @@ from viewfinder.run_files import (
 
 _TRIALS = "trials.json"
 _LOCK = ".lock"
+_LAYERS = "model.txt"
 # The file of a folder that holds the runs of folds; see `viewfinder.run.folds`.
 FOLDS = "folds.json"
 
@@ -215,6 +217,21 @@ class RunFolder:
     def is_evaluated(self) -> bool:
         """Whether `metrics.json` has been written."""
         return (self.folder / "metrics.json").is_file()
+
+    @property
+    def model_summary(self) -> str | None:
+        """The layers of the best model, as text of fixed width; None in runs of older versions."""
+        path = self.folder / _LAYERS
+        try:
+            return read_regular(path).decode("utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise damaged(path, error) from error
+
+    def write_model_summary(self, text: str) -> None:
+        """Write the layers of the best model."""
+        write_text(self.folder / _LAYERS, text)
 
     @property
     def units(self) -> list[Any] | None:

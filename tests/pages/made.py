@@ -114,7 +114,8 @@ class Made:
             skipped=self.skipped,
             **records,
         )
-        return Report(run.folder, Diagnosis((), ()), self.model_summary, self.picture)
+        run.write_model_summary(self.model_summary)
+        return Report(run.folder, Diagnosis((), ()), self.picture)
 
 
 def made_run(

@@ -63,6 +63,39 @@ def test_one_picture_is_predicted_without_keras_and_pandas(trained: Run, digits:
     assert not loaded & HEAVY
 
 
+def test_a_run_is_evaluated_and_reported_again_without_keras(folder: Path, digits: Path):
+    before = (folder / "metrics.json").read_text()
+    layers = (folder / "model.txt").read_text()
+    code = (
+        "import sys\nfrom viewfinder.cli import main\n"
+        f"main(['evaluate', {str(folder)!r}], standalone_mode=False)\n"
+        "print({'keras', 'tensorflow', 'jax', 'torch'} & sys.modules.keys(), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "set()"
+    assert json.loads(before)["test"]["accuracy"] == Run(folder).metrics["test"]["accuracy"]
+    page = (folder / "report.html").read_text()
+    model = keras.saving.load_model(folder / "best.keras")
+    for layer in model.layers:
+        assert layer.name in layers
+        assert layer.name in page
+
+
+@pytest.mark.usefixtures("exports")
+def test_the_layers_in_the_report_are_those_of_the_model(folder: Path):
+    """Another model has been saved as `best.keras`; then its export is written."""
+    inputs = keras.Input((8, 8, 1))
+    outputs = keras.layers.Dense(3, activation="softmax", name="quite_another")(
+        keras.layers.Flatten()(inputs)
+    )
+    keras.Model(inputs, outputs).save(folder / "best.keras")
+    run = Run(folder)
+    assert "quite_another" in run.report().read_text()
+    (folder / "model.txt").unlink()
+    run.export()
+    assert "quite_another" in (folder / "model.txt").read_text()
+
+
 def test_without_an_export_keras_predicts_and_that_is_said(viewfinder, folder, digits):
     (folder / "model.onnx").unlink()
     without = viewfinder("predict", folder, pictures(digits)[0], "--json")

@@ -75,7 +75,7 @@ class Run(RunFolder):
     def export(
         self, model: "keras.Model | None" = None, *, progress: Progress | None = None
     ) -> None:
-        """Write `model.onnx`, from which predictions come without Keras.
+        """Write `model.onnx`, from which predictions come without Keras, and `model.txt`.
 
         It computes the probabilities, and as `features` what
         :func:`viewfinder.runtime.features.pooled_features` returns. Both are compared with those of
@@ -111,6 +111,7 @@ class Run(RunFolder):
             (progress or Progress(0)).say(
                 f"Predictions will need Keras: {error.fact}", style="yellow"
             )
+        self.write_model_summary(_summary(by_keras.model))
         exported = load(self.folder)
         vars(exported)["model"] = by_keras.model  # instead of loading it again
         by_accelerator = may_have_accelerator() and has_accelerator()
@@ -246,7 +247,8 @@ class Run(RunFolder):
         """Write the plots and `report.html` from the files of the folder, and return its path.
 
         Args:
-            model: The best model, if in memory; None to load it.
+            model: The best model, if in memory. Without it, the layers come from `model.txt`; it is
+                loaded where this file is missing, or where Keras predicts.
         """
         source = self.source
         in_color = self.recipe.preprocessing.model_copy(update={"color": "rgb"})
@@ -257,9 +259,10 @@ class Run(RunFolder):
             except RejectedPicture:
                 return None
 
+        if model or not self.classifier.starts_at_once or self.model_summary is None:
+            self.write_model_summary(_summary(model or self.model))
         diagnosis = diagnose(case_of(self))
-        summary = _summary(model or self.model)
-        return write_report(Report(self.folder, diagnosis, summary, picture))
+        return write_report(Report(self.folder, diagnosis, picture))
 
     def _flipped(self, predictions: pd.DataFrame) -> dict[str, Any]:
         scores = score_split(predictions, self.classes, {})

@@ -24,13 +24,11 @@ class Report(RunFolder):
 
     Attributes:
         diagnosis: The doctor's verdicts.
-        model_summary: The layers, as text of fixed width.
         picture: From a locator to upright uint8 RGB, `(height, width, 3)`, or None where the file
             is gone.
     """
 
     diagnosis: Diagnosis
-    model_summary: str
     picture: Callable[[str], NDArray[np.uint8] | None]
 
     @cached_property
