@@ -2,6 +2,8 @@
 # make test       install with the test tools; lint, types, contracts and the tests
 # make test-slow  other backends, kills, fuzzing, real data where it is present
 # make coverage   the share of lines and branches of src that the tests of make test run
+# make examples   every example on its dataset, as a notebook in examples/executed/ (downloads)
+# make docs       the documentation site in build/site/; needs no network once it is installed
 # make bench      every stage against its peers
 # PYTHON=… chooses the interpreter that makes .venv; Python 3.11 or later.
 
@@ -15,7 +17,7 @@ export PIP_ROOT_USER_ACTION := ignore
 # tests/conftest.py, for else the files of few tests come last, and some of those take longest.
 TOGETHER := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-slow coverage lint bench clean
+.PHONY: demo test test-slow coverage lint examples docs bench clean
 
 demo: .venv/.installed
 	$(BIN)/viewfinder demo
@@ -35,6 +37,15 @@ lint: .venv/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# OPTIONS= runs them on generated pictures, without a download.
+OPTIONS ?= --fetch
+examples: .venv/.installed-notebooks
+	$(BIN)/python examples/execute.py --options="$(OPTIONS)"
+
+docs: .venv/.installed-docs
+	$(BIN)/python docs/site.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: .venv/.installed-bench
 	@for stage in decode store audit augment batches compat train steps transfer learning_curve; do echo "== $$stage"; $(BIN)/python benchmarks/$$stage.py || exit 1; done
@@ -56,6 +67,10 @@ clean:
 	@echo "Installing Viewfinder with its test tools (a minute or two the first time) …"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ .venv/.installed
+
+.venv/.installed-docs .venv/.installed-notebooks: .venv/.installed-%: .venv/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$*]'
+	@touch $@
 
 .venv/.installed-bench: .venv/.installed-dev
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

@@ -1,24 +1,25 @@
 # %% [markdown]
-# # Preparing data: from PetImages to training and testing folders
+# # Preparing data: from PetImages to folders for training and testing
 #
 # Data: cats-and-dogs, 25,000 photos, a few of them empty or broken. Time: a minute on two cores.
-# Result: training/ and testing/ with 90 % and 10 % of the readable pictures.
+# Result: train/ and test/ with 90 % and 10 % of the pictures; empty and broken ones are named.
 
 # %%
 from pathlib import Path
 
 import viewfinder as vf
-from stand_in import pictures
+from stand_in import is_generated, pictures
 
 folder = pictures("cats-and-dogs", ["Cat", "Dog"])
-(next(folder.rglob("*.*")).parent / "empty.jpg").touch()  # as PetImages has some
+if is_generated(folder):  # as PetImages has some
+    (folder / "train" / "Cat" / "empty.jpg").touch()
 
 # %%
 for finding in vf.audit(folder).findings:
     print(finding.sentence)
 
 # %%
-dataset = vf.open(folder).split(test=0.1, seed=0)
+dataset = vf.open(folder).split(validation=0, test=0.1, seed=0)
 cleaned = vf.clean(dataset, "pets.dataset")
 vf.materialize(cleaned, "pets")
 for kind in sorted(path for path in Path("pets").glob("*/*") if path.is_dir()):

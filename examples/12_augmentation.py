@@ -6,6 +6,7 @@
 
 # %%
 import keras
+import matplotlib.pyplot as plt
 
 from stand_in import is_generated, pictures
 from viewfinder.compat import ImageDataGenerator
@@ -27,6 +28,12 @@ train = changes.flow_from_directory(folder / "train", **settings)
 validation = ImageDataGenerator(rescale=1 / 255).flow_from_directory(
     folder / "validation", **settings
 )
+
+figure, axes = plt.subplots(1, 6, figsize=(12, 2), layout="constrained")
+for axis, pixels in zip(axes, next(train)[0], strict=False):
+    axis.imshow(pixels)
+    axis.axis("off")
+figure.savefig("augmented.png")
 
 # %%
 layers = [keras.Input((150, 150, 3))]
