@@ -12,7 +12,6 @@ import shutil
 from pathlib import Path
 
 import commands
-
 import viewfinder as vf
 
 ROOT = Path(__file__).parents[1]
@@ -26,7 +25,7 @@ OUTSIDE = {
     "CHANGELOG.md": "changes.md",
     "examples": "gallery.md",
 }
-# The folders of src/viewfinder whose names are on a page of the reference; "results" has the others.
+# Folders of src/viewfinder by page of the reference; "results" has the names of all others.
 PARTS = {
     "data": {"fetch", "data", "audit", "clean"},
     "pictures": {"pictures", "store", "augment", "batches"},
@@ -44,7 +43,11 @@ PLACES = {
 def write_pages() -> None:
     """The pages of docs/ and those beside it, with links between them."""
     shutil.rmtree(TARGET, ignore_errors=True)
-    shutil.copytree(ROOT / "docs", TARGET, ignore=shutil.ignore_patterns("__pycache__", "c*.py", "g*.py", "site.py"))
+    shutil.copytree(
+        ROOT / "docs",
+        TARGET,
+        ignore=shutil.ignore_patterns("__pycache__", "c*.py", "g*.py", "site.py"),
+    )
     (TARGET / "commands.md").write_text(commands.page(), encoding="utf-8")
     for name, page in OUTSIDE.items():
         if (ROOT / name).is_file():
@@ -68,17 +71,18 @@ def write_gallery() -> None:
         text, *cells = cells_of(script)
         title, _, words = text.removeprefix("# ").partition("\n")
         sections.append(f"## {title}\n\n{words.strip()}\n")
-        for figure in sorted((ROOT / "docs" / "gallery").glob(f"{script.stem}-*.png")):
-            sections.append(f"![{title}](gallery/{figure.name})\n")
+        figures = sorted((ROOT / "docs" / "gallery").glob(f"{script.stem}-*.png"))
+        sections += [f"![{title}](gallery/{figure.name})\n" for figure in figures]
         code = "\n\n".join(cells)
         sections.append(f"`examples/{script.name}`:\n\n```python\n{code}\n```\n")
     (TARGET / "gallery.md").write_text("\n".join(sections), encoding="utf-8")
 
 
-GALLERY = """The course's systems, each one short file in `examples/`. `python examples/NAME.py` runs
-one on generated pictures, `--fetch` on the dataset that it names, `--data FOLDER` on yours.
-`make examples` runs all on their datasets and writes notebooks. The figures here are from generated pictures
-and scikit-learn's digits; the results stated are from the data named.
+GALLERY = """\
+The course's systems, each one short file in `examples/`. `python examples/NAME.py` runs one on
+generated pictures, `--fetch` on the dataset that it names, `--data FOLDER` on yours.
+`make examples` runs all on their datasets and writes notebooks. The figures on this page show
+generated pictures and scikit-learn's digits; the stated results are those of the named datasets.
 """
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+import yaml
 
 from commands import Command
+from named_data import write_named
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,16 +27,6 @@ CURRENT = [
 
 def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-
-
-def write_pets(folder: Path) -> None:
-    random = np.random.default_rng(0)
-    for label, level in (("cats", 60), ("dogs", 180)):
-        (folder / "pets" / label).mkdir(parents=True)
-        for number in range(10):
-            pixels = random.integers(level - 50, level + 50, (40, 50, 3)).astype(np.uint8)
-            Image.fromarray(pixels).save(folder / "pets" / label / f"{number}.png")
-    Image.fromarray(pixels).save(folder / "photo.jpg")
 
 
 def anchors(page: Path) -> set[str]:
@@ -85,6 +75,21 @@ def test_commands_page_is_what_help_says() -> None:
     assert shown.stdout == written, "python docs/commands.py writes it again"
 
 
+def pages_of(nav: object) -> set[str]:
+    """The pages that a part of the site's navigation names."""
+    if isinstance(nav, str):
+        return {nav}
+    parts = nav.values() if isinstance(nav, dict) else nav
+    return set().union(*(pages_of(part) for part in parts))  # type: ignore[attr-defined]
+
+
+def test_the_site_has_every_page() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
+    docs = ROOT / "docs"
+    pages = {page.relative_to(docs).as_posix() for page in docs.rglob("*.md")}
+    assert pages - pages_of(yaml.safe_load(nav)) == set(), "name it in mkdocs.yml"
+
+
 def commands_in(page: Path) -> Iterator[list[str]]:
     """The words of each command line in a page's code, without comments."""
     text = page.read_text(encoding="utf-8")
@@ -109,7 +114,7 @@ def test_pages_name_only_commands_and_options_that_exist(page: Path) -> None:
 
 
 def test_the_first_hour_runs(viewfinder: Command, tmp_path: Path) -> None:
-    write_pets(tmp_path)
+    write_named("pets photo.jpg", tmp_path)
     quick = {"train": ["--recipe", "digits", "--set", "training.epochs=2"]}
     lines = [words for words in commands_in(ROOT / "README.md") if "--resume" not in words]
     for _, command, *words in lines:
@@ -121,7 +126,7 @@ def test_the_first_hour_runs(viewfinder: Command, tmp_path: Path) -> None:
 
 
 def test_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_pets(tmp_path)
+    write_named("pets photo.jpg", tmp_path)
     monkeypatch.chdir(tmp_path)
     (whole,) = blocks(ROOT / "README.md", "python")
     (own_fit,) = blocks(ROOT / "docs" / "path-of-a-picture.md", "python")
