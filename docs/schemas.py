@@ -96,7 +96,7 @@ PairedSplit = TypedDict("PairedSplit", {
 # `set` is None without `--coverage`, and [] where no class fits.
 Prediction = TypedDict("Prediction", {
     "picture": str, "label": str | None, "confidence": Share, "probabilities": dict[str, Share],
-    "rejection": str | None, "set": Texts | None})
+    "rejection": str | None, "set": Texts | None, "outlier_score": Annotated[float, Ge(0)] | None})
 
 # Seeing -------------------------------------------------------------------------------------------
 
@@ -133,8 +133,23 @@ AnsweredAbove = TypedDict("AnsweredAbove", {
 # validation; `risk_coverage` is of the pictures that fitted the sets.
 Sets = TypedDict("Sets", {
     "coverage": Share, "method": Literal["lac", "aps"], "by_class": bool,
-    "levels": list[float | None], "pictures": Count, "weaker": Texts, "reject": Reject | None,
-    "model": str | None, "figures": SetFigures | None, "risk_coverage": list[AnsweredAbove]})
+    "levels": list[float | None], "pictures": Count, "of": Literal["validation", "out-of-fold"],
+    "weaker": Texts, "reject": Reject | None, "model": str | None, "figures": SetFigures | None,
+    "risk_coverage": list[AnsweredAbove]})
+# `lost`, `gained`: pictures that are answered rightly only as a whole, or only in this view.
+# `tells` and `p_majority` are None for views with the centre.
+CropView = TypedDict("CropView", {
+    "view": str, "accuracy": Figure, "lost": Count, "gained": Count, "p": Share,
+    "p_majority": Share | None, "tells": bool | None})
+Crops = TypedDict("Crops", {
+    "count": Count, "whole": Figure, "majority": Figure, "views": list[CropView]})
+# As in `outliers.json`. `figures` is None where the evaluated pictures are in training; `others`
+# and `auroc` without other pictures.
+OutlierFigures = TypedDict("OutlierFigures", {
+    "unknown": Figure, "others": Figure | None, "auroc": Figure | None})
+Outliers = TypedDict("Outliers", {
+    "neighbors": Count, "threshold": float, "inside": Share, "pictures": Count, "weaker": Texts,
+    "model": str | None, "figures": OutlierFigures | None})
 # `p` is corrected for all of them. The intervals of slices hold together; `others` is the accuracy
 # on the other pictures.
 Slice = TypedDict("Slice", {
@@ -265,9 +280,10 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "brier": Figure, "calibration_error": Figure, "reliability": list[Reliability],
         "per_class": list[ClassFigures], "confusion": list[list[Count]],
         "temperature": float | None, "tempered": Tempered | None, "baselines": list[Baseline],
-        "thresholds": list[Threshold], "sets": Sets | None, "known_from_training": Count,
-        "accuracy_of_others": Figure | None, "notes": Texts,
+        "thresholds": list[Threshold], "sets": Sets | None, "outliers": Outliers | None,
+        "known_from_training": Count, "accuracy_of_others": Figure | None, "notes": Texts,
         "slices": NotRequired[list[Slice]], "shortcuts": NotRequired[list[Shortcut]],
+        "crops": NotRequired[Crops],
         "robustness": NotRequired[Robustness]},
     # `raw` is the file of arrays, None where none was requested.
     "explain": SEEN | {"maps": list[Look], "raw": str | None},

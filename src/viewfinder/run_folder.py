@@ -7,9 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from viewfinder.classifier.files import CHOSEN, read_labels, run_folder, write_labels
+from viewfinder.classifier.outliers import OUTLIERS, REFERENCE, OutlierSettings
 from viewfinder.classifier.sets import SETS, PredictionSets
 from viewfinder.core.errors import DataError, OutputError, RunError, UsageError
 from viewfinder.core.files import (
@@ -40,6 +43,7 @@ from viewfinder.run_files import (
 )
 
 _TRIALS = "trials.json"
+_OUT_OF_FOLD = "out_of_fold.parquet"
 _LOCK = ".lock"
 _LAYERS = "model.txt"
 # The file of a folder that holds the runs of folds; see `viewfinder.run.folds`.
@@ -257,6 +261,13 @@ class RunFolder:
         """Write the fitted levels of prediction sets."""
         write_json(self.folder / SETS, {"schema": 1, **sets.content})
 
+    def write_outliers(self, settings: OutlierSettings, reference: NDArray[np.float32]) -> None:
+        """Write the threshold of outliers, and the training features that distances are from."""
+        (self.folder / OUTLIERS).unlink(missing_ok=True)  # that of other features
+        with written_whole(self.folder / REFERENCE) as temporary, temporary.open("wb") as file:
+            np.save(file, reference, allow_pickle=False)
+        write_json(self.folder / OUTLIERS, {"schema": 1, **settings.content})
+
     @property
     def has_report(self) -> bool:
         """Whether the report has been written."""
@@ -272,6 +283,15 @@ class RunFolder:
         """A row a picture: locator, split, label, predicted, confidence, probabilities."""
         path = self.folder / "predictions.parquet"
         return read_table(path, PREDICTIONS, classes=len(self.classes))
+
+    @property
+    def out_of_fold(self) -> pd.DataFrame | None:
+        """As `predictions`, of the training pictures by heads fitted on the other folds.
+
+        None where the head was not solved on folds.
+        """
+        path = self.folder / _OUT_OF_FOLD
+        return read_table(path, PREDICTIONS, len(self.classes)) if path.exists() else None
 
     def being_trained(self) -> AbstractContextManager[None]:
         """Lock the folder against other trainings; the system releases the lock of a killed one.
@@ -313,13 +333,13 @@ class RunFolder:
         environment["data"] |= {"source": source}
         write_json(self.folder / "environment.json", environment)
         write_text(self.folder / "recipe.yaml", recipe.to_yaml())
-        (self.folder / "timing.json").unlink(missing_ok=True)
+        for name in ("timing.json", OUTLIERS):  # of the model so far
+            (self.folder / name).unlink(missing_ok=True)
         return type(self)(self.folder)
 
     def write_data(self, data: Dataset) -> None:
         """Write the table of the pictures, and the list of those that are skipped."""
-        with written_whole(self.folder / "data.parquet") as temporary:
-            data.table.to_parquet(temporary, index=False)
+        self._write_table("data.parquet", data.table)
         with written_whole(self.folder / "skipped.csv") as temporary:
             skipped_table(data).to_csv(temporary, index=False)
 
@@ -329,8 +349,15 @@ class RunFolder:
 
     def write_predictions(self, predictions: pd.DataFrame) -> None:
         """Write the table of predictions."""
-        with written_whole(self.folder / "predictions.parquet") as temporary:
-            predictions.to_parquet(temporary, index=False)
+        self._write_table("predictions.parquet", predictions)
+
+    def write_out_of_fold(self, predictions: pd.DataFrame) -> None:
+        """Write the training pictures' predictions by heads fitted on the other folds."""
+        self._write_table(_OUT_OF_FOLD, predictions)
+
+    def _write_table(self, name: str, table: pd.DataFrame) -> None:
+        with written_whole(self.folder / name) as temporary:
+            table.to_parquet(temporary, index=False)
 
     def passed_over(self) -> list[tuple[str, str]]:
         """Path and reason of each file beside the pictures: rows of `skipped.csv` only."""

@@ -1,8 +1,10 @@
 """A run evaluated on its own splits and on other pictures, without a framework or training."""
 
+import io
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -32,19 +34,19 @@ LEVELS = {"cats": 60, "dogs": 190, "Cats ": 60, "birds": 120}
 
 
 def write_pictures(root: Path, counts: dict[str, int]) -> Path:
-    """Gray pictures, so many in each folder, all different; the class sets the brightness."""
+    """Pictures of noise, so many in each folder; the class sets the brightness."""
     for folder, count in counts.items():
         (root / folder).mkdir(parents=True)
         level = LEVELS[Path(folder).name]
+        random = np.random.default_rng([level, count, len(root.name)])
         for number in range(count):
-            pixels = np.full((8, 8, 3), level, np.uint8)
-            pixels[number // 8 % 8, number % 8] = 255 - level
+            pixels = (level + random.integers(-45, 46, (8, 8, 3))).astype(np.uint8)
             Image.fromarray(pixels).save(root / folder / f"{root.name}{number}.png")
     return root
 
 
 class ByBrightness(Classifier):
-    """Answers by the mean level, with no network."""
+    """Answers by the mean level, with no network; the features are the levels of few pixels."""
 
     def __init__(self, folder: Path | None = None) -> None:
         super().__init__(None, CLASSES, Preprocessing(height=8, width=8), folder)  # type: ignore[arg-type]
@@ -52,6 +54,11 @@ class ByBrightness(Classifier):
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
         dog = images.mean(axis=(1, 2, 3)) / 255
         return np.stack([1 - dog, dog], axis=1)
+
+    def with_features(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        return self.probabilities(images), images[:, ::3, ::3, 0].reshape(len(images), -1) - 99.0
 
 
 @pytest.fixture
@@ -387,3 +394,104 @@ def test_no_framework_is_imported(run: Run) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
+
+
+def run_archive() -> bytes:
+    """An archive in the place of a model."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("config.json", "{}")
+    return content.getvalue()
+
+
+def test_below_the_threshold_of_an_error_the_label_is_unknown(run: Run) -> None:
+    vf.evaluate(run, coverage=0.6)
+    path = run.folder / "prediction_sets.json"
+    record = json.loads(path.read_text())
+    assert record["reject"]["error_bound"] <= 0.4
+    record["reject"]["above"] = 0.75
+    path.write_text(json.dumps(record))
+
+    class At(ByBrightness):
+        def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float64]:
+            shares = (0.75, 0.7501)[: len(images)]
+            return np.array([[share, 1 - share] for share in shares])
+
+    black = np.zeros((8, 8, 3), np.uint8)
+    answers = At(run.folder).predict([black, black], error=0.4)
+    assert [one.label for one in answers] == ["unknown", "cats"]
+    with pytest.raises(RunError, match=r"coverage of 0\.9"):
+        At(run.folder).predict(black, error=0.1)
+    with pytest.raises(UsageError, match="`error`"):
+        At(run.folder).predict(black, error=1)
+    vf.evaluate(run, coverage=0.95)
+    with pytest.raises(RunError, match=r"No threshold bounds the error by 0\.05"):
+        At(run.folder).predict(black, error=0.05)
+
+
+def test_of_near_duplicates_one_fits_the_sets(run: Run) -> None:
+    """Pictures of one group, equal ones and near duplicates are not independent."""
+    data = run.data
+    rows = data.index[data["split"] == "validation"]
+    data["group"] = None
+    data.loc[rows[:3], "group"] = "series"
+    data.loc[rows[5:7], "content"] = "equal"
+    data.to_parquet(run.folder / "data.parquet", index=False)
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 90, 3)).astype(np.uint8)
+    pixels = np.repeat(np.repeat(pixels[::9, ::9], 9, axis=0), 9, axis=1)
+    photo = Image.fromarray(pixels)
+    first, second = (run.folder.parent / "pets" / data["locator"][row] for row in rows[8:10])
+    photo.save(first)
+    photo.resize((81, 81)).save(second)
+    found = vf.evaluate(run, coverage=0.9)
+    assert found.sets is not None
+    assert found.sets.sets.pictures == 40 - 2 - 1 - 1
+    assert "4 pictures are left out: duplicates" in " ".join(found.notes)
+
+
+def test_without_validation_pictures_out_of_fold_answers_fit(run: Run) -> None:
+    stored = run.predictions
+    trained = stored.query("split == 'train'")
+    run.write_predictions(stored.query("split != 'validation'"))
+    run.write_out_of_fold(trained)
+    found = vf.evaluate(run, coverage=0.9)
+    assert found.sets is not None
+    sets = found.sets.sets
+    assert (sets.of, sets.pictures) == ("out-of-fold", 60)
+    assert sets.weaker == ["the strength of the linear head"]
+    assert "out-of-fold" in " ".join(found.notes)
+    assert sets.levels == list(fit_levels(*arrays_of(trained, CLASSES), SetOptions(0.9)))
+    assert found.sets.figures is not None
+
+
+def test_a_threshold_of_outliers_is_fitted_and_kept(run: Run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Run, "classifier", ByBrightness(run.folder))
+    (tmp_path / "others").mkdir()
+    for number in range(20):
+        pixels = np.random.default_rng(number).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "others" / f"{number}.png")
+    others = open_dataset(tmp_path / "others", needs_labels=False)
+    found = vf.evaluate(run, inside=0.9, others=others)
+    assert found.outliers is not None
+    assert found.outliers.figures is not None
+    assert found.outliers.figures.unknown.value <= 0.3
+    assert found.outliers.figures.auroc is not None
+    assert found.outliers.figures.auroc.value > 0.9
+    assert found.predictions["outlier_score"].notna().all()
+    kept = ByBrightness(run.folder).outliers
+    assert kept is not None
+    assert kept.settings.threshold == found.outliers.outliers.settings.threshold
+    assert kept.settings.pictures == 40
+
+    classifier = ByBrightness(run.folder)
+    sure, unlike = classifier.predict(
+        [run.folder.parent / "pets/test/cats/pets0.png", tmp_path / "others/0.png"]
+    )
+    assert (sure.label, sure.is_outlier) == ("cats", False)
+    assert (unlike.label, unlike.is_outlier) == ("unknown", True)
+    assert unlike.to_json()["outlier_score"] > 1
+    vf.evaluate(run, coverage=0.9)
+    assert classifier.predict(tmp_path / "others/0.png", coverage=0.9)[0].classes == ()
+    (run.folder / "best.keras").write_bytes(run_archive())
+    with pytest.raises(RunError, match="fitted to another model"):
+        ByBrightness(run.folder).predict(tmp_path / "others/0.png")

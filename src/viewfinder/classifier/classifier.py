@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.classifier.files import MODEL, fingerprint
+from viewfinder.classifier.files import FEATURES, MODEL, fingerprint
 from viewfinder.classifier.networks import load_keras
+from viewfinder.classifier.outliers import Outliers, read_outliers
 from viewfinder.classifier.prediction import Prediction, PredictOptions, Rule
-from viewfinder.classifier.sets import PredictionSets, read_sets
+from viewfinder.classifier.sets import PredictionSets, least_confidence, read_sets
 from viewfinder.core.errors import RejectedPicture, UsageError
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
@@ -64,6 +65,11 @@ class Classifier:
         """Whether ONNX Runtime predicts, not Keras."""
         return isinstance(self.network, OnnxModel)
 
+    @property
+    def exports_features(self) -> bool:
+        """Whether ONNX Runtime computes the features before the head, too."""
+        return isinstance(self.network, OnnxModel) and FEATURES in self.network.further
+
     @cached_property
     def model(self) -> "keras.Model":
         """The model of Keras, loaded when it is first used.
@@ -103,11 +109,41 @@ class Classifier:
             answers = np.concatenate(list(map_ahead(self.network, batches, workers=workers)))
         else:
             answers = self.network.predict_on_batch(images)
-        outputs = np.asarray(answers, np.float64)
-        if outputs.shape[1] == 1:
-            return np.hstack([1 - outputs, outputs])
-        shares: NDArray[np.float64] = outputs / outputs.sum(axis=1, keepdims=True)
-        return shares
+        return _shares(answers)
+
+    def with_features(
+        self, images: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return the probabilities of prepared pictures, and the features before the head.
+
+        The features are those of :func:`viewfinder.runtime.features.pooled_features`, float32,
+        shape (n, d), from ONNX Runtime where the export has them, else from Keras.
+        """
+        if isinstance(self.network, OnnxModel) and self.exports_features:
+            answers, features = self.network.run(images, FEATURES)
+        else:
+            answers, features = self._keras_features.predict_on_batch(images)
+        return _shares(answers), np.asarray(features, np.float32)
+
+    @cached_property
+    def _keras_features(self) -> "keras.Model":
+        model = self.model  # chooses the backend
+        import keras
+
+        from viewfinder.runtime.features import pooled_features
+
+        return keras.Model(model.inputs[0], [model.outputs[0], pooled_features(model)])
+
+    @cached_property
+    def outliers(self) -> Outliers | None:
+        """The threshold of pictures unlike those of training; None where none was fitted.
+
+        `viewfinder evaluate RUN --inside 0.95` fits it.
+
+        Raises:
+            RunError: It was fitted to another model, or one of its files is damaged.
+        """
+        return None if self.folder is None else read_outliers(self.folder, self._fingerprint)
 
     def predict(
         self,
@@ -115,6 +151,7 @@ class Classifier:
         *,
         coverage: float | None = None,
         threshold: float | None = None,
+        error: float | None = None,
         progress: Progress | None = None,
     ) -> list[Prediction]:
         """Predict the classes of pictures of any size, mode and orientation.
@@ -125,6 +162,8 @@ class Classifier:
                 width) or (height, width, channels).
             coverage: The coverage of prediction sets, which `viewfinder.evaluate` has fitted.
             threshold: The least confidence, 0 to 1, of a label; below it the label is "unknown".
+            error: The largest share of wrong labels, such as 0.05: the label is "unknown" below
+                the threshold that `viewfinder.evaluate` with `coverage=1 - error` has fitted.
             progress: Shows the prediction.
 
         Returns:
@@ -136,7 +175,7 @@ class Classifier:
             RunError: The run has no prediction sets of this coverage.
         """
         given = list(several(pictures))
-        predictions = self.stream(given, PredictOptions(coverage, threshold))
+        predictions = self.stream(given, PredictOptions(coverage, threshold, error))
         return list((progress or Progress(0)).track(predictions, "Predicting", len(given)))
 
     def stream(
@@ -160,7 +199,8 @@ class Classifier:
         named = ((name_of(one, index), _read(one)) for index, one in enumerate(pictures))
         # ONNX Runtime is fastest where each thread decodes a batch and runs it. Keras uses all
         # cores for a batch, and not every backend of it may be called by several threads.
-        size, workers = (BATCH, cores()) if self.starts_at_once else (_BATCH_OF_KERAS, 1)
+        in_threads = self.starts_at_once and (rule.outliers is None or self.exports_features)
+        size, workers = (BATCH, cores()) if in_threads else (_BATCH_OF_KERAS, 1)
         batches = iter(lambda: list(islice(named, size)), [])
         predicted = map_ahead(lambda batch: self.answer(batch, rule), batches, workers=workers)
         return (prediction for batch in predicted for prediction in batch)
@@ -169,10 +209,14 @@ class Classifier:
         """Return what decides over predictions, read from the run's files.
 
         Raises:
-            RunError: The run has no prediction sets of this coverage.
+            RunError: The run has no prediction sets of this coverage, no threshold for this error,
+                or an outlier threshold of another model.
         """
         sets = None if options.coverage is None else self._sets(options.coverage)
-        return Rule(self.classes, options.threshold, sets)
+        least = options.threshold
+        if options.error is not None:
+            least = max(least or 0.0, least_confidence(self._sets(1 - options.error)))
+        return Rule(self.classes, least, sets, self.outliers)
 
     def answer(
         self,
@@ -189,13 +233,22 @@ class Classifier:
         """
         prepared = [self._prepared(picture, limits) for _, picture in batch]
         images = [pixels for pixels in prepared if not isinstance(pixels, RejectedPicture)]
-        rows = iter(self.probabilities(np.stack(images)) if images else ())
+        rows = iter(self._scored(np.stack(images), rule) if images else ())
         return [
             rule.rejected(name, pixels)
             if isinstance(pixels, RejectedPicture)
-            else rule.prediction(name, next(rows))
+            else rule.prediction(name, *next(rows))
             for (name, _), pixels in zip(batch, prepared, strict=True)
         ]
+
+    def _scored(
+        self, images: NDArray[np.uint8], rule: Rule
+    ) -> Iterable[tuple[NDArray[np.float64], float | None]]:
+        """Return the probabilities of each picture and, for an outlier threshold, its score."""
+        if rule.outliers is None:
+            return [(row, None) for row in self.probabilities(images)]
+        shares, features = self.with_features(images)
+        return zip(shares, rule.outliers.scores(features).tolist(), strict=True)
 
     def _prepared(
         self, picture: Picture | RejectedPicture, limits: Limits
@@ -213,9 +266,20 @@ class Classifier:
                 "Only the classifier of a run has prediction sets.",
                 expected="viewfinder.load(RUN)",
             )
-        path = self.folder / MODEL
-        model = fingerprint(path) if path.is_file() else None
-        return read_sets(self.folder, coverage, len(self.classes), model)
+        return read_sets(self.folder, coverage, len(self.classes), self._fingerprint)
+
+    @property
+    def _fingerprint(self) -> str | None:
+        path = self.folder / MODEL if self.folder else None
+        return fingerprint(path) if path and path.is_file() else None
+
+
+def _shares(answers: Any) -> NDArray[np.float64]:
+    """Return the classes' probabilities, of a network's outputs: one sigmoid or a softmax."""
+    outputs = np.asarray(answers, np.float64)
+    if outputs.shape[1] == 1:
+        return np.hstack([1 - outputs, outputs])
+    return np.asarray(outputs / outputs.sum(axis=1, keepdims=True))
 
 
 def _read(picture: Picture) -> Picture | RejectedPicture:

@@ -1,12 +1,13 @@
 """What a prediction states, and the rule by which it follows from the probabilities."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from viewfinder.classifier.outliers import Outliers
 from viewfinder.classifier.sets import PredictionSets
 from viewfinder.core.errors import RejectedPicture, UsageError
 
@@ -21,12 +22,14 @@ class Prediction:
     Attributes:
         picture: The path, or "#" and the index of a picture given as bytes or pixels.
         label: The most probable class; "unknown" where its probability is below the requested
-            threshold; None for a rejected picture.
+            threshold, or the outlier score above 1; None for a rejected picture.
         confidence: The probability of the most probable class, 0 to 1; 0 for a rejected picture.
         probabilities: The probability of each class, the most probable first.
         rejection: The reason for the rejection, or None.
         classes: The prediction set, the most probable class first: empty where no class fits, or
-            for a rejected picture; None where no coverage was requested.
+            for a rejected picture or an outlier; None where no coverage was requested.
+        outlier_score: The distance to the training pictures, divided by the threshold that
+            `evaluate RUN --inside` has fitted; None without one, or for a rejected picture.
     """
 
     picture: str
@@ -35,6 +38,12 @@ class Prediction:
     probabilities: dict[str, float]
     rejection: str | None = None
     classes: tuple[str, ...] | None = None
+    outlier_score: float | None = None
+
+    @property
+    def is_outlier(self) -> bool:
+        """Whether the picture is unlike those of training."""
+        return self.outlier_score is not None and self.outlier_score > 1
 
     def to_json(self, top: int | None = None) -> dict[str, Any]:
         """Return the record as `--json` prints it, with the `top` most probable classes."""
@@ -45,6 +54,7 @@ class Prediction:
             "probabilities": dict(islice(self.probabilities.items(), top)),
             "rejection": self.rejection,
             "set": None if self.classes is None else list(self.classes),
+            "outlier_score": self.outlier_score,
         }
 
 
@@ -55,15 +65,24 @@ class PredictOptions:
     Attributes:
         coverage: The coverage of prediction sets, which `viewfinder.evaluate` has fitted.
         threshold: The least confidence, 0 to 1, of a label; below it the label is "unknown".
+        error: The largest share of wrong labels: the label is "unknown" below the threshold that
+            `viewfinder.evaluate` with `coverage=1 - error` has fitted.
 
     Raises:
-        UsageError: The threshold is not a probability.
+        UsageError: The threshold is not a probability, or the error not between 0 and 1.
     """
 
     coverage: float | None = None
     threshold: float | None = None
+    error: float | None = None
 
     def __post_init__(self) -> None:
+        if self.error is not None and not 0 < self.error < 1:
+            raise UsageError(
+                "The `error` is not a share of the labels.",
+                expected="between 0 and 1, such as 0.05",
+                received=f"{self.error:g}",
+            )
         if self.threshold is not None and not 0 <= self.threshold <= 1:
             raise UsageError(
                 "The `threshold` is not a probability.",
@@ -80,19 +99,29 @@ class Rule:
         classes: The classes' names, in the order of the probabilities.
         threshold: As in `PredictOptions`.
         sets: The prediction sets of the requested coverage.
+        outliers: The outlier threshold of the run.
     """
 
     classes: tuple[str, ...]
     threshold: float | None
     sets: PredictionSets | None
+    outliers: Outliers | None = None
 
     def rejected(self, name: str, rejection: RejectedPicture) -> Prediction:
         """Return the prediction of a picture without usable pixels."""
         why = f"{rejection.reason}: {rejection.detail}"
         return Prediction(name, None, 0.0, {}, why, None if self.sets is None else ())
 
-    def prediction(self, name: str, row: NDArray[np.float64]) -> Prediction:
-        """Return the prediction that follows from a picture's probabilities, shape (classes,)."""
+    def prediction(
+        self, name: str, row: NDArray[np.float64], score: float | None = None
+    ) -> Prediction:
+        """Return the prediction for a picture.
+
+        Args:
+            name: The picture's.
+            row: The probabilities, shape (classes,).
+            score: The outlier score; None without a threshold.
+        """
         order = np.argsort(-row, kind="stable")
         probabilities = {self.classes[index]: float(row[index]) for index in order}
         inside = None
@@ -100,6 +129,9 @@ class Rule:
             is_inside = self.sets.contains(row[None])[0]
             inside = tuple(self.classes[index] for index in order if is_inside[index])
         label, confidence = next(iter(probabilities.items()))
+        found = Prediction(name, label, confidence, probabilities, None, inside, score)
+        if found.is_outlier:
+            return replace(found, label=UNKNOWN, classes=None if inside is None else ())
         if self.threshold is not None and confidence < self.threshold:
-            label = UNKNOWN
-        return Prediction(name, label, confidence, probabilities, classes=inside)
+            return replace(found, label=UNKNOWN)
+        return found

@@ -1,5 +1,6 @@
 """Prediction sets: the classes that a picture may have, from levels fitted beforehand."""
 
+import math
 import shlex
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +15,9 @@ from viewfinder.core.records import RunRecord, damaged
 SETS = "prediction_sets.json"
 
 Method = Literal["lac", "aps"]
+# The pictures that fit levels and thresholds; out-of-fold ones are in training, but not of the head
+# that answers.
+Calibrated = Literal["validation", "out-of-fold"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -40,6 +44,7 @@ class PredictionSets(RunRecord):
         by_class: Whether the coverage holds for each class.
         levels: The level of each class; None where every set has the class.
         pictures: How many pictures fitted the levels.
+        of: Whether these are validation pictures, or have out-of-fold answers.
         weaker: What the same pictures chose before, which weakens the guarantee.
         reject: The threshold at which at most `1 - coverage` of the answers are wrong; None
             where there is none.
@@ -51,6 +56,7 @@ class PredictionSets(RunRecord):
     by_class: bool
     levels: Annotated[list[Annotated[float, Field(ge=0, le=2)] | None], Field(min_length=1)]
     pictures: Annotated[int, Field(ge=1)]
+    of: Calibrated = "validation"
     weaker: list[str]
     reject: Reject | None
     model: str | None
@@ -92,7 +98,7 @@ def read_sets(folder: Path, coverage: float, classes: int, model: str | None) ->
         raise damaged(path, f"{len(sets.levels)} levels for {classes} classes")
     if sets is None:
         received = f"no {SETS}"
-    elif sets.coverage != coverage:
+    elif not math.isclose(sets.coverage, coverage):
         received = f"sets for {sets.coverage:g}"
     elif model is not None and sets.model != model:
         received = "sets of another model"
@@ -104,6 +110,21 @@ def read_sets(folder: Path, coverage: float, classes: int, model: str | None) ->
         received=received,
         remedy=f"viewfinder evaluate {shlex.quote(str(folder))} --coverage {coverage:g}",
     )
+
+
+def least_confidence(sets: PredictionSets) -> float:
+    """Return the least confidence of a label under the reject threshold.
+
+    Raises:
+        RunError: No threshold bounds the error among answered pictures.
+    """
+    if sets.reject is None:
+        raise RunError(
+            f"No threshold bounds the error by {1 - sets.coverage:.3g} with 95 % confidence.",
+            expected="a threshold that was found when the prediction sets were fitted",
+            remedy="a larger `error`, or a run with more validation pictures",
+        )
+    return float(np.nextafter(sets.reject.above, 2))  # above it, not at it
 
 
 def needed_levels(method: Method, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -54,6 +54,14 @@ def evaluate(
             "--robustness", help="Rotate, blur, darken … the pictures, at five strengths each."
         ),
     ] = False,
+    crops: Annotated[
+        bool,
+        typer.Option(
+            "--crops",
+            help="Show the model only the centre, the border or the background of the pictures, "
+            "and the average over crops.",
+        ),
+    ] = False,
     plots: Annotated[
         Path | None,
         typer.Option(
@@ -74,6 +82,20 @@ def evaluate(
     by_class: Annotated[
         bool, typer.Option("--by-class", help="Fit the coverage for each class.")
     ] = False,
+    inside: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Fit an outlier threshold that this share of the pictures stays below, such as "
+            "0.95; predict then prints unknown for pictures unlike those of training.",
+        ),
+    ] = None,
+    others: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATA", help="Pictures of none of the classes, to measure --inside on."
+        ),
+    ] = None,
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Write the report of the metrics that exist.")
     ] = False,
@@ -96,11 +118,14 @@ def evaluate(
         raise UsageError(
             "These sets have no coverage.", expected="--coverage 0.95 with --sets and --by-class"
         )
-    options = split or threshold or predictions or plots or slices or robustness
-    if data is None and coverage is None and not options:
+    if others and inside is None:
+        raise UsageError("There is no outlier threshold to measure.", expected="--inside 0.95")
+    options = split or threshold or predictions or plots or slices or robustness or crops
+    if data is None and coverage is None and inside is None and not options:
         _write_again(opened, results, report_only=report_only)
         return
     from viewfinder.core.files import require_writable
+    from viewfinder.data.sources import open_dataset
     from viewfinder.evaluation.conformal import SetOptions
     from viewfinder.run.evaluation import evaluate as evaluate_run
     from viewfinder.run.evaluation import require_table
@@ -120,11 +145,13 @@ def evaluate(
         split=split,
         thresholds=threshold or (),
         coverage=None if coverage is None else SetOptions(coverage, sets, by_class),
+        inside=inside,
+        others=open_dataset(others, needs_labels=False) if others else None,
         progress=results.progress,
     )
     if predictions:
         found.save_predictions(predictions)
-    _show(found, results, slices=slices, robustness=robustness, plots=plots)
+    _show(found, results, slices=slices, robustness=robustness, crops=crops, plots=plots)
 
 
 def _show(
@@ -133,15 +160,22 @@ def _show(
     *,
     slices: bool,
     robustness: bool,
+    crops: bool,
     plots: Path | None,
 ) -> None:
     """Compute the further figures that are requested, and print or draw everything."""
-    from viewfinder.cli.evaluation import show_evaluation, show_robustness, show_slices
+    from viewfinder.cli.evaluation import (
+        show_crops,
+        show_evaluation,
+        show_robustness,
+        show_slices,
+    )
 
     progress = results.progress
     sliced = found.slices(progress=progress) if slices else ()
     shortcuts = found.shortcuts(progress=progress) if slices else ()
     changed = found.robustness(progress=progress) if robustness else None
+    cropped = found.crops(progress=progress) if crops else None
     if plots:
         from viewfinder.pages.evaluation_plots import write_evaluation_plots
 
@@ -153,6 +187,8 @@ def _show(
             document["shortcuts"] = [one.to_json() for one in shortcuts]
         if changed:
             document["robustness"] = changed.to_json()
+        if cropped:
+            document["crops"] = cropped.to_json()
         print_json(document)
         return
     show_evaluation(found, everything=results.verbose)
@@ -160,6 +196,8 @@ def _show(
         show_slices(sliced, shortcuts, everything=results.verbose)
     if changed:
         show_robustness(changed)
+    if cropped:
+        show_crops(cropped)
 
 
 def _write_again(run: "Run", results: ResultOptions, *, report_only: bool) -> None:

@@ -8,12 +8,14 @@ import numpy as np
 from viewfinder.cli.tables import stdout, table
 
 if TYPE_CHECKING:
+    from viewfinder.evaluation.crops import CropScores
     from viewfinder.evaluation.intervals import Figure
     from viewfinder.evaluation.robustness import Robustness
     from viewfinder.evaluation.shortcuts import Shortcut
     from viewfinder.evaluation.slices import Slice
     from viewfinder.evaluation.thresholds import Threshold
     from viewfinder.run.evaluation import Evaluation
+    from viewfinder.run.outliers import OutlierEvaluation
     from viewfinder.run.sets import SetsEvaluation
 
 _MOST_CLASSES = 20
@@ -113,6 +115,32 @@ def show_robustness(found: "Robustness") -> None:
     out.print(f"Robustness on {found.count:,} pictures, changed as the model receives them.")
 
 
+def show_crops(found: "CropScores") -> None:
+    """Print the accuracy on parts of the pictures."""
+    out = stdout()
+    out.print()
+    rows = [["whole picture", _value(found.whole), _interval(found.whole), "", "", "", ""]]
+    rows += [
+        [
+            one.name,
+            _value(one.accuracy),
+            _interval(one.accuracy),
+            f"{one.lost:,}",
+            f"{one.gained:,}",
+            f"{one.p:.3g}",
+            "" if one.tells is None else ("yes" if one.tells else "no"),
+        ]
+        for one in found.views
+    ]
+    headings = ["shown", "accuracy", "95 % interval", "lost", "gained", "p", "tells label"]
+    out.print(table(headings, rows, numbers=True))
+    out.print(
+        f"Parts of {found.count:,} pictures; the commonest class is {found.majority.value:.4f} of "
+        "them. p: McNemar's exact test against whole pictures, Holm's correction.",
+        soft_wrap=True,
+    )
+
+
 def _figures(found: "Evaluation") -> Iterator[list[str]]:
     metrics = found.metrics
     figures = {
@@ -144,6 +172,8 @@ def _lines(found: "Evaluation") -> Iterator[str]:
     yield from map(_threshold, found.thresholds)
     if found.sets is not None:
         yield from _sets(found.sets)
+    if found.outliers is not None:
+        yield from _outliers(found.outliers)
     if found.accuracy_of_others is not None:
         others = found.accuracy_of_others
         yield (
@@ -169,7 +199,7 @@ def _sets(found: "SetsEvaluation") -> Iterator[str]:
     by_class = ", by class" if sets.by_class else ""
     yield (
         f"Prediction sets ({sets.method.upper()}{by_class}) for a coverage of {sets.coverage:g}, "
-        f"fitted on {sets.pictures:,} validation pictures, kept for `predict --coverage "
+        f"fitted on {sets.pictures:,} {sets.of} pictures, kept for `predict --coverage "
         f"{sets.coverage:g}`"
     )
     if figures is not None:
@@ -195,6 +225,22 @@ def _sets(found: "SetsEvaluation") -> Iterator[str]:
         yield (
             f"Answered: {_value(figures.answered)} ({_interval(figures.answered)}), wrong among "
             f"them: {_value(figures.error)} ({_interval(figures.error)})"
+        )
+
+
+def _outliers(found: "OutlierEvaluation") -> Iterator[str]:
+    settings, figures = found.outliers.settings, found.figures
+    yield (
+        f"Outlier threshold for {settings.inside:g} of the pictures, fitted on "
+        f"{settings.pictures:,} {found.of} pictures, kept for `predict`"
+    )
+    if figures is None:
+        return
+    yield f"Unknown by it: {_value(figures.unknown)} ({_interval(figures.unknown)})"
+    if figures.others and figures.auroc:
+        yield (
+            f"Pictures of other things: {_value(figures.others)} ({_interval(figures.others)}) "
+            f"unknown; AUROC {_value(figures.auroc)} ({_interval(figures.auroc)})"
         )
 
 

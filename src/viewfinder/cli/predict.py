@@ -42,12 +42,22 @@ class AnswerOptions:
         ),
     ] = None
 
+    error: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Print `unknown` unless at most this share of the labels is wrong, by the "
+            "threshold that `evaluate RUN --coverage 1-SHARE` has fitted.",
+            rich_help_panel=_ANSWER,
+        ),
+    ] = None
+
     @property
     def options(self) -> "PredictOptions":
         """As the library takes them."""
         from viewfinder.classifier.prediction import PredictOptions
 
-        return PredictOptions(coverage=self.coverage, threshold=self.threshold)
+        return PredictOptions(coverage=self.coverage, threshold=self.threshold, error=self.error)
 
 
 @dataclass(frozen=True)
@@ -129,7 +139,8 @@ def predict(
     if not sys.stdout.isatty() or chosen == "--parquet" or (chosen == "" and total <= BLOCK):
         predictions = results.progress.track(predictions, "Predicting", total)
     counted = Counted(predictions)
-    form = Form(classifier.classes, top, of_sets=options.coverage is not None)
+    of_sets, of_scores = options.coverage is not None, classifier.outliers is not None
+    form = Form(classifier.classes, top, of_sets, of_scores)
     match chosen:
         case "--json":
             form.print_json(counted, str(run))

@@ -43,11 +43,13 @@ class Form:
         classes: The names of the classes.
         top: How many of the most probable classes a table and JSON have.
         of_sets: Whether there are prediction sets.
+        of_scores: Whether there are outlier scores.
     """
 
     classes: tuple[str, ...]
     top: int
     of_sets: bool
+    of_scores: bool = False
 
     def print_table(self, predictions: "Iterable[Prediction]") -> None:
         """Print tables of at most `BLOCK` rows, so that any number fits into the memory."""
@@ -63,6 +65,8 @@ class Form:
         if one.label is None:
             return [one.picture, "–", one.rejection or ""]
         answer = ", ".join(one.classes or ["unknown"]) if self.of_sets else one.label
+        if one.is_outlier:
+            answer += f" (outlier score {one.outlier_score:.2f})"
         shares = (f"{name} {share:.1%}" for name, share in one.probabilities.items())
         return [one.picture, answer, "  ".join(islice(shares, self.top))]
 
@@ -86,13 +90,15 @@ class Form:
         """Print a row a picture, and a column for each class."""
         writer = csv.writer(sys.stdout, lineterminator="\n")
         of_sets = ["set"] if self.of_sets else []
-        head = ["picture", "label", "confidence", *self.classes, "rejection", *of_sets]
+        of_scores = ["outlier_score"] if self.of_scores else []
+        head = ["picture", "label", "confidence", *self.classes, "rejection", *of_sets, *of_scores]
         writer.writerow(head)
         for one in predictions:
             shares = [one.probabilities.get(name, "") for name in self.classes]
             row = [_text(one.picture), one.label or "", one.confidence, *shares]
             sets = [json.dumps(one.classes, ensure_ascii=False)] if self.of_sets else []
-            writer.writerow([*row, one.rejection or "", *sets])
+            scores = [one.outlier_score] if self.of_scores else []
+            writer.writerow([*row, one.rejection or "", *sets, *scores])
 
     def write_parquet(self, predictions: "Iterable[Prediction]", path: Path) -> None:
         """Write a row a picture, completely or not at all.
@@ -107,6 +113,8 @@ class Form:
         columns = {"picture": text, "label": text, "confidence": number, "rejection": text}
         if self.of_sets:
             columns["set"] = pyarrow.list_(text)
+        if self.of_scores:
+            columns["outlier_score"] = number
         shares = {name: f"probability {name}" for name in self.classes}
         schema = pyarrow.schema(columns | dict.fromkeys(shares.values(), number))
         remaining = iter(predictions)

@@ -66,7 +66,8 @@ def damaged(path: Path, error: object) -> RunError:
         f"The run {path.parent} has no {path.name}." if missing else f"{path} is damaged.",
         received=None if missing else str(error),
         remedy="`viewfinder evaluate` writes metrics and predictions again, `viewfinder evaluate "
-        "--coverage` prediction sets; other files need the training, or a copy of the run",
+        "--coverage` prediction sets, `--inside` the outlier threshold; other files need the "
+        "training, or a copy of the run",
     )
 
 

@@ -109,9 +109,9 @@ def fit_levels(
         scores = scores + shares * probabilities[rows, labels]
     classes = probabilities.shape[1]
     if options.by_class:
-        found = [_level(scores[labels == at], options.coverage) for at in range(classes)]
+        found = [conformal_level(scores[labels == at], options.coverage) for at in range(classes)]
     else:
-        found = [_level(scores, options.coverage)] * classes
+        found = [conformal_level(scores, options.coverage)] * classes
     if all(level is None for level in found):
         of_class = " of a class" if options.by_class else ""
         counts = np.bincount(labels, minlength=classes)
@@ -124,7 +124,8 @@ def fit_levels(
     return tuple(found)
 
 
-def _level(scores: NDArray[np.float64], coverage: float) -> float | None:
+def conformal_level(scores: NDArray[np.float64], coverage: float) -> float | None:
+    """Return the ⌈(n + 1) coverage⌉-th smallest of n scores; None where there are fewer."""
     rank = int(np.ceil((len(scores) + 1) * coverage - _ROUNDING))
     return None if rank > len(scores) else float(np.partition(scores, rank - 1)[rank - 1])
 

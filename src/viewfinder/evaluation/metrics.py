@@ -210,6 +210,17 @@ def _of_class(
     )
 
 
+def area_under_roc(is_class: NDArray[np.bool_], values: NDArray[np.float64]) -> Figure:
+    """Return the area under the ROC curve with its interval; unknown without both sides.
+
+    Args:
+        is_class: Which pictures should have the larger values, shape `(n,)`.
+        values: Shape `(n,)`.
+    """
+    area = _area(is_class, values)
+    return smooth(*area) if area else UNKNOWN
+
+
 def _precision_area(is_class: NDArray[np.bool_], values: NDArray[np.float64]) -> Figure:
     from sklearn.metrics import average_precision_score
 

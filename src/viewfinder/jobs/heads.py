@@ -84,7 +84,10 @@ def fit_on_features(
     weights, fitted = _fitted(views[kept], parts, recipe, head_folder, progress, callbacks)
     answers = {split: head_probabilities(weights, part.rows) for split, part in parts.items()}
     if fitted.probe:
-        fitted = replace(fitted, history=_one_row(parts, answers, recipe))
+        trained = parts["train"].dataset
+        others = answer_table(trained.table, trained.classes, fitted.probe.out_of_fold)
+        history = _one_row(parts, answers, recipe)
+        fitted = replace(fitted, history=history, out_of_fold=others)
     model = with_fitted_head(
         backbone,
         base.settings.fitted_head,

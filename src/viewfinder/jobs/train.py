@@ -98,6 +98,8 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
         run.write_data(without_dropped(prepared, progress))
         if fitted.probe:
             run.write_probe(fitted.probe.to_json())
+        if fitted.out_of_fold is not None:
+            run.write_out_of_fold(fitted.out_of_fold)
         if not fitted.interrupted:
             run.export(fitted.model, progress=progress)
         # An interrupted training is evaluated only where it matters, so that it ends soon.

@@ -12,6 +12,9 @@ trials.json          the candidates, where no recipe was given
 probe.json           for a linear head on a base: the result of each strength on the folds
 metrics.json         accuracy, loss and per-class figures of each split
 predictions.parquet  a row per prediction
+out_of_fold.parquet  for a linear head: the training pictures' predictions by other folds' heads
+prediction_sets.json the fitted levels of prediction sets, and the reject threshold
+outliers.json        the threshold of outliers; with outlier_features.npy, the training features
 doctor.json          the diagnosis of the training, with suggestions
 environment.json     versions, backend, machine, the path of the data
 timing.json          durations, and why the training ended

@@ -36,11 +36,13 @@ from viewfinder.evaluation.thresholds import (
 )
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.run.outliers import OutlierEvaluation, evaluate_outliers
 from viewfinder.run.run import Run
 from viewfinder.run.sets import SetsEvaluation, fit_sets, measured
 from viewfinder.store import open_store
 
 if TYPE_CHECKING:
+    from viewfinder.evaluation.crops import CropScores
     from viewfinder.evaluation.robustness import Robustness
 
 _COLOUR = Preprocessing(height=8, width=8)
@@ -63,6 +65,7 @@ class Evaluation:
         baselines: The results of the baselines.
         thresholds: A threshold for each condition.
         sets: The prediction sets; None where no coverage was requested.
+        outliers: The outlier threshold; None where none was requested.
         known: How many of the pictures are in the run's training, by content.
         accuracy_of_others: The accuracy without these pictures; None where there are none.
         predictions: A row a picture: `locator`, `split`, `label`, `predicted`, `confidence`,
@@ -79,6 +82,7 @@ class Evaluation:
     baselines: tuple[Baseline, ...]
     thresholds: tuple[Threshold, ...]
     sets: SetsEvaluation | None
+    outliers: OutlierEvaluation | None
     known: int
     accuracy_of_others: Figure | None
     predictions: pd.DataFrame
@@ -130,9 +134,22 @@ class Evaluation:
             classifier.probabilities, store.pictures(shown), shown.labels, progress
         )
 
+    def crops(self, *, progress: Progress | None = None) -> "CropScores":
+        """Evaluate the model on the centre, border and background of pictures, and on crops.
+
+        See :func:`viewfinder.evaluation.crops.measure_crops`.
+
+        Raises:
+            DataError: The pictures are no longer there.
+            RunError: The model is missing or damaged.
+        """
+        from viewfinder.evaluation.crops import measure_crops
+
+        return measure_crops(self.run.classifier, self._shown, progress)
+
     @property
     def _shown(self) -> Dataset:
-        return Dataset(self.source or self.run.source, self.predictions, self.run.classes)
+        return _dataset_of(self.run, self.predictions, self.source)
 
     def _measured(self, progress: Progress | None) -> tuple[Dataset, Measurements]:
         measurements = survey(self._shown, progress=progress)
@@ -157,6 +174,7 @@ class Evaluation:
             "baselines": [one.to_json() for one in self.baselines],
             "thresholds": [one.to_json() for one in self.thresholds],
             "sets": self.sets and self.sets.to_json(),
+            "outliers": self.outliers and self.outliers.to_json(),
             "known_from_training": self.known,
             "accuracy_of_others": others and others.to_json(),
             "notes": list(self.notes),
@@ -207,6 +225,8 @@ def evaluate(
     split: str | None = None,
     thresholds: Sequence[str] = (),
     coverage: float | SetOptions | None = None,
+    inside: float | None = None,
+    others: Dataset | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate a run's best model, with intervals, baselines and calibration.
@@ -222,6 +242,9 @@ def evaluate(
             choose each threshold, where there are any.
         coverage: The coverage of prediction sets, which are fitted on the run's validation pictures
             and written to its folder for `predict`.
+        inside: The share of pictures like those of training that are no outliers: a threshold of
+            the distance to training features, fitted and written as the prediction sets are.
+        others: Pictures of none of the classes, to measure the outlier score on.
         progress: Shows the evaluation.
 
     Raises:
@@ -236,7 +259,7 @@ def evaluate(
     opened = run if isinstance(run, Run) else Run.open(run)
     classes = opened.classes
     conditions = [read_condition(text, classes) for text in thresholds]
-    if (data is None or coverage) and not opened.is_evaluated:
+    if (data is None or coverage or inside) and not opened.is_evaluated:
         opened.evaluate(progress=progress)
     stored = opened.predictions if opened.is_evaluated else None
     notes: tuple[str, ...] = ()
@@ -261,8 +284,15 @@ def evaluate(
             is_new = np.full(len(rows), name == "test")
         else:
             is_new = ~(is_known | _is_known(opened, rows, "validation"))
-        sets = measured(fit_sets(opened, coverage), rows[is_new], classes)
+        sets = measured(fit_sets(opened, coverage, progress=progress), rows[is_new], classes)
         notes += sets.notes
+    outliers = None
+    if inside is not None:
+        new = rows[~is_known] if name != "train" else rows[:0]
+        shown = _dataset_of(opened, new, data.source if data else None) if len(new) else None
+        outliers = evaluate_outliers(opened, inside, shown, others, progress)
+        rows = rows.assign(outlier_score=rows["locator"].map(dict(outliers.scores)))
+        notes += tuple(one for one in outliers.notes if one not in notes)
     baselines, more = _baselines(opened, rows, data, progress)
     return Evaluation(
         run=opened,
@@ -275,6 +305,7 @@ def evaluate(
             _threshold(condition, rows, validation, classes) for condition in conditions
         ),
         sets=sets,
+        outliers=outliers,
         known=int(is_known.sum()),
         accuracy_of_others=_accuracy(rows[~is_known]) if is_known.any() else None,
         predictions=rows.drop(columns="content", errors="ignore"),
@@ -293,6 +324,10 @@ def _own(stored: pd.DataFrame, split: str | None) -> tuple[str, pd.DataFrame]:
             expected=f"one of: {', '.join(known)}",
         )
     return chosen, stored[stored["split"] == chosen].reset_index(drop=True)
+
+
+def _dataset_of(run: Run, rows: pd.DataFrame, source: Source | None) -> Dataset:
+    return Dataset(source or run.source, rows, run.classes)
 
 
 def _only(data: Dataset, split: str) -> Dataset:

@@ -130,11 +130,12 @@ class Run(RunFolder):
         *,
         coverage: float | None = None,
         threshold: float | None = None,
+        error: float | None = None,
         progress: Progress | None = None,
     ) -> list[Prediction]:
         """Predict the classes of any pictures; see :meth:`Classifier.predict`."""
         return self.classifier.predict(
-            pictures, coverage=coverage, threshold=threshold, progress=progress
+            pictures, coverage=coverage, threshold=threshold, error=error, progress=progress
         )
 
     def evaluate(

@@ -6,15 +6,14 @@ from typing import Any
 
 import pandas as pd
 
-from viewfinder.audit.finding import pictures
 from viewfinder.classifier.files import fingerprint
 from viewfinder.classifier.sets import PredictionSets
-from viewfinder.core.errors import DataError
+from viewfinder.core.progress import Progress
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.conformal import SetFigures, SetOptions, fit_levels, measure_sets
 from viewfinder.evaluation.rejection import reject_threshold, risk_coverage
+from viewfinder.run.calibrating import calibrating
 from viewfinder.run.run import Run
-from viewfinder.split.leaks import known_leaks
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,52 +43,38 @@ class SetsEvaluation:
         }
 
 
-def fit_sets(run: Run, options: SetOptions) -> SetsEvaluation:
+def fit_sets(run: Run, options: SetOptions, *, progress: Progress | None = None) -> SetsEvaluation:
     """Fit prediction sets on the run's validation pictures, and write `prediction_sets.json`.
 
-    Validation pictures with a duplicate in training are left out.
+    See :func:`viewfinder.run.calibrating.calibrating` for the pictures.
 
     Args:
         run: An evaluated run.
         options: Coverage and method. `1 - coverage` is also the largest error bound of the reject
             threshold.
+        progress: Shows the search for duplicates.
 
     Raises:
-        DataError: There are no validation pictures, or too few.
+        DataError: There are no such pictures, or too few.
     """
-    rows = run.predictions
-    rows = rows[rows["split"] == "validation"]
-    leaks = rows["locator"].isin(set(known_leaks(run.dataset)))
-    used = rows[~leaks]
-    if not len(used):
-        raise DataError(
-            "The run has no validation pictures to fit prediction sets on.",
-            expected="validation pictures without a duplicate in training",
-            remedy="train on data with validation and test splits, such as `viewfinder split DATA "
-            "--validation 0.2 --test 0.2 --output NAME.dataset` writes",
-        )
-    labels, shares = arrays_of(used, run.classes)
+    on = calibrating(run, progress)
+    labels, shares = arrays_of(on.rows, run.classes)
     levels = fit_levels(labels, shares, options)
-    notes = []
-    if count := int(leaks.sum()):
-        notes.append(f"{pictures(count, 'has')} a duplicate in training: not used to fit the sets.")
+    notes = list(on.notes)
     if few := [name for name, level in zip(run.classes, levels, strict=True) if level is None]:
         notes.append(
-            f"Fewer than {options.least:,} validation pictures of {', '.join(map(repr, few))}: "
+            f"Fewer than {options.least:,} {on.of} pictures of {', '.join(map(repr, few))}: "
             "every set has these classes."
         )
-    if chosen := run.decisions:
-        notes.append(
-            f"The validation pictures also chose {' and '.join(chosen)}, so the coverage and the "
-            "error bound hold only approximately."
-        )
+    notes += on.cautions("the coverage and the error bound hold")
     sets = PredictionSets(
         coverage=options.coverage,
         method=options.method,
         by_class=options.by_class,
         levels=list(levels),
         pictures=len(labels),
-        weaker=list(chosen),
+        of=on.of,
+        weaker=list(on.weaker),
         reject=reject_threshold(labels, shares, 1 - options.coverage),
         model=fingerprint(run.folder / "best.keras") if run.has_model else None,
     )

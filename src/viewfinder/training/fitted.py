@@ -29,6 +29,8 @@ class Fitted:
         model: The best model if it is in memory, else None.
         predictions: Predictions of a solved head, a row for each picture of every split; else
             None.
+        out_of_fold: Of a solved head, the training pictures' predictions by heads fitted on the
+            other folds; else None.
     """
 
     history: pd.DataFrame
@@ -41,6 +43,7 @@ class Fitted:
     probe: Probe | None = None
     model: keras.Model | None = None
     predictions: pd.DataFrame | None = None
+    out_of_fold: pd.DataFrame | None = None
 
     @property
     def interrupted(self) -> bool:
