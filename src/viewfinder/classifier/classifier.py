@@ -1,6 +1,6 @@
 """The `Classifier`: the only way from a picture to probabilities."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -103,10 +103,7 @@ class Classifier:
         """
         answers: Any
         if isinstance(self.network, OnnxModel):
-            starts = range(0, max(len(images), 1), BATCH)
-            batches = [images[start : start + BATCH] for start in starts]
-            workers = cores() if len(batches) > 1 else 0
-            answers = np.concatenate(list(map_ahead(self.network, batches, workers=workers)))
+            answers = np.concatenate(_in_threads(self.network, images))
         else:
             answers = self.network.predict_on_batch(images)
         return _shares(answers)
@@ -119,8 +116,10 @@ class Classifier:
         The features are those of :func:`viewfinder.runtime.features.pooled_features`, float32,
         shape (n, d), from ONNX Runtime where the export has them, else from Keras.
         """
-        if isinstance(self.network, OnnxModel) and self.exports_features:
-            answers, features = self.network.run(images, FEATURES)
+        network = self.network
+        if isinstance(network, OnnxModel) and self.exports_features:
+            parts = _in_threads(lambda batch: network.run(batch, FEATURES), images)
+            answers, features = map(np.concatenate, zip(*parts, strict=True))
         else:
             answers, features = self._keras_features.predict_on_batch(images)
         return _shares(answers), np.asarray(features, np.float32)
@@ -272,6 +271,13 @@ class Classifier:
     def _fingerprint(self) -> str | None:
         path = self.folder / MODEL if self.folder else None
         return fingerprint(path) if path and path.is_file() else None
+
+
+def _in_threads(function: Callable[[Any], Any], images: NDArray[np.uint8]) -> list[Any]:
+    """Return the results for batches of the size that ONNX Runtime is fastest with."""
+    starts = range(0, max(len(images), 1), BATCH)
+    batches = [images[start : start + BATCH] for start in starts]
+    return list(map_ahead(function, batches, workers=cores() if len(batches) > 1 else 0))
 
 
 def _shares(answers: Any) -> NDArray[np.float64]:

@@ -114,7 +114,7 @@ def evaluate_outliers(
 
 def _thinned(count: int) -> NDArray[np.bool_]:
     """Return a mask of evenly spaced rows, at most 2,000."""
-    return np.arange(count) % max(1, -(-count // _MOST)) == 0
+    return np.asarray(np.arange(count) % max(1, -(-count // _MOST)) == 0)
 
 
 def _features(
