@@ -300,7 +300,8 @@ def test_json_of_an_answer(classifier, digits):
     (one,) = classifier.predict(some_digits(digits)[0])
     whole, short = one.to_json(), one.to_json(top=2)
     assert json.loads(json.dumps(whole)) == whole
-    assert list(whole) == ["picture", "label", "confidence", "probabilities", "rejection", "set"]
+    first = ["picture", "label", "confidence", "probabilities", "rejection", "set"]
+    assert list(whole) == [*first, "outlier_score"]
     assert list(short["probabilities"].items()) == list(whole["probabilities"].items())[:2]
 
 
