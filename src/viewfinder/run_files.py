@@ -143,6 +143,25 @@ class FineTuningFile(RunRecord):
         return self
 
 
+class SeriesFile(RunRecord):
+    """The content of `series.json`."""
+
+    group_from: str
+    count: Count
+    torn: Count
+    differs: bool
+    measured_on: str
+    accuracy_at_random: Share | None
+    accuracy_grouped: Share | None
+    folds: Count | None
+
+    @model_validator(mode="after")
+    def _has_figures(self) -> "SeriesFile":
+        if self.differs and None in (self.accuracy_at_random, self.accuracy_grouped, self.folds):
+            raise ValueError("accuracies that differ, and are not given")
+        return self
+
+
 class DataFacts(_Part):
     """What `environment.json` and `folds.json` say of the data."""
 

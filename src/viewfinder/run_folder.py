@@ -36,6 +36,7 @@ from viewfinder.run_files import (
     FineTuningFile,
     MetricsFile,
     ProbeFile,
+    SeriesFile,
     TimingFile,
     TrialsFile,
     read_history,
@@ -152,6 +153,15 @@ class RunFolder:
     def write_probe(self, record: Mapping[str, Any]) -> None:
         """Write how a linear head was chosen."""
         write_json(self.folder / "probe.json", {"schema": 1, **record})
+
+    @property
+    def series(self) -> dict[str, Any] | None:
+        """The parsed `series.json`: series that file names carry; None where there are none."""
+        return self._read_if_there(SeriesFile, "series.json")
+
+    def write_series(self, record: Mapping[str, Any]) -> None:
+        """Write the series that file names carry."""
+        write_json(self.folder / "series.json", {"schema": 1, **record})
 
     @property
     def decisions(self) -> tuple[str, ...]:

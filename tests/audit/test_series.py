@@ -58,7 +58,7 @@ def test_nothing_is_suggested_where_names_carry_no_series() -> None:
 
 
 def test_the_audit_warns_and_names_the_expression_and_its_effect() -> None:
-    dataset, series = drawn(0)
+    dataset, series = drawn(1)
     audited = audit(dataset)
     finding = audited["unnamed series"]
     assert finding.severity is Severity.WARNING

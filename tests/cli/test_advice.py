@@ -31,6 +31,16 @@ REFUSED = {
     "only_before": 5,
     "only_after": 1,
 }
+IN_NAMES = {  # in the names of `write_classes`
+    "group_from": r"(\d)\.png",
+    "count": 10,
+    "torn": 10,
+    "differs": True,
+    "measured_on": "the features of MobileNet",
+    "accuracy_at_random": 0.9,
+    "accuracy_grouped": 0.7,
+    "folds": 10,
+}
 LINEAR = recipe_named("transfer").changed(BASE)
 TUNED = recipe_named("transfer/fine-tuned").changed(BASE)
 DENSE = {"model.dense": [8], "training.augment": "none"}
@@ -92,6 +102,7 @@ def cases(recipe: Recipe, given: frozenset[str]) -> Iterator[Case]:
         unit = {"layer": "a", "units": 32, "relu": True, "dead": 30, "largest": 1e6}
         yield replace(one, units=[unit])
     yield replace(one, copies=1, contradicting=2)
+    yield replace(one, series=IN_NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +172,7 @@ def test_every_command_runs(folders, data, viewfinder, tmp_path):
     saved = tmp_path / "name.dataset"
     named = {"DATA": folder, "NAME.dataset": saved, "RUN/recipe.yaml": file}
     flags = [flag for flag in suggested(recipe, splits_of(folder)) if flag.startswith("viewf")]
-    assert len(flags) == 4
+    assert len(flags) == (5 if data == "split" else 4)
     for flag in flags:
         words = [named.get(word, word) for word in shlex.split(flag)[1:]]
         words += ["--steps", "10"] if words[0] == "lr-find" else []

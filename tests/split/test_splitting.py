@@ -114,7 +114,7 @@ class TestMaking:
         is_train = (dataset.table["split"] == "train").to_numpy()
         joined = join(dataset.table, dataset.classes, Groups(keys, required), is_train)
         assert joined.table["split"].value_counts().to_dict() == {"train": 17, "test": 2}
-        assert "Near duplicates of a were not kept together" in joined.notes[-1]
+        assert "Near duplicates in a are in several splits" in joined.notes[-1]
 
     def test_existing_splits_are_kept_or_discarded(self, tmp_path: Path) -> None:
         data = write_classes(
@@ -342,6 +342,22 @@ class TestLeaks:
             "1 evaluation picture is a near duplicate of a training picture"
             in capsys.readouterr().err
         )
+
+    def test_near_ones_that_no_split_keeps_together_get_other_advice(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        data = write_classes(tmp_path / "x", {"a": 0, "b": 8})
+        smooth = Image.fromarray(np.kron(noise(5, 8, 8), np.ones((16, 16, 1), np.uint8)))
+        for quality in range(60, 92, 4):
+            smooth.save(data / f"a/{quality}.jpg", quality=quality)
+        dataset = open_dataset(data).split(0.25)
+        dataset = dataset.with_columns({"content": list(dataset.table["locator"])})
+        marked = leaks.marked(dataset, allowed=False, progress=Progress(1))
+        assert set(leaks.known_leaks(marked).values()) == {"near"}
+        assert set(marked.table[leaks.LEAK]) == {"", leaks.INSEPARABLE}
+        words = capsys.readouterr().err
+        assert "viewfinder split" not in words
+        assert "--fix near-duplicates keeps one picture of each" in words
 
     def test_many_pictures_are_compared_only_if_they_are_measured(
         self, pets: Path, monkeypatch: pytest.MonkeyPatch

@@ -125,9 +125,9 @@ def _show(found: "Audit", page: Path | None, *, everything: bool) -> None:
     out.print()
     rows: list[Row] = []
     for one in found.findings:
-        examples = listed(one.paths or one.classes, len(one.paths) if everything else _EXAMPLES)
+        shown = listed(one.paths, len(one.paths) if everything else _EXAMPLES)
         rows.append((one.severity.value, f"{one.check} ({one.count:,})", "bold"))
-        rows += [("", examples, "dim"), ("", one.remedy, "")]
+        rows += [("", shown if one.paths else one.sentence, "dim"), ("", one.remedy, "")]
     if rows:
         print_rows(out, rows)
         out.print()

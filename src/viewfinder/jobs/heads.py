@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from viewfinder.audit.series import Series, on_features
 from viewfinder.batches.features import FeatureBatches
 from viewfinder.classifier import Classifier
 from viewfinder.core.files import written_whole
@@ -82,6 +83,7 @@ def fit_on_features(
     parts["train"] = parts["train"].where(kept)
     computed = time.perf_counter()
     weights, fitted = _fitted(views[kept], parts, recipe, head_folder, progress, callbacks)
+    series = _series(prepared, parts["train"], progress)
     answers = {split: head_probabilities(weights, part.rows) for split, part in parts.items()}
     if fitted.probe:
         trained = parts["train"].dataset
@@ -108,6 +110,7 @@ def fit_on_features(
         },
         best_epoch=best_epoch(fitted.history),
         model=model,
+        series=series,
         predictions=_predictions(model, prepared, parts, answers, progress),
     )
 
@@ -170,6 +173,18 @@ def _fitted(
     seconds = time.perf_counter() - began
     outcome = Fitted(pd.DataFrame(), [seconds], seconds, None, "finished", probe=probe)
     return linear_weights(probe.head), outcome
+
+
+def _series(prepared: Prepared, train: SplitFeatures, progress: Progress) -> Series | None:
+    """The series of the pictures, measured on the features; printed where whole series matter."""
+    if prepared.series is None:
+        return None
+    settings = prepared.recipe.on_features
+    assert settings is not None
+    series = on_features(prepared.series, train.dataset, train.rows, settings.base)
+    if prepared.series.inflates or series.inflates:
+        progress.say(series.figures_in_words(), style="yellow" if series.inflates else None)
+    return series
 
 
 def _one_row(parts: Mapping[str, SplitFeatures], answers: Answers, recipe: Recipe) -> pd.DataFrame:

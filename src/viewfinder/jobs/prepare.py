@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from viewfinder.audit.series import Series, find_series
 from viewfinder.augment import policy
 from viewfinder.batches.pictures import Batches, Pictures, balanced_weights
 from viewfinder.core.errors import DataError, UsageError
@@ -31,6 +32,7 @@ class Prepared:
         pictures: The prepared pixels of each split's pictures.
         store_budget: The requested limit of pixels on disk, in bytes.
         given: The splits that the data came with; None where unknown.
+        series: The series that file names carry and that nobody named as groups, or None.
     """
 
     recipe: Recipe
@@ -39,6 +41,7 @@ class Prepared:
     pictures: dict[str, Pictures]
     store_budget: int | None = None
     given: tuple[str, ...] | None = None
+    series: Series | None = None
 
     @property
     def everything(self) -> Dataset:
@@ -88,7 +91,25 @@ def prepare(
     if len(wrong := contradicting(seen.table)):
         remedy = f"viewfinder audit {seen.source} lists them all."
         progress.say_once(f"{in_words(wrong)} {remedy}", style="yellow")
-    return Prepared(recipe, seen, rejected, pictures, store_budget, given)
+    series = find_series(seen, progress=progress)
+    if series and series.torn(seen):
+        _report(series, readable, progress)
+    return Prepared(recipe, seen, rejected, pictures, store_budget, given, series)
+
+
+def _report(series: Series, dataset: Dataset, progress: Progress) -> None:
+    """Print the series, and what keeping them together would do to the split.
+
+    Args:
+        series: Series that are in several splits.
+        dataset: The pictures in the splits that they came with.
+        progress: Prints it.
+    """
+    remedy = f"{series.option} keeps each series in one split."
+    if {"validation", "test"} & set(dataset.split_sizes()):
+        remedy = f"viewfinder split {dataset.source} {series.option} --anew splits by series."
+    words = f"{series.in_words()} {series.effect(dataset)} {remedy}"
+    progress.say_once(words, style="yellow" if series.inflates else None)
 
 
 def settled(recipe: Recipe, dataset: Dataset) -> Recipe:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from viewfinder.audit.series import find_series
 from viewfinder.core.errors import Reason, RunError, UsageError
 from viewfinder.data.dataset import Dataset
 from viewfinder.jobs.job import Job
@@ -170,7 +171,12 @@ def _prepared_again(run: Run, recipe: Recipe, moved: Dataset | None, job: Job) -
     require_same_pictures(used, seen, run.name)
     rejected = everything.where(everything.table["status"] != "ok")
     return Prepared(
-        recipe, replace(seen, notes=everything.notes), rejected, pictures, job.store_budget
+        recipe,
+        replace(seen, notes=everything.notes),
+        rejected,
+        pictures,
+        job.store_budget,
+        series=find_series(seen, progress=job.progress) if run.series else None,
     )
 
 

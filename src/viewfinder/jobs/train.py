@@ -12,6 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
 
+from viewfinder.audit.series import Series
 from viewfinder.core.errors import UsageError, ViewfinderError
 from viewfinder.core.files import require_writable
 from viewfinder.core.parallel import cores
@@ -66,6 +67,7 @@ def train_run(dataset: Dataset, recipe: Recipe, job: Job) -> Run:
     with run.being_trained(), _removed_if_nothing_came(run):
         classes, environment = prepared.dataset.classes, _environment(prepared)
         run.write_start(prepared.recipe, classes, prepared.everything, environment)
+        _write_series(run, prepared.series, prepared.dataset)
         complete(run, prepared, job)
     return run
 
@@ -100,6 +102,7 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
             run.write_probe(fitted.probe.to_json())
         if fitted.out_of_fold is not None:
             run.write_out_of_fold(fitted.out_of_fold)
+        _write_series(run, fitted.series, prepared.dataset)
         if not fitted.interrupted:
             run.export(fitted.model, progress=progress)
         # An interrupted training is evaluated only where it matters, so that it ends soon.
@@ -125,6 +128,11 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
     if fitted.ended not in GOES_ON:
         Phases(run.folder).clear()
     run.conclude(progress, fitted.model)
+
+
+def _write_series(run: Run, series: Series | None, dataset: Dataset) -> None:
+    if series:
+        run.write_series({**series.to_json(), "torn": series.torn(dataset)})
 
 
 @contextmanager

@@ -5,12 +5,14 @@ import numpy as np
 from viewfinder.audit.measurements import is_measured
 from viewfinder.core.errors import DataError
 from viewfinder.core.progress import Progress
-from viewfinder.data.dataset import Dataset
-from viewfinder.data.splits.groups import Keys, by_column
+from viewfinder.data.dataset import UNSPLIT, Dataset
+from viewfinder.data.splits.groups import Groups, Keys, by_column
 from viewfinder.split.duplicates import by_duplicates
 
 # The column with each picture's kind of leak: "exact", "near", or "".
 LEAK = "leak"
+# The kind of a near leak whose group no split keeps whole.
+INSEPARABLE = "inseparable"
 
 # Up to this many pictures are measured for near leaks right away; more, only if an audit has.
 MEASURED_AT_ONCE = 5_000
@@ -33,7 +35,7 @@ def partners(dataset: Dataset, keys: Keys) -> Keys:
 
 
 def marked(dataset: Dataset, *, allowed: bool, progress: Progress) -> Dataset:
-    """The dataset with the column `leak`; each kind of leak is printed as a warning.
+    """The dataset with the column `leak`; exact and near leaks are printed as warnings.
 
     Exact leaks, by the hash of the pictures' bytes, are always found. Near leaks are looked for
     where that is cheap: in up to 5,000 pictures, or where an audit or a split has measured all of
@@ -50,11 +52,14 @@ def marked(dataset: Dataset, *, allowed: bool, progress: Progress) -> Dataset:
     if not allowed:
         require_no_exact(dataset)
     exact = partners(dataset, by_column(dataset.table, "content"))
-    near = np.full(len(dataset), -1, np.int64)
+    near, kind_of_near = np.full(len(dataset), -1, np.int64), "near"
     if _is_cheap(dataset):
-        near = partners(dataset, by_duplicates(dataset, progress).keys)
-    kinds = np.where(exact >= 0, "exact", np.where(near >= 0, "near", ""))
-    for kind, partner in (("exact", exact), ("near", near)):
+        groups = by_duplicates(dataset, progress)
+        near = partners(dataset, groups.keys)
+        if (near >= 0).any() and not _are_separable(dataset, groups):
+            kind_of_near = INSEPARABLE
+    kinds = np.where(exact >= 0, "exact", np.where(near >= 0, kind_of_near, ""))
+    for kind, partner in (("exact", exact), (kind_of_near, near)):
         if count := int((kinds == kind).sum()):
             progress.say_once(_warning(dataset, kind, count, partner), style="yellow")
     return dataset.with_columns({LEAK: kinds.astype(object)})
@@ -72,11 +77,21 @@ def require_no_exact(dataset: Dataset) -> None:
 
 
 def known_leaks(dataset: Dataset) -> dict[str, str]:
-    """The kind of leak of each leaking picture, by locator; empty before `marked`."""
+    """By locator, the kind of each leaking picture: exact or near; empty before `marked`."""
     if LEAK not in dataset.table:
         return {}
-    leaking = dataset.table[dataset.table[LEAK].isin(["exact", "near"])]
-    return dict(zip(leaking["locator"], leaking[LEAK], strict=True))
+    leaking = dataset.table[dataset.table[LEAK].isin(["exact", "near", INSEPARABLE])]
+    kinds = leaking[LEAK].replace(INSEPARABLE, "near")
+    return dict(zip(leaking["locator"], kinds, strict=True))
+
+
+def _are_separable(dataset: Dataset, groups: Groups) -> bool:
+    """Whether a new split keeps each of these groups whole."""
+    unsplit = dataset.with_columns({"split": [UNSPLIT] * len(dataset)})
+    try:
+        return bool((partners(unsplit.split(groups=groups), groups.keys) < 0).all())
+    except DataError:
+        return False
 
 
 def _is_cheap(dataset: Dataset) -> bool:
@@ -109,9 +124,15 @@ def _warning(dataset: Dataset, kind: str, count: int, partner: Keys) -> str:
             else "are near duplicates of training pictures"
         )
     pictures = "evaluation picture" if count == 1 else "evaluation pictures"
+    remedy = f"viewfinder split {dataset.source} keeps duplicates in one split."
+    if kind == INSEPARABLE:
+        remedy = (
+            "no split can keep their groups together, which are too large; viewfinder clean "
+            f"{dataset.source} --fix near-duplicates keeps one picture of each."
+        )
     return (
         f"{count:,} {pictures} {what} ({_pairs(dataset, partner)}). The result is reported with "
-        f"and without them; viewfinder split {dataset.source} keeps duplicates in one split."
+        f"and without them; {remedy}"
     )
 
 

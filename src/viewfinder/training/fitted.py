@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import keras
 import pandas as pd
 
+from viewfinder.audit.series import Series
 from viewfinder.features.probe import Probe
 
 
@@ -27,6 +28,7 @@ class Fitted:
         parts: Seconds of the parts of `training_seconds`, by name; empty for a fit by steps.
         probe: The selection of a solved head; None for other fits.
         model: The best model if it is in memory, else None.
+        series: The series of the pictures with accuracies on the features of a base, or None.
         predictions: Predictions of a solved head, a row for each picture of every split; else
             None.
         out_of_fold: Of a solved head, the training pictures' predictions by heads fitted on the
@@ -42,6 +44,7 @@ class Fitted:
     parts: Mapping[str, float] = field(default_factory=dict)
     probe: Probe | None = None
     model: keras.Model | None = None
+    series: Series | None = None
     predictions: pd.DataFrame | None = None
     out_of_fold: pd.DataFrame | None = None
 

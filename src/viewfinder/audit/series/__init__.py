@@ -8,7 +8,7 @@ series   what was found, in words
 find     the series of a dataset, if it has any
 """
 
-from viewfinder.audit.series.find import find_series
+from viewfinder.audit.series.find import find_series, on_features
 from viewfinder.audit.series.series import Series
 
-__all__ = ["Series", "find_series"]
+__all__ = ["Series", "find_series", "on_features"]

@@ -20,6 +20,7 @@ Correct = NDArray[np.bool_]
 
 _MOST_FOLDS = 10
 _HALVINGS = 3
+_MOST_DIMENSIONS = 256
 _CONFIDENCE = 0.975
 
 
@@ -31,11 +32,13 @@ class Accuracies:
         at_random: On folds that keep only duplicates together, 0 to 1.
         grouped: On folds of whole series, extrapolated to training on all series.
         margin: Half the 95 % interval of their difference, with the series as the sample.
+        folds: The number of folds.
     """
 
     at_random: float
     grouped: float
     margin: float
+    folds: int
 
     @property
     def differ(self) -> bool:
@@ -48,8 +51,9 @@ def accuracies(
 ) -> Accuracies | None:
     """Evaluate a linear classifier on both kinds of folds; None where a class has one group only.
 
-    The classifier is linear discriminant analysis, its covariances shrunk by the rule of O. Ledoit
-    and M. Wolf (2004), so that there is no penalty to choose.
+    The classifier is linear discriminant analysis on at most 256 principal components. Its
+    covariance is shrunk by the rule of O. Ledoit and M. Wolf (2004), so that there is no penalty to
+    choose.
 
     Args:
         rows: A vector for each picture, float32, shape `(n, d)`.
@@ -67,6 +71,7 @@ def accuracies(
 
     try:
         with threadpool_limits(1):  # several threads are slower on such small matrices
+            rows = _reduced(rows)
             grouped, at_random = (
                 _correct(rows, labels, _folds(labels, keys, folds)) for keys in (groups, copies)
             )
@@ -80,7 +85,7 @@ def accuracies(
     accuracy = float(grouped.mean())
     if halves:
         accuracy += max(0.0, accuracy - float(np.mean(halves))) / (folds - 2)
-    return Accuracies(float(at_random.mean()), min(1.0, accuracy), margin)
+    return Accuracies(float(at_random.mean()), min(1.0, accuracy), margin, folds)
 
 
 def _folds(labels: Rows, keys: Keys, count: int, seed: int = 0) -> Rows:
@@ -89,16 +94,42 @@ def _folds(labels: Rows, keys: Keys, count: int, seed: int = 0) -> Rows:
     return assign_folds(ordered, np.zeros((int(labels.max()) + 1, count), np.int64))
 
 
+def _reduced(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The vectors, or their principal components where there are many dimensions."""
+    if min(rows.shape) <= _MOST_DIMENSIONS:
+        return rows
+    from sklearn.decomposition import PCA
+
+    pca = PCA(_MOST_DIMENSIONS, svd_solver="covariance_eigh")
+    return np.asarray(pca.fit_transform(rows), np.float32)
+
+
 def _correct(rows: NDArray[np.float32], labels: Rows, folds: Rows) -> Correct:
     """Whether each picture is classified rightly by a classifier fitted on the other folds."""
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
     correct = np.zeros(len(labels), np.bool_)
     for fold in np.unique(folds):
         held = folds == fold
-        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-        correct[held] = model.fit(rows[~held], labels[~held]).predict(rows[held]) == labels[held]
+        scores = _discriminant(rows[~held], labels[~held], rows[held])
+        correct[held] = scores.argmax(axis=1) == labels[held]
     return correct
+
+
+def _discriminant(
+    rows: NDArray[np.float32], labels: Rows, others: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The scores of linear discriminant analysis for other vectors: shape `(n, classes)`."""
+    from scipy.linalg import solve
+    from sklearn.covariance import ledoit_wolf
+
+    counts = np.bincount(labels)
+    sums = np.zeros((len(counts), rows.shape[1]), np.float32)
+    np.add.at(sums, labels, rows)
+    means = sums / np.maximum(counts, 1)[:, None]
+    covariance, _ = ledoit_wolf(rows - means[labels], assume_centered=True)
+    weights = solve(covariance, means.T, assume_a="pos")
+    with np.errstate(divide="ignore"):
+        prior = np.log(counts / len(labels))
+    return np.asarray(others @ weights - (means.T * weights).sum(axis=0) / 2 + prior, np.float32)
 
 
 def _margin(differences: Rows, groups: Keys) -> float:

@@ -7,26 +7,27 @@ the series if its pictures look alike beyond the finer one.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.audit.measurements import Measurements
+from viewfinder.audit.measurements import Measurements, survey
 from viewfinder.audit.series import look
 from viewfinder.audit.series.figure import accuracies
 from viewfinder.audit.series.look import Likeness, Rows, Vectors
 from viewfinder.audit.series.names import expressions
 from viewfinder.audit.series.pixels import looks, shapes
 from viewfinder.audit.series.series import Series
+from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources.grouping import groups_in
 from viewfinder.data.splits.groups import GROUP, by_column
 
 # More pictures than these are sampled, in runs of neighbouring names.
-_MOST_COMPARED = 4_000
+_MOST_COMPARED = 2_500
 # A token names a group for so many pictures, and groups so many of them.
 _NAMED, _GROUPED = 0.9, 0.5
 _SIGNIFICANT, _STRONG = 0.05, 0.1
@@ -46,28 +47,38 @@ class _Token:
 
 def find_series(
     dataset: Dataset,
-    measurements: Measurements,
+    measurements: Measurements | None = None,
     features: NDArray[np.floating] | None = None,
+    progress: Progress | None = None,
 ) -> Series | None:
     """Return the series that file names name, or None where no token predicts the look.
 
     Args:
         dataset: Labelled pictures without groups.
-        measurements: The audit's measurements of these pictures.
+        measurements: The audit's measurements of these pictures; None to measure up to 2,500 of
+            them, where names have tokens that group pictures.
         features: A vector for each picture, on which the accuracies are measured, shape `(n, d)`,
             NaN where missing; None for the measurements' small pictures.
+        progress: Shows the measuring.
+
+    Raises:
+        OutputError: The audit's cache cannot be written.
     """
     if GROUP in dataset.table or not dataset.source.names_files or len(dataset.classes) < 2:
         return None
-    usable = measurements.readable & (dataset.labels >= 0)
+    usable = dataset.labels >= 0
+    if measurements is not None:
+        usable &= measurements.readable
     if features is not None:
         usable &= np.isfinite(features).all(axis=1)
-    rows = _sample(dataset, np.flatnonzero(usable))
+    rows = _sample(dataset.labels, np.flatnonzero(usable))
     if len(rows) < _FEWEST_PICTURES:
         return None
-    measured = measurements.of_rows(rows)
     part, labels = dataset.where(np.isin(np.arange(len(dataset)), rows)), dataset.labels[rows]
-    found = _chosen(list(_tokens(part, labels)), looks(measured), labels)
+    if not (tokens := list(_tokens(part, labels))):
+        return None
+    measured = measurements.of_rows(rows) if measurements else survey(part, progress=progress)
+    found = _chosen(tokens, looks(measured), labels)
     if found is None:
         return None
     every = groups_in(found.expression, dataset.table["locator"]).to_numpy(object)
@@ -81,12 +92,31 @@ def find_series(
     return Series(found.expression, every, found.likeness, figures, source)
 
 
-def _sample(dataset: Dataset, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+def on_features(
+    series: Series, dataset: Dataset, features: NDArray[np.float32], name: str
+) -> Series:
+    """Return the series with the accuracies of a linear classifier on these features.
+
+    Args:
+        series: The series.
+        dataset: Pictures that have been read.
+        features: A finite vector for each of them, shape `(n, d)`.
+        name: What computes the features.
+    """
+    rows = _sample(dataset.labels, np.arange(len(dataset)))
+    table = dataset.table.iloc[rows]
+    table = table.assign(**{GROUP: groups_in(series.expression, table["locator"])})
+    keys, copies = by_column(table, GROUP), by_column(table, "content")
+    figures = accuracies(features[rows], dataset.labels[rows], keys, copies)
+    return replace(series, accuracies=figures, measured_on=f"the features of {name}")
+
+
+def _sample(labels: Rows, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     """The rows, or of each class a run of neighbouring names, which contains whole series."""
     if len(rows) <= _MOST_COMPARED:
         return rows
-    labels, share = dataset.labels[rows], _MOST_COMPARED / len(rows)
-    kept = [members[: max(2, int(len(members) * share))] for members in _by_class(labels)]
+    share = _MOST_COMPARED / len(rows)
+    kept = [members[: max(2, int(len(members) * share))] for members in _by_class(labels[rows])]
     return np.sort(rows[np.concatenate(kept)])
 
 

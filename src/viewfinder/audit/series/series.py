@@ -66,14 +66,20 @@ class Series:
             f"{found.share:.0%} of the pictures resemble a picture of their own series most, "
             f"{found.chance:.0%} by chance."
         )
-        if self.accuracies is None or not self.inflates:
+        if not self.inflates:
             return words
-        figures = self.accuracies
-        return (
-            f"{words} A linear classifier of {self.measured_on} is right for "
-            f"{figures.at_random:.1%} on folds at random, and for {figures.grouped:.1%} on folds "
-            "of whole series, which is what a new series would get."
+        return f"{words} {self.figures_in_words()}"
+
+    def figures_in_words(self) -> str:
+        """Return both accuracies as a sentence, "" where there are none."""
+        if self.accuracies is None:
+            return ""
+        words = (
+            f"A linear classifier of {self.measured_on} is right for "
+            f"{self.accuracies.at_random:.1%} on folds at random, and for "
+            f"{self.accuracies.grouped:.1%} on folds of whole series"
         )
+        return f"{words}, which is what a new series would get." if self.inflates else f"{words}."
 
     def effect(self, dataset: Dataset) -> str:
         """Return what the expression would change in the split of these pictures.
@@ -109,5 +115,6 @@ class Series:
             "accuracy_at_random": figures.at_random if figures else None,
             "accuracy_grouped": figures.grouped if figures else None,
             "differs": self.inflates,
+            "folds": figures.folds if figures else None,
             "measured_on": self.measured_on,
         }

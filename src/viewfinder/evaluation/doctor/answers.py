@@ -7,12 +7,15 @@ import numpy as np
 from viewfinder.evaluation.doctor.case import Case
 from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, between, percent, plural
 from viewfinder.evaluation.evaluate import wilson_interval
+from viewfinder.evaluation.significance import difference_interval
 
 _FEWEST_PICTURES = 5
 _UNEVEN = 3.0
 _MOST_NAMES = 5
 # The least drop of accuracy, from training to evaluation, that points to batch norm.
 _LOST = 0.2
+# The least distance of a class's recall from that of the other classes.
+_FAR_BELOW = 0.2
 
 
 def one_answer(case: Case) -> Iterator[Verdict]:
@@ -79,6 +82,48 @@ def collapsed(case: Case) -> Iterator[Verdict]:
     }
     tries = (*_balance(case), Try("viewfinder audit DATA", "finds wrong labels"))
     yield Verdict("class-collapse", Severity.WARNING, sentence, because, evidence, tries)
+
+
+def weak(case: Case) -> Iterator[Verdict]:
+    """Report classes whose recall is surely far below that of the others."""
+    counts, names = _confusion(case)
+    if len(names) < 2:
+        return
+    pictures, right, predicted = counts.sum(axis=1), np.diag(counts), counts.sum(axis=0)
+
+    def is_weak(index: int) -> bool:
+        others = int(right.sum() - right[index]), int(pictures.sum() - pictures[index])
+        own = int(right[index]), int(pictures[index])
+        if own[1] < _FEWEST_PICTURES or not others[1] or not predicted[index]:
+            return False
+        return 2 * own[0] < own[1] and difference_interval(others, own)[0] > _FAR_BELOW
+
+    found = sorted(
+        filter(is_weak, range(len(names))), key=lambda index: right[index] / pictures[index]
+    )
+    if not found:
+        return
+    listed = ", ".join(f"“{names[index]}”" for index in found[:_MOST_NAMES])
+    more = f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
+    worst = found[0]
+    wrong = counts[worst].copy()
+    wrong[worst] = 0
+    recall = right[worst] / pictures[worst]
+    interval = wilson_interval(int(right[worst]), int(pictures[worst]))
+    sentence = f"The model misses most pictures of {listed}{more}."
+    because = (
+        f"The recall of “{names[worst]}” is {percent(recall)} ({between(interval)}): of "
+        f"{plural(int(pictures[worst]), 'picture')}, {int(right[worst]):,} "
+        f"{'is' if right[worst] == 1 else 'are'} found, and {int(wrong.max()):,} are taken for "
+        f"“{names[int(wrong.argmax())]}”. The accuracy on all pictures is "
+        f"{percent(right.sum() / pictures.sum())}."
+    )
+    evidence = {
+        "classes": [names[index] for index in found],
+        "recalls": [float(right[index] / pictures[index]) for index in found],
+    }
+    tries = (*_balance(case), Try("viewfinder audit DATA", "finds wrong labels"))
+    yield Verdict("weak-class", Severity.WARNING, sentence, because, evidence, tries)
 
 
 def _confusion(case: Case) -> tuple[np.ndarray, list[str]]:

@@ -17,6 +17,7 @@ from viewfinder.evaluation.doctor.verdict import Try
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.stopping import GOES_ON
 from viewfinder.run_folder import RunFolder, of_kept_phase
+from viewfinder.split.leaks import INSEPARABLE, LEAK
 
 # The fewest epochs whose curves show a trend, and the fewest steps after which a fit can be judged.
 _READABLE_EPOCHS, _FEWEST_STEPS = 15, 20
@@ -40,12 +41,14 @@ class Case:
         given: The splits that the data came with; None where unknown.
         folds: The accuracy of a solved head on folds of the training pictures; None for others.
         fine_tuning: The content of `fine_tuning.json`; None where nothing was fine-tuned.
+        series: The content of `series.json`; None where file names carry no series.
         contradicting: The pictures whose bytes occur under another label, too.
         interrupted: Whether the training was stopped by Ctrl-C, a kill or its time limit.
         diverged: The reason where the loss became NaN or infinite, else ""; the history has no row
             for that epoch.
         copies: The number of validation and test pictures whose bytes equal those of a training
             picture; None where unknown.
+        inseparable: Whether no split keeps the groups of near duplicates together.
         units: The activations of each layer with ReLU; None where they were not measured.
     """
 
@@ -58,10 +61,12 @@ class Case:
     given: frozenset[str] | None = None
     folds: float | None = None
     fine_tuning: Mapping[str, Any] | None = None
+    series: Mapping[str, Any] | None = None
     contradicting: int = 0
     interrupted: bool = False
     diverged: str = ""
     copies: int | None = None
+    inseparable: bool = False
     units: "Sequence[LayerHealth] | None" = None
 
     @cached_property
@@ -177,10 +182,12 @@ def case_of(run: RunFolder) -> Case:
         given=None if given is None else frozenset(given),
         folds=probe["accuracy"] if probe else None,
         fine_tuning=run.fine_tuning,
+        series=run.series,
         contradicting=len(contradicting(data)),
         interrupted=timing.get("ended", "interrupted") in GOES_ON,
         diverged=timing["why"] if timing.get("ended") == "diverged" else "",
         copies=int(others["content"].isin(set(training["content"])).sum()),
+        inseparable=LEAK in data and bool((data[LEAK] == INSEPARABLE).any()),
         units=run.units,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from viewfinder.evaluation.doctor import answers, fit, gap, rates, units, validation
+from viewfinder.evaluation.doctor import answers, fit, gap, rates, series, units, validation
 from viewfinder.evaluation.doctor.case import Case
 from viewfinder.evaluation.doctor.verdict import Severity, Verdict
 
@@ -17,6 +17,7 @@ RULES: tuple[Rule, ...] = (
     answers.one_answer,
     validation.leaks,
     validation.contradictions,
+    series.torn,
     fit.too_short,
     fit.overfitting,
     rates.too_high,
@@ -25,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     gap.worse_than_trained,
     fit.underfitting,
     answers.collapsed,
+    answers.weak,
     fit.still_improving,
     gap.clear_gap,
     gap.unlike,
@@ -42,6 +44,7 @@ _OF_A_FIT = {
     "underfitting",
     "worse-than-trained",
     "class-collapse",
+    "weak-class",
     "dead-units",
     "validation-easier",
     "lr-too-high",
@@ -64,6 +67,7 @@ _EXPLAINS: dict[str, set[str]] = {
         "majority-only",
         "worse-than-trained",
         "class-collapse",
+        "weak-class",
         "dead-units",
     },
     "majority-only": {
@@ -73,7 +77,7 @@ _EXPLAINS: dict[str, set[str]] = {
         "validation-noisy",
         "still-improving",
     },
-    "lr-too-low": {"underfitting", "still-improving", "class-collapse"},
+    "lr-too-low": {"underfitting", "still-improving", "class-collapse", "weak-class"},
     "lr-too-high": {"validation-noisy", "worse-than-trained"},
     "cut-short": {"still-improving", "validation-noisy"},
     # The best epoch may be an early one, whose model still underfits.

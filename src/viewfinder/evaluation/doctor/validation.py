@@ -31,6 +31,7 @@ _SURELY_EASIER, _SURELY_UNLIKE = 0.01, 0.03
 _Z = 1.96
 _FOLDS = 5
 _SPLIT = "viewfinder split DATA --output NAME.dataset"
+_CLEAN = "viewfinder clean DATA --fix near-duplicates --output NAME.dataset"
 
 
 def small(case: Case) -> Iterator[Verdict]:
@@ -168,6 +169,9 @@ def leaks(case: Case) -> Iterator[Verdict]:
         )
         because = "Near duplicates are other encodings, crops, or neighbouring frames."
         tries = (Try(_SPLIT, "keeps near duplicates in one split"),)
+        if case.inseparable:
+            because += " Their groups are too large for a split to keep them together."
+            tries = (Try(_CLEAN, "keeps one picture of each group"),)
         yield Verdict("leak-suspected", Severity.WARNING, sentence, because, {"near": near}, tries)
     validated, tested = case.correct("validation"), case.correct("test")
     if validated is None or tested is None:
