@@ -1,6 +1,7 @@
 """Training without a recipe: what is tried, what is taken, and what a stopped search keeps."""
 
 import json
+from functools import partial
 from itertools import product
 from math import comb
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
+from runs import write_run
 from small import small_recipe
 from viewfinder.classifier import load
 from viewfinder.core.errors import DataError, OutOfMemory, UsageError
@@ -26,7 +28,7 @@ from viewfinder.models import build_backbone
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
-from viewfinder.training.stopping import StopIfBehind
+from viewfinder.training.stopping import StopBefore, StopIfBehind
 
 # --- Which of two ways is better ------------------------------------------------------------------
 
@@ -146,7 +148,9 @@ def test_the_better_way_is_taken_and_says_why(whole):
     assert first["name"] == "linear"
     assert first["folds"] == Run(folder / "linear").probe["accuracy"]
     assert [other["name"] for other in others] == ["scratch"]
-    assert record["chosen"] == "scratch" == run.folder.name
+    # What won is fitted again, on the pictures that chose it, too.
+    assert record["chosen"] == "scratch-on-all" == run.folder.name
+    assert run.data["split"].value_counts().to_dict() == {"train": 120, "test": 36}
     assert record["finished"]
     assert run.trials["why"] == record["why"]
     # The same pictures have judged, and the predictions say the same as the record.
@@ -160,7 +164,7 @@ def test_the_better_way_is_taken_and_says_why(whole):
     assert "test" not in Run(folder / "linear").metrics
     # The folder opens as the run that was taken.
     assert Run.open(folder).folder == run.folder
-    assert Run.open(folder).name == "digits/scratch"
+    assert Run.open(folder).name == "digits/scratch-on-all"
     picture = np.zeros((8, 8, 3), np.uint8)
     assert load(folder).predict(picture)[0].label == run.predict(picture)[0].label
     page = (run.folder / "report.html").read_text()
@@ -261,6 +265,95 @@ def test_a_search_whose_time_is_over_begins_nothing(opened, blind, tmp_path, cap
     assert "The time is over: 90 pictures are left out." in said
     assert run.dataset.split_sizes()["train"] == 6  # what the probe had seen
     assert run.metrics["test"]["count"] == 36  # all of them
+
+
+class Clock:
+    """Seconds that pass only where a fake training says so."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+# What a fake training takes, how many answers are right, and its evaluation and report.
+SECONDS = {"linear": 20, "fine-tuned": 60, "scratch": 120}
+RIGHT = {"linear": 12, "fine-tuned": 16, "scratch": 23}
+REST = 5
+
+
+class FakeTraining:
+    """Stands for `train_run`: takes its seconds in batches, until a callback stops it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.began = clock, []
+
+    def __call__(self, data, _, job):
+        self.began.append(job.name)
+        name = job.name.removesuffix("-on-all")
+        sizes = data.split_sizes()
+        model, ended = SimpleNamespace(stop_training=False), "finished"
+        for stopper in job.callbacks:
+            stopper.set_model(model)
+        for _ in range(SECONDS[name] * sizes["train"] // 96):
+            self.clock.now += 1
+            for stopper in job.callbacks:
+                stopper.on_train_batch_end(0)
+            if model.stop_training:
+                ended = "time"
+                break
+        self.clock.now += REST
+        table = data.table.assign(status="ok", content="", detail="", width=8.0, height=8.0)
+        held = table[table["split"] == "validation"]
+        right = np.arange(len(held)) < RIGHT[name]
+        answers = held.assign(predicted=np.where(right, held["label"], "none"), confidence=1.0)
+        answers["probabilities"] = [[1.0] + [0.0] * (len(data.classes) - 1)] * len(held)
+        write_run(
+            job.output / job.name,
+            classes=data.classes,
+            data=table,
+            metrics={"best_epoch": 1},
+            predictions=answers,
+            history=pd.DataFrame(),
+            timing={"ended": ended, "why": "", "interrupted": False, "features_s": 15.0},
+        )
+        return Run.open(job.output / job.name)
+
+
+@pytest.mark.parametrize(
+    ("limit", "begun", "chosen"),
+    [
+        (10, ["linear"], "linear"),
+        (40, ["linear", "fine-tuned"], "fine-tuned"),
+        (100, ["linear", "fine-tuned"], "fine-tuned"),
+        (150, ["linear", "fine-tuned", "scratch"], "scratch"),
+        (300, ["linear", "fine-tuned", "scratch"], "scratch"),
+        (500, ["linear", "fine-tuned", "scratch", "scratch-on-all"], "scratch-on-all"),
+    ],
+)
+def test_a_search_ends_in_its_time_whatever_it_has_begun(
+    digits, probe, tmp_path, monkeypatch, limit, begun, chosen
+):
+    clock = Clock()
+    training = FakeTraining(clock)
+    monkeypatch.setattr(candidates, "train_run", training)
+    monkeypatch.setattr(candidates, "time", SimpleNamespace(monotonic=clock, perf_counter=clock))
+    stopping = "viewfinder.training.stopping.StopBefore"
+    monkeypatch.setattr(stopping, partial(StopBefore, clock=clock))
+    for name in ("evaluate", "conclude"):
+        monkeypatch.setattr(Run, name, lambda *_, **__: None)
+    data = open_dataset(digits).split(validation=0.2)
+    scratch = recipe_named("scratch").resolved((96, 96), "rgb")
+    until = clock() + limit
+    job = Job(output=tmp_path, progress=Progress(0))
+    search = Search(tmp_path, data, probe, scratch, True, until, job, {})
+    run = search.run()
+    assert training.began == begun
+    assert run.folder.name == chosen
+    least = SECONDS["linear"] + REST  # the first is never stopped
+    assert clock() <= max(until, 1000 + least)
+    if limit > least:  # and no candidate is stopped for nothing
+        assert clock() > until - 0.5 * limit
 
 
 # --- Weights --------------------------------------------------------------------------------------

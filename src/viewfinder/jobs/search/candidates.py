@@ -228,8 +228,8 @@ class Search:
         """Evaluate the best candidate on what was held out, after a last fit on all pictures."""
         if self.chosen == LINEAR and len(self._probed()) < len(self.data):
             self._fit_on_all(self.probe, self._in_time())
-        elif self.chosen == TUNED and self.is_held_out and self._has_time_again():
-            self._fit_on_all(self._candidates[TUNED], self.data)
+        elif self.chosen != LINEAR and self.is_held_out and self._has_time_again():
+            self._fit_on_all(self._candidates[self.chosen], self.data)
         run = Run.open(self.folder / self.chosen)
         if not self.chosen.endswith(_ON_ALL) and "test" in self.data.split_sizes():
             run.evaluate(store_budget=self.job.store_budget, progress=self.job.progress)
