@@ -4,13 +4,17 @@ A record is a dataclass whose fields are annotated as Typer annotates parameters
 sets a recipe's key has a :class:`Key`, too. A field may itself be a record.
 """
 
+import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
+from enum import StrEnum
 from functools import wraps
-from typing import Any, cast, get_args
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
 from typer.models import OptionInfo
+
+from viewfinder.core.errors import UsageError, nearest
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,11 @@ class Flag:
 
 
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
-    """`command` with the fields of its records as parameters, for Typer."""
+    """`command` with the fields of its records as parameters, for Typer.
+
+    Fixed choices (a `Literal` or `StrEnum`) are text for Typer. Another value raises `UsageError`
+    with the nearest choice.
+    """
     taken = inspect.signature(command).parameters
     parameters = [one for name in taken for one in _expanded(taken[name])]
 
@@ -83,15 +91,54 @@ def _expanded(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
         for field in fields.values():
             yield from _expanded(field)
     else:
-        yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        parameter = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        yield _with_choices_as_text(parameter) if _choices(parameter) else parameter
 
 
 def _built(parameter: inspect.Parameter, values: dict[str, Any]) -> Any:
     """The parameter's value, from those of the expanded parameters."""
     if not (fields := _fields(parameter)):
-        return values[parameter.name]
+        return _chosen(parameter, values[parameter.name])
     record = parameter.annotation
     return record(**{name: _built(field, values) for name, field in fields.items()})
+
+
+def _choices(parameter: inspect.Parameter) -> dict[str, Any]:
+    """The values of a parameter with fixed choices, by their names; empty for others."""
+    kind, *_ = get_args(parameter.annotation) or (None,)
+    for one in (kind, *get_args(kind)):
+        if get_origin(one) is Literal:
+            return {name: name for name in get_args(one)}
+        if isinstance(one, type) and issubclass(one, StrEnum):
+            return {member.value: member for member in one}
+    return {}
+
+
+def _with_choices_as_text(parameter: inspect.Parameter) -> inspect.Parameter:
+    _, *declared = get_args(parameter.annotation)
+    shown = f"<{'|'.join(_choices(parameter))}>"
+    for position, one in enumerate(declared):
+        if isinstance(one, OptionInfo):
+            declared[position] = copy.copy(one)
+            declared[position].metavar = one.metavar or shown
+    default = parameter.default
+    kind = str | None if default is None else str
+    return parameter.replace(
+        annotation=Annotated[kind, *declared],
+        default=default.value if isinstance(default, StrEnum) else default,
+    )
+
+
+def _chosen(parameter: inspect.Parameter, value: Any) -> Any:
+    """The parameter's value; of fixed choices, the one that is named."""
+    choices = _choices(parameter)
+    if not choices or value is None:
+        return value
+    if value not in choices:
+        raise UsageError(
+            f"`{parameter.name}` cannot be {value!r}.", remedy=nearest(str(value), choices)
+        )
+    return choices[value]
 
 
 def _fields(parameter: inspect.Parameter) -> Mapping[str, inspect.Parameter]:

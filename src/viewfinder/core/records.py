@@ -1,11 +1,12 @@
 """Records in files from outside: JSON that Pydantic validates, and YAML without aliases."""
 
+import re
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from viewfinder.core.errors import RunError
+from viewfinder.core.errors import RunError, nearest
 from viewfinder.core.files import read_regular, regular_status
 
 # The confusion matrix of 1,000 classes takes 16 MB.
@@ -69,6 +70,14 @@ def damaged(path: Path, error: object) -> RunError:
         "--coverage` prediction sets, `--inside` the outlier threshold; other files need the "
         "training, or a copy of the run",
     )
+
+
+def as_expected(error: Any) -> tuple[str, str | None]:
+    """Return what one of Pydantic's errors expects, and a remedy for a value that is no choice."""
+    if error["type"] not in ("literal_error", "enum"):
+        return error["msg"][0].lower() + error["msg"][1:], None
+    choices = re.findall("'([^']*)'", error["ctx"]["expected"])
+    return f"one of: {', '.join(choices)}", nearest(str(error["input"]), choices)
 
 
 def parse_yaml(text: str) -> Any:

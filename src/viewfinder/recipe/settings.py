@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from viewfinder.core.errors import RecipeError, nearest
-from viewfinder.core.records import parse_yaml, read_yaml_settings
+from viewfinder.core.records import as_expected, parse_yaml, read_yaml_settings
 from viewfinder.recipe.keys import dotted, unknown_key
 from viewfinder.recipe.record import records_of
 
@@ -167,12 +167,15 @@ def refused(root: type[BaseModel], error: ValidationError) -> RecipeError:
     first = error.errors()[0]
     where = dotted(root, first["loc"])
     if first["type"] == "value_error":  # a validator of the recipe, in the library's own words
-        message = first["msg"].removeprefix("Value error, ")
+        expected, remedy = first["msg"].removeprefix("Value error, "), None
         if isinstance(first["input"], dict):
             fact = f"The recipe's {where} settings do not fit together."
-            return RecipeError(fact, remedy=message)
+            return RecipeError(fact, remedy=expected)
     else:
-        message = first["msg"][0].lower() + first["msg"][1:]
+        expected, remedy = as_expected(first)
     return RecipeError(
-        f"The recipe's {where} cannot be used.", expected=message, received=repr(first["input"])
+        f"The recipe's {where} cannot be used.",
+        expected=expected,
+        received=repr(first["input"]),
+        remedy=remedy,
     )

@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from viewfinder.core.errors import UsageError
+from viewfinder.core.records import as_expected
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.splits.folds import fold_counts
 from viewfinder.data.splits.groups import Groups
@@ -62,10 +63,12 @@ class SplitPlan(BaseModel):
             return cls(**settings)
         except ValidationError as error:
             first = error.errors()[0]
+            expected, remedy = as_expected(first)
             raise UsageError(
                 f"The setting `{first['loc'][0]}` of a split is invalid.",
-                expected=first["msg"][0].lower() + first["msg"][1:],
+                expected=expected,
                 received=repr(first["input"]),
+                remedy=remedy,
             ) from error
 
 
