@@ -1,6 +1,7 @@
 """What the columns of a table are taken for, said aloud; ambiguous tables are refused."""
 
 import csv
+import shlex
 import shutil
 from itertools import permutations
 from pathlib import Path
@@ -267,3 +268,17 @@ class TestPixels:
         path = self.written(tmp_path, splits, self.LABELS.astype(object), self.PIXELS)
         with pytest.raises(DataError, match="holds splits, not labels"):
             open_dataset(path, image_size=(1, 17))
+
+
+@pytest.mark.parametrize("name", ["patient_id", "Subject", "lesion id", "VideoID"])
+def test_a_column_that_may_name_series_is_pointed_out(root: Path, name: str) -> None:
+    columns = {"path": PATHS, "label": LABELS, name: ["1", "1", "2", "2", "3", "3"]}
+    table = write(root, columns)
+    note = open_dataset(table).notes[0]
+    option = f"--group-by {shlex.quote(name)}"
+    assert f"If pictures of one {name} belong together, viewfinder split {option}" in note
+    grouped = open_dataset(table, group_column=name)
+    assert list(grouped.table["group"]) == ["1", "1", "2", "2", "3", "3"]
+    assert "belong together" not in grouped.notes[0]
+    plain = write(root, {"path": PATHS, "label": LABELS, "group": PATHS, name: PATHS}, name="y.csv")
+    assert "belong together" not in open_dataset(plain).notes[0]

@@ -19,6 +19,12 @@ PATHS = (
 LABELS = ("label", "class", "target", "category", "labelname", "classname", "labels", "classes")
 SPLITS = ("split", "subset", "partition", "datasplit")
 GROUPS = ("group", "groupid")
+# Names of columns whose values probably belong together, with or without "id" after them.
+_SERIES = (
+    *("patient", "subject", "participant", "person", "individual", "lesion", "case", "study"),
+    *("series", "session", "sequence", "video", "clip", "scene", "camera", "site"),
+)
+SERIES = tuple(f"{name}{ending}" for ending in ("", "id") for name in _SERIES)
 FOLDS = ("fold", "kfold", "foldid", "cvfold")
 # Columns of yes and no: the split of the rows with yes.
 MARKS = {

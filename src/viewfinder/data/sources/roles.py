@@ -1,5 +1,6 @@
 """Find what each column of a table is: by its name, or without a header by its cells."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ from viewfinder.data.sources.columns import (
     GROUPS,
     LABELS,
     PATHS,
+    SERIES,
     SPLITS,
     as_marks,
     column_named,
@@ -68,7 +70,15 @@ class Roles:
         more = ", …" if len(ignored) > _MOST_NAMES else ""
         if ignored:
             words += f"; ignored: {', '.join(ignored[:_MOST_NAMES])}{more}"
-        return f"Columns: {words}." if has_header else f"Columns, numbered from 0: {words}."
+        if not has_header:
+            return f"Columns, numbered from 0: {words}."
+        series = column_named(ignored, SERIES) if self.group is None else None
+        if series is None:
+            return f"Columns: {words}."
+        return (
+            f"Columns: {words}. If pictures of one {series} belong together, viewfinder split "
+            f"--group-by {shlex.quote(series)} keeps them in one split."
+        )
 
 
 @dataclass(frozen=True)
