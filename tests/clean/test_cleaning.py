@@ -9,7 +9,7 @@ import viewfinder as vf
 from folders import snapshot, write_classes, write_picture
 from viewfinder.audit import audit
 from viewfinder.clean import CleaningPlan, clean, plan_cleaning, restore, save_plan
-from viewfinder.core.errors import OutputError, UsageError
+from viewfinder.core.errors import DataError, OutputError, UsageError
 from viewfinder.data.saved import SavedDataset
 from viewfinder.data.sources import open_dataset
 
@@ -173,3 +173,17 @@ class TestSaved:
         with pytest.raises(OutputError, match="exists already"):
             save_plan(plan(messy), messy)
         assert snapshot(messy.parent) == before
+
+
+def test_a_cleaning_that_leaves_no_picture_is_refused_and_a_dry_run_says_so(tmp_path: Path) -> None:
+    data = write_classes(tmp_path / "few", {"a": 2, "b": 2})
+    names = list(open_dataset(data).table["locator"])
+    made = plan(data, "none", quarantine=names)
+    assert made.warnings == ("No picture would be left.",)
+    with pytest.raises(DataError, match="No picture would be left"):
+        save_plan(made, tmp_path / "none.dataset")
+    assert not (tmp_path / "none.dataset").exists()
+    some = plan(data, "none", quarantine=names[:3])
+    assert (
+        save_plan(some, tmp_path / "some.dataset").dataset().table["locator"].tolist() == names[3:]
+    )

@@ -28,7 +28,7 @@ def test_what_a_user_sees(viewfinder, pets):
         "all       29           8     4",
         "The data has no test split: 10% of each class was set aside at random with seed 0.",
         "The data has no validation split: 20% of each class was set aside at random with seed 0.",
-        "Kept together: 1 group of duplicates, 2 pictures.",
+        "Kept in one split: 1 group of duplicates with 2 pictures.",
         "Dataset: pets.dataset",
         "Next:    viewfinder train pets.dataset",
     ]
@@ -73,7 +73,7 @@ def test_groups_that_file_names_tell(viewfinder, tmp_path):
     assert ended.code == 0, ended.err
     said = "Groups from file names: 60 pictures in 20 groups; 1 without a match stands alone."
     assert said in ended.out.splitlines()
-    assert "Kept together: 20 groups, 60 pictures." in ended.out
+    assert "Kept in one split: 20 groups with 60 pictures." in ended.out
 
     for number in range(60, 80):
         label, subject = ("horse", "human")[number % 2], (number - 60) // 2

@@ -78,6 +78,7 @@ MORE_DOCUMENTS = {
         *("evaluate", "run", "--split", "validation", "--coverage", "0.6"),
         *("--slices", "--robustness"),
     ),
+    "explain FOLDER": ("explain", "run", "data/test/0"),
     "explain --maps": ("explain", "run", "data/test/0/0396.png", "--maps"),
     "explain --channel": ("explain", "run", "data/test", "--channel", "conv_1:0"),
     "explain --crops": ("explain", "run", "data/test/0/0396.png", "--crops"),

@@ -271,6 +271,10 @@ def test_other_pictures_are_matched_by_name(
     birds = write_pictures(tmp_path / "zoo", {"birds": 3})
     with pytest.raises(DataError, match="no class in common"):
         vf.evaluate(run, open_dataset(birds, needs_labels=False))
+    alone = write_pictures(tmp_path / "alone", {"cats": 3}) / "cats"
+    with pytest.raises(DataError) as error:
+        vf.evaluate(run, open_dataset(alone, needs_labels=False))
+    assert f"state the folder above, {alone.parent}" in str(error.value)
 
 
 def test_pictures_of_one_class_are_evaluated(

@@ -156,6 +156,8 @@ class Draft:
         left = set(self._table["label"][~self._is_held])
         had = set(self._dataset.table["label"])
         warnings = [f"The class {name} would have no picture left." for name in sorted(had - left)]
+        if not left:
+            warnings = ["No picture would be left."]
         return CleaningPlan(self._dataset, tuple(self._decisions), tuple(warnings))
 
     def _decide(self, verb: str, why: str, changed: pd.DataFrame) -> None:

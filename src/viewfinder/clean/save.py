@@ -8,7 +8,7 @@ from typing import Any
 from viewfinder.audit import audit
 from viewfinder.clean.draft import CleaningPlan
 from viewfinder.clean.plan import DEFAULT_FIXES, plan_cleaning
-from viewfinder.core.errors import UsageError
+from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.saved import QUARANTINE, Entry, SavedDataset, changes, create
@@ -41,6 +41,7 @@ def clean(
 
     Raises:
         UsageError: A fix, locator or label is unknown.
+        DataError: No picture would be left.
         OutputError: The output exists and is another dataset, is inside the pictures' folder, or
             cannot be written.
     """
@@ -62,8 +63,16 @@ def save_plan(
         opened: The options the data was opened with, to be saved with a new dataset.
 
     Raises:
+        DataError: No picture would be left.
         OutputError: As for :func:`clean`.
     """
+    if not plan.leaves:
+        raise DataError(
+            "No picture would be left, so nothing was written.",
+            expected=f"decisions that keep some of the {len(plan.dataset):,} pictures",
+            received="; ".join(f"{made.pictures:,} {made.why}" for made in plan.decisions),
+            remedy="choose other findings with `fix`, or fewer pictures with `quarantine`",
+        )
     require_output(plan.dataset, output)
     if not is_in_place(plan.dataset, output):
         source = plan.dataset.source

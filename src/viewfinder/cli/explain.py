@@ -10,14 +10,17 @@ import typer
 from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import ResultOptions
 from viewfinder.core.errors import DataError, UsageError
+from viewfinder.pictures.codecs.magic import READABLE
 
 if TYPE_CHECKING:
+    from viewfinder.core.progress import Progress
     from viewfinder.explain.attribution import Explanation
     from viewfinder.explain.crops import CropMap
     from viewfinder.run import Run
 
 _MAPS = "Feature maps"
 _LOOKED = "Where it looked"
+_MOST_OF_FOLDER = 16
 
 
 class _Method(StrEnum):
@@ -95,7 +98,7 @@ class _MapOptions:
 def explain(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
     pictures: Annotated[
-        list[Path], typer.Argument(help="Files; with --channel also a folder of pictures.")
+        list[Path], typer.Argument(help="Files or folders; of a folder, up to 16 pictures.")
     ],
     *,
     look: _LookOptions,
@@ -159,6 +162,7 @@ def _look(
     classifier = run.classifier
     classes = look.classes or ()
     readable: dict[str, Any] = {}
+    pictures = [file for path in pictures for file in _files(path, results.progress)]
     for path in pictures:
         try:
             readable[str(path)] = input_pixels(path, classifier.preprocessing)
@@ -169,7 +173,7 @@ def _look(
     if not readable:
         raise DataError(
             "None of these files is a readable picture.",
-            expected="JPEG, PNG, GIF, BMP, WebP or TIFF files",
+            expected=f"{READABLE} files",
         )
     found = explain_images(
         classifier,
@@ -193,6 +197,19 @@ def _look(
     if not results.as_json:
         _print_looks(found)
     return {"maps": [_look_record(one) for one in found], "raw": look.raw and str(look.raw)}
+
+
+def _files(path: Path, progress: "Progress") -> list[Path]:
+    """The file, or some pictures of the folder, evenly spaced."""
+    if not path.is_dir():
+        return [path]
+    from viewfinder.data.sources import open_dataset
+
+    locators = list(open_dataset(path, needs_labels=False).table["locator"])
+    chosen = locators[:: -(-len(locators) // _MOST_OF_FOLDER)]
+    if len(chosen) < len(locators):
+        progress.say(f"Of {path}, {len(chosen)} of {len(locators):,} pictures, evenly spaced.")
+    return [path / locator for locator in chosen]
 
 
 def _look_record(one: "Explanation") -> dict[str, Any]:
@@ -333,4 +350,10 @@ def _controls_in_words(found: "CropMap") -> str:
 def _single(pictures: list[Path], flag: str) -> Path:
     if len(pictures) != 1:
         raise UsageError(f"{flag} takes one picture.", received=f"{len(pictures)}")
+    if pictures[0].is_dir():
+        raise UsageError(
+            f"{flag} takes one picture.",
+            expected=f"a file of {READABLE}",
+            received=f"a folder, {pictures[0]}",
+        )
     return pictures[0]

@@ -1,7 +1,7 @@
 """Evaluate a run on one of its splits, or on other labelled pictures."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -350,6 +350,14 @@ def _answered(run: Run, data: Dataset, progress: Progress) -> tuple[pd.DataFrame
     return found.assign(content=found["locator"].map(contents)), notes
 
 
+def _remedy(data: Dataset, classes: Mapping[str, str]) -> str:
+    """What to give instead of pictures that have no class of the model."""
+    folder = Path(str(data.source)).resolve()
+    if _plain(folder.name) in classes and folder.is_dir():
+        return f"state the folder above, {folder.parent}, whose folders name the classes"
+    return "rename the folders of the classes, or the labels of the table"
+
+
 def match_classes(data: Dataset, classes: Sequence[str]) -> tuple[Dataset, tuple[str, ...]]:
     """Return the pictures of a model's classes, with its names, and notes on the others.
 
@@ -367,7 +375,7 @@ def match_classes(data: Dataset, classes: Sequence[str]) -> tuple[Dataset, tuple
             "The data and the run have no class in common.",
             expected=f"pictures of {_some(classes)}",
             received=f"pictures of {_some(present)}" if present else "no labels",
-            remedy="rename the folders of the classes, or the labels of the table",
+            remedy=_remedy(data, alike),
         )
     notes = [
         f"{old!r} is taken for {new!r}." for old, new in names.items() if new not in (old, None)

@@ -226,13 +226,13 @@ class TestNearDuplicates:
         splits = split.table["split"].to_numpy()
         assert len(set(splits[:3])) == 1
         assert len(set(splits[20:24])) == 1
-        assert "Near duplicates of a were not kept together" in split.notes[-1]
+        assert "Near duplicates in a are in several splits" in split.notes[-1]
 
     def test_what_does_not_spoil_stays_together(self) -> None:
         dataset = table_only({"a": 20, "b": 20})
         keys = np.arange(40) // 4 * 4
         split = dataset.split(groups=Groups(keys, np.arange(40), "groups of duplicates"))
-        assert split.notes[-1] == "Kept together: 10 groups of duplicates, 40 pictures."
+        assert split.notes[-1] == "Kept in one split: 10 groups of duplicates with 40 pictures."
         assert len(set(zip(keys, split.table["split"], strict=True))) == 10
 
     def test_required_groups_are_never_divided(self) -> None:

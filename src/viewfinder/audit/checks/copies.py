@@ -41,9 +41,9 @@ def copies(table: pd.DataFrame, groups: DuplicateGroups) -> Iterator[Finding]:
 def _bounds(groups: DuplicateGroups) -> str:
     bounds = ""
     if groups.unjoined:
-        bounds += f"; {groups.unjoined:,} more pairs would have made groups too large"
+        bounds += f"; {groups.unjoined:,} more similar pairs are in no group, to keep groups small"
     if groups.unaligned:
-        bounds += f"; {groups.unaligned:,} pairs were not tried as crops of each other"
+        bounds += f"; {groups.unaligned:,} more pairs were not compared as crops, to save time"
     return bounds
 
 

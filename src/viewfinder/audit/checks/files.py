@@ -45,7 +45,8 @@ _TRAITS = {
     "16-bit": ("of 16 bits", "nothing: they are converted to 8 bits"),
     "transparent": (
         "partly transparent",
-        "check whether white is the right background for them",
+        "transparent parts are read as white: where subjects are white, too, save the pictures on "
+        "another background",
     ),
     "opaque alpha": (
         "stored with an alpha channel without effect",

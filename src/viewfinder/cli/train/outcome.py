@@ -36,7 +36,7 @@ def _show_result(run: "Run") -> None:
     out.print(metrics_table(run.metrics))
     if run.decisions:
         out.print(f"Validation chose {', and '.join(run.decisions)}.", soft_wrap=True)
-    show_shortly(run.doctor(), out, str(run.folder))
+    show_shortly(run, run.doctor(), out)
     out.print(f"Run:    {run.folder}", markup=False, soft_wrap=True)
     out.print(f"Report: {run.folder / 'report.html'}", markup=False, soft_wrap=True)
 

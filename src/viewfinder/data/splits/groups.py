@@ -143,10 +143,10 @@ def place_by_groups(
     sizes = np.bincount(placed_groups.relaxed(np.isin(labels, relaxed)))
     sizes = sizes[sizes > 1]
     words = groups.words.replace("groups", "group", 1) if len(sizes) == 1 else groups.words
-    kept = f"{len(sizes):,} {words}, {sizes.sum():,} pictures" if len(sizes) else "nothing"
-    if not len(sizes) and not len(relaxed):
-        kept = f"nothing, because there are no {words}"
-    return placed, (f"Kept together: {kept}.", *relaxed_note(classes, relaxed))
+    kept = [f"Kept in one split: {len(sizes):,} {words} with {sizes.sum():,} pictures."]
+    if not len(sizes):
+        kept = [] if len(relaxed) else [f"There are no {words} to keep in one split."]
+    return placed, (*kept, *relaxed_note(classes, relaxed))
 
 
 def relaxed_note(classes: Sequence[str], labels: NDArray[np.integer]) -> list[str]:
@@ -156,8 +156,8 @@ def relaxed_note(classes: Sequence[str], labels: NDArray[np.integer]) -> list[st
     names = ", ".join(classes[label] for label in labels[:_MOST_NAMED])
     more = f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
     return [
-        f"Near duplicates of {names}{more} were not kept together: their groups are too large for "
-        "the fractions. Only exact duplicates were, so the score will be too high."
+        f"Near duplicates in {names}{more} are in several splits: their groups are too large to be "
+        "kept in one. The accuracy on them will be too high."
     ]
 
 
