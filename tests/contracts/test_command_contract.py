@@ -57,6 +57,7 @@ CASES = {
     "doctor": Case(("run",)),
     "compare": Case(("run", "other")),
     "predict": Case(("run", "data/test")),
+    "serve": Case(("run",)),
     "evaluate": Case(("run",)),
     "convolve": Case(("data/test/0/0396.png",), ("--filter", "sobel-x", "--pool", "max")),
     "explain": Case(("run", "data/test/0"), ("--class", "all", "--raw", "maps.npz")),
@@ -70,8 +71,9 @@ CASES = {
     "datasets": Case(),
     "fetch": Case(("digits",)),
 }
-# Trains on 1,797 pictures; tests/cli/test_runs.py runs it.
-LONG = {"demo"}
+# One trains on 1,797 pictures, the other does not end; tests/cli/test_runs.py and test_serve.py
+# run them.
+LONG = {"demo", "serve"}
 # Further documents. That of `train --folds` is held in tests/cli/test_folds_command.py.
 MORE_DOCUMENTS = {
     "evaluate --split": (
@@ -89,7 +91,7 @@ MORE_DOCUMENTS = {
 }
 # No path, pattern, number, choice, setting or known name.
 WRONG = "(wrong"
-TAKE_ANY_TEXT = {"--output", "--raw", "--html", "--plots", "--name", "--lists"}
+TAKE_ANY_TEXT = {"--token", "--output", "--raw", "--html", "--plots", "--name", "--lists"}
 WRITES_TO = {"--output", "--raw", "--html", "--plots", "--lists"}
 # It only reads there.
 WRITES_NOTHING = {"datasets"}

@@ -29,6 +29,7 @@ from viewfinder.cli.migrate import migrate
 from viewfinder.cli.predict import predict
 from viewfinder.cli.preview import preview
 from viewfinder.cli.recipes import recipes
+from viewfinder.cli.serve import serve
 from viewfinder.cli.split import split
 from viewfinder.cli.train.command import train
 from viewfinder.core.extras import INSTALL_BACKEND
@@ -66,7 +67,7 @@ def _main(
 _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Data": (fetch, audit, clean, split, journal, materialize),
     "Training": (train, preview, lr_find, features, demo, migrate),
-    "Results": (predict, evaluate, doctor, compare),
+    "Results": (predict, evaluate, doctor, compare, serve),
     "Seeing": (explain, convolve),
     "What there is": (recipes, bases, datasets),
 }
