@@ -29,6 +29,7 @@ The stages, in the order in which a picture passes them:
     convolve, pool  a picture, a filter → the values of a convolution and of pooling, by hand
     score           labels and probabilities → `Scores`
     evaluate        a run, perhaps other pictures → `Evaluation`: all figures with intervals
+    write_full_report   a run's report, with heat maps, nearest training pictures and slices
 
 Names are loaded when they are first used: importing the package loads neither Keras nor pandas.
 """
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from viewfinder.recipe.named import RECIPES, recipe_named
     from viewfinder.run import CrossValidation, Run, open_run
     from viewfinder.run.evaluation import Evaluation, evaluate
+    from viewfinder.run.full_report import write_full_report
     from viewfinder.store import open_store
     from viewfinder.training import BatchDataset, compile_model
     from viewfinder.training import stopping as callbacks
@@ -137,6 +139,7 @@ _HOMES = {
     "resume": "jobs.resume",
     "score": "evaluation.evaluate",
     "train": "jobs.train",
+    "write_full_report": "run.full_report",
 }
 
 __all__ = [
@@ -195,6 +198,7 @@ __all__ = [
     "resume",
     "score",
     "train",
+    "write_full_report",
 ]
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 from collections import Counter
 from dataclasses import replace
@@ -11,14 +12,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
 from pages.made import Made, history, made_run
 from viewfinder.core.errors import OutputError
 from viewfinder.core.files import write_json
-from viewfinder.evaluation.doctor import case_of, diagnose
+from viewfinder.evaluation.doctor import Diagnosis, case_of, diagnose
+from viewfinder.evaluation.doctor.verdict import Severity, Verdict
+from viewfinder.evaluation.intervals import Figure
+from viewfinder.evaluation.slices import Slice
 from viewfinder.pages.parts.words import counted
-from viewfinder.pages.report import write_report
+from viewfinder.pages.report import Further, Look, write_report
 from viewfinder.run_folder import RunFolder
 
 HOSTILE = [
@@ -31,7 +36,7 @@ HOSTILE = [
     "n\nl\x00",
     "very long " * 60,
 ]
-VOID = {"meta", "img", "br", "rect", "circle"}
+VOID = {"meta", "img", "br", "rect", "circle", "input"}
 NBSP = "\N{NO-BREAK SPACE}"
 
 
@@ -68,16 +73,18 @@ class Page(HTMLParser):
 def report(made: Made, folder: Path) -> Page:
     """The page of a run in this folder, once each file that the report writes has been checked."""
     run = made.written(folder)
-    before = {file for file in folder.rglob("*.*") if "plots" not in file.parts}
+    ours = {"plots", "report.html", "report.json", "model-card.md"}
+    before = {file for file in folder.rglob("*.*") if not ours & set(file.parts)}
     path = write_report(run)
     assert path == folder / "report.html"
-    assert path.stat().st_size < 3_000_000
-    files = {*folder.rglob("*.*")} - (before - {path})
+    assert path.stat().st_size < 10_000_000
+    files = {*folder.rglob("*.*")} - before
     names = sorted(file.relative_to(folder).as_posix() for file in files)
-    drawn = ["accuracy", "loss", *(["confusion"] if run.headline else [])]
+    scored = ["confusion", "precision-recall", "reliability", "roc"]
+    drawn = ["accuracy", "loss", *(scored if run.headline else [])]
     plots = [f"plots/{name}.{suffix}" for name in drawn for suffix in ("png", "svg")]
     plots += ["plots/mistakes.png", "plots/samples.png"]
-    assert names == sorted([*plots, "report.html"])
+    assert names == sorted([*plots, "model-card.md", "report.html", "report.json"])
     for name in names:
         if name.endswith(".png"):
             with Image.open(folder / name) as image:
@@ -208,25 +215,38 @@ def test_any_number_of_classes(classes: int, tmp_path: Path) -> None:
     made = made_run(classes=names, splits={"train": 8, "test": 2}, wrong=0 if classes == 1 else 7)
     page = report(made, tmp_path)
     assert all(name in page.text for name in names)
-    samples = sum(1 for tag, name, _ in page.attributes if (tag, name) == ("img", "src"))
-    assert samples <= 120 + 10
-    assert page.tags["h2"] == 8
+    shown = sum(1 for tag, name, _ in page.attributes if (tag, name) == ("img", "src"))
+    assert shown <= 120 + 300 + 480
+    assert page.tags["h2"] == 9
 
 
-@pytest.mark.usefixtures("svg_plots")
 def test_confusion_holds_every_count_and_pair(tmp_path: Path) -> None:
     made = made_run(classes=["a", "b", "c"], splits={"train": 4, "test": 30}, wrong=11)
     text = write_report(made.written(tmp_path)).read_text(encoding="utf-8")
-    matrix = text[text.index('<section id="confusion">') :].partition("</figure>")[0]
-    assert re.findall(r">(\d+)</text>", matrix) == ["19", "11", "30", "30"]
-    share = "79 of 90\N{NO-BREAK SPACE}pictures (87.8\N{NO-BREAK SPACE}%)"
-    assert f'aria-label="Confusion matrix of 3\N{NO-BREAK SPACE}classes: {share}' in matrix
+    matrix = text[text.index('<table class="matrix') :].partition("</table>")[0]
+    cells = re.findall(r'<a href="#(cell-\d-\d)" aria-label="([^"]+)">(\d+)</a>', matrix)
+    assert [count for *_, count in cells] == ["19", "11", "30", "30"]
+    assert cells[1][1] == f"a taken for b: 11{NBSP}pictures"
     assert f"a taken for b: 11 times ({11 / 30:.1%}".replace("%", " %") in Page(text).text
+
+
+def test_each_cell_opens_its_own_pictures(tmp_path: Path) -> None:
+    made = made_run(classes=["a", "b", "c"], splits={"train": 4, "test": 30}, wrong=11)
+    text = write_report(made.written(tmp_path)).read_text(encoding="utf-8")
+    answers = made.predictions[made.predictions["split"] == "test"]
+    for (true, said), rows in answers.groupby(["label", "predicted"]):
+        place = f'id="cell-{"abc".index(str(true))}-{"abc".index(str(said))}"'
+        cell = text[text.index(place) :].partition("</ul>")[0]
+        shown = re.findall(r'alt="([^"]+)"', cell)
+        assert set(shown) <= set(rows["locator"])
+        assert len(shown) == min(24, len(rows))
+        order = rows.set_index("locator")["confidence"][shown].diff().dropna()
+        assert ((order >= 0) if true == said else (order <= 0)).all()
 
 
 @pytest.mark.usefixtures("svg_plots")
 def test_shades_of_many_classes_hold_every_cell(tmp_path: Path) -> None:
-    names = [f"{number}" for number in range(30)]
+    names = [f"{number}" for number in range(31)]
     made = made_run(classes=names, splits={"train": 1, "test": 3}, wrong=10)
     text = write_report(made.written(tmp_path)).read_text(encoding="utf-8")
     (data,) = re.findall(r'<image [^>]*href="data:image/png;base64,([^"]+)"', text)
@@ -243,17 +263,22 @@ def test_no_mistakes_at_all(tmp_path: Path) -> None:
     assert "No two classes were confused." in page.text
 
 
-def test_mistakes_are_ordered_by_confidence_and_limited(tmp_path: Path) -> None:
-    made = made_run(splits={"train": 3, "test": 40}, wrong=14)
+@pytest.mark.parametrize("count", [14, 320])
+def test_mistakes_are_ordered_by_confidence_and_limited(tmp_path: Path, count: int) -> None:
+    made = made_run(splits={"train": 3, "test": 400}, wrong=count)
     page = report(made, tmp_path)
     titles = [value for tag, name, value in page.attributes if (tag, name) == ("span", "title")]
     mistakes = made.written(tmp_path / "again").mistakes
     expected = mistakes["locator"].tolist()
-    assert len(expected) == 14
-    assert titles == expected[:10]
+    assert len(expected) == count
+    assert titles == expected[:300]
     sure = mistakes["confidence"]
     assert (sure.diff().dropna() <= 0).all()
-    assert "10 of 14 mistakes" in page.text
+    assert page.tags["input"] == -(-min(count, 300) // 20)
+    assert ("300 of 320 mistakes" in page.text) == (count > 300)
+    record = json.loads((tmp_path / "report.json").read_text())
+    assert record["mistakes"]["count"] == count
+    assert [one["locator"] for one in record["mistakes"]["surest"]] == expected[:300]
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 200])
@@ -266,7 +291,7 @@ def test_curves_are_described_with_their_last_values(epochs: int, tmp_path: Path
         f"Loss over {counted(epochs, 'epoch')}: training ends at {last.loss:.3f}, "
         f"validation ends at {last.val_loss:.3f}."
     ) in labels
-    assert len(labels) == 3
+    assert len(labels) == 5
 
 
 @pytest.mark.usefixtures("whole_plots")
@@ -292,7 +317,7 @@ def test_a_solved_head_shows_its_folds_in_place_of_curves(tmp_path: Path) -> Non
     assert "<strong>0.001</strong>" not in page
     assert page.count("85.0&nbsp;%") + page.count("85.0\N{NO-BREAK SPACE}%") == len(tried)
     assert "epoch</summary>" not in page
-    assert 'class="charts"' not in page
+    assert 'aria-label="Accuracy over' not in page
 
 
 @pytest.mark.usefixtures("whole_plots")
@@ -308,7 +333,7 @@ def test_missing_validation_and_broken_values(tmp_path: Path) -> None:
 def test_gone_files_leave_a_word_in_their_place(tmp_path: Path) -> None:
     page = report(made_run(picture=lambda _: None), tmp_path)
     assert page.tags["img"] == 0
-    assert page.text.count("File not found") == 12 + 2
+    assert page.text.count("File not found") == 12 + 2 + 10
 
 
 def test_small_pictures_keep_their_pixels(tmp_path: Path) -> None:
@@ -321,7 +346,7 @@ def test_small_pictures_keep_their_pixels(tmp_path: Path) -> None:
     page = report(large, tmp_path)
     images = [(name, value) for tag, name, value in page.attributes if tag == "img"]
     assert ("class", "tiny") not in images
-    assert ("width", "280") in images
+    assert ("width", "168") in images
 
 
 def test_what_was_left_out_is_listed_with_its_reason(tmp_path: Path) -> None:
@@ -386,7 +411,7 @@ def test_hostile_names_stay_text(tmp_path: Path) -> None:
 def test_page_asks_the_network_for_nothing(tmp_path: Path) -> None:
     page = report(made_run(), tmp_path)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"base64,[^\"]+", "", text))
+    assert not re.search(r"https?:|//[a-z]|@import|url\((?!#)", re.sub(r"base64,[^\"]+", "", text))
     for tag, name, value in page.attributes:
         if name in ("src", "href", "srcset", "data", "action"):
             assert value
@@ -398,9 +423,9 @@ def test_page_asks_the_network_for_nothing(tmp_path: Path) -> None:
 def test_links_lead_to_sections(tmp_path: Path) -> None:
     page = report(made_run(), tmp_path)
     places = {value for _, name, value in page.attributes if name == "id"}
-    assert {value for tag, name, value in page.attributes if name == "href" and tag != "image"} == {
-        f"#{place}" for place in places
-    }
+    links = {value for tag, name, value in page.attributes if name == "href" and tag != "image"}
+    assert links <= {f"#{place}" for place in places}
+    assert {f"#{place}" for place in places if not str(place).startswith("sheet-")} <= links
 
 
 @pytest.mark.usefixtures("svg_plots")
@@ -410,6 +435,61 @@ def test_noise_stays_within_the_size(tmp_path: Path) -> None:
         names = [f"{number}" for number in range(classes)]
         splits = {"train": 6, "test": 10}
         report(made_run(classes=names, splits=splits, wrong=12, picture=lambda _: noise), tmp_path)
+
+
+def test_what_the_model_adds(tmp_path: Path) -> None:
+    made = made_run(wrong=2)
+    run = made.written(tmp_path)
+    first, second = run.mistakes["locator"]
+    heat = np.zeros((8, 8, 3), np.uint8)
+    look = Look(heat, "train/1/0.png", "dog", 0.9)
+    worse = Slice("brightness", "≤ 20", 12, Figure(0.5, 0.2, 0.8), 0.9, 0.004, is_worse=True)
+    further = Further(slices=(worse,), looks={first: look}, notes=("A note.",))
+    page = Page(write_report(replace(run, further=further)).read_text(encoding="utf-8"))
+    alts = [value for tag, name, value in page.attributes if (tag, name) == ("img", "alt")]
+    assert alts.count("What spoke for dog") == 1
+    assert alts.count("The nearest training picture: dog") == 1
+    for words in ("brightness ≤ 20", "1 slice is less accurate", "A note.", "Grad-CAM"):
+        assert words in page.text
+    record = json.loads((tmp_path / "report.json").read_text())
+    assert record["slices"][0]["property"] == "brightness"
+    nearest = {one["locator"]: one["nearest"] for one in record["mistakes"]["surest"]}
+    assert nearest == {first: "train/1/0.png", second: None}
+
+
+def test_epochs_of_the_doctor_are_marked_in_the_curves(tmp_path: Path) -> None:
+    run = made_run(epochs=8).written(tmp_path)
+    found = Verdict("overfitting", Severity.WARNING, "Overfits.", evidence={"onset_epoch": 4})
+    text = write_report(replace(run, diagnosis=Diagnosis((found,), ()))).read_text(encoding="utf-8")
+    assert text.count("; epoch 4: overfits from here.") == 2
+
+
+@pytest.mark.parametrize("wrong", [1, 0])
+def test_figures_have_intervals_and_baselines(tmp_path: Path, wrong: int) -> None:
+    made = made_run(splits={"train": 9, "validation": 9, "test": 50}, wrong=wrong)
+    page = report(made, tmp_path)
+    record = json.loads((tmp_path / "report.json").read_text())
+    low, high = record["figures"]["accuracy"]["interval"]
+    assert [low, high] == made.metrics["test"]["accuracy_interval"]
+    assert record["baselines"][0]["accuracy"]["value"] == 0.5
+    assert f"log loss at temperature {record['temperature']:.2f}" in page.text
+    assert "majority class: accuracy50.0 %" in page.text
+
+
+def test_the_card_has_front_matter_and_stays_text(tmp_path: Path) -> None:
+    report(made_run(classes=HOSTILE, wrong=9), tmp_path)
+    text = (tmp_path / "model-card.md").read_text(encoding="utf-8")
+    _, front, body = text.split("---\n", 2)
+    facts = yaml.safe_load(front)
+    assert facts["pipeline_tag"] == "image-classification"
+    (result,) = facts["model-index"][0]["results"]
+    metrics = {one["type"]: one["value"] for one in result["metrics"]}
+    record = json.loads((tmp_path / "report.json").read_text())
+    assert metrics["accuracy"] == round(record["figures"]["accuracy"]["value"], 4)
+    assert "<script" not in body.replace("\\<", "")
+    rows = [line for line in body.splitlines() if line.startswith("| ")]
+    assert len(rows) > len(HOSTILE)
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {4, 5}
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -104,7 +104,8 @@ def evaluate(
 ) -> None:
     """Evaluate a run's best model: on each of its splits, in full on one, or on other pictures.
 
-    Without DATA and options, metrics.json, plots and report.html are written again.
+    Without DATA and options, metrics.json, plots and report.html are written again, with heat maps
+    and slices.
     """
     from viewfinder.run import Run
 
@@ -202,9 +203,10 @@ def _show(
 
 def _write_again(run: "Run", results: ResultOptions, *, report_only: bool) -> None:
     from viewfinder.cli.tables import metrics_table, stdout
+    from viewfinder.run.full_report import write_full_report
 
     metrics = run.metrics if report_only else run.evaluate(progress=results.progress)
-    report = run.report()
+    report = write_full_report(run, progress=results.progress)
     if results.as_json:
         print_json(metrics)
         return

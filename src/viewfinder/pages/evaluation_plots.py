@@ -29,16 +29,21 @@ def write_evaluation_plots(
     Raises:
         OutputError: The folder cannot be written.
     """
-    drawings = {
-        "roc": roc_curves(metrics),
-        "precision-recall": precision_recall_curves(metrics),
-        "reliability": reliability(metrics),
-    }
+    drawings = evaluation_plots(metrics)
     if changed:
         drawings["robustness"] = robustness(changed)
     for name, figure in drawings.items():
         save_and_embed(figure, folder / name)
     return [folder / f"{name}.png" for name in drawings]
+
+
+def evaluation_plots(metrics: Metrics) -> "dict[str, Figure]":
+    """Return the figures `roc`, `precision-recall` and `reliability`."""
+    return {
+        "roc": roc_curves(metrics),
+        "precision-recall": precision_recall_curves(metrics),
+        "reliability": reliability(metrics),
+    }
 
 
 def roc_curves(metrics: Metrics) -> "Figure":
@@ -121,5 +126,6 @@ def _finished(figure: "Figure", axes: "Axes", up: str, label: str) -> "Figure":
         legend = axes.legend(loc="best", frameon=False, fontsize=SMALL_TEXT)
         for text in legend.get_texts():
             text.set_parse_math(False)
+            text.set_color(MUTED)
     figure.set_label(f"{label}: {'; '.join(lines) or 'no class has one'}.")
     return figure

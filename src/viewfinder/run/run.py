@@ -28,7 +28,7 @@ from viewfinder.evaluation.answers import answer
 from viewfinder.evaluation.doctor import Diagnosis, diagnose
 from viewfinder.evaluation.doctor.case import LayerHealth, case_of
 from viewfinder.evaluation.evaluate import score_split
-from viewfinder.pages.report import Report, write_report
+from viewfinder.pages.report import Further, Report, write_report
 from viewfinder.pictures.given import Picture
 from viewfinder.pictures.prepare import before_resizing, prepare
 from viewfinder.pictures.preprocessing import Preprocessing
@@ -244,12 +244,19 @@ class Run(RunFolder):
             error.add_note(f"The run {self} is trained and kept; `{again}` writes its report.")
             raise
 
-    def report(self, model: "keras.Model | None" = None) -> Path:
-        """Write the plots and `report.html` from the files of the folder, and return its path.
+    def report(self, model: "keras.Model | None" = None, *, further: Further | None = None) -> Path:
+        """Write the plots, `report.html`, `report.json` and `model-card.md`.
+
+        They come from the files of the folder and from some pictures. What needs the model, such as
+        heat maps, is added by :func:`viewfinder.write_full_report`.
 
         Args:
             model: The best model, if in memory. Without it, the layers come from `model.txt`; it is
                 loaded where this file is missing, or where Keras predicts.
+            further: What is added.
+
+        Returns:
+            The path of the page.
         """
         source = self.source
         in_color = self.recipe.preprocessing.model_copy(update={"color": "rgb"})
@@ -263,7 +270,7 @@ class Run(RunFolder):
         if model or not self.classifier.starts_at_once or self.model_summary is None:
             self.write_model_summary(_summary(model or self.model))
         diagnosis = diagnose(case_of(self))
-        return write_report(Report(self.folder, diagnosis, picture))
+        return write_report(Report(self.folder, diagnosis, picture, further or Further()))
 
     def _flipped(self, predictions: pd.DataFrame) -> dict[str, Any]:
         scores = score_split(predictions, self.classes, {})

@@ -51,6 +51,6 @@ def _address(image: Image.Image, lossless: bool) -> str:
     if lossless:
         image.save(stream, "PNG", optimize=True)
     else:
-        image.save(stream, "JPEG", quality=80, optimize=True)
+        image.save(stream, "JPEG", quality=75, optimize=True)
     kind = "png" if lossless else "jpeg"
     return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"

@@ -1,6 +1,6 @@
 """Metrics by epoch, and the loss by learning rate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,12 @@ class _Line:
         return float(self.values[np.isfinite(self.values)][-1])
 
 
-def curves(history: "pd.DataFrame", metric: str, best_epoch: int | None = None) -> "Figure":
+def curves(
+    history: "pd.DataFrame",
+    metric: str,
+    best_epoch: int | None = None,
+    marks: Mapping[int, str] | None = None,
+) -> "Figure":
     """Draw training and validation by epoch.
 
     Args:
@@ -50,6 +55,7 @@ def curves(history: "pd.DataFrame", metric: str, best_epoch: int | None = None) 
             `val_` + `metric`; with `phase`, the switch between two phases is marked.
         metric: The column to draw, such as `"accuracy"` or `"loss"`.
         best_epoch: The epoch to mark, from 1.
+        marks: Further epochs to mark, with a few words on each.
 
     Raises:
         DataError: The history has no such column.
@@ -66,10 +72,14 @@ def curves(history: "pd.DataFrame", metric: str, best_epoch: int | None = None) 
     figure, axes = chart(metric.capitalize(), "epoch")
     ends = _draw(axes, lines, metric)
     over = f"{metric.capitalize()} over {counted(len(history), 'epoch')}"
-    figure.set_label(f"{over}: {', '.join(ends)}.")
+    known = {epoch: text for epoch, text in (marks or {}).items() if epoch in set(history["epoch"])}
+    said = "".join(f"; epoch {epoch}: {text}" for epoch, text in known.items())
+    figure.set_label(f"{over}: {', '.join(ends)}{said}.")
     if lines:
         _mark_best(axes, lines[-1], best_epoch)
         _mark_second_phase(axes, history)
+        for number, (epoch, text) in enumerate(known.items(), start=1):
+            _mark_from(axes, epoch, f"epoch {epoch}: {text}", number, colour=STROKES[1][0])
     return figure
 
 
@@ -229,14 +239,21 @@ def _mark_second_phase(axes: "Axes", history: "pd.DataFrame") -> None:
     second = history.loc[history["phase"] != history["phase"].iloc[0], "epoch"]
     if second.empty:
         return
-    start = float(second.iloc[0]) - 0.5
-    axes.axvline(start, color=MUTED, linewidth=1.2, zorder=1, clip_on=False)
+    _mark_from(axes, float(second.iloc[0]) - 0.5, "fine-tuning →", 0)
+
+
+def _mark_from(axes: "Axes", at: float, text: str, line: int, colour: str = MUTED) -> None:
+    """Draw a vertical line, with a text near the bottom, so many lines above the others."""
+    axes.axvline(at, color=colour, linewidth=1.2, zorder=1, clip_on=False)
+    left, right = axes.get_xlim()
+    is_right = at > (left + right) / 2
     axes.annotate(
-        "fine-tuning →",
-        (start, 0.0),
+        text,
+        (at, 0.0),
         xycoords=("data", "axes fraction"),
-        xytext=(4, 4),
+        xytext=(-4 if is_right else 4, 4 + 13 * line),
         textcoords="offset points",
+        ha="right" if is_right else "left",
         fontsize=SMALL_TEXT,
-        color=MUTED,
+        color=colour,
     )

@@ -92,7 +92,7 @@ def mark(axes: "Axes", at: float, text: str, *, linestyle: object = (0, (1, 2)))
         xycoords=("data", "axes fraction"),
         xytext=(0, 4),
         textcoords="offset points",
-        ha="right" if share > 0.8 else "center",
+        ha="right" if share > 0.8 else "left" if share < 0.2 else "center",
         fontsize=SMALL_TEXT,
         color=MUTED,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from viewfinder.pages import plots
+from viewfinder.pages.evaluation_plots import evaluation_plots
 from viewfinder.pages.parts.words import file_name, percent, short_name
 from viewfinder.pages.report.gallery import Mistake, SampleRow
 from viewfinder.pages.report.report import Report
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _METRICS = ("accuracy", "loss")
+_WORST = 10
+# What the doctor's evidence says of an epoch.
+_MARKS = {"onset_epoch": "overfits from here", "epoch": "diverged"}
 
 
 def write_figures(
@@ -23,20 +27,33 @@ def write_figures(
 ) -> dict[str, Markup]:
     """Write the report's figures into `folder`.
 
-    `accuracy`, `loss` and, where pictures were scored, `confusion` are written as PNG and SVG,
-    `samples` and `mistakes` as PNG.
+    `accuracy`, `loss` and, where pictures were scored, `confusion`, `reliability`, `roc` and
+    `precision-recall` are written as PNG and SVG, `samples` and `mistakes` as PNG.
 
     Returns:
         The former as elements of the page.
     """
     history, best = report.history, report.best_epoch
-    figures = {metric: plots.curves(history, metric, best) for metric in _METRICS}
+    marks = marked_epochs(report)
+    figures = {metric: plots.curves(history, metric, best, marks) for metric in _METRICS}
     if report.headline is not None:
         counts = report.headline["confusion"]
         figures["confusion"] = plots.confusion_matrix(counts, report.classes)
+    if report.figures is not None:
+        figures |= evaluation_plots(report.figures)
     plots.save(_samples(rows), folder / "samples.png")
-    plots.save(_mistakes(mistakes), folder / "mistakes.png")
+    plots.save(_mistakes(mistakes[:_WORST]), folder / "mistakes.png")
     return {name: plots.save_and_embed(figure, folder / name) for name, figure in figures.items()}
+
+
+def marked_epochs(report: Report) -> dict[int, str]:
+    """The epochs that the doctor names, with what happened there."""
+    marks = {}
+    for verdict in report.diagnosis.verdicts:
+        for key, words in _MARKS.items():
+            if isinstance(epoch := verdict.evidence.get(key), int):
+                marks[epoch] = words
+    return marks
 
 
 def write_curves(history: "pd.DataFrame", best_epoch: int | None, folder: Path) -> None:

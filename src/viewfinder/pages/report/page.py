@@ -7,16 +7,24 @@ from viewfinder.core.files import write_text
 from viewfinder.evaluation.comparison.settings import settings
 from viewfinder.pages.parts import words
 from viewfinder.pages.parts.environment import page_environment
-from viewfinder.pages.report import gallery, tables
+from viewfinder.pages.report import gallery, scores, tables
+from viewfinder.pages.report.card import write_card
 from viewfinder.pages.report.figures import write_figures
+from viewfinder.pages.report.record import write_record
 from viewfinder.pages.report.report import Report
 from viewfinder.pages.report.verdict import verdict
 
 _HERE = Path(__file__).parent
+_SCORED = (
+    ("figures", "Figures"),
+    ("confusion", "Confusion"),
+    ("mistakes", "Mistakes"),
+    ("classes", "Classes"),
+)
 
 
 def write_report(report: Report) -> Path:
-    """Write `report.html` and `plots/` into the run's folder, each file whole.
+    """Write `report.html`, `report.json`, `model-card.md` and `plots/` into the run's folder.
 
     Returns:
         The path of the page: one file that needs no network, no script and no other file.
@@ -26,13 +34,31 @@ def write_report(report: Report) -> Path:
         DataError: The history lacks a column.
     """
     samples = gallery.sample_rows(report)
-    mistakes = gallery.worst_mistakes(report)
-    figures = write_figures(report, samples, mistakes, report.folder / "plots")
+    mistakes, cells = gallery.mistakes_and_cells(report)
+    charts = write_figures(report, samples, mistakes, report.folder / "plots")
     template = page_environment(_HERE).get_template("page.html.j2")
-    text = template.render(samples=samples, mistakes=mistakes, figures=figures, **_content(report))
+    seen = {"samples": samples, "mistakes": mistakes, "cells": cells, "charts": charts}
+    seen |= {"rows": scores.matrix_rows(report, cells), "places": {cell.place for cell in cells}}
     page = report.folder / "report.html"
-    write_text(page, words.drawable(text))
+    content = _content(report)
+    write_text(page, words.drawable(template.render(**seen, **content)))
+    write_record(report)
+    write_card(report, content)
     return page
+
+
+def _sections(report: Report) -> list[tuple[str, str]]:
+    """The address and the name of each section."""
+    return [
+        *([("doctor", "Doctor")] if report.diagnosis else []),
+        *([("choice", "Choice")] if report.trials else []),
+        ("training", "Training"),
+        *(_SCORED if report.headline else []),
+        *([("slices", "Slices")] if report.headline and report.further.slices else []),
+        ("samples", "Samples"),
+        ("data", "Data"),
+        ("making", "How it was made"),
+    ]
 
 
 def _content(report: Report) -> dict[str, Any]:
@@ -44,7 +70,11 @@ def _content(report: Report) -> dict[str, Any]:
         "epochs": tables.epoch_seconds(report),
         "timing": tables.timing_rows(report),
         "pairs": tables.confused_pairs(report),
-        "class_scores": tables.weakest_first(report),
+        "sections": _sections(report),
+        "scores": scores.figure_rows(report),
+        "class_scores": scores.weakest_first(report),
+        "range_of": scores.range_of,
+        "zip": zip,
         "class_counts": counts,
         "splits": tables.SPLITS,
         "totals": tables.split_totals(counts),

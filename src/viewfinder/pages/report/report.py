@@ -1,7 +1,7 @@
 """A run's folder as its report shows it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from viewfinder.evaluation.answers import arrays_of
+from viewfinder.evaluation.baselines import Baseline, majority
+from viewfinder.evaluation.calibration import fit_temperature, tempered
 from viewfinder.evaluation.doctor import Diagnosis
+from viewfinder.evaluation.metrics import Metrics, measure
+from viewfinder.pages.report.further import Further
 from viewfinder.run_folder import RunFolder
 
 # From the most to the least telling about new pictures.
@@ -25,11 +30,13 @@ class Report(RunFolder):
     Attributes:
         diagnosis: The doctor's verdicts.
         picture: From a locator to upright uint8 RGB, `(height, width, 3)`, or None where the file
-            is gone.
+            is gone; called from several threads.
+        further: What needs the model once more; empty at the end of a training.
     """
 
     diagnosis: Diagnosis
     picture: Callable[[str], NDArray[np.uint8] | None]
+    further: Further = field(default_factory=Further)
 
     @cached_property
     @override
@@ -83,6 +90,41 @@ class Report(RunFolder):
         answers = self.answers
         wrong = answers[answers["label"] != answers["predicted"]]
         return wrong.sort_values("confidence", ascending=False, kind="stable")
+
+    @cached_property
+    def figures(self) -> Metrics | None:
+        """The figures of the headline split, with intervals; None where nothing was scored."""
+        if self.headline is None or self.answers.empty:
+            return None
+        return measure(*arrays_of(self.answers, self.classes), self.classes)
+
+    @cached_property
+    def temperature(self) -> float | None:
+        """The one that the validation pictures suggest; None where these are the headline split."""
+        rows = self.predictions[self.predictions["split"] == "validation"]
+        if self.figures is None or rows.empty or self.headline_split == "validation":
+            return None
+        return fit_temperature(*arrays_of(rows, self.classes))
+
+    @cached_property
+    def tempered(self) -> Metrics | None:
+        """The figures of the headline split at this temperature."""
+        if self.figures is None or self.temperature is None:
+            return None
+        shares = tempered(self.figures.probabilities, self.temperature)
+        return measure(self.figures.labels, shares, self.classes)
+
+    @cached_property
+    def baselines(self) -> tuple[Baseline, ...]:
+        """The baselines on the headline split: those of `further`, or the commonest class."""
+        trained = self.usable.loc[self.usable["split"] == "train", "label"]
+        if self.figures is None or trained.empty:
+            return ()
+        if self.further.baselines:
+            return self.further.baselines
+        return (
+            majority(pd.Index(self.classes).get_indexer(pd.Index(trained)), self.figures.labels),
+        )
 
     @property
     def usable(self) -> pd.DataFrame:

@@ -10,11 +10,12 @@ import numpy as np
 
 from viewfinder.pages.parts.words import counted, duration, number, percent
 from viewfinder.pages.report.report import Report
+from viewfinder.pages.report.scores import MOST_IN_TABLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_MOST_PAIRS = 6
+_FEW_PAIRS, _MOST_PAIRS = 6, 60
 _MOST_SKIPPED = 200
 SPLITS = ("train", "validation", "test")
 
@@ -30,12 +31,16 @@ class ClassCount:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """A pair of confused classes: `count` of the `of` pictures of `true` got `predicted`."""
+    """A pair of confused classes: `count` of the `of` pictures of `true` got `predicted`.
+
+    `place` is the identifier of its pictures in the page.
+    """
 
     true: str
     predicted: str
     count: int
     of: int
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +52,28 @@ class Skipped:
     unlisted: int
 
 
-def weakest_first(report: Report) -> list[Mapping[str, Any]]:
-    """The classes' scores by F1, rising; classes without pictures come last."""
-    rows = report.headline["per_class"] if report.headline else []
-    return sorted(rows, key=lambda row: (row["recall"] is None, row["f1"] or 0.0))
-
-
 def confused_pairs(report: Report) -> list[Confusion]:
-    """The pairs (true class, answer) with the most mistakes, most first."""
+    """The pairs (true class, answer) with the most mistakes, most first.
+
+    More of them where the confusion matrix is a figure, whose cells open nothing.
+    """
     if report.headline is None:
         return []
     counts = np.asarray(report.headline["confusion"])
     sums = counts.sum(axis=1)
     wrong = counts - np.diag(np.diag(counts))
     names = [one["name"] for one in report.headline["per_class"]]
-    order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_PAIRS]
+    most = _FEW_PAIRS if len(names) <= MOST_IN_TABLE else _MOST_PAIRS
+    order = np.argsort(-wrong, axis=None, kind="stable")[:most]
     pairs = [divmod(int(place), len(names)) for place in order]
     return [
-        Confusion(names[true], names[answer], int(wrong[true, answer]), int(sums[true]))
+        Confusion(
+            names[true],
+            names[answer],
+            int(wrong[true, answer]),
+            int(sums[true]),
+            f"cell-{true}-{answer}",
+        )
         for true, answer in pairs
         if wrong[true, answer]
     ]

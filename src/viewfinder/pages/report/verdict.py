@@ -179,7 +179,7 @@ def _facts(report: Report) -> list[Note]:
         notes.append(Note("fact", "Accuracy on training pictures", text))
     if twice := scores.get("flipped", {}).get(report.headline_split):
         text = "Averaging the answers to each picture and its mirror image gives an accuracy of "
-        text += f"{percent(twice['accuracy'])}. That doubles the time; `predict` does not do it."
+        text += f"{percent(twice['accuracy'])}. That doubles the time; predictions do not do it."
         notes.append(Note("fact", "With mirrored pictures", text))
     answers = report.answers
     sure = answers[answers["confidence"] >= _SURE]
