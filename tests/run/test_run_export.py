@@ -134,3 +134,25 @@ def test_a_model_that_cannot_be_exported_predicts_by_keras(
     run.export(progress=Progress())
     assert "Predictions will need Keras: Export to ONNX needs" in capsys.readouterr().err
     assert run.predict(pictures(digits)[0])[0].label in trained.classes
+
+
+def test_heat_maps_and_nearest_pictures_are_added_to_the_report(viewfinder, folder, digits):
+    run = Run(folder)
+    rows = run.predictions
+    wrong = rows.index[rows["split"] == "test"][:3]
+    rows.loc[wrong, "label"] = [str((int(one) + 1) % 10) for one in rows.loc[wrong, "predicted"]]
+    run.score(rows)
+    quick = run.report().read_text()
+    ended = viewfinder("evaluate", folder, "--report-only", "--heat-maps")
+    assert ended.code == 0, ended.err
+    page = (folder / "report.html").read_text()
+    record = json.loads((folder / "report.json").read_text())
+    count = record["mistakes"]["count"]
+    assert count >= 3
+    assert page.count('alt="What spoke for ') == count
+    assert 'alt="What spoke for ' not in quick
+    nearest = [one["nearest"] for one in record["mistakes"]["surest"][:count]]
+    training = Run(folder).dataset.only("train").table["locator"]
+    assert set(nearest) <= set(training)
+    assert {one["name"] for one in record["baselines"]} == {"majority class", "mean colour"}
+    assert record["slices"]

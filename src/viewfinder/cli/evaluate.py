@@ -96,6 +96,14 @@ def evaluate(
             metavar="DATA", help="Pictures of none of the classes, to measure --inside on."
         ),
     ] = None,
+    heat_maps: Annotated[
+        bool,
+        typer.Option(
+            "--heat-maps",
+            help="Add to the report what spoke for each of the surest mistakes, and the nearest "
+            "training picture.",
+        ),
+    ] = False,
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Write the report of the metrics that exist.")
     ] = False,
@@ -104,8 +112,7 @@ def evaluate(
 ) -> None:
     """Evaluate a run's best model: on each of its splits, in full on one, or on other pictures.
 
-    Without DATA and options, metrics.json, plots and report.html are written again, with heat maps
-    and slices.
+    Without DATA and options, metrics.json, plots and report.html are written again, with slices.
     """
     from viewfinder.run import Run
 
@@ -123,7 +130,7 @@ def evaluate(
         raise UsageError("There is no outlier threshold to measure.", expected="--inside 0.95")
     options = split or threshold or predictions or plots or slices or robustness or crops
     if data is None and coverage is None and inside is None and not options:
-        _write_again(opened, results, report_only=report_only)
+        _write_again(opened, results, report_only=report_only, heat_maps=heat_maps)
         return
     from viewfinder.core.files import require_writable
     from viewfinder.data.sources import open_dataset
@@ -131,10 +138,10 @@ def evaluate(
     from viewfinder.run.evaluation import evaluate as evaluate_run
     from viewfinder.run.evaluation import require_table
 
-    if report_only:
+    if report_only or heat_maps:
         raise UsageError(
             "The report is that of the run's own splits.",
-            expected="--report-only alone, without DATA and other options",
+            expected="--report-only and --heat-maps without DATA and other options",
         )
     if predictions:
         require_table(predictions)
@@ -201,12 +208,12 @@ def _show(
         show_crops(cropped)
 
 
-def _write_again(run: "Run", results: ResultOptions, *, report_only: bool) -> None:
+def _write_again(run: "Run", results: ResultOptions, *, report_only: bool, heat_maps: bool) -> None:
     from viewfinder.cli.tables import metrics_table, stdout
     from viewfinder.run.full_report import write_full_report
 
     metrics = run.metrics if report_only else run.evaluate(progress=results.progress)
-    report = write_full_report(run, progress=results.progress)
+    report = write_full_report(run, heat_maps=heat_maps, progress=results.progress)
     if results.as_json:
         print_json(metrics)
         return

@@ -19,6 +19,7 @@ from viewfinder.data.dataset import Dataset
 from viewfinder.pages.report.further import Further, Look
 from viewfinder.run.evaluation import evaluate
 from viewfinder.run.run import Run
+from viewfinder.runtime.backend import use_backend
 from viewfinder.store import open_store
 
 if TYPE_CHECKING:
@@ -32,8 +33,10 @@ _BATCH = 64
 Matrix = NDArray[np.float32]
 
 
-def write_full_report(run: Run | str | Path, *, progress: Progress | None = None) -> Path:
-    """Write a run's report with heat maps, nearest training pictures, slices and baselines.
+def write_full_report(
+    run: Run | str | Path, *, heat_maps: bool = True, progress: Progress | None = None
+) -> Path:
+    """Write a run's report with slices and baselines, heat maps and nearest training pictures.
 
     Of the 100 surest mistakes, the heat map (Grad-CAM) shows what spoke for the answer; the nearest
     of up to 1,000 evenly spaced training pictures has the highest cosine between the means of the
@@ -41,6 +44,7 @@ def write_full_report(run: Run | str | Path, *, progress: Progress | None = None
 
     Args:
         run: An evaluated run, or its folder.
+        heat_maps: Whether to load Keras for heat maps and nearest pictures.
         progress: Shows the work.
 
     Returns:
@@ -67,10 +71,11 @@ def write_full_report(run: Run | str | Path, *, progress: Progress | None = None
     except ViewfinderError as error:
         notes.append(f"Not all of the evaluation is here: {error.fact}")
     looks = {}
-    try:
-        looks = _looks(opened, progress)
-    except ViewfinderError as error:
-        notes.append(f"There are no heat maps: {error.fact}")
+    if heat_maps:
+        try:
+            looks = _looks(opened, progress)
+        except ViewfinderError as error:
+            notes.append(f"There are no heat maps: {error.fact}")
     return opened.report(further=Further(further.baselines, further.slices, looks, tuple(notes)))
 
 
@@ -83,6 +88,7 @@ class _Seen:
 
 
 def _looks(run: Run, progress: Progress) -> dict[str, Look]:
+    use_backend()
     from viewfinder.explain.attribution import explain_images  # imports Keras
     from viewfinder.explain.networks import Network
 
