@@ -190,6 +190,7 @@ class TimingFile(RunRecord):
     ended: str
     why: str = ""
     epochs_s: list[Seconds] = Field(default_factory=list)
+    stages_s: dict[str, Seconds] = Field(default_factory=dict)
 
 
 class UnitsOfLayer(_Part):

@@ -169,6 +169,12 @@ def test_the_run_says_where_it_came_from(trained, digits):
     assert timing["interrupted"] is False
     assert len(timing["epochs_s"]) == 4
     assert all(seconds > 0 for seconds in timing["epochs_s"])
+    stages = timing["stages_s"]
+    assert {"preparing", "network", "validation"} <= set(stages)
+    assert timing["limit"] == max(stages, key=stages.get)
+    within = sum(stages.values()) - stages["preparing"]
+    assert within == pytest.approx(timing["training_s"], rel=0.05)
+    assert "limits the training" in (trained.folder / "report.html").read_text()
 
 
 def test_the_history_holds_nothing_that_changes_from_run_to_run(trained):

@@ -219,3 +219,19 @@ def test_class_weights_go_along_with_each_picture():
     np.testing.assert_array_equal(images, expected.images)
     np.testing.assert_array_equal(labels, expected.labels)
     np.testing.assert_array_equal(given, weights[expected.labels])
+
+
+@pytest.mark.parametrize(("reading", "computing"), [(0.02, 0.0), (0.0, 0.02)])
+def test_waiting_is_the_time_in_which_the_network_has_no_batch(reading, computing):
+    labels = np.zeros(20, np.int64)
+    pictures = Numbered(20, slow_s=reading)
+    batches = Batches(pictures, labels, ids(map(str, range(20))), batch_size=1, workers=1)
+    feed = BatchDataset(batches)
+    began = time.perf_counter()
+    feed.on_epoch_begin()
+    for index in range(len(batches)):
+        feed[index]
+        time.sleep(computing)
+    elapsed = time.perf_counter() - began
+    assert (feed.waited > elapsed / 2) == (reading > 0)
+    assert (batches.stages.seconds["reading"] > elapsed / 2) == (reading > 0)

@@ -15,6 +15,7 @@ from viewfinder.augment import Mixing, Plan, policy
 from viewfinder.core.errors import DataError, RejectedPicture, UsageError
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.randomness import Ids, Randomness
+from viewfinder.core.stages import Stages
 
 Positions = NDArray[np.intp]
 
@@ -78,6 +79,7 @@ class Batches:
             later epochs.
         drop_last: Whether to drop a smaller last batch.
         workers: Threads that compute in advance; 0 for none, by default one per core.
+        stages: The workers' seconds of "reading" and "augmenting".
 
     Raises:
         UsageError: The arguments have different lengths, or a value is out of range.
@@ -95,6 +97,7 @@ class Batches:
     weights: NDArray[np.float64] | None = field(default=None, repr=False)
     drop_last: bool = False
     workers: int = field(default_factory=cores)
+    stages: Stages = field(default_factory=Stages, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         lengths = {len(self.pictures), len(self.labels), len(self.ids)}
@@ -151,7 +154,8 @@ class Batches:
 
     def _make(self, index: int, epoch: int, order: Positions) -> Batch:
         slots = np.arange(index * self.batch_size, min((index + 1) * self.batch_size, len(order)))
-        pixels, kept = self.pictures.read(order[slots])
+        with self.stages.timed("reading"):
+            pixels, kept = self.pictures.read(order[slots])
         if len(slots) and not kept.any():
             raise DataError(
                 "None of a batch's pictures can be read.",
@@ -166,8 +170,9 @@ class Batches:
         if not self.plan.operations and pixels.shape[1:3] == (height, width):
             images = pixels
         else:
-            samples = self.plan.sample(randomness, epoch, examples)
-            images = self.plan.apply(pixels, samples, (height, width))
+            with self.stages.timed("augmenting"):
+                samples = self.plan.sample(randomness, epoch, examples)
+                images = self.plan.apply(pixels, samples, (height, width))
         labels = self.labels[positions]
         if not self.mixup:
             return Batch(images, labels, positions)

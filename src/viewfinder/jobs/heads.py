@@ -100,14 +100,16 @@ def fit_on_features(
     save_models(model, fitted.history, folder)
     ended = time.perf_counter()
     started = base.extractor.started_s
+    parts_s = {
+        "base": built - began + started,
+        "features": computed - built - started,
+        "head": ended - computed,
+    }
     return replace(
         fitted,
         training_seconds=ended - began,
-        parts={
-            "base_s": built - began + started,
-            "features_s": computed - built - started,
-            "head_s": ended - computed,
-        },
+        parts={f"{name}_s": seconds for name, seconds in parts_s.items()},
+        stages=parts_s,
         best_epoch=best_epoch(fitted.history),
         model=model,
         series=series,

@@ -1,5 +1,6 @@
 """Prepared pictures: split, read and checked, and given out in batches."""
 
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +34,7 @@ class Prepared:
         store_budget: The requested limit of pixels on disk, in bytes.
         given: The splits that the data came with; None where unknown.
         series: The series that file names carry and that nobody named as groups, or None.
+        seconds: How long reading and decoding took; 0 where unknown.
     """
 
     recipe: Recipe
@@ -42,6 +44,7 @@ class Prepared:
     store_budget: int | None = None
     given: tuple[str, ...] | None = None
     series: Series | None = None
+    seconds: float = 0.0
 
     @property
     def everything(self) -> Dataset:
@@ -64,6 +67,7 @@ def prepare(
         DataError: The readable pictures cannot be trained on.
     """
     progress = progress or Progress(0)
+    began = time.perf_counter()
     given = tuple(split for split in dataset.split_sizes() if split in SPLITS)
     dataset = _with_fold(dataset, recipe)
     recipe = settled(recipe, dataset)
@@ -94,7 +98,8 @@ def prepare(
     series = find_series(seen, progress=progress)
     if series and series.torn(seen):
         _report(series, readable, progress)
-    return Prepared(recipe, seen, rejected, pictures, store_budget, given, series)
+    seconds = time.perf_counter() - began
+    return Prepared(recipe, seen, rejected, pictures, store_budget, given, series, seconds)
 
 
 def _report(series: Series, dataset: Dataset, progress: Progress) -> None:

@@ -16,6 +16,7 @@ from viewfinder.audit.series import Series
 from viewfinder.core.errors import UsageError, ViewfinderError
 from viewfinder.core.files import require_writable
 from viewfinder.core.parallel import cores
+from viewfinder.core.stages import limit_in_words
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import as_dataset
 from viewfinder.jobs.announce import announce_end, announce_resume
@@ -114,6 +115,8 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
     except KeyboardInterrupt:  # outside of the epochs: what is done is kept all the same
         announce_resume(run, progress)
         raise
+    stages = {"preparing": prepared.seconds, **fitted.stages}
+    stages = {name: seconds for name, seconds in stages.items() if seconds > 0}
     run.write_end(
         {
             "ended": fitted.ended,
@@ -122,9 +125,13 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
             "epochs_s": fitted.seconds,
             "training_s": fitted.training_seconds,
             **fitted.parts,
+            "stages_s": stages,
+            "limit": max(stages, key=lambda name: stages[name], default=None),
             "evaluation_s": time.perf_counter() - fitted_at,
         }
     )
+    if limit := limit_in_words(stages):
+        progress.say(limit)
     if fitted.ended not in GOES_ON:
         Phases(run.folder).clear()
     run.conclude(progress, fitted.model)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import RejectedPicture
+from viewfinder.core.stages import Stages
 from viewfinder.data.source import Source
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
@@ -24,12 +25,14 @@ class LivePictures:
         locators: The pictures, in the order of their positions.
         preprocessing: The preprocessing of the pixels.
         dropped: The rejections, by locator, of pictures that have become unreadable.
+        stages: The seconds of "decoding", which are part of those of :meth:`read`.
     """
 
     source: Source
     locators: Sequence[str] = field(repr=False)
     preprocessing: Preprocessing
     dropped: dict[str, RejectedPicture] = field(default_factory=dict)
+    stages: Stages = field(default_factory=Stages, repr=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __len__(self) -> int:
@@ -47,7 +50,9 @@ class LivePictures:
         for slot, position in enumerate(positions):
             locator = self.locators[position]
             try:
-                pixels[slot] = prepare(self.source.read(locator), self.preprocessing).pixels
+                content = self.source.read(locator)
+                with self.stages.timed("decoding"):
+                    pixels[slot] = prepare(content, self.preprocessing).pixels
             except RejectedPicture as rejection:
                 kept[slot] = False
                 with self._lock:

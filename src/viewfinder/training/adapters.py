@@ -1,5 +1,6 @@
 """Adapts batches to Keras's `fit`, `evaluate` and `predict`, on every backend."""
 
+import time
 from collections.abc import Iterator
 from threading import Lock
 from typing import Any
@@ -31,6 +32,9 @@ class BatchDataset(keras.utils.PyDataset):
             epochs, so give it only for a fit of the rest of one epoch.
         class_weights: The weight of each class in the loss, float32, shape (classes,); batches
             then are `(images, labels, weights)`. By default all classes have weight 1.
+
+    Attributes:
+        waited: The seconds for which Keras waited for the workers.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class BatchDataset(keras.utils.PyDataset):
         self._ahead: Iterator[Batch] | None = None
         self._yielded = 0
         self._has_restarted = False
+        self.waited = 0.0
         # Keras may draw batches in one thread while an epoch ends in another.
         self._lock = Lock()
 
@@ -92,6 +97,10 @@ class BatchDataset(keras.utils.PyDataset):
     def _next_ahead(self) -> Batch | None:
         """Return the epoch's next batch, whatever index Keras requests."""
         with self._lock:
-            batch = next(self._ahead, None) if self._ahead is not None else None
+            if self._ahead is None:
+                return None
+            began = time.perf_counter()
+            batch = next(self._ahead, None)
+            self.waited += time.perf_counter() - began
             self._yielded += batch is not None
             return batch

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 from typing_extensions import override
 
 from viewfinder.core.files import written_whole
+from viewfinder.core.stages import Stages
 from viewfinder.training.adapters import Logs
 from viewfinder.training.step import in_float32
 
@@ -75,6 +76,41 @@ class HistoryFile(keras.callbacks.Callback):
 
     def _in_epoch(self) -> float:
         return self._earlier + time.perf_counter() - self._began
+
+
+class StageClock(keras.callbacks.Callback):
+    """Keeps the seconds of validation, and those of the stages before a resumed checkpoint.
+
+    Args:
+        measured: Returns the seconds that batches and pictures have measured in this process.
+    """
+
+    def __init__(self, measured: Callable[[], Mapping[str, float]]) -> None:
+        super().__init__()
+        self._measured = measured
+        self._stages, self._earlier = Stages(), Stages()
+        self._began = 0.0
+
+    @override
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        self._began = time.perf_counter()
+
+    @override
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        self._stages.add("validation", time.perf_counter() - self._began)
+
+    def get_state(self) -> dict[str, float]:
+        """Return the seconds by stage so far."""
+        sums = Stages()
+        for part in (self._earlier.seconds, self._stages.seconds, self._measured()):
+            for stage, seconds in part.items():
+                sums.add(stage, seconds)
+        return sums.seconds
+
+    def set_state(self, state: Mapping[str, float]) -> None:
+        """Continue from the seconds of a checkpoint."""
+        for stage, seconds in state.items():
+            self._earlier.add(stage, float(seconds))
 
 
 class BestModel(keras.callbacks.Callback):

@@ -260,6 +260,10 @@ def _joined(fitted: Fitted, tuned: Fitted, is_kept: bool) -> Fitted:
         seconds=[*fitted.seconds, *tuned.seconds],
         best_epoch=best,
         training_seconds=fitted.training_seconds + tuned.training_seconds,
+        stages={
+            name: fitted.stages.get(name, 0.0) + tuned.stages.get(name, 0.0)
+            for name in {**fitted.stages, **tuned.stages}
+        },
     )
 
 

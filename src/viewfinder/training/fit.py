@@ -9,13 +9,14 @@ import keras
 
 from viewfinder.batches.pictures import Batches
 from viewfinder.core.progress import Progress
+from viewfinder.core.stages import Stages, shared_out
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.stages import Size
 from viewfinder.recipe.stopping import Stopping, parse_target
 from viewfinder.training import checkpoint
 from viewfinder.training.adapters import BatchDataset, Feed
 from viewfinder.training.averaging import companions_of
-from viewfinder.training.callbacks import BestModel, HistoryFile, save_model
+from viewfinder.training.callbacks import BestModel, HistoryFile, StageClock, save_model
 from viewfinder.training.checkpoint import Checkpoint, Checkpoints
 from viewfinder.training.course import Course, HaltedError, Keeper
 from viewfinder.training.display import TrainingProgress
@@ -122,6 +123,8 @@ class _Fitting:
             model=model,
             as_kept=self.companions.as_kept,
         )
+        self.clock = StageClock(self._measured)
+        self.feeds: list[BatchDataset] = []
         self.interrupted = False
         self.error: BaseException | None = None
 
@@ -131,7 +134,7 @@ class _Fitting:
         return Course(
             self.model,
             [
-                *(self.history, self.best),
+                *(self.history, self.best, self.clock),
                 *stoppers(training.stop),
                 *self.companions.callbacks,
                 EvaluatedInFloat32(),
@@ -188,7 +191,17 @@ class _Fitting:
             self.best.best_epoch,
             ended,
             stopper.sentence if stopper and not self.interrupted else "",
+            stages=shared_out(course.elapsed, self.clock.get_state()),
         )
+
+    def _measured(self) -> dict[str, float]:
+        """Return the seconds of waiting, and those of the workers; features have none."""
+        found = {"waiting": sum(feed.waited for feed in self.feeds)}
+        if isinstance(self.train, Batches):
+            found |= self.train.stages.seconds
+            decoding = getattr(self.train.pictures, "stages", Stages()).seconds.get("decoding", 0.0)
+            found |= {"decoding": decoding, "reading": found.get("reading", 0.0) - decoding}
+        return found
 
     def _run_part(self, part: Part, course: Course, *, is_done: bool) -> None:
         """Run a fit, or with `is_done` the validation of an epoch whose batches are all done."""
@@ -210,6 +223,7 @@ class _Fitting:
             first_batch=part.first_batch,
             class_weights=self.companions.class_weights,
         )
+        self.feeds.append(feed)
         try:
             self.model.fit(
                 feed,

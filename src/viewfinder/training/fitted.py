@@ -26,6 +26,8 @@ class Fitted:
         why: The reason as a sentence with figures; empty for "finished", "interrupted" and
             "callback".
         parts: Seconds of the parts of `training_seconds`, by name; empty for a fit by steps.
+        stages: The seconds of `training_seconds` by stage; see
+            :func:`viewfinder.core.stages.shared_out`. Empty for a solved head.
         probe: The selection of a solved head; None for other fits.
         model: The best model if it is in memory, else None.
         series: The series of the pictures with accuracies on the features of a base, or None.
@@ -42,6 +44,7 @@ class Fitted:
     ended: str
     why: str = ""
     parts: Mapping[str, float] = field(default_factory=dict)
+    stages: Mapping[str, float] = field(default_factory=dict)
     probe: Probe | None = None
     model: keras.Model | None = None
     series: Series | None = None

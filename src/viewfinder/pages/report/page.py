@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from viewfinder.core.files import write_text
+from viewfinder.core.stages import limit_in_words
 from viewfinder.evaluation.comparison.settings import settings
 from viewfinder.pages.parts import words
 from viewfinder.pages.parts.environment import page_environment
@@ -68,6 +69,7 @@ def _content(report: Report) -> dict[str, Any]:
         "verdict": verdict(report),
         "history": tables.history_rows(report.history),
         "epochs": tables.epoch_seconds(report),
+        "limit": limit_in_words(report.timing.get("stages_s") or {}),
         "timing": tables.timing_rows(report),
         "pairs": tables.confused_pairs(report),
         "sections": _sections(report),
