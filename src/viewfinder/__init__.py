@@ -28,6 +28,7 @@ The stages, in the order in which a picture passes them:
     crop_map        a picture → the answers for a grid of crops
     convolve, pool  a picture, a filter → the values of a convolution and of pooling, by hand
     score           labels and probabilities → `Scores`
+    draw            scores, metrics, explanations, a history → a Matplotlib figure
     evaluate        a run, perhaps other pictures → `Evaluation`: all figures with intervals
     write_full_report   a run's report, with heat maps, nearest training pictures and slices
 
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from viewfinder.jobs.search import auto
     from viewfinder.jobs.train import train
     from viewfinder.models import build_model
+    from viewfinder.pages.drawing import draw
     from viewfinder.pictures.decode import decode
     from viewfinder.pictures.prepare import prepare
     from viewfinder.pictures.preprocessing import Preprocessing
@@ -116,6 +118,7 @@ _HOMES = {
     "crop_map": "explain.crops",
     "cross_validate": "jobs.folds",
     "decode": "pictures.decode",
+    "draw": "pages.drawing",
     "evaluate": "run.evaluation",
     "explain": "explain.attribution",
     "feature_maps": "explain.activations",
@@ -175,6 +178,7 @@ __all__ = [
     "crop_map",
     "cross_validate",
     "decode",
+    "draw",
     "evaluate",
     "explain",
     "extract_features",

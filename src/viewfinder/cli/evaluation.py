@@ -142,16 +142,10 @@ def show_crops(found: "CropScores") -> None:
 
 
 def _figures(found: "Evaluation") -> Iterator[list[str]]:
-    metrics = found.metrics
+    from viewfinder.evaluation.intervals import Figure
+
     figures = {
-        "accuracy": metrics.accuracy,
-        **{f"top-{k} accuracy": figure for k, figure in metrics.top.items()},
-        "balanced accuracy": metrics.balanced_accuracy,
-        "macro F1": metrics.macro_f1,
-        "mean AUC": metrics.auc,
-        "log loss": metrics.log_loss,
-        "Brier score": metrics.brier,
-        "calibration error": metrics.calibration.error,
+        **{str(name): Figure(*row) for name, *row in found.metrics.figures.itertuples(name=None)},
         **{f"accuracy, {one.name}": one.accuracy for one in found.baselines},
         **{f"balanced accuracy, {one.name}": one.balanced_accuracy for one in found.baselines},
     }

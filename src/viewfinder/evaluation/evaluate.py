@@ -1,5 +1,6 @@
 """Scores of a classifier: accuracy with its interval, loss, per-class figures, confusion matrix."""
 
+import html
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -60,6 +61,23 @@ class Scores:
     macro_f1: float
     per_class: tuple[ClassScore, ...]
     confusion: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        low, high = self.accuracy_interval
+        return (
+            f"<Scores of {self.count:,} pictures: accuracy {self.accuracy:.3f} "
+            f"({low:.3f} to {high:.3f}), loss {self.loss:.3f}, macro F1 {self.macro_f1:.3f}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self)[1:-1])}</p>{self.table.to_html()}"
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each class: its scores; NaN where the denominator is 0."""
+        rows = [asdict(class_score) for class_score in self.per_class]
+        table = pd.DataFrame(rows).set_index("name").rename_axis("class")
+        return table.astype(dict.fromkeys(("precision", "recall", "f1"), float))
 
     def to_json(self) -> dict[str, Any]:
         """Return the scores as numbers, lists and dictionaries, as in `metrics.json`."""

@@ -76,6 +76,12 @@ class Metrics:
     labels: Labels = field(repr=False)
     probabilities: Matrix = field(repr=False)
 
+    def __repr__(self) -> str:
+        return (
+            f"<Metrics of {self.scores.count:,} pictures: accuracy {self.accuracy.value:.3f} "
+            f"({self.accuracy.low:.3f} to {self.accuracy.high:.3f})>"
+        )
+
     def roc(self, name: str) -> pd.DataFrame:
         """Return the ROC curve of a class: `false_positives`, `recall` (shares), `threshold`."""
         from sklearn.metrics import roc_curve
@@ -113,8 +119,24 @@ class Metrics:
         index = pd.Index([one.name for one in self.per_class], name="class")
         return pd.DataFrame(rows, index, ["support", *_figures(self.per_class[0])])
 
+    @property
+    def figures(self) -> pd.DataFrame:
+        """A row for each figure of all classes: `value`, and the interval from `low` to `high`."""
+        rows = {
+            "accuracy": self.accuracy,
+            **{f"top-{k} accuracy": figure for k, figure in self.top.items()},
+            "balanced accuracy": self.balanced_accuracy,
+            "macro F1": self.macro_f1,
+            "mean AUC": self.auc,
+            "log loss": self.log_loss,
+            "Brier score": self.brier,
+            "calibration error": self.calibration.error,
+        }
+        index = pd.Index(list(rows), name="figure")
+        return pd.DataFrame(list(rows.values()), index, ["value", "low", "high"])
+
     def _repr_html_(self) -> str:
-        return str(self.table.to_html())
+        return f"{self.figures.to_html()}{self.table.to_html()}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures, each with `value` and `interval`; None where unknown."""

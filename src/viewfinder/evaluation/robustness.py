@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.batches.pictures import Pictures
@@ -61,6 +62,19 @@ class Robustness:
     count: int
     unchanged: Figure
     changed: tuple[Changed, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each change and strength; strength 0 is without a change."""
+        rows = [("none", 0, "", *self.unchanged, 0)]
+        rows += [
+            (one.change, one.strength, one.amount, *one.accuracy, one.lost) for one in self.changed
+        ]
+        columns = ["change", "strength", "amount", "accuracy", "low", "high", "lost"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html())
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as `--json` prints it."""

@@ -6,6 +6,7 @@ from functools import cached_property
 from itertools import islice
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.classifier import Classifier
@@ -95,6 +96,17 @@ class FeatureMaps:
         names = [one.layer for one in self.maps]
         shown = ", ".join(names if len(names) < 5 else [*names[:2], "…", names[-1]])
         return f"<FeatureMaps of {len(names)} layers: {shown}>"
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each layer: `height`, `width`, `channels`, `sparsity`, `effective_rank`."""
+        rows = [(*one.values.shape, one.sparsity, one.effective_rank) for one in self.maps]
+        index = pd.Index([one.layer for one in self.maps], name="layer")
+        columns = ["height", "width", "channels", "sparsity", "effective_rank"]
+        return pd.DataFrame(rows, index, columns)
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html())
 
 
 @dataclass(frozen=True, eq=False)

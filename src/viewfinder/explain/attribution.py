@@ -1,5 +1,7 @@
 """Where a model looked: maps of the pixels that speak for a class."""
 
+import base64
+import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -70,6 +72,14 @@ class Explanation:
 
     def __repr__(self) -> str:
         return f"<Explanation {self.method} of {self.label!r} in {self.picture}>"
+
+    def _repr_html_(self) -> str:
+        _, png = cv2.imencode(".png", np.ascontiguousarray(self.overlay()[:, :, ::-1]))
+        address = f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode('ascii')}"
+        words = html.escape(f"{repr(self)[1:-1]}: {self.probability:.3f}")
+        return (
+            f'<figure><img src="{address}" alt="{words}"><figcaption>{words}</figcaption></figure>'
+        )
 
     @property
     def peak(self) -> tuple[int, int]:

@@ -1,10 +1,12 @@
 """The crop map: what a model answers for crops of one picture, and whether a flip is evidence."""
 
+import html
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.classifier import Classifier
@@ -91,6 +93,14 @@ class CropMap:
     def __repr__(self) -> str:
         flips = f"{len(self.flips)} of {len(self.crops)} crops flip"
         return f"<CropMap of {self.picture}: {self.whole.label!r}, {flips}>"
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each crop, the columns of :class:`Crop`; the whole picture comes first."""
+        return pd.DataFrame([asdict(one) for one in (self.whole, *self.crops)])
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(repr(self)[1:-1])}</p>{self.table.to_html(max_rows=12)}"
 
     @property
     def flips(self) -> list[Crop]:

@@ -1,5 +1,6 @@
 """Evaluate a run on one of its splits, or on other labelled pictures."""
 
+import html
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -88,6 +89,13 @@ class Evaluation:
     predictions: pd.DataFrame
     source: Source | None
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<Evaluation of {self.run} on {self.data}: {repr(self.metrics)[1:-1]}>"
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return f"<p>{html.escape(repr(self)[1:-1])}</p>{self.metrics._repr_html_()}{notes}"
 
     def slices(self, *, progress: Progress | None = None) -> tuple[Slice, ...]:
         """Return the accuracy by size, aspect, brightness, sharpness, duplicates, folder, camera.

@@ -1,5 +1,6 @@
 """The operations on a written run: predict, evaluate, diagnose, report."""
 
+import html
 import shlex
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -61,6 +62,42 @@ class Run(RunFolder):
     Args:
         folder: A folder written by `viewfinder train`.
     """
+
+    def __repr__(self) -> str:
+        return f"<Run {self}: {self._result}>"
+
+    def _repr_html_(self) -> str:
+        found = html.escape(repr(self)[1:-1])
+        if not self.is_evaluated:
+            return f"<p>{found}</p>"
+        try:
+            scored = [(name, scores) for name in SPLITS if (scores := self.metrics.get(name))]
+        except RunError:
+            return f"<p>{found}</p>"
+        rows = [
+            [one["count"], one["accuracy"], *one["accuracy_interval"], one["loss"], one["macro_f1"]]
+            for _, one in scored
+        ]
+        columns = ["pictures", "accuracy", "from", "to", "loss", "macro F1"]
+        index = pd.Index([name for name, _ in scored], name="split")
+        return f"<p>{found}</p>{pd.DataFrame(rows, index, columns).to_html()}"
+
+    @property
+    def _result(self) -> str:
+        """The result in a few words, whatever state the folder is in."""
+        if not self.is_evaluated:
+            return "not evaluated"
+        try:
+            metrics = self.metrics
+        except RunError:
+            return "damaged metrics.json"
+        found = [name for name in ("test", "validation", "train") if metrics.get(name)]
+        if not found:
+            return "no split evaluated"
+        scores = metrics[found[0]]
+        low, high = scores["accuracy_interval"]
+        of = f"{scores['count']:,} {found[0]} pictures"
+        return f"accuracy {scores['accuracy']:.3f} ({low:.3f} to {high:.3f}) on {of}"
 
     @cached_property
     def classifier(self) -> Classifier:
