@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("whole_plots")
 
 def test_the_plots_of_a_run_are_pictures(trained):
     names = {path.name for path in (trained.folder / "plots").iterdir()}
-    drawn = {"accuracy", "confusion", "loss"}
+    drawn = {"accuracy", "confusion", "loss", "precision-recall", "reliability", "roc"}
     pictures = {f"{name}.png" for name in drawn | {"mistakes", "samples"}}
     assert names == pictures | {f"{name}.svg" for name in drawn}
     for name in pictures:
