@@ -1,5 +1,6 @@
 """Results in a notebook: short texts, tables and figures, whatever names they hold."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,9 @@ def test_an_evaluation_shows_figures_with_intervals(tmp_path: Path) -> None:
     made = made_run(classes=[HOSTILE, "dog"]).written(tmp_path)
     metrics = measure(LABELS, SHARES, [HOSTILE, "dog"])
     run = Run(made.folder)
-    found = Evaluation(
-        run, "test", metrics, None, None, (), (), None, 0, None, made.predictions, None, (HOSTILE,)
-    )
+    nothing = dict.fromkeys(field.name for field in fields(Evaluation))
+    known = {"run": run, "data": "test", "metrics": metrics, "notes": (HOSTILE,)}
+    found = Evaluation(**{**nothing, **known})
     assert len(repr(found)) < 200 + len(str(tmp_path))
     assert "accuracy 0.600 (" in repr(found)
     page = found._repr_html_()
