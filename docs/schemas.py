@@ -143,6 +143,9 @@ CropView = TypedDict("CropView", {
     "p_majority": Share | None, "tells": bool | None})
 Crops = TypedDict("Crops", {
     "count": Count, "whole": Figure, "majority": Figure, "views": list[CropView]})
+# The models of one seed; `only_…`: pictures that only one of them answers rightly.
+CropSeed = TypedDict("CropSeed", {
+    "whole": Figure, "cropped": Figure, "only_whole": Count, "only_cropped": Count, "p": Share})
 # As in `outliers.json`. `figures` is None where the evaluated pictures are in training; `others`
 # and `auroc` without other pictures.
 OutlierFigures = TypedDict("OutlierFigures", {
@@ -300,6 +303,12 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "journal ENTRY": ENTRY | {"changes": list[ColumnChange]},
     # `entry` is the one that was added; also of `--restore`.
     "journal --undo": {"dataset": str, "entry": Entry},
+    # The content of crops.json: accuracies on the same pictures of models of whole pictures and of
+    # crops. `runs`: for each seed, the run on whole pictures and that on crops.
+    "crops": {
+        "folder": str, "zoom": Share, "split": Split, "runs": list[Texts], "count": Count,
+        "seeds": list[CropSeed], "more_whole": Count, "more_cropped": Count, "difference": float,
+        "interval": list[float], "p": Share, "notes": Texts},
     # A number for each step; None where the loss is not finite.
     "lr-find": {
         "plot": str, "suggestion": Annotated[float, Gt(0)], "rule": str, "diverged": bool,

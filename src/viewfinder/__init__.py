@@ -19,6 +19,7 @@ The stages, in the order in which a picture passes them:
     models          .transfer(): a frozen base under a head; .build_backbone()
     train           dataset and recipe → `Run`            auto          the best of several recipes
     cross_validate  a run for each fold → `CrossValidation`
+    crop_experiment  whole pictures against their centres, in training
     resume          a run, folds or a search that was stopped
     callbacks       StopAtTarget, StopWithoutProgress, StopAfter: for any `model.fit`
     load            a run, or a model of others → `Classifier`; .predict() takes any picture
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from viewfinder.features.table import FeatureTable
     from viewfinder.features.table import extract as extract_features
     from viewfinder.fetch.datasets import fetch
+    from viewfinder.jobs.crops import crop_experiment
     from viewfinder.jobs.folds import cross_validate
     from viewfinder.jobs.learning_rate import find_learning_rate
     from viewfinder.jobs.resume import resume
@@ -116,6 +118,7 @@ _HOMES = {
     "compile_model": "training",
     "convolve": "explain.convolution",
     "crop_map": "explain.crops",
+    "crop_experiment": "jobs.crops",
     "cross_validate": "jobs.folds",
     "decode": "pictures.decode",
     "draw": "pages.drawing",
@@ -175,6 +178,7 @@ __all__ = [
     "compare",
     "compile_model",
     "convolve",
+    "crop_experiment",
     "crop_map",
     "cross_validate",
     "decode",

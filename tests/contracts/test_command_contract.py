@@ -52,6 +52,7 @@ CASES = {
     "journal": Case(("saved.dataset",)),
     "materialize": Case(("data",), ("--output", "folders")),
     "features": Case(("data",), ("--base", "run/best.keras")),
+    "crops": Case(("data",), ("--seeds", "1", *BRIEF)),
     "lr-find": Case(("data",), ("--steps", "10", *BRIEF)),
     "train": Case(("data",), BRIEF),
     "doctor": Case(("run",)),
@@ -78,7 +79,7 @@ LONG = {"demo", "serve"}
 MORE_DOCUMENTS = {
     "evaluate --split": (
         *("evaluate", "run", "--split", "validation", "--coverage", "0.6"),
-        *("--slices", "--robustness"),
+        *("--slices", "--robustness", "--crops", "--inside", "0.6"),
     ),
     "explain --maps": ("explain", "run", "data/test/0/0396.png", "--maps"),
     "explain --channel": ("explain", "run", "data/test", "--channel", "conv_1:0"),

@@ -16,6 +16,7 @@ from viewfinder.cli.cache import cache
 from viewfinder.cli.clean import clean
 from viewfinder.cli.compare import compare
 from viewfinder.cli.convolve import convolve
+from viewfinder.cli.crops import crops
 from viewfinder.cli.datasets import datasets, fetch
 from viewfinder.cli.demo import demo
 from viewfinder.cli.doctor import doctor
@@ -68,10 +69,10 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Data": (fetch, audit, clean, split, journal, materialize),
     "Training": (train, preview, lr_find, features, demo, migrate),
     "Results": (predict, evaluate, doctor, compare, serve),
-    "Seeing": (explain, convolve),
+    "Seeing": (explain, crops, convolve),
     "What there is": (recipes, bases, datasets),
 }
-_NEED_KERAS = (train, lr_find, features, demo, explain)
+_NEED_KERAS = (train, lr_find, features, demo, explain, crops)
 for panel, commands in _COMMANDS.items():
     for command in commands:
         install = INSTALL_BACKEND if command in _NEED_KERAS else None
