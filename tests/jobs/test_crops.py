@@ -40,11 +40,12 @@ def test_both_ways_are_trained_and_compared(viewfinder, tmp_path: Path) -> None:
         "1",
         "--output",
         tmp_path / "runs",
-        "--size",
+        "--image-size",
         "16",
         *words,
         "--json",
     )
+    assert done.code == 0, done.err
     found = done.document("crops")
     assert (found["split"], found["count"], found["zoom"]) == ("test", 20, 0.7)
     (whole, cropped), (seed,) = (open_run(one) for one in found["runs"][0]), found["seeds"]
