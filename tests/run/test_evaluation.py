@@ -26,7 +26,7 @@ from viewfinder.evaluation.conformal import SetOptions, fit_levels
 from viewfinder.evaluation.evaluate import score_split
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.run import Run
-from viewfinder.run.evaluation import match_classes
+from viewfinder.run.matching import match_classes
 
 CLASSES = ("cats", "dogs")
 # How bright the pictures of a class are.
@@ -450,7 +450,7 @@ def test_of_near_duplicates_one_fits_the_sets(run: Run) -> None:
     found = vf.evaluate(run, coverage=0.9)
     assert found.sets is not None
     assert found.sets.sets.pictures == 40 - 2 - 1 - 1
-    assert "4 pictures are left out: duplicates" in " ".join(found.notes)
+    assert "4 pictures are left out: duplicates of others" in " ".join(found.notes)
 
 
 def test_without_validation_pictures_out_of_fold_answers_fit(run: Run) -> None:

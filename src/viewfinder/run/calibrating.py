@@ -51,8 +51,8 @@ def calibrating(run: Run, progress: Progress | None = None) -> Calibrating:
 
     Validation pictures with a duplicate in training are left out. Of each group of duplicates, and
     of each value of the column `group`, one picture is kept, because levels and limits need
-    independent pictures. So are the pictures of the folds, apart from near duplicates, which may be
-    in several folds.
+    independent pictures. Out-of-fold answers for pictures with near duplicates are left out: these
+    may be in other folds.
 
     Args:
         run: An evaluated run.
@@ -79,10 +79,12 @@ def calibrating(run: Run, progress: Progress | None = None) -> Calibrating:
     kept = groups.keys == np.arange(len(rows))
     if of == "out-of-fold":
         sizes = np.bincount(groups.keys, minlength=len(rows))[groups.keys]
-        exact = np.bincount(groups.required, minlength=len(rows))[groups.required]
-        kept &= sizes == exact
+        in_fold = np.bincount(groups.required, minlength=len(rows))[groups.required]
+        kept &= sizes == in_fold
     if several := int((~kept).sum()):
-        notes.append(f"{pictures(several, 'is')} left out: duplicates, or of a group, of others.")
+        notes.append(
+            f"{pictures(several, 'is')} left out: duplicates of others, or in their group."
+        )
     return Calibrating(rows[kept].reset_index(drop=True), of, tuple(weaker), tuple(notes))
 
 
@@ -99,7 +101,10 @@ def _out_of_fold(run: Run) -> pd.DataFrame:
 
 
 def _groups(run: Run, rows: pd.DataFrame, progress: Progress) -> tuple[Groups, list[str]]:
-    """Return the groups of these pictures, and notes where near duplicates are not looked for."""
+    """Return the groups of these pictures, and notes where near duplicates are not looked for.
+
+    Their required groups are those of equal bytes and of the column `group`, as in folds.
+    """
     dataset = run.dataset
     table = dataset.table.set_index("locator", drop=False).reindex(rows["locator"])
     known = known_groups(table.reset_index(drop=True))
@@ -112,8 +117,7 @@ def _groups(run: Run, rows: pd.DataFrame, progress: Progress) -> tuple[Groups, l
         else:
             duplicates = by_duplicates(part, progress)
             at = pd.Index(part.table["locator"]).get_indexer(rows["locator"])
-            exact = connected(keys, duplicates.required[at])
-            return Groups(connected(exact, duplicates.keys[at]), exact), []
+            return Groups(connected(keys, duplicates.keys[at]), connected(keys)), []
     except ViewfinderError as error:
         why = error.fact
     note = f"Near duplicates among the {len(rows):,} pictures are not looked for: {why}"

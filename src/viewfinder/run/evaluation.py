@@ -1,9 +1,8 @@
 """Evaluate a run on one of its splits, or on other labelled pictures."""
 
 import html
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +13,13 @@ from numpy.typing import NDArray
 from viewfinder.audit.duplicates import duplicate_groups
 from viewfinder.audit.finding import pictures
 from viewfinder.audit.measurements import Measurements, survey
-from viewfinder.core.errors import DataError, RejectedPicture, UsageError, ViewfinderError
+from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.files import written_whole
-from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
 from viewfinder.evaluation.answers import answer, arrays_of
-from viewfinder.evaluation.baselines import Baseline, majority, mean_colour
+from viewfinder.evaluation.baselines import Baseline
 from viewfinder.evaluation.calibration import fit_temperature, tempered
 from viewfinder.evaluation.conformal import SetOptions
 from viewfinder.evaluation.intervals import UNKNOWN, Figure, share
@@ -35,8 +33,8 @@ from viewfinder.evaluation.thresholds import (
     best_threshold,
     read_condition,
 )
-from viewfinder.pictures.prepare import prepare
-from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.run.baselines import baselines_of
+from viewfinder.run.matching import match_classes
 from viewfinder.run.outliers import OutlierEvaluation, evaluate_outliers
 from viewfinder.run.run import Run
 from viewfinder.run.sets import SetsEvaluation, fit_sets, measured
@@ -45,11 +43,6 @@ from viewfinder.store import open_store
 if TYPE_CHECKING:
     from viewfinder.evaluation.crops import CropScores
     from viewfinder.evaluation.robustness import Robustness
-
-_COLOUR = Preprocessing(height=8, width=8)
-# Pictures of each side that the baseline of colours reads.
-_MOST_COLOURS = 2000
-_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,7 +294,7 @@ def evaluate(
         outliers = evaluate_outliers(opened, inside, shown, others, progress)
         rows = rows.assign(outlier_score=rows["locator"].map(dict(outliers.scores)))
         notes += tuple(one for one in outliers.notes if one not in notes)
-    baselines, more = _baselines(opened, rows, data, progress)
+    baselines, more = baselines_of(opened, rows, data, progress)
     return Evaluation(
         run=opened,
         data=name,
@@ -358,57 +351,6 @@ def _answered(run: Run, data: Dataset, progress: Progress) -> tuple[pd.DataFrame
     return found.assign(content=found["locator"].map(contents)), notes
 
 
-def _remedy(data: Dataset, classes: Mapping[str, str]) -> str:
-    """What to give instead of pictures that have no class of the model."""
-    folder = Path(str(data.source)).resolve()
-    if _plain(folder.name) in classes and folder.is_dir():
-        return f"state the folder above, {folder.parent}, whose folders name the classes"
-    return "rename the folders of the classes, or the labels of the table"
-
-
-def match_classes(data: Dataset, classes: Sequence[str]) -> tuple[Dataset, tuple[str, ...]]:
-    """Return the pictures of a model's classes, with its names, and notes on the others.
-
-    Names that differ only in case, blanks or Unicode form are taken for each other.
-
-    Raises:
-        DataError: There is no class in common.
-    """
-    alike = {_plain(name): name for name in reversed(classes)}
-    given = data.table["label"]
-    present = [name for name in data.classes if (given == name).any()]
-    names = {name: name if name in classes else alike.get(_plain(name)) for name in present}
-    if not any(names.values()):
-        raise DataError(
-            "The data and the run have no class in common.",
-            expected=f"pictures of {_some(classes)}",
-            received=f"pictures of {_some(present)}" if present else "no labels",
-            remedy=_remedy(data, alike),
-        )
-    notes = [
-        f"{old!r} is taken for {new!r}." for old, new in names.items() if new not in (old, None)
-    ]
-    if unknown := [name for name, new in names.items() if new is None]:
-        count = int(given.isin(unknown).sum())
-        notes.append(f"The run does not know {_some(unknown)}: {pictures(count, 'is')} left out.")
-    if unlabelled := int((~given.isin(present)).sum()):
-        notes.append(f"{pictures(unlabelled, 'is')} left out: without a label.")
-    if missing := [name for name in classes if name not in names.values()]:
-        notes.append(f"The data has no pictures of {_some(missing)}.")
-    labels = given.map(names)
-    kept = replace(data.with_columns({"label": labels.fillna("").array}), classes=tuple(classes))
-    return kept.where(labels.notna()), tuple(notes)
-
-
-def _plain(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(map(repr, names[:_MOST_NAMED])) + more
-
-
 def _accuracy(rows: pd.DataFrame) -> Figure:
     return share(int((rows["label"] == rows["predicted"]).sum()), len(rows))
 
@@ -436,53 +378,3 @@ def _threshold(
     )
     chosen_on = "the evaluated pictures" if choosing is rows else "validation"
     return Threshold(condition, found, chosen_on, *figures)
-
-
-def _baselines(
-    run: Run, rows: pd.DataFrame, data: Dataset | None, progress: Progress
-) -> tuple[tuple[Baseline, ...], tuple[str, ...]]:
-    """Return the baselines, and a note where the pictures cannot be read for their colours."""
-    trained = run.data
-    trained = trained[(trained["split"] == "train") & (trained["status"] == "ok")]
-
-    def labels(table: pd.DataFrame) -> NDArray[np.intp]:
-        return pd.Index(run.classes).get_indexer(pd.Index(table["label"]))
-
-    commonest = majority(labels(trained), labels(rows))
-    some, others = _thinned(trained), _thinned(rows)
-    try:
-        source = run.source
-        colours = _colours(source, some["locator"], progress)
-        shown = _colours(data.source if data else source, others["locator"], progress)
-    except ViewfinderError as error:
-        return (commonest,), (f"The baseline of mean colours is left out: {error.fact}",)
-    known, seen = np.isfinite(colours[:, 0]), np.isfinite(shown[:, 0])
-    if not known.any() or not seen.any():
-        return (commonest,), ("The baseline of mean colours is left out: no picture can be read.",)
-    by_colour = mean_colour(
-        labels(some)[known],
-        colours[known],
-        labels(others)[seen],
-        shown[seen],
-    )
-    return (commonest, by_colour) if by_colour else (commonest,), ()
-
-
-def _thinned(table: pd.DataFrame) -> pd.DataFrame:
-    """Return evenly spaced rows, at most 2,000."""
-    return table.iloc[:: -(-len(table) // _MOST_COLOURS)]
-
-
-def _colours(source: Source, locators: Iterable[str], progress: Progress) -> NDArray[np.float64]:
-    """Return the mean red, green and blue of pictures, shape (n, 3); NaN where unreadable."""
-
-    def mean(locator: str) -> NDArray[np.float64]:
-        try:
-            pixels = prepare(source.read(locator), _COLOUR).pixels
-        except RejectedPicture:
-            return np.full(3, np.nan)
-        return np.asarray(pixels.reshape(-1, 3).mean(axis=0))
-
-    names = list(locators)
-    means = map_ahead(mean, names, workers=cores())
-    return np.array(list(progress.track(means, "Reading colours", len(names))))

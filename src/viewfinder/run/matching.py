@@ -1,0 +1,63 @@
+"""The classes of other pictures as those of a model, matched by name."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from viewfinder.audit.finding import pictures
+from viewfinder.core.errors import DataError
+from viewfinder.data.dataset import Dataset
+
+_MOST_NAMED = 5
+
+
+def _remedy(data: Dataset, classes: Mapping[str, str]) -> str:
+    """What to give instead of pictures that have no class of the model."""
+    folder = Path(str(data.source)).resolve()
+    if _plain(folder.name) in classes and folder.is_dir():
+        return f"state the folder above, {folder.parent}, whose folders name the classes"
+    return "rename the folders of the classes, or the labels of the table"
+
+
+def match_classes(data: Dataset, classes: Sequence[str]) -> tuple[Dataset, tuple[str, ...]]:
+    """Return the pictures of a model's classes, with its names, and notes on the others.
+
+    Names that differ only in case, blanks or Unicode form are taken for each other.
+
+    Raises:
+        DataError: There is no class in common.
+    """
+    alike = {_plain(name): name for name in reversed(classes)}
+    given = data.table["label"]
+    present = [name for name in data.classes if (given == name).any()]
+    names = {name: name if name in classes else alike.get(_plain(name)) for name in present}
+    if not any(names.values()):
+        raise DataError(
+            "The data and the run have no class in common.",
+            expected=f"pictures of {_some(classes)}",
+            received=f"pictures of {_some(present)}" if present else "no labels",
+            remedy=_remedy(data, alike),
+        )
+    notes = [
+        f"{old!r} is taken for {new!r}." for old, new in names.items() if new not in (old, None)
+    ]
+    if unknown := [name for name, new in names.items() if new is None]:
+        count = int(given.isin(unknown).sum())
+        notes.append(f"The run does not know {_some(unknown)}: {pictures(count, 'is')} left out.")
+    if unlabelled := int((~given.isin(present)).sum()):
+        notes.append(f"{pictures(unlabelled, 'is')} left out: without a label.")
+    if missing := [name for name in classes if name not in names.values()]:
+        notes.append(f"The data has no pictures of {_some(missing)}.")
+    labels = given.map(names)
+    kept = replace(data.with_columns({"label": labels.fillna("").array}), classes=tuple(classes))
+    return kept.where(labels.notna()), tuple(notes)
+
+
+def _plain(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(map(repr, names[:_MOST_NAMED])) + more
