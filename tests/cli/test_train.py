@@ -298,7 +298,7 @@ def test_an_unwritable_output(viewfinder, digits, tmp_path):
         (["--image-size", "big"], ["--image-size is not a size"]),
         (["--image-size", "0"], ["input.size"]),
         (["--image-size", "100000"], ["input.size"]),
-        (["--holdout", "tset"], ["data.holdout", "'validation' or 'test'"]),
+        (["--holdout", "tset"], ["data.holdout", "did you mean 'test'"]),
         (["--config", "none.yaml"], ["none.yaml"]),
         (["--name", "../x"], ["name cannot be a path"]),
         (["--store-limit", "lots"], ["not a size"]),
