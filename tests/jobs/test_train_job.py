@@ -59,14 +59,15 @@ def test_the_folder_holds_exactly_what_is_documented(trained):
     documented = {
         name
         for line in (viewfinder.run.__doc__ or "").splitlines()[2:]
-        for name in re.findall(r"[a-z]*\.[a-z]+|plots/", line)
+        for name in re.findall(r"[a-z_-]*\.[a-z]+|plots/", line)
     }
     found = files_below(trained.folder)
-    of_other_runs = {"probe.json", "trials.json"}  # of linear heads, and of searches
+    of_other_runs = {"probe.json", "trials.json", "out_of_fold.parquet"}  # linear heads, searches
+    of_other_runs |= {"prediction_sets.json", "outliers.json", "outlier_features.npy"}  # `evaluate`
     assert {name for name in found if "/" not in name} == documented - {"plots/"} - of_other_runs
     plots = {name for name in found if "/" in name}
     assert {"plots/accuracy.png", "plots/loss.png"} <= plots
-    below = r"plots/\w+\.(png|svg)|checkpoint/\d+\.checkpoint"
+    below = r"plots/[\w-]+\.(png|svg)|checkpoint/\d+\.checkpoint"
     assert all(re.fullmatch(below, name) for name in plots)
 
 

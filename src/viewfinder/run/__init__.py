@@ -17,10 +17,13 @@ prediction_sets.json the fitted levels of prediction sets, and the reject thresh
 outliers.json        the threshold of outliers; with outlier_features.npy, the training features
 doctor.json          the diagnosis of the training, with suggestions
 environment.json     versions, backend, machine, the path of the data
-timing.json          durations, and why the training ended
+timing.json          durations, the stage that limits the training, and why it ended
 checkpoint/          the state from which a stopped training resumes
 fine_tuning/         this state and the models of both phases, until fine-tuning has ended
+model.txt            the layers of the model
 plots/, report.html  for people
+report.json          the numbers of the report
+model-card.md        a card for sharing the model
 .lock                held during a training, so that no other training writes to the folder
 """
 
