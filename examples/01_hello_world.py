@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Hello world: one neuron learns y = 2x - 1
 #
-# Data: six points. Time: 10 s on two cores. Result: about 18.98 for x = 10, not 19: a network
+# Data: six points. Time: 17 s on two cores. Result: about 18.98 for x = 10, not 19: a network
 # answers with what is likely from six points.
 
 # %%

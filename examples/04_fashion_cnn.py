@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Fashion-MNIST with convolutions, and what they see
 #
-# Data: fashion-mnist, 60,000 and 10,000 gray pictures of 28 × 28. Time: 2 minutes on two cores.
-# Result: 0.903 of the test pictures; deeper maps are smaller, sparser and more abstract.
+# Data: fashion-mnist, 60,000 and 10,000 gray pictures of 28 × 28. Time: 2.5 minutes on two cores.
+# Result: 0.903 of the test pictures; of the values after the second convolution, 81 % are zeros.
 
 # %%
 import viewfinder as vf
@@ -13,7 +13,9 @@ folder = pictures("fashion-mnist", ["T-shirt", "Trouser", "Pullover"], side=28, 
 
 # %%
 run = vf.train(folder, short(vf.recipe_named("course/fashion-cnn"), folder), output="runs")
-print(f"validation: {run.metrics['validation']['accuracy']:.3f}")
+for split in ("validation", "test"):
+    if split in run.metrics:
+        print(f"{split}: {run.metrics[split]['accuracy']:.3f}")
 
 # %%
 dataset = run.dataset.only("validation")

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Handwritten digits
 #
-# Data: scikit-learn's 1,797 digits, which need no download (`--fetch` and `mnist` for 70,000).
-# Time: 20 s on two cores. Result: 0.986 of MNIST's test pictures in 1.6 minutes.
+# Data: scikit-learn's 1,797 digits, which need no download. Time: 12 s on two cores.
+# Result: 0.919 of 359 test digits; the recipe has 0.986 of MNIST's 10,000 in 1.6 minutes.
 
 # %%
 import viewfinder as vf

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Happy or sad: train until accuracy passes 0.999
 #
-# Data: happy-or-sad, 80 drawn faces. Time: 20 s on two cores. Result: above 0.999 of the training
-# pictures; what that is worth, folds say: 0.975 of pictures that were not trained on.
+# Data: happy-or-sad, 80 drawn faces. Time: 20 s on two cores. Result: 1.000 of the training
+# pictures in epoch 15; on folds, 0.975 of the pictures that were not trained on.
 
 # %%
 import viewfinder as vf

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Preparing data: from PetImages to folders for training and testing
 #
-# Data: cats-and-dogs, 25,000 photos, a few of them empty or broken. Time: a minute on two cores.
-# Result: train/ and test/ with 90 % and 10 % of the pictures; empty and broken ones are named.
+# Data: cats-and-dogs, 25,000 photos, a few of them empty or broken. Time: 6 s for 2,000 photos on
+# two cores. Result: train/ and test/ with 90 % and 10 % of the readable pictures.
 
 # %%
 from pathlib import Path

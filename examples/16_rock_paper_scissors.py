@@ -15,7 +15,9 @@ recipe = short(vf.recipe_named("course/rock-paper-scissors"), folder)
 run = vf.train(folder, recipe, output="runs")
 
 # %%
-print(f"validation: {run.metrics['validation']['accuracy']:.3f}")
+for split in ("validation", "test"):
+    if split in run.metrics:
+        print(f"{split}: {run.metrics[split]['accuracy']:.3f}")
 classifier = vf.load(run.folder)
 for answer in classifier.predict([next(folder.rglob("*.png"))]):
     print(answer.label, round(answer.confidence, 3))

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # An old notebook: migrate, then run
 #
-# Data: cats-and-dogs-filtered. Time: 20 s. Result: code of 2018 runs on Keras 3.
+# Data: cats-and-dogs-filtered. Time: 8 s on two cores. Result: code of 2018 runs on Keras 3.
 
 # %%
 from pathlib import Path
