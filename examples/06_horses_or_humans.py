@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Horses or humans
 #
-# Data: horse-or-human, 1,027 and 256 rendered pictures of 300 × 300. Time: 3 minutes on two cores.
-# Result: training goes to nearly 1, validation stays at 0.852: the pictures of the two differ.
+# Data: horse-or-human, 1,027 and 256 rendered pictures of 300 × 300. Time: 4 minutes on two cores.
+# Result: 0.879 of the validation pictures, which chose the epoch (0.852 where they did not).
 
 # %%
 import viewfinder as vf

@@ -185,7 +185,8 @@ def write_weights_at_hand(block: str, cache: Path) -> None:
     """Write random weights for the networks that a block downloads by default into the cache."""
     folder = cache / "weights"
     folder.mkdir()
-    named = [name for name in ("InceptionV3", "EfficientNetB0", "MobileNetV2") if name in block]
-    for network, options in [("MobileNetV2", {"alpha": 0.35}), *((name, {}) for name in named)]:
+    named = [name for name in ("InceptionV3", "EfficientNetB0") if name in block]
+    networks = [("MobileNetV2", {"alpha": 0.35}), *((name, {}) for name in ["MobileNetV2", *named])]
+    for network, options in networks:
         published = published_weights(network_named(network), options.get("alpha"))
         write_weights(folder / published.name, network, **options)
