@@ -321,6 +321,11 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "recipes": {"recipes": list[Recipe]},
     # `value` is the recipe's, as in recipe.yaml.
     "recipes --schema": {"recipe": str, "keys": list[RecipeKey]},
+    # `differences` of probabilities by format, None without golden pictures; `signed` is None where
+    # no key was given.
+    "verify": {
+        "bundle": str, "tolerance": Share, "pictures": Count, "same_pixels": Count,
+        "differences": dict[str, Share | None], "signed": bool | None},
     # Counts by split and class, by fold and class; `placed` pictures changed their split.
     "split": {
         "source": str, "dataset": str | None, "pictures": dict[Split, Counts],

@@ -98,7 +98,9 @@ def prepared(
 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("prepared", cases(), indirect=True)
-def test_a_block_runs_as_printed(prepared: Block, viewfinder: Command, tmp_path: Path) -> None:
+def test_a_block_runs_as_printed(
+    prepared: Block, viewfinder: Command, tmp_path: Path, exports: None
+) -> None:
     if prepared.language == "python":
         where = f"{prepared.page.name}, line {prepared.line}"
         exec(compile(prepared.text, where, "exec"), {"__name__": "__main__"})

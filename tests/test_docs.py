@@ -113,7 +113,7 @@ def test_pages_name_only_commands_and_options_that_exist(page: Path) -> None:
             assert option in help_pages[known], f"{words}: no {option}"
 
 
-def test_the_first_hour_runs(viewfinder: Command, tmp_path: Path) -> None:
+def test_the_first_hour_runs(viewfinder: Command, tmp_path: Path, exports: None) -> None:
     write_named("pets photo.jpg", tmp_path)
     quick = {"train": ["--recipe", "digits", "--set", "training.epochs=2"]}
     lines = [words for words in commands_in(ROOT / "README.md") if "--resume" not in words]

@@ -24,6 +24,7 @@ The stages, in the order in which a picture passes them:
     callbacks       StopAtTarget, StopWithoutProgress, StopAfter: for any `model.fit`
     load            a run, or a model of others → `Classifier`; .predict() takes any picture
     open_run        a run's folder → `Run`: .metrics, .predictions, .doctor(), .evaluate(), .model
+    bundle          a run → one file that `load` opens        verify    its golden pictures again
     compare         runs → `Comparison`: differences and paired tests      Run.doctor   verdicts
     explain         a picture → where the model looked    feature_maps  what each layer sees
     crop_map        a picture → the answers for a grid of crops
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     from viewfinder.audit import Audit, audit
     from viewfinder.augment import POLICIES, Plan, make_plan, policy
     from viewfinder.batches.pictures import Batches, balanced_weights
+    from viewfinder.bundle.pack import bundle
+    from viewfinder.bundle.verify import verify
     from viewfinder.classifier import Classifier, Prediction, load
     from viewfinder.clean import CleaningPlan, clean, plan_cleaning
     from viewfinder.core.errors import ViewfinderError
@@ -112,6 +115,7 @@ _HOMES = {
     "auto": "jobs.search",
     "balanced_weights": "batches.pictures",
     "build_model": "models",
+    "bundle": "bundle.pack",
     "callbacks": "training:stopping",
     "clean": "clean",
     "compare": "evaluation.comparison.compare",
@@ -145,6 +149,7 @@ _HOMES = {
     "resume": "jobs.resume",
     "score": "evaluation.evaluate",
     "train": "jobs.train",
+    "verify": "bundle.verify",
     "write_full_report": "run.full_report",
 }
 
@@ -173,6 +178,7 @@ __all__ = [
     "auto",
     "balanced_weights",
     "build_model",
+    "bundle",
     "callbacks",
     "clean",
     "compare",
@@ -206,6 +212,7 @@ __all__ = [
     "resume",
     "score",
     "train",
+    "verify",
     "write_full_report",
 ]
 

@@ -60,6 +60,8 @@ CASES = {
     "predict": Case(("run", "data/test")),
     "serve": Case(("run",)),
     "evaluate": Case(("run",)),
+    "bundle": Case(("run",), ("--output", "new.bundle")),
+    "verify": Case(("whole.bundle",)),
     "convolve": Case(("data/test/0/0396.png",), ("--filter", "sobel-x", "--pool", "max")),
     "explain": Case(("run", "data/test/0"), ("--class", "all", "--raw", "maps.npz")),
     "preview": Case(("data",), ("--pictures", "2", "--versions", "2")),
@@ -114,7 +116,7 @@ OPTIONAL = {
     *("pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "jinja2", "xxhash", "threadpoolctl"),
 }
 WITHOUT_OPTIONAL_PACKAGES = {
-    *("predict", "recipes", "bases", "datasets"),
+    *("predict", "verify", "recipes", "bases", "datasets"),
 }
 HEAVY = {
     *("keras", "tensorflow", "jax", "torch", "onnxruntime"),
@@ -165,6 +167,7 @@ def filled(digits, trained, tmp_path_factory) -> Path:
         patch.chdir(folder)
         fix = ("--fix", "none", "--quarantine", "test/0/0396.png", "--quiet")
         main(["clean", "data", "--output", "saved.dataset", *fix], standalone_mode=False)
+        main(["bundle", "run", "--output", "whole.bundle"], standalone_mode=False)
     return folder
 
 

@@ -1,5 +1,6 @@
 """The `Classifier`: the only way from a picture to probabilities."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from viewfinder.classifier.bundle import Bundle
 from viewfinder.classifier.files import FEATURES, MODEL, fingerprint
 from viewfinder.classifier.networks import load_keras
-from viewfinder.classifier.outliers import Outliers, read_outliers
+from viewfinder.classifier.outliers import Outliers, outliers_in, read_outliers
 from viewfinder.classifier.prediction import Prediction, PredictOptions, Rule
-from viewfinder.classifier.sets import PredictionSets, least_confidence, read_sets
-from viewfinder.core.errors import RejectedPicture, UsageError
+from viewfinder.classifier.sets import SETS, PredictionSets, least_confidence, read_sets
+from viewfinder.core.errors import RejectedPicture, RunError, UsageError
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.pictures.codecs.types import Limits
@@ -51,6 +53,7 @@ class Classifier:
         classes: The classes' names, in the order of the network's outputs.
         preprocessing: The preprocessing of the training.
         folder: The run's folder, from which `model` is loaded; None without a run.
+        bundle: The bundle that it was loaded from, or None.
         notes: What was taken from elsewhere than the model's file, or added to it.
     """
 
@@ -58,6 +61,7 @@ class Classifier:
     classes: tuple[str, ...]
     preprocessing: Preprocessing
     folder: Path | None = None
+    bundle: Bundle | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -80,6 +84,9 @@ class Classifier:
         """
         if not isinstance(self.network, OnnxModel):
             return self.network
+        if self.bundle is not None:
+            with self.bundle.keras_file() as path:
+                return load_keras(path, self.classes)
         if self.folder is None:
             raise UsageError(
                 "A network in an ONNX file has no layers that Keras can call.",
@@ -142,6 +149,8 @@ class Classifier:
         Raises:
             RunError: It was fitted to another model, or one of its files is damaged.
         """
+        if self.bundle is not None:
+            return outliers_in(self.bundle)
         return None if self.folder is None else read_outliers(self.folder, self._fingerprint)
 
     def predict(
@@ -260,6 +269,8 @@ class Classifier:
             return rejection
 
     def _sets(self, coverage: float) -> PredictionSets:
+        if self.bundle is not None:
+            return _sets_in(self.bundle, coverage, len(self.classes))
         if self.folder is None:
             raise UsageError(
                 "Only the classifier of a run has prediction sets.",
@@ -286,6 +297,18 @@ def _shares(answers: Any) -> NDArray[np.float64]:
     if outputs.shape[1] == 1:
         return np.hstack([1 - outputs, outputs])
     return np.asarray(outputs / outputs.sum(axis=1, keepdims=True))
+
+
+def _sets_in(bundle: Bundle, coverage: float, classes: int) -> PredictionSets:
+    sets = bundle.parse(PredictionSets, SETS) if SETS in bundle.files else None
+    matches = sets is not None and math.isclose(sets.coverage, coverage)
+    if sets is None or not matches or len(sets.levels) != classes:
+        raise RunError(
+            f"The bundle {bundle.path} has no prediction sets for a coverage of {coverage:g}.",
+            received=f"no {SETS}" if sets is None else f"sets for {sets.coverage:g}",
+            remedy=f"viewfinder evaluate RUN --coverage {coverage:g}; then bundle the run again",
+        )
+    return sets
 
 
 def _read(picture: Picture) -> Picture | RejectedPicture:

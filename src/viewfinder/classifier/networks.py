@@ -41,6 +41,14 @@ def load_export(
         pass
     except zipfile.BadZipFile:
         return None
+    require_fit(path, network, classes, preprocessing)
+    return network
+
+
+def require_fit(
+    path: Path, network: OnnxModel, classes: Sequence[str], preprocessing: Preprocessing
+) -> None:
+    """Raise `RunError` unless a network takes prepared pictures and has an output a class."""
     if network.input_shape != preprocessing.shape:
         raise RunError(
             f"The model in {path} does not fit its {LABELS}.",
@@ -48,7 +56,6 @@ def load_export(
             received=f"{network.input_shape}",
         )
     _require_outputs(path, network.outputs, classes)
-    return network
 
 
 def _require_outputs(path: Path, outputs: int | None, classes: Sequence[str]) -> None:

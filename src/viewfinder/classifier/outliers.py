@@ -1,14 +1,18 @@
 """Pictures unlike those of training: the distance to the nearest training features, in NumPy."""
 
+import io
+import math
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
+from numpy.lib.format import read_array_header_1_0, read_magic
 from numpy.typing import NDArray
 from pydantic import Field
 
+from viewfinder.classifier.bundle import Bundle, unsound
 from viewfinder.core.errors import RunError
 from viewfinder.core.files import regular_status
 from viewfinder.core.records import RunRecord, damaged
@@ -118,8 +122,38 @@ def read_outliers(folder: Path, model: str | None) -> Outliers | None:
         reference = np.load(array, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise damaged(array, error) from error
-    if reference.ndim != 2 or reference.dtype != np.float32 or not reference.size:
-        raise damaged(array, f"{reference.dtype} of shape {reference.shape}, not rows of float32")
-    if len(reference) < settings.neighbors:
-        raise damaged(array, f"{len(reference)} rows for {settings.neighbors} neighbours")
+    if fault := _fault(settings, reference):
+        raise damaged(array, fault)
     return Outliers(settings, np.asarray(reference))
+
+
+def outliers_in(bundle: Bundle) -> Outliers | None:
+    """Read the threshold in a bundle; None where it has none.
+
+    Raises:
+        RunError: A member is missing or damaged.
+    """
+    if OUTLIERS not in bundle.files:
+        return None
+    settings = bundle.parse(OutlierSettings, OUTLIERS)
+    content = bundle.files.get(REFERENCE, b"")
+    stream = io.BytesIO(content)
+    try:
+        read_magic(stream)
+        shape, _, dtype = read_array_header_1_0(stream)
+        if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(content) - stream.tell():
+            raise ValueError("another length than its header states")
+        reference = np.frombuffer(content, dtype, offset=stream.tell()).reshape(shape)
+        if fault := _fault(settings, reference):
+            raise ValueError(fault)
+    except (ValueError, EOFError) as error:
+        raise unsound(bundle.path, f"{REFERENCE}: {error}") from error
+    return Outliers(settings, reference)
+
+
+def _fault(settings: OutlierSettings, reference: NDArray[Any]) -> str | None:
+    if reference.ndim != 2 or reference.dtype != np.float32 or not reference.size:
+        return f"{reference.dtype} of shape {reference.shape}, not rows of float32"
+    if len(reference) < settings.neighbors:
+        return f"{len(reference)} rows for {settings.neighbors} neighbours"
+    return None

@@ -12,6 +12,7 @@ import typer
 from viewfinder.cli.audit import audit
 from viewfinder.cli.bases import bases
 from viewfinder.cli.boundary import add_command
+from viewfinder.cli.bundle import bundle, verify
 from viewfinder.cli.cache import cache
 from viewfinder.cli.clean import clean
 from viewfinder.cli.compare import compare
@@ -69,6 +70,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Data": (fetch, audit, clean, split, journal, materialize),
     "Training": (train, preview, lr_find, features, demo, migrate),
     "Results": (predict, evaluate, doctor, compare, serve),
+    "Handing over": (bundle, verify),
     "Seeing": (explain, crops, convolve),
     "What there is": (recipes, bases, datasets),
 }

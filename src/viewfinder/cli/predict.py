@@ -106,7 +106,7 @@ class _FormatOptions:
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or a bundle.")],
     pictures: Annotated[
         list[str], typer.Argument(help="Files, folders (with all below them) or globs.")
     ],

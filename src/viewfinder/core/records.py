@@ -58,14 +58,10 @@ def read_yaml_settings(path: Path) -> Any:
 
 def damaged(path: Path, error: object) -> RunError:
     """Return the error about a file of a run that cannot be used."""
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        error = f"{where}: {first['msg']}" if where else first["msg"]
     missing = isinstance(error, FileNotFoundError)
     return RunError(
         f"The run {path.parent} has no {path.name}." if missing else f"{path} is damaged.",
-        received=None if missing else str(error),
+        received=None if missing else reason(error),
         remedy="`viewfinder evaluate` writes metrics and predictions again, `viewfinder evaluate "
         "--coverage` prediction sets, `--inside` the outlier threshold; other files need the "
         "training, or a copy of the run",
@@ -78,6 +74,15 @@ def as_expected(error: Any) -> tuple[str, str | None]:
         return error["msg"][0].lower() + error["msg"][1:], None
     choices = re.findall("'([^']*)'", error["ctx"]["expected"])
     return f"one of: {', '.join(choices)}", nearest(str(error["input"]), choices)
+
+
+def reason(error: object) -> str:
+    """Return what is wrong with a record, with the key concerned."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else str(first["msg"])
 
 
 def parse_yaml(text: str) -> Any:

@@ -3,6 +3,7 @@
 It needs neither Keras nor a backend, so an exported network starts within a second.
 """
 
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError
+from viewfinder.core.files import open_regular
+from viewfinder.runtime.onnx_file import require_self_contained
 
 # On two cores small batches are at least as fast as large ones, and need less memory; see
 # docs/performance.md.
@@ -29,7 +32,7 @@ class OnnxModel:
     many pictures: each thread decodes a batch and runs it.
 
     Args:
-        path: The file.
+        source: The file, or its content. It holds all its weights: others are not opened.
 
     Attributes:
         input_shape: (height, width, channels); None for a side of any length.
@@ -41,7 +44,7 @@ class OnnxModel:
         DataError: The file is not such a network.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, source: Path | bytes) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -49,14 +52,19 @@ class OnnxModel:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # warnings are about its own optimisations
         try:
+            _require_self_contained(source)
             self._session: Any = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                source if isinstance(source, bytes) else str(source),
+                options,
+                providers=["CPUExecutionProvider"],
             )
             (taken,), (given, *others) = self._session.get_inputs(), self._session.get_outputs()
             self._input, self._output = taken.name, given.name
         except Exception as error:  # ONNX Runtime's exceptions share no base class
             raise DataError(
-                f"{path} is not a network for ONNX Runtime.", received=str(error)
+                f"{'This' if isinstance(source, bytes) else source} is not a network for ONNX "
+                "Runtime that holds all its weights.",
+                received=str(error),
             ) from error
 
         sides = _sides(taken.shape)
@@ -98,6 +106,14 @@ class OnnxModel:
         names = [self._output, *further]
         found = [self._session.run(names, {self._input: batch}) for batch in batches]
         return [np.concatenate(parts).astype(np.float32) for parts in zip(*found, strict=True)]
+
+
+def _require_self_contained(source: Path | bytes) -> None:
+    if isinstance(source, bytes):
+        require_self_contained(source)
+        return
+    with open_regular(source) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        require_self_contained(content)
 
 
 def _sides(shape: list[int | str | None]) -> tuple[int | None, ...]:

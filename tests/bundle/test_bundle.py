@@ -1,0 +1,194 @@
+"""A run as one file: it answers as the run does, travels alone, and is verified."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import bundles_by_hand as made
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from small import copied
+from viewfinder.bundle.pack import bundle
+from viewfinder.bundle.verify import verify
+from viewfinder.classifier import load
+from viewfinder.core.errors import RunError, UsageError
+from viewfinder.evaluation.answers import arrays_of
+from viewfinder.evaluation.calibration import fit_temperature
+from viewfinder.run import Run
+from viewfinder.run.evaluation import evaluate
+
+
+@pytest.fixture(scope="module")
+def whole(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with everything: both models, thresholds, prediction sets, golden pictures."""
+    run = Run(copied(trained.folder, tmp_path_factory.mktemp("run")))
+    evaluate(run, coverage=0.8)
+    return bundle(run, keras=True, thresholds=["precision >= 0.9 for 1"])
+
+
+@pytest.fixture
+def run(trained: Run, tmp_path: Path) -> Run:
+    return Run(copied(trained.folder, tmp_path))
+
+
+def pictures(digits: Path) -> list[Path]:
+    return sorted(digits.glob("*/*/*.png"))
+
+
+def test_it_answers_as_the_run_does(whole: Path, trained: Run, digits: Path) -> None:
+    opened = load(whole)
+    assert opened.classes == trained.classes
+    assert opened.preprocessing == trained.recipe.preprocessing
+    found, expected = opened.predict(pictures(digits)), trained.predict(pictures(digits))
+    assert [one.probabilities for one in found] == [one.probabilities for one in expected]
+    assert [one.label for one in found] == [one.label for one in expected]
+
+
+def test_verifying_compares_every_format(whole: Path, trained: Run) -> None:
+    found = verify(whole)
+    assert found.pictures == found.same_pixels == 8
+    assert set(found.differences) == {"model.onnx", "best.keras"}
+    assert found.differences["model.onnx"] == 0
+    assert found.differences["best.keras"] < 1e-4
+    assert found.signed is None
+    labels = [picture.label for picture in load(whole).bundle.golden.pictures]
+    assert set(labels) == set(trained.classes)
+
+
+def test_it_holds_what_the_validation_pictures_chose(whole: Path, trained: Run) -> None:
+    settings = load(whole).bundle.settings
+    rows = trained.predictions
+    rows = rows[rows["split"] == "validation"]
+    assert settings.pictures == len(rows)
+    assert settings.temperature == fit_temperature(*arrays_of(rows, trained.classes))
+    (threshold,) = settings.thresholds
+    answered = [row["1"] >= threshold.threshold for row in by_name(rows, trained.classes)]
+    right = (rows["label"] == "1").to_numpy()[answered]
+    assert right.mean() >= 0.9
+
+
+def by_name(rows: pd.DataFrame, classes: tuple[str, ...]) -> list[dict[str, float]]:
+    return [dict(zip(classes, row, strict=True)) for row in rows["probabilities"]]
+
+
+def test_prediction_sets_come_along(whole: Path, digits: Path) -> None:
+    run = whole.with_suffix("")
+    found = load(whole).predict(pictures(digits), coverage=0.8)
+    assert [one.classes for one in found] == [
+        one.classes for one in load(run).predict(pictures(digits), coverage=0.8)
+    ]
+    with pytest.raises(RunError, match=r"no prediction sets for a coverage of 0\.5"):
+        load(whole).predict(pictures(digits)[:1], coverage=0.5)
+
+
+def test_the_model_of_keras_is_there_where_it_was_requested(
+    whole: Path, run: Run, digits: Path, tmp_path: Path
+) -> None:
+    opened = load(whole)
+    images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), dtype=np.uint8)
+    by_keras = keras.ops.convert_to_numpy(opened.model(images.astype(np.float32)))
+    np.testing.assert_allclose(opened.probabilities(images), by_keras, atol=1e-4)
+    small = load(bundle(run, tmp_path / "small.bundle"))
+    with pytest.raises(UsageError, match="no model of Keras"):
+        _ = small.model
+
+
+def test_the_same_run_gives_the_same_bytes_without_paths_of_this_machine(
+    run: Run, tmp_path: Path
+) -> None:
+    first = bundle(run, tmp_path / "a" / "first.bundle")
+    second = bundle(run, tmp_path / "second.bundle")
+    content = first.read_bytes()
+    assert content == second.read_bytes()
+    assert str(tmp_path).encode() not in content
+    assert run.environment["data"]["source"]["path"].encode() not in content
+
+
+def test_private_pictures_stay_at_home(run: Run) -> None:
+    path = bundle(run, golden=False)
+    with zipfile.ZipFile(path) as archive:
+        assert not [name for name in archive.namelist() if name.startswith("golden/")]
+    found = verify(path)
+    assert (found.pictures, found.differences) == (0, {"model.onnx": None})
+
+
+def test_the_card_has_the_figures_of_the_run(whole: Path, trained: Run) -> None:
+    card = load(whole).bundle.files["card.md"].decode()
+    test = trained.metrics["test"]
+    assert f"| test | {test['count']} | {test['accuracy']:.1%} |" in card
+    assert "one of 3 classes" in card
+    assert "## Limits" in card
+
+
+def test_a_lambda_in_its_model_of_keras_does_not_run(tmp_path: Path) -> None:
+    inputs = keras.Input((4, 4, 1))
+    code = keras.layers.Lambda(lambda pixels: pixels.run_away())
+    network = keras.Sequential([inputs, keras.layers.Flatten(), keras.layers.Dense(3)])
+    network.save(tmp_path / "plain.keras")
+    with zipfile.ZipFile(tmp_path / "plain.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(parts["config.json"])
+    config["config"]["layers"].append(keras.saving.serialize_keras_object(code))
+    parts["config.json"] = json.dumps(config).encode()
+    made.write(tmp_path / "lambda.keras", parts)
+    model = (tmp_path / "lambda.keras").read_bytes()
+    path = made.bundle(tmp_path / "pets.bundle", made.contents(**{"best.keras": model}))
+    opened = load(path)
+    assert opened.predict(made.picture())[0].label in made.CLASSES
+    with pytest.raises(RunError, match=r"[Ll]ambda"):
+        _ = opened.model
+
+
+def test_a_light_install_predicts_and_verifies(whole: Path, digits: Path) -> None:
+    optional = ["keras", "tensorflow", "pandas", "sklearn", "scipy", "matplotlib", "pyarrow"]
+    optional += ["onnx", "h5py", "xxhash", "jinja2"]
+    small = bundle(whole.with_suffix(""), whole.with_name("small.bundle"))
+    words = [
+        ["predict", str(small), str(pictures(digits)[0]), "--json", "--coverage", "0.8"],
+        ["verify", str(small), "--json"],
+    ]
+    code = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({optional!r}))\n"
+        "from viewfinder.cli import main\n"
+        f"for words in {words!r}: main(words, standalone_mode=False)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert '"model.onnx": 0.0' in done.stdout
+
+
+@pytest.mark.parametrize("attempts", [8, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_writer_that_is_killed_leaves_the_old_bundle_or_the_new_one(
+    tmp_path: Path, attempts: int
+) -> None:
+    """Forked processes write the same path again and again, and are killed at random moments."""
+    from viewfinder.bundle.pack import _write_archive
+    from viewfinder.core.files import written_whole
+
+    path, drawn = tmp_path / "pets.bundle", random.Random(1)
+    seen = set()
+    for attempt in range(attempts):
+        child = os.fork()
+        if not child:
+            for number in range(10_000):
+                members = made.contents(**{"card.md": bytes([attempt, number % 256]) * 200_000})
+                with written_whole(path) as temporary:
+                    first = {"viewfinder.json": made.manifest(members)}
+                    _write_archive(temporary, first | members)
+            os._exit(0)
+        time.sleep(0.02 + drawn.random() / 20)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        if path.exists():
+            seen.add(load(path).bundle.files["card.md"][:2])
+    assert len(seen) > 2
