@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from PIL import Image
@@ -128,7 +127,7 @@ class Client:
 
 def form(files: Files) -> tuple[bytes, str]:
     """A body of multipart/form-data, and its content type."""
-    edge = uuid4().hex
+    edge = "5c1f0e7b2d"  # equal in every process: tests are named by it
     head = 'Content-Disposition: form-data; name="pictures"; filename='
     parts = [
         f'--{edge}\r\n{head}"{name}"\r\n\r\n'.encode() + data + b"\r\n" for name, data in files
