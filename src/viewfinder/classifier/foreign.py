@@ -5,6 +5,7 @@ Teachable Machine write them, or given by the caller. Nothing is guessed: the or
 and the scaling decide every answer, and a wrong one raises no error.
 """
 
+import os
 from collections.abc import Sequence
 from math import isqrt
 from pathlib import Path
@@ -27,7 +28,7 @@ Shape = tuple[int | None, ...]
 
 def is_teachable(folder: Path) -> bool:
     """Whether a folder is an export of Teachable Machine for Keras."""
-    return all((folder / name).is_file() for name in (_TEACHABLE, NAMES))
+    return all(os.path.isfile(folder / name) for name in (_TEACHABLE, NAMES))  # noqa: PTH113 (names that are too long)
 
 
 def open_foreign(

@@ -1,5 +1,6 @@
 """Opening what can predict."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -51,8 +52,7 @@ def load(
     if is_bundle(path):
         _refuse_facts(path, class_names, preprocessing)
         return _from_bundle(path)
-    is_model = path.is_file() and path.suffix.lower() in _MODELS
-    if is_teachable(path) or (is_model and not (path.parent / LABELS).is_file()):
+    if is_foreign(path):
         return open_foreign(path, class_names, preprocessing)
     _refuse_facts(path, class_names, preprocessing)
     classes, facts = read_labels(path)
@@ -81,3 +81,9 @@ def _from_bundle(path: Path) -> Classifier:
         raise unsound(path, f"{EXPORT}: {error.received}") from error
     require_fit(path, network, classes, preprocessing)
     return Classifier(network, classes, preprocessing, bundle=replace(bundle, files=files))
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether the path is that of a model which was trained elsewhere, by its name."""
+    is_model = path.suffix.lower() in _MODELS and os.path.isfile(path)  # noqa: PTH113 (names that are too long)
+    return is_teachable(path) or (is_model and not (path.parent / LABELS).is_file())

@@ -1,21 +1,23 @@
 """`viewfinder evaluate`: a run's metrics and report again, or its figures on other pictures."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from viewfinder.cli.boundary import print_json
-from viewfinder.cli.options import DataOptions, ResultOptions
+from viewfinder.cli.options import DataOptions, ForeignOptions, PixelScaling, ResultOptions
 from viewfinder.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from viewfinder.classifier import Classifier
     from viewfinder.run import Run
     from viewfinder.run.evaluation import Evaluation
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or a model: .keras, .h5, .onnx.")],
     data: Annotated[
         Path | None,
         typer.Argument(
@@ -107,6 +109,7 @@ def evaluate(
     report_only: Annotated[
         bool, typer.Option("--report-only", help="Write the report of the metrics that exist.")
     ] = False,
+    preprocessing: PixelScaling = None,
     reading: DataOptions,
     results: ResultOptions,
 ) -> None:
@@ -114,6 +117,8 @@ def evaluate(
 
     Without DATA and options, metrics.json, plots and report.html are written again, with slices.
     """
+    from viewfinder.classifier.opening import is_foreign
+    from viewfinder.core.progress import Progress
     from viewfinder.run import Run
 
     if data is None and any(value is not None for value in reading.record.values()):
@@ -121,7 +126,12 @@ def evaluate(
             "There is no DATA, so nothing to read.",
             expected="viewfinder evaluate RUN DATA, where its reading is stated",
         )
-    opened = Run.open(run)
+    opened: Run | Classifier
+    if is_foreign(run):
+        opened = ForeignOptions(reading.classes, preprocessing).load(run, Progress(0))
+        reading = replace(reading, classes=None)
+    else:
+        opened = _run(run, preprocessing)
     if coverage is None and (by_class or sets != "lac"):
         raise UsageError(
             "These sets have no coverage.", expected="--coverage 0.95 with --sets and --by-class"
@@ -129,7 +139,8 @@ def evaluate(
     if others and inside is None:
         raise UsageError("There is no outlier threshold to measure.", expected="--inside 0.95")
     options = split or threshold or predictions or plots or slices or robustness or crops
-    if data is None and coverage is None and inside is None and not options:
+    is_again = data is None and coverage is None and inside is None and not options
+    if isinstance(opened, Run) and is_again:
         _write_again(opened, results, report_only=report_only, heat_maps=heat_maps)
         return
     from viewfinder.core.files import require_writable
@@ -159,7 +170,19 @@ def evaluate(
     )
     if predictions:
         found.save_predictions(predictions)
+    found = replace(found, name=str(run))
     _show(found, results, slices=slices, robustness=robustness, crops=crops, plots=plots)
+
+
+def _run(folder: Path, preprocessing: str | None) -> "Run":
+    from viewfinder.run import Run
+
+    if preprocessing is not None:
+        raise UsageError(
+            f"{folder} states its preprocessing itself.",
+            expected="`preprocessing` for a model that was trained elsewhere",
+        )
+    return Run.open(folder)
 
 
 def _show(

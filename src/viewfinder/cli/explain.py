@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from viewfinder.cli.boundary import print_json
-from viewfinder.cli.options import ResultOptions
+from viewfinder.cli.options import ForeignOptions, ResultOptions
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.pictures.codecs.magic import READABLE
 
 if TYPE_CHECKING:
+    from viewfinder.classifier import Classifier
     from viewfinder.core.progress import Progress
     from viewfinder.explain.attribution import Explanation
     from viewfinder.explain.crops import CropMap
@@ -96,7 +97,7 @@ class _MapOptions:
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or a model: .keras, .h5.")],
     pictures: Annotated[
         list[Path], typer.Argument(help="Files or folders; of a folder, up to 16 pictures.")
     ],
@@ -109,9 +110,11 @@ def explain(
     output: Annotated[Path, typer.Option(metavar="FILE", help="PNG to write.")] = Path(
         "explain.png"
     ),
+    foreign: ForeignOptions,
     results: ResultOptions,
 ) -> None:
     """Draw where a model looked in pictures, its feature maps, or its answers for crops."""
+    from viewfinder.classifier.opening import is_foreign
     from viewfinder.run import Run
 
     if sum((maps.maps, crops, maps.channel is not None)) > 1:
@@ -119,15 +122,17 @@ def explain(
             "One figure at a time.", expected="one of --maps, --channel and --crops, or none"
         )
     _require_effect(look, maps, crops)
-    opened = Run.open(run)
+    opened = None if is_foreign(run) else Run.open(run)
+    classifier = foreign.load(opened.folder if opened else run, results.progress)
     if maps.channel is not None:
-        document = _channel(opened, pictures, maps.channel, output)
+        document = _channel(classifier, pictures, maps.channel, output)
     elif maps.maps:
-        document = _maps(opened, _single(pictures, "--maps"), maps, output)
+        document = _maps(classifier, _single(pictures, "--maps"), maps, output)
     elif crops:
-        document = _crops(opened, _single(pictures, "--crops"), output, results)
+        controls = opened and _held_out(opened, results)
+        document = _crops(classifier, _single(pictures, "--crops"), controls, output, results)
     else:
-        document = _look(opened, pictures, look, output, results)
+        document = _look(classifier, pictures, look, output, results)
     if results.as_json:
         print_json({"schema": 1, "run": str(run), "output": str(output), **document})
     else:
@@ -149,7 +154,11 @@ def _require_effect(look: _LookOptions, maps: _MapOptions, crops: bool) -> None:
 
 
 def _look(
-    run: "Run", pictures: list[Path], look: _LookOptions, output: Path, results: ResultOptions
+    classifier: "Classifier",
+    pictures: list[Path],
+    look: _LookOptions,
+    output: Path,
+    results: ResultOptions,
 ) -> dict[str, Any]:
     """Draw where the model looked; pictures that cannot be read are named and left out."""
     import numpy as np
@@ -159,7 +168,6 @@ def _look(
     from viewfinder.pages.explanations.where import draw_explanations
     from viewfinder.pages.plots import save
 
-    classifier = run.classifier
     classes = look.classes or ()
     readable: dict[str, Any] = {}
     pictures = [file for path in pictures for file in _files(path, results.progress)]
@@ -235,12 +243,14 @@ def _print_looks(found: "list[Explanation]") -> None:
     stdout().print(table(["picture", "answer", "map of", "layer"], rows))
 
 
-def _maps(run: "Run", picture: Path, options: _MapOptions, output: Path) -> dict[str, Any]:
+def _maps(
+    classifier: "Classifier", picture: Path, options: _MapOptions, output: Path
+) -> dict[str, Any]:
     from viewfinder.explain.activations import feature_maps
     from viewfinder.pages.explanations.maps import draw_maps
     from viewfinder.pages.plots import save
 
-    found = feature_maps(run.classifier, picture, layers=options.layers or ())
+    found = feature_maps(classifier, picture, layers=options.layers or ())
     save(draw_maps(found, options.channels), output)
     layers = [
         {
@@ -257,7 +267,9 @@ def _maps(run: "Run", picture: Path, options: _MapOptions, output: Path) -> dict
     return {"picture": str(picture), "layers": layers}
 
 
-def _channel(run: "Run", pictures: list[Path], channel: str, output: Path) -> dict[str, Any]:
+def _channel(
+    classifier: "Classifier", pictures: list[Path], channel: str, output: Path
+) -> dict[str, Any]:
     from viewfinder.data.sources import open_dataset
     from viewfinder.explain.activations import exciting_patches
     from viewfinder.pages.explanations.maps import draw_patches
@@ -273,18 +285,20 @@ def _channel(run: "Run", pictures: list[Path], channel: str, output: Path) -> di
     if len(pictures) != 1:
         raise UsageError("--channel takes one folder of pictures.", received=f"{len(pictures)}")
     dataset = open_dataset(pictures[0], needs_labels=False)
-    found = exciting_patches(run.classifier, dataset, layer, int(index))
+    found = exciting_patches(classifier, dataset, layer, int(index))
     save(draw_patches(found, layer, int(index)), output)
     patches = [{"picture": p.locator, "value": p.value, "box": list(p.box)} for p in found]
     return {"layer": layer, "channel": int(index), "patches": patches}
 
 
-def _crops(run: "Run", picture: Path, output: Path, results: ResultOptions) -> dict[str, Any]:
+def _crops(
+    classifier: "Classifier", picture: Path, controls: Any, output: Path, results: ResultOptions
+) -> dict[str, Any]:
     from viewfinder.explain.crops import crop_map
     from viewfinder.pages.explanations.crops import draw_crops
     from viewfinder.pages.plots import save
 
-    found = crop_map(run.classifier, picture, controls=_held_out(run, results))
+    found = crop_map(classifier, picture, controls=controls)
     save(draw_crops(found), output)
     if not results.as_json:
         _print_crops(found)

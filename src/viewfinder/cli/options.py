@@ -13,6 +13,7 @@ from viewfinder.cli.groups import Key, settings_of
 from viewfinder.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from viewfinder.classifier import Classifier
     from viewfinder.core.progress import Progress
     from viewfinder.data.dataset import Dataset
     from viewfinder.recipe import Recipe
@@ -106,6 +107,44 @@ class ResultOptions:
         from viewfinder.core.progress import Progress
 
         return Progress(0 if self.quiet else 2 if self.verbose else 1)
+
+
+_FOREIGN = "A model trained elsewhere"
+PixelScaling = Annotated[
+    str | None,
+    typer.Option(
+        "--preprocessing",
+        metavar="NAME",
+        help="Scaling of its pixels: 0-255, 0-1, -1-1, caffe or imagenet; or the "
+        "preprocessing.json of an export.",
+        rich_help_panel=_FOREIGN,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class ForeignOptions:
+    """What the file of a model that was trained elsewhere does not say."""
+
+    class_names: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Its classes in the order of the outputs: with commas, or a text file with one a "
+            "line.",
+            rich_help_panel=_FOREIGN,
+        ),
+    ] = None
+    preprocessing: PixelScaling = None
+
+    def load(self, model: Path, progress: "Progress") -> "Classifier":
+        """Load a run or another model, and print what was taken from elsewhere than its file."""
+        from viewfinder.classifier import load
+
+        classifier = load(model, class_names=self.class_names, preprocessing=self.preprocessing)
+        for note in classifier.notes:
+            progress.say(note)
+        return classifier
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from viewfinder.cli.options import ResultOptions
+from viewfinder.cli.options import ForeignOptions, ResultOptions
 from viewfinder.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -106,13 +106,17 @@ class _FormatOptions:
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, or a bundle.")],
+    run: Annotated[
+        Path,
+        typer.Argument(help="Folder of a run, a bundle, or a model: .keras, .h5, .onnx."),
+    ],
     pictures: Annotated[
         list[str], typer.Argument(help="Files, folders (with all below them) or globs.")
     ],
     *,
     top: Annotated[int, typer.Option(min=1, help="Number of most probable classes to print.")] = 3,
     answers: AnswerOptions,
+    foreign: ForeignOptions,
     formats: _FormatOptions,
     results: ResultOptions,
 ) -> None:
@@ -121,19 +125,16 @@ def predict(
     Pictures are read, predicted and printed one after another, so that folders of any size fit
     into the memory.
     """
-    from viewfinder.classifier import load
     from viewfinder.cli.predictions import BLOCK, Counted, Form
     from viewfinder.pictures.listing import files_at
 
     options, chosen = answers.options, formats.chosen(results)
     _require_order(run, pictures)
     total = sum(1 for _ in files_at(pictures))
-    classifier = load(run)
+    classifier = foreign.load(run, results.progress)
     if not classifier.starts_at_once:
-        results.progress.say(
-            "Keras predicts, which takes seconds to start: the run has no model.onnx.",
-            style="yellow",
-        )
+        why = ": the run has no model.onnx" if classifier.folder else ""
+        results.progress.say(f"Keras predicts, which takes seconds to start{why}.", style="yellow")
     predictions = classifier.stream(files_at(pictures), options)
     # On a terminal, rows show the progress, and a bar would be drawn between them.
     if not sys.stdout.isatty() or chosen == "--parquet" or (chosen == "" and total <= BLOCK):
@@ -180,5 +181,7 @@ def _require_order(run: Path, pictures: list[str]) -> None:
     )
 
 
-def _is_run(folder: Path) -> bool:
-    return os.path.isfile(folder / "labels.json")  # noqa: PTH113 (names that are too long)
+def _is_run(path: Path) -> bool:
+    from viewfinder.classifier.opening import is_foreign
+
+    return os.path.isfile(path / "labels.json") or is_foreign(path)  # noqa: PTH113 (names that are too long)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from viewfinder.audit.duplicates import duplicate_groups
 from viewfinder.audit.finding import pictures
 from viewfinder.audit.measurements import Measurements, survey
+from viewfinder.classifier import Classifier
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.files import written_whole
 from viewfinder.core.progress import Progress
@@ -50,7 +51,8 @@ class Evaluation:
     """A run's figures on labelled pictures.
 
     Attributes:
-        run: The run's folder.
+        run: The run, or the classifier of a model that was trained elsewhere.
+        name: Its path; "" of a classifier in memory.
         data: What was evaluated: "test", or the data's path.
         metrics: The figures.
         temperature: The one that the validation pictures suggest; None without such pictures, or
@@ -68,7 +70,8 @@ class Evaluation:
         notes: What the reader should know.
     """
 
-    run: Run
+    run: Run | Classifier
+    name: str
     data: str
     metrics: Metrics
     temperature: float | None
@@ -127,7 +130,7 @@ class Evaluation:
         """
         from viewfinder.evaluation.robustness import measure_robustness
 
-        classifier = self.run.classifier
+        classifier = _classifier(self.run)
         store = open_store(self._shown, classifier.preprocessing, progress=progress)
         described = store.describe(self._shown)
         shown = _some_of(described, (described.table["status"] == "ok").to_numpy())
@@ -146,7 +149,7 @@ class Evaluation:
         """
         from viewfinder.evaluation.crops import measure_crops
 
-        return measure_crops(self.run.classifier, self._shown, progress)
+        return measure_crops(_classifier(self.run), self._shown, progress)
 
     @property
     def _shown(self) -> Dataset:
@@ -167,7 +170,7 @@ class Evaluation:
         others = self.accuracy_of_others
         return {
             "schema": 1,
-            "run": str(self.run),
+            "run": self.name,
             "data": self.data,
             **self.metrics.to_json(),
             "temperature": self.temperature,
@@ -220,7 +223,7 @@ def require_table(path: Path) -> None:
 
 
 def evaluate(
-    run: Run | str | Path,
+    run: Run | Classifier | str | Path,
     data: Dataset | None = None,
     *,
     split: str | None = None,
@@ -236,7 +239,8 @@ def evaluate(
     pictures are matched by name.
 
     Args:
-        run: The run, or its folder.
+        run: The run, or its folder; or the classifier of a model that was trained elsewhere, which
+            needs `data` and has neither baselines nor a temperature.
         data: Other labelled pictures; None for the run's own.
         split: Which split; by default all of `data`, or the run's test split, else validation.
         thresholds: Conditions such as "precision >= 0.99 for cats"; the run's validation pictures
@@ -257,6 +261,13 @@ def evaluate(
     if isinstance(coverage, float | int):
         coverage = SetOptions(coverage)
     progress = progress or Progress(0)
+    if isinstance(run, Classifier):
+        if data is None or coverage is not None or inside is not None:
+            raise UsageError(
+                "A model that was trained elsewhere has no pictures of its own.",
+                expected="`data`; sets and outliers are fitted on a run's validation pictures",
+            )
+        return _evaluate_classifier(run, data, split, thresholds, progress)
     opened = run if isinstance(run, Run) else Run.open(run)
     classes = opened.classes
     conditions = [read_condition(text, classes) for text in thresholds]
@@ -268,7 +279,7 @@ def evaluate(
         name, rows = _own(opened.predictions, split)
     else:
         name = str(data.source)
-        rows, notes = _answered(opened, data if split is None else _only(data, split), progress)
+        rows, notes = _answered(opened, data, split, progress)
     validation = None
     if stored is not None and name != "validation":
         validation = stored[stored["split"] == "validation"]
@@ -297,6 +308,7 @@ def evaluate(
     baselines, more = baselines_of(opened, rows, data, progress)
     return Evaluation(
         run=opened,
+        name=str(opened),
         data=name,
         metrics=measure(labels, shares, classes),
         temperature=temperature,
@@ -327,7 +339,7 @@ def _own(stored: pd.DataFrame, split: str | None) -> tuple[str, pd.DataFrame]:
     return chosen, stored[stored["split"] == chosen].reset_index(drop=True)
 
 
-def _dataset_of(run: Run, rows: pd.DataFrame, source: Source | None) -> Dataset:
+def _dataset_of(run: Run | Classifier, rows: pd.DataFrame, source: Source | None) -> Dataset:
     return Dataset(source or run.source, rows, run.classes)
 
 
@@ -336,17 +348,53 @@ def _only(data: Dataset, split: str) -> Dataset:
     return data.only(split)
 
 
-def _answered(run: Run, data: Dataset, progress: Progress) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def _evaluate_classifier(
+    classifier: Classifier,
+    data: Dataset,
+    split: str | None,
+    thresholds: Sequence[str],
+    progress: Progress,
+) -> Evaluation:
+    """Evaluate a model of which only the network is known, on labelled pictures."""
+    conditions = [read_condition(text, classifier.classes) for text in thresholds]
+    rows, notes = _answered(classifier, data, split, progress)
+    return Evaluation(
+        run=classifier,
+        name="",
+        data=str(data.source),
+        metrics=measure(*arrays_of(rows, classifier.classes), classifier.classes),
+        temperature=None,
+        tempered=None,
+        baselines=(),
+        thresholds=tuple(_threshold(one, rows, None, classifier.classes) for one in conditions),
+        sets=None,
+        outliers=None,
+        known=0,
+        accuracy_of_others=None,
+        predictions=rows.drop(columns="content"),
+        source=data.source,
+        notes=(*classifier.notes, *notes),
+    )
+
+
+def _classifier(run: Run | Classifier) -> Classifier:
+    return run if isinstance(run, Classifier) else run.classifier
+
+
+def _answered(
+    run: Run | Classifier, data: Dataset, split: str | None, progress: Progress
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Predict other pictures; return their table with `content`, and notes."""
-    matched, notes = match_classes(data, run.classes)
-    store = open_store(matched, run.classifier.preprocessing, progress=progress)
+    matched, notes = match_classes(data if split is None else _only(data, split), run.classes)
+    classifier = _classifier(run)
+    store = open_store(matched, classifier.preprocessing, progress=progress)
     described = store.describe(matched)
     readable = described.where(described.table["status"] == "ok")
     if skipped := len(described) - len(readable):
         notes += (f"{pictures(skipped)} cannot be read.",)
     if not len(readable):
         raise DataError("None of the pictures can be read.", expected=f"pictures in {data.source}")
-    found = answer(run.classifier, readable, store.pictures(readable), progress)
+    found = answer(classifier, readable, store.pictures(readable), progress)
     contents = dict(zip(readable.table["locator"], readable.table["content"], strict=True))
     return found.assign(content=found["locator"].map(contents)), notes
 
