@@ -1,7 +1,7 @@
 """Models that others trained: their network, classes, and the scaling of pixels before it.
 
-What the model's file does not say is read from files beside it, as `viewfinder export` and
-Teachable Machine write them, or given by the caller. Nothing is guessed: the order of the classes
+What the model's file does not say is read from files beside it, such as the `labels.txt` of
+Teachable Machine, or given by the caller. Nothing is guessed: the order of the classes
 and the scaling decide every answer, and a wrong one raises no error.
 """
 

@@ -36,8 +36,9 @@ def load(
             a text with commas between them, or a text file with one a line. By default those of
             `labels.txt` beside the model.
         preprocessing: The scaling of its pixels: "0-255", "0-1", "-1-1", "caffe" or "imagenet"; or
-            a `preprocessing.json` as `viewfinder export` writes it. By default the file of this
-            name beside the model; a model that begins with Rescaling or Normalization needs none.
+            the path of a `preprocessing.json` with `preprocessing`, as in the `labels.json` of a
+            run, and `scaling`, one of these names. By default the file of this name beside the
+            model; a model that begins with Rescaling or Normalization needs none.
 
     Returns:
         The classifier. What was taken from files beside the model or added to it is in `notes`.

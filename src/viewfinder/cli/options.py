@@ -116,7 +116,7 @@ PixelScaling = Annotated[
         "--preprocessing",
         metavar="NAME",
         help="Scaling of its pixels: 0-255, 0-1, -1-1, caffe or imagenet; or the "
-        "preprocessing.json of an export.",
+        "path of a preprocessing.json.",
         rich_help_panel=_FOREIGN,
     ),
 ]
