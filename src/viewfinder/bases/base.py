@@ -1,7 +1,8 @@
 """The base: a pretrained network to build a model on.
 
-There are three kinds: a network of `keras.applications` (`from_catalogue`), a model in a file
-(`from_file`), and a preset of KerasHub (`from_hub`).
+There are four kinds: EfficientNet-Lite0 with installed weights (`from_wheel`), a network of
+`keras.applications` (`from_catalogue`), a model in a file (`from_file`), and a preset of KerasHub
+(`from_hub`).
 """
 
 from abc import ABC, abstractmethod
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from viewfinder.core.errors import DataError
+from viewfinder.core.errors import DataError, RecipeError
 from viewfinder.core.progress import Progress
 from viewfinder.pictures.preprocessing import Color
 
@@ -139,3 +140,26 @@ class Base(ABC):
             source: The result of :meth:`obtain`.
             seed: The seed of weights that are drawn at random.
         """
+
+
+def require_fitting(base: Base, input_shape: tuple[int, int, int]) -> None:
+    """Require colour pictures that are not too small for a base.
+
+    Raises:
+        RecipeError: The pictures do not fit.
+    """
+    height, width, channels = input_shape
+    if channels != 3:
+        raise RecipeError(
+            f"{base.name} takes colour pictures.",
+            expected="input.color=rgb, to which gray pictures are converted",
+            received=f"{channels} channels",
+        )
+    least, size = base.least_size or 1, base.takes().size
+    if min(height, width) < least:
+        raise RecipeError(
+            f"The pictures are too small for {base.name}.",
+            expected=f"at least {least} × {least} pixels",
+            received=f"{width} × {height}",
+            remedy=f"input.size={list(size)}, the size of its ImageNet training" if size else None,
+        )

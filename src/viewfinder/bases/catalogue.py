@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from viewfinder.bases.lite.plan import NAME as LITE
 from viewfinder.core.errors import UsageError, nearest
 from viewfinder.core.files import read_yaml
 
@@ -113,8 +114,9 @@ def network_named(name: str) -> Network:
         UsageError: There is none; the message suggests the nearest name.
     """
     if name not in BASES:
-        by_letters = {known.lower(): known for known in BASES}
-        remedy = nearest(by_letters.get(name.lower(), name), BASES)
+        names = [LITE, *BASES]
+        by_letters = {known.lower(): known for known in names}
+        remedy = nearest(by_letters.get(name.lower(), name), names)
         raise UsageError(f"There is no base {name!r}.", remedy=remedy)
     return BASES[name]
 

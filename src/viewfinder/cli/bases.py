@@ -32,10 +32,11 @@ def bases(
 ) -> None:
     """List the networks to build on, with size, input, speed and local weights, or show one."""
     from viewfinder.bases.catalogue import BASES
+    from viewfinder.bases.lite.plan import NAME
     from viewfinder.bases.naming import base_named
     from viewfinder.bases.speeds import remembered_speeds
 
-    shown = [base_named(one) for one in ([name] if name else BASES)]
+    shown = [base_named(one) for one in ([name] if name else [NAME, *BASES])]
     measured = [base_named(one, alpha) for one in measure or ()]
     if measured:
         from viewfinder.bases.networks.speed import measure_speed

@@ -42,12 +42,14 @@ def features(
         ),
     ] = None,
     base: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
-            help="Network: one of `viewfinder bases`, a FILE.keras, or hub:PRESET of KerasHub.",
+            help="Network: one of `viewfinder bases`, a FILE.keras, or hub:PRESET of KerasHub; by "
+            "default EfficientNetLite0 if installed, else MobileNetV2.",
+            show_default=False,
         ),
-    ] = "MobileNetV2",
+    ] = None,
     pooling: Annotated[
         PoolingChoice, typer.Option(help="How the feature map becomes a vector.")
     ] = PoolingChoice.QUARTERS,

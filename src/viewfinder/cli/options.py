@@ -369,7 +369,7 @@ class BaseOptions:
         return {"model.kind": "transfer", **settings} if settings else {}
 
     def for_features(self, pooling: str = "quarters") -> "Transfer":
-        """The base whose features are computed, by default MobileNetV2, pooled as a head's are.
+        """The base whose features are computed, pooled as a head's are.
 
         Raises:
             RecipeError: The flags do not fit together.

@@ -5,7 +5,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from viewfinder.bases.base import Base
+from viewfinder.bases.base import Base, require_fitting
+from viewfinder.bases.from_wheel import FromWheel
 from viewfinder.core.progress import Progress
 from viewfinder.features.extractor import Extractor
 from viewfinder.pictures.preprocessing import Preprocessing
@@ -88,7 +89,8 @@ class FrozenBase:
     @cached_property
     def extractor(self) -> Extractor:
         """The extractor of its pooled features."""
-        return Extractor(self.base.label, self._identity(), self._network)
+        write = self._write_graph if isinstance(self.base, FromWheel) else None
+        return Extractor(self.base.label, self._identity(), self._network, write)
 
     def _identity(self) -> dict[str, Any]:
         return {
@@ -96,8 +98,26 @@ class FrozenBase:
             "input": list(self.preprocessing.shape),
             "cut": self.settings.cut,
             "pooling": self.settings.pooling,
-            "keras": versions()["keras"],  # another version may build another network
+            # Another version may build another network. The number is that of the graph's layout:
+            # its outputs are the features and the last feature map.
+            "keras": None if isinstance(self.base, FromWheel) else versions().get("keras"),
+            "graph": 1,
         }
+
+    def _write_graph(self, path: Path) -> None:
+        import onnx
+
+        from viewfinder.bases.lite.graph import graph_of
+        from viewfinder.bases.lite.weights import weights_of
+
+        require_fitting(self.base, self.preprocessing.shape)
+        graph = graph_of(
+            weights_of(self.source, self.seed),
+            input_shape=self.preprocessing.shape,
+            cut=self.settings.cut,
+            pooling=self.settings.pooling,
+        )
+        onnx.save(graph, path)
 
     def _network(self) -> "keras.Model":
         model = self.backbone.model  # imports Keras, on the right backend
@@ -106,5 +126,7 @@ class FrozenBase:
 
         from viewfinder.models.head import model_name, pooled
 
-        rows = pooled(model.outputs[0], self.settings.pooling)
-        return keras.Model(model.inputs[0], rows, name=f"{model_name(self.base.label)}_features")
+        maps = model.outputs[0]
+        rows = pooled(maps, self.settings.pooling)
+        outputs = [rows, maps] if len(maps.shape) == 4 else rows
+        return keras.Model(model.inputs[0], outputs, name=f"{model_name(self.base.label)}_features")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from viewfinder.core.errors import DataError, OutputError, UsageError
-from viewfinder.core.files import cache_folder, write_json
+from viewfinder.core.files import cache_folder, write_json, written_whole
 from viewfinder.core.progress import Progress
 from viewfinder.runtime import onnx
 from viewfinder.runtime.devices import has_accelerator, may_have_accelerator
@@ -49,14 +49,17 @@ class Extractor:
         name: The network's name, for people.
         identity: Everything that decides the features apart from the pictures' pixels: the
             network, its weights' hash, the cut, the pooling. Must fit JSON.
-        build: Builds the network, from pixels of 0 to 255 to (n, d). Not called for a network that
-            was exported before, which loads without Keras.
+        build: Builds the network in Keras, from pixels of 0 to 255 to (n, d) and the feature map.
+            Not called for a network that was exported before, which loads without Keras.
+        write: Writes the same network to an ONNX file without Keras; None where only Keras can
+            build it.
         started_s: The seconds of loading, including an export; 0 before.
     """
 
     name: str
     identity: Mapping[str, Any]
     build: "Callable[[], keras.Model]"
+    write: Callable[[Path], None] | None = None
     started_s: float = field(default=0.0, init=False)
     _runner: Runner | None = field(default=None, init=False, repr=False)
 
@@ -79,30 +82,38 @@ class Extractor:
             progress.detail("Features: computed by Keras, on the accelerator")
             return _Backend(self.build())
         try:
-            return _Onnx(onnx.OnnxModel(self._path))
+            return _Onnx(onnx.OnnxModel(self.path))
         except DataError:  # missing or damaged
             return self._exported(progress)
 
     @property
-    def _path(self) -> Path:
+    def path(self) -> Path:
         """The path of the ONNX file, in the user's cache."""
         address = json.dumps(dict(self.identity), sort_keys=True).encode()
         key = hashlib.blake2b(address, digest_size=8).hexdigest()
         return cache_folder() / "onnx" / f"{self.name[:40]}-{key}.onnx"
 
     def _exported(self, progress: Progress) -> Runner:
+        if self.write:
+            with written_whole(self.path) as temporary:
+                self.write(temporary)
+            return self._recorded()
         from viewfinder.runtime.export import export_onnx
 
         model = self.build()
         try:
-            export_onnx(model, self._path)
+            export_onnx(model, self.path)
         except OutputError:
             raise
         except UsageError as error:
             progress.say(f"Features: computed by Keras, which is slower. {error}", style="yellow")
             return _Backend(model)
-        write_json(self._path.with_suffix(".json"), {"schema": 1, **self.identity})
-        return _Onnx(onnx.OnnxModel(self._path))
+        return self._recorded()
+
+    def _recorded(self) -> Runner:
+        """Write what the exported network is beside it, and load it."""
+        write_json(self.path.with_suffix(".json"), {"schema": 1, **self.identity})
+        return _Onnx(onnx.OnnxModel(self.path))
 
 
 class _Onnx(Runner):
@@ -126,4 +137,6 @@ class _Backend(Runner):
 
     @override
     def __call__(self, images: NDArray[Any]) -> Matrix:
-        return np.asarray(self._model.predict_on_batch(images), np.float32)
+        outputs = self._model.predict_on_batch(images)
+        rows = outputs[0] if isinstance(outputs, list) else outputs
+        return np.asarray(rows, np.float32)

@@ -98,7 +98,7 @@ class Recipe(Record):
         return self.model_copy(update={"input": self.input.model_copy(update=settings)})
 
     def resolved_by_base(self) -> "Recipe":
-        """The recipe with the size and colour that its base takes, where they are null.
+        """The recipe with its base, and the size and colour that the base takes, where null.
 
         Without a base the recipe is unchanged. Where a base takes any size, the size stays null.
 
@@ -110,7 +110,10 @@ class Recipe(Record):
         if not isinstance(self.model, Transfer):
             return self
         takes = _require_fit(self.model, self.input.size, self.input.color)
-        return self.resolved(takes.size, takes.color)
+        named = self.model_copy(
+            update={"model": self.model.model_copy(update={"base": self.model.base_name})}
+        )
+        return named.resolved(takes.size, takes.color)
 
     @property
     def steps(self) -> Steps:

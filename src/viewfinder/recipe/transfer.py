@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from viewfinder.bases.base import Base
-from viewfinder.bases.naming import USUAL_WEIGHTS, base_named
+from viewfinder.bases.naming import USUAL_WEIGHTS, base_named, default_base
 from viewfinder.recipe.record import Alternative, Count, Fraction, Penalty, Record, Units
 
 Pooling = Literal["average", "max", "quarters", "flatten"]
@@ -62,9 +62,10 @@ class Transfer(Head, Alternative):
     pooling: Pooling = "quarters"
     """How the base's feature map becomes a vector: average, max, quarters or flatten."""
 
-    base: Annotated[str, AfterValidator(_known_base)] = "MobileNetV2"
+    base: Annotated[str, AfterValidator(_known_base)] | None = None
     """Name of a network, a `.keras` file, or "hub:" and a preset of KerasHub. A file's model takes
-    pixels from 0 to 255; a preset is given by its name or its folder."""
+    pixels from 0 to 255; a preset is given by its name or its folder. null is EfficientNetLite0
+    where it is installed and `alpha`, `weights` and `cut` are not given, else MobileNetV2."""
 
     alpha: float | None = None
     """Factor on the width of the base's layers, for bases that have one; null for 1."""
@@ -100,7 +101,13 @@ class Transfer(Head, Alternative):
     @property
     def built_on(self) -> Base:
         """The base, its width and its weights."""
-        return base_named(self.base, self.alpha, self.weights)
+        return base_named(self.base_name, self.alpha, self.weights)
+
+    @property
+    def base_name(self) -> str:
+        """The name of the base; of the default base where none is given."""
+        is_plain = self.alpha is None and self.cut is None and self.weights == "imagenet"
+        return self.base or (default_base() if is_plain else "MobileNetV2")
 
     @property
     def head(self) -> Head:

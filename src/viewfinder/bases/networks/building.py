@@ -6,9 +6,11 @@ from viewfinder.bases.base import Base
 from viewfinder.bases.from_catalogue import FromCatalogue
 from viewfinder.bases.from_file import FromFile
 from viewfinder.bases.from_hub import FromHub
+from viewfinder.bases.from_wheel import FromWheel
 from viewfinder.bases.naming import base_named
 from viewfinder.bases.networks.backbone import Backbone
 from viewfinder.bases.networks.hub import build_preset
+from viewfinder.bases.networks.lite import build_lite
 from viewfinder.bases.networks.network import build_network
 from viewfinder.bases.networks.own import build_own
 from viewfinder.core.progress import Progress
@@ -27,14 +29,15 @@ def build_backbone(
     """Build a base by its name, with its weights and its scaling of pixels.
 
     Args:
-        name: A network of `keras.applications` ("InceptionV3", "MobileNetV2" …), a `.keras` file of
-            a model that takes pixels from 0 to 255, or "hub:" and a preset of KerasHub, by name or
-            folder.
+        name: "EfficientNetLite0", a network of `keras.applications` ("InceptionV3",
+            "MobileNetV2" …), a `.keras` file of a model that takes pixels from 0 to 255, or "hub:"
+            and a preset of KerasHub, by name or folder.
         input_shape: (height, width, channels) in pixels.
         alpha: The factor on the width of layers, for networks that have one.
         weights: For a network of `keras.applications` "imagenet" (from the caches, or downloaded;
             the default), "none" (drawn from `seed`), or a file (`*_no_top.h5`, `.weights.h5`,
-            `.keras`). Other bases have weights of their own.
+            `.keras`). EfficientNetLite0 has "imagenet" and "none"; other bases have weights of
+            their own.
         cut: The layer at which the network ends; None for the last.
         seed: The seed of random weights.
         progress: Reports the source of weights, and shows a download.
@@ -61,6 +64,8 @@ def build_from(
     match base:
         case FromCatalogue():
             return build_network(base, source, input_shape=input_shape, cut=cut, seed=seed)
+        case FromWheel():
+            return build_lite(base, source, input_shape=input_shape, cut=cut, seed=seed)
         case FromFile():
             return build_own(base, input_shape=input_shape, cut=cut, progress=progress)
         case FromHub() if source:

@@ -6,13 +6,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from viewfinder.bases.base import require_fitting
 from viewfinder.bases.catalogue import Network
 from viewfinder.bases.from_catalogue import FromCatalogue
 from viewfinder.bases.networks.backbone import Backbone
 from viewfinder.bases.networks.layers import cut_at, freeze, scaled
 from viewfinder.bases.networks.loading import load_weights
 from viewfinder.bases.networks.seeding import redraw
-from viewfinder.core.errors import RecipeError, UsageError
+from viewfinder.core.errors import UsageError
 from viewfinder.core.randomness import Randomness
 from viewfinder.pictures.scaling import DEVIATION
 
@@ -41,7 +42,7 @@ def build_network(
     """
     title = f"{base.name} (alpha {base.width:g})" if base.network.has_alpha else base.name
     _require_backend(base.network)
-    _require_size(base.network, input_shape)
+    require_fitting(base, input_shape)
     network = _network(base.network, base.width, input_shape)
     if source is None:
         redraw(network, Randomness(seed))
@@ -94,20 +95,3 @@ def _mend_efficientnet(network: keras.Model) -> None:
             if np.allclose(values, DEVIATION, atol=1e-3):
                 layer.adapt_variance.assign(values**2)
                 layer.finalize_state()
-
-
-def _require_size(base: Network, input_shape: tuple[int, int, int]) -> None:
-    height, width, channels = input_shape
-    if channels != 3:
-        raise RecipeError(
-            f"{base.name} takes colour pictures.",
-            expected="input.color=rgb, to which gray pictures are converted",
-            received=f"{channels} channels",
-        )
-    if min(height, width) < base.least_size:
-        raise RecipeError(
-            f"The pictures are too small for {base.name}.",
-            expected=f"at least {base.least_size} × {base.least_size} pixels",
-            received=f"{width} × {height}",
-            remedy=f"input.size=[{base.size}, {base.size}], the size of its ImageNet training",
-        )

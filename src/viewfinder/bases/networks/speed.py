@@ -9,6 +9,7 @@ import numpy as np
 
 from viewfinder.bases.base import Base
 from viewfinder.bases.from_catalogue import FromCatalogue
+from viewfinder.bases.from_wheel import FromWheel
 from viewfinder.bases.networks.building import build_from
 from viewfinder.bases.speeds import Speed, remember_speed
 from viewfinder.core.errors import UsageError
@@ -41,7 +42,7 @@ def measure_speed(base: Base, *, progress: Progress | None = None) -> Speed:
             f"{base.label} takes pictures of any size, on which its speed depends.",
             expected="a base with a fixed or usual input size",
         )
-    if isinstance(base, FromCatalogue):
+    if isinstance(base, FromCatalogue | FromWheel):
         base = replace(base, weights="none")
     backbone = build_from(base, base.obtain(), input_shape=shape)
     pictures = np.zeros((_BATCH, *shape), np.uint8)

@@ -64,7 +64,8 @@ def _network(recipe: "Recipe") -> str:
 
     model = recipe.model
     if isinstance(model, Transfer):
-        return f"{model.base}, width {model.alpha:g}" if model.alpha else model.base
+        name = model.base_name
+        return f"{name}, width {model.alpha:g}" if model.alpha else name
     return model.kind
 
 
