@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from viewfinder.batches.pictures import Batches, balanced_weights
     from viewfinder.bundle.pack import bundle
     from viewfinder.bundle.verify import verify
-    from viewfinder.classifier import Classifier, Prediction, load
+    from viewfinder.classifier import Classifier, Prediction
     from viewfinder.clean import CleaningPlan, clean, plan_cleaning
     from viewfinder.core.errors import ViewfinderError
     from viewfinder.core.progress import Progress
@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from viewfinder.jobs.search import auto
     from viewfinder.jobs.train import train
     from viewfinder.models import build_model
+    from viewfinder.opening import load
     from viewfinder.pages.drawing import draw
     from viewfinder.pictures.decode import decode
     from viewfinder.pictures.prepare import prepare
@@ -134,7 +135,7 @@ _HOMES = {
     "from_arrays": "data.sources:open_arrays",
     "from_table": "data.sources:open_table",
     "extract_features": "features.table:extract",
-    "load": "classifier",
+    "load": "opening",
     "make_plan": "augment",
     "materialize": "data.saved.materialize",
     "models": "models",

@@ -11,7 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.classifier.files import CHOSEN, read_labels, run_folder, write_labels
+from viewfinder.classifier.files import (
+    CHOSEN,
+    EXPORT,
+    MODEL,
+    read_labels,
+    run_folder,
+    write_labels,
+)
 from viewfinder.classifier.outliers import OUTLIERS, REFERENCE, OutlierSettings
 from viewfinder.classifier.sets import SETS, PredictionSets
 from viewfinder.core.errors import DataError, OutputError, RunError, UsageError
@@ -265,7 +272,8 @@ class RunFolder:
 
     def _model_written(self) -> str:
         """A hash of the best model, by which its activations are recognised."""
-        return content_hash(self.folder / "best.keras")
+        path = self.folder / MODEL
+        return content_hash(path if path.is_file() else self.folder / EXPORT)
 
     def write_prediction_sets(self, sets: PredictionSets) -> None:
         """Write the fitted levels of prediction sets."""
@@ -285,8 +293,8 @@ class RunFolder:
 
     @property
     def has_model(self) -> bool:
-        """Whether a best model has been saved."""
-        return (self.folder / "best.keras").is_file()
+        """Whether a best model has been saved, for Keras or for ONNX Runtime."""
+        return any((self.folder / name).is_file() for name in (MODEL, EXPORT))
 
     @property
     def predictions(self) -> pd.DataFrame:

@@ -55,6 +55,7 @@ class Classifier:
         folder: The run's folder, from which `model` is loaded; None without a run.
         bundle: The bundle that it was loaded from, or None.
         notes: What was taken from elsewhere than the model's file, or added to it.
+        make_keras: Writes `best.keras` into the folder of a run that has only `model.onnx`.
     """
 
     network: "keras.Model | OnnxModel"
@@ -63,6 +64,7 @@ class Classifier:
     folder: Path | None = None
     bundle: Bundle | None = None
     notes: tuple[str, ...] = ()
+    make_keras: Callable[[Path], None] | None = None
 
     @property
     def starts_at_once(self) -> bool:
@@ -92,7 +94,14 @@ class Classifier:
                 "A network in an ONNX file has no layers that Keras can call.",
                 expected="a model of Keras, for its gradients, maps and further training",
             )
-        return load_keras(self.folder / MODEL, self.classes)
+        return load_keras(self.folder / MODEL, self.classes, self.make_keras)
+
+    @property
+    def model_name(self) -> str | None:
+        """The name of the run's model, by which other files refer to it; None if unknown."""
+        if self.folder and (self.folder / MODEL).is_file():
+            return fingerprint(self.folder / MODEL)
+        return self.network.facts.get("model") if isinstance(self.network, OnnxModel) else None
 
     def __getattr__(self, name: str) -> Any:
         """Say where an attribute of a run is found."""
@@ -151,7 +160,7 @@ class Classifier:
         """
         if self.bundle is not None:
             return outliers_in(self.bundle)
-        return None if self.folder is None else read_outliers(self.folder, self._fingerprint)
+        return None if self.folder is None else read_outliers(self.folder, self.model_name)
 
     def predict(
         self,
@@ -276,12 +285,7 @@ class Classifier:
                 "Only the classifier of a run has prediction sets.",
                 expected="viewfinder.load(RUN)",
             )
-        return read_sets(self.folder, coverage, len(self.classes), self._fingerprint)
-
-    @property
-    def _fingerprint(self) -> str | None:
-        path = self.folder / MODEL if self.folder else None
-        return fingerprint(path) if path and path.is_file() else None
+        return read_sets(self.folder, coverage, len(self.classes), self.model_name)
 
 
 def _in_threads(function: Callable[[Any], Any], images: NDArray[np.uint8]) -> list[Any]:

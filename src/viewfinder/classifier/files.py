@@ -19,7 +19,8 @@ from viewfinder.pictures.scaling import ScalingName
 CHOSEN = "auto.json"
 LABELS = "labels.json"
 MODEL = "best.keras"
-# The same network for ONNX Runtime; its facts name the `best.keras` that it was made from.
+# The same network for ONNX Runtime. Its facts have the name of the model, which is the fingerprint
+# of `best.keras`. It may come first: then `best.keras` is made from it.
 EXPORT = "model.onnx"
 # The name of its second output: the pooled features before the head.
 FEATURES = "features"
@@ -55,13 +56,28 @@ class Handed(RunRecord):
 
 
 def fingerprint(model: Path) -> str:
-    """Return a hash of a `.keras` file from the checksums of its members, without reading them.
+    """Return the name of the model in a `.keras` file, without reading its weights.
+
+    It is a hash of the checksums of the file's members; or, of a file that was made from a
+    `model.onnx` and has not changed since, the name in that file.
 
     Raises:
         OSError, zipfile.BadZipFile: There is no such file.
     """
     with zipfile.ZipFile(model) as archive:
-        members = [(member.filename, member.CRC) for member in archive.infolist()]
+        stated, _, of = archive.comment.decode("ascii", "replace").partition(" ")
+        found = _members_hash(archive)
+    return stated if of == found else found
+
+
+def name_model(model: Path, name: str) -> None:
+    """Write into a `.keras` file that it is the model of this name; see :func:`fingerprint`."""
+    with zipfile.ZipFile(model, "a") as archive:
+        archive.comment = f"{name} {_members_hash(archive)}".encode()
+
+
+def _members_hash(archive: zipfile.ZipFile) -> str:
+    members = [(member.filename, member.CRC) for member in archive.infolist()]
     return hashlib.blake2b(repr(sorted(members)).encode(), digest_size=16).hexdigest()
 
 

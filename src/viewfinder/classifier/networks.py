@@ -1,7 +1,7 @@
 """Loading the network of a run: its export for ONNX Runtime, or the model of Keras."""
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,9 @@ def load_export(
         raise RunError(
             f"{path} is damaged.",
             received=error.received,
-            remedy=f"remove it: predictions then come from {MODEL}",
+            remedy=f"remove it: predictions then come from {MODEL}"
+            if (folder / MODEL).is_file()
+            else "train the run again",
         ) from error
     try:
         if network.facts.get("model") != fingerprint(folder / MODEL):
@@ -67,12 +69,21 @@ def _require_outputs(path: Path, outputs: int | None, classes: Sequence[str]) ->
         )
 
 
-def load_keras(path: Path, classes: Sequence[str]) -> "keras.Model":
+def load_keras(
+    path: Path, classes: Sequence[str], make: Callable[[Path], None] | None = None
+) -> "keras.Model":
     """Return the model of a run, compiled.
+
+    Args:
+        path: The file.
+        classes: The names of the classes.
+        make: Writes the file into the folder of a run that has only `model.onnx`.
 
     Raises:
         RunError: The file is missing, damaged, or has another output.
     """
+    if make and not path.exists() and (path.parent / EXPORT).is_file():
+        make(path.parent)
     if not path.exists():
         raise RunError(
             f"The model {path} is missing.",

@@ -126,7 +126,5 @@ class FrozenBase:
 
         from viewfinder.models.head import model_name, pooled
 
-        maps = model.outputs[0]
-        rows = pooled(maps, self.settings.pooling)
-        outputs = [rows, maps] if len(maps.shape) == 4 else rows
-        return keras.Model(model.inputs[0], outputs, name=f"{model_name(self.base.label)}_features")
+        rows = pooled(model.outputs[0], self.settings.pooling)
+        return keras.Model(model.inputs[0], rows, name=f"{model_name(self.base.label)}_features")

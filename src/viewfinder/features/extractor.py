@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Matrix = NDArray[np.float32]
 
+# The name of an exported network's second output: the last feature map.
+MAPS = "maps"
+
 
 class Runner(ABC):
     """A loaded network.
@@ -49,10 +52,10 @@ class Extractor:
         name: The network's name, for people.
         identity: Everything that decides the features apart from the pictures' pixels: the
             network, its weights' hash, the cut, the pooling. Must fit JSON.
-        build: Builds the network in Keras, from pixels of 0 to 255 to (n, d) and the feature map.
-            Not called for a network that was exported before, which loads without Keras.
-        write: Writes the same network to an ONNX file without Keras; None where only Keras can
-            build it.
+        build: Builds the network in Keras, from pixels of 0 to 255 to (n, d). Not called for a
+            network that was exported before, which loads without Keras.
+        write: Writes the same network to an ONNX file without Keras, with the output `maps`, its
+            last feature map; None where only Keras can build it.
         started_s: The seconds of loading, including an export; 0 before.
     """
 
@@ -76,6 +79,14 @@ class Extractor:
             self._runner = self._started(progress)
             self.started_s = time.perf_counter() - began
         return self._runner
+
+    def graph(self, progress: Progress) -> Path | None:
+        """Return the ONNX file of the network, exported if missing; None where Keras runs it.
+
+        Raises:
+            OutputError: The cache cannot be written.
+        """
+        return self.path if isinstance(self.start(progress), _Onnx) else None
 
     def _started(self, progress: Progress) -> Runner:
         if may_have_accelerator() and has_accelerator():
@@ -101,8 +112,11 @@ class Extractor:
         from viewfinder.runtime.export import export_onnx
 
         model = self.build()
+        from viewfinder.bases.networks.backbone import HEAD
+
         try:
-            export_onnx(model, self.path)
+            heads = [layer for layer in model.layers if layer.name.startswith(HEAD)]
+            export_onnx(model, self.path, further={MAPS: heads[0].input} if heads else None)
         except OutputError:
             raise
         except UsageError as error:
@@ -137,6 +151,4 @@ class _Backend(Runner):
 
     @override
     def __call__(self, images: NDArray[Any]) -> Matrix:
-        outputs = self._model.predict_on_batch(images)
-        rows = outputs[0] if isinstance(outputs, list) else outputs
-        return np.asarray(rows, np.float32)
+        return np.asarray(self._model.predict_on_batch(images), np.float32)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import keras
 
     from viewfinder.batches.pictures import Batches
-    from viewfinder.training import Fitted
+    from viewfinder.fitted import Fitted
     from viewfinder.training.phases import Phases
 
 
@@ -32,16 +32,16 @@ def fit_run(run: RunFolder, prepared: Prepared, job: Job, *, resume: bool = Fals
         job: Progress and callbacks.
         resume: Whether to continue from the run's checkpoint.
     """
-    from viewfinder.training.fine_tune import Feeds, fine_tune
-    from viewfinder.training.phases import Phases, set_aside
-
     recipe, progress = prepared.recipe, job.progress
     if recipe.training.deterministic:
         progress.say(use_deterministic_operations())
-    tuning, phases = recipe.training.fine_tune, Phases(run.folder)
     if recipe.chooses_on_folds:  # a solved head needs no batches
         ids = prepared.dataset.only("train").ids
-        return fit_on_features(prepared, ids, run.folder, phases.head, progress)
+        return fit_on_features(prepared, ids, run.folder, run.folder, progress)
+    from viewfinder.training.fine_tune import Feeds, fine_tune  # imports Keras
+    from viewfinder.training.phases import Phases, set_aside
+
+    tuning, phases = recipe.training.fine_tune, Phases(run.folder)
     train = batches_of(prepared, "train")
     if tuning is None:
         return _first_phase(run, prepared, train, phases, job, resume=resume)

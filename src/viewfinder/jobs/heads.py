@@ -1,6 +1,7 @@
 """A head fitted on the features of a frozen base: solved where it is linear, else by steps.
 
-The base and the fitted head become one model, which is saved as a fit by steps saves its own.
+The base and the fitted head become one model: the run's `model.onnx`, where neither needs Keras, or
+`best.keras`, as a fit by steps saves it.
 """
 
 import shutil
@@ -17,22 +18,27 @@ from numpy.typing import NDArray
 from viewfinder.audit.series import Series, on_features
 from viewfinder.batches.features import FeatureBatches
 from viewfinder.classifier import Classifier
+from viewfinder.classifier.files import EXPORT
 from viewfinder.core.files import written_whole
+from viewfinder.core.parallel import cores
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.evaluation.answers import answer_table
 from viewfinder.evaluation.evaluate import score
+from viewfinder.features.base import FrozenBase
+from viewfinder.features.joined import write_joined
 from viewfinder.features.probe import fit_probe, fold_groups
+from viewfinder.fitted import Fitted
 from viewfinder.jobs.features import Features, Matrix, SplitFeatures
 from viewfinder.jobs.prepare import Prepared
 from viewfinder.recipe import Recipe
 from viewfinder.run_folder import best_epoch
+from viewfinder.runtime.onnx import OnnxModel
 from viewfinder.store.live import LivePictures
 
 if TYPE_CHECKING:
     import keras
 
-    from viewfinder.training import Fitted
     from viewfinder.training.heads import HeadWeights
 
 # Keras and `score` clip probabilities at this before they take the logarithm.
@@ -51,13 +57,16 @@ def fit_on_features(
     head_folder: Path,
     progress: Progress,
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
-) -> "Fitted":
+) -> Fitted:
     """Compute the missing features, fit the head, and save base and head as one model.
+
+    Where ONNX Runtime computes the features and the head is linear, the model is `model.onnx`, and
+    neither Keras nor a backend is imported for a base that has been exported.
 
     Args:
         prepared: The pictures.
         train_ids: The ids of the training pictures to fit on, uint64.
-        folder: Receives `best.keras`, `last.keras` and `history.csv`.
+        folder: Receives `history.csv`, and `model.onnx` or `best.keras` and `last.keras`.
         head_folder: Where a head is trained by steps; such a training resumes from it.
         progress: Shows how far it is.
         callbacks: Further Keras callbacks for a head that is trained by steps.
@@ -67,12 +76,11 @@ def fit_on_features(
         UsageError: The base has no such layer, or the pictures are too small for it.
     """
     began = time.perf_counter()
-    from viewfinder.models.head import model_name  # imports Keras
-    from viewfinder.training.heads import head_probabilities, with_fitted_head
-
     recipe, features = prepared.recipe, Features(prepared, progress)
     base = features.base
-    backbone = base.backbone
+    graph = base.extractor.graph(progress) if recipe.chooses_on_folds else None
+    if graph is None:
+        _ = base.backbone  # imports Keras, and raises for settings that do not fit
     built = time.perf_counter()
     splits = list(prepared.dataset.split_sizes())
     if recipe.training.fine_tune:
@@ -82,24 +90,20 @@ def fit_on_features(
     kept = np.isin(parts["train"].dataset.ids, train_ids)
     parts["train"] = parts["train"].where(kept)
     computed = time.perf_counter()
-    weights, fitted = _fitted(views[kept], parts, recipe, head_folder, progress, callbacks)
+    network: keras.Model | OnnxModel
+    if graph:
+        fitted, answers = _solved(views[kept], parts, recipe, progress)
+        assert fitted.probe
+        write_joined(base, graph, fitted.probe.head, folder)
+        write_history(fitted.history, folder)
+        network = OnnxModel(folder / EXPORT, threads=cores())
+    else:
+        network, fitted, answers = _in_keras(
+            base, views[kept], parts, recipe, folder, head_folder, progress, callbacks
+        )
     series = _series(prepared, parts["train"], progress)
-    answers = {split: head_probabilities(weights, part.rows) for split, part in parts.items()}
-    if fitted.probe:
-        trained = parts["train"].dataset
-        others = answer_table(trained.table, trained.classes, fitted.probe.out_of_fold)
-        history = _one_row(parts, answers, recipe)
-        fitted = replace(fitted, history=history, out_of_fold=others)
-    model = with_fitted_head(
-        backbone,
-        base.settings.fitted_head,
-        weights,
-        seed=recipe.seed,
-        name=model_name(recipe.name),
-    )
-    save_models(model, fitted.history, folder)
     ended = time.perf_counter()
-    started = base.extractor.started_s
+    started = 0.0 if graph else base.extractor.started_s
     parts_s = {
         "base": built - began + started,
         "features": computed - built - started,
@@ -111,9 +115,9 @@ def fit_on_features(
         parts={f"{name}_s": seconds for name, seconds in parts_s.items()},
         stages=parts_s,
         best_epoch=best_epoch(fitted.history),
-        model=model,
+        model=None if isinstance(network, OnnxModel) else network,
         series=series,
-        predictions=_predictions(model, prepared, parts, answers, progress),
+        predictions=_predictions(network, prepared, parts, answers, progress),
     )
 
 
@@ -128,44 +132,27 @@ def feature_batches(
 def save_models(model: "keras.Model", history: pd.DataFrame, folder: Path) -> None:
     """Write what a fit by steps writes; the last model is the best one."""
     from viewfinder.training.callbacks import save_model
-    from viewfinder.training.fit import BEST, HISTORY, LAST
+    from viewfinder.training.fit import BEST, LAST
 
     save_model(model, folder / BEST)
     with written_whole(folder / LAST) as temporary:
         shutil.copyfile(folder / BEST, temporary)
+    write_history(history, folder)
+
+
+def write_history(history: pd.DataFrame, folder: Path) -> None:
+    """Write `history.csv`."""
     if history.empty:  # interrupted before the first epoch ended
         return
-    with written_whole(folder / HISTORY) as temporary:
+    with written_whole(folder / "history.csv") as temporary:
         history.to_csv(temporary, index=False)
 
 
-def _fitted(
-    views: Matrix,
-    parts: Mapping[str, SplitFeatures],
-    recipe: Recipe,
-    folder: Path,
-    progress: Progress,
-    callbacks: "Sequence[keras.callbacks.Callback]",
-) -> "tuple[HeadWeights, Fitted]":
-    """The weights of the recipe's head, and the outcome of its fit."""
-    from viewfinder.training import Fitted
-    from viewfinder.training.heads import fit_head, linear_weights
-
-    dataset, settings = parts["train"].dataset, recipe.on_features
-    assert settings is not None
-    if not recipe.solves_head:
-        others = parts.get("validation")
-        return fit_head(
-            feature_batches(views, dataset, recipe, shuffle=True),
-            None
-            if others is None
-            else feature_batches(others.rows[:, None], others.dataset, recipe),
-            recipe,
-            settings.head,
-            folder,
-            progress=progress,
-            callbacks=callbacks,
-        )
+def _solved(
+    views: Matrix, parts: Mapping[str, SplitFeatures], recipe: Recipe, progress: Progress
+) -> tuple[Fitted, Answers]:
+    """The outcome of a solved linear head, and its answers by split."""
+    dataset = parts["train"].dataset
     began = time.perf_counter()
     groups = fold_groups(dataset)
     probe = fit_probe(views, dataset.labels, dataset.classes, groups=groups.names, seed=recipe.seed)
@@ -173,8 +160,67 @@ def _fitted(
     if groups.note:
         progress.say(groups.note, style="yellow")
     seconds = time.perf_counter() - began
-    outcome = Fitted(pd.DataFrame(), [seconds], seconds, None, "finished", probe=probe)
-    return linear_weights(probe.head), outcome
+    answers = {split: probe.head.probabilities(part.rows) for split, part in parts.items()}
+    history = _one_row(parts, answers, recipe)
+    others = answer_table(dataset.table, dataset.classes, probe.out_of_fold)
+    outcome = Fitted(history, [seconds], seconds, None, "finished", probe=probe, out_of_fold=others)
+    return outcome, answers
+
+
+def _in_keras(
+    base: FrozenBase,
+    views: Matrix,
+    parts: Mapping[str, SplitFeatures],
+    recipe: Recipe,
+    folder: Path,
+    head_folder: Path,
+    progress: Progress,
+    callbacks: "Sequence[keras.callbacks.Callback]",
+) -> "tuple[keras.Model, Fitted, Answers]":
+    """The saved model of base and head, the outcome of the head's fit, and its answers."""
+    from viewfinder.models.head import model_name
+    from viewfinder.training.heads import head_probabilities, linear_weights, with_fitted_head
+
+    if recipe.solves_head:
+        fitted, answers = _solved(views, parts, recipe, progress)
+        assert fitted.probe
+        weights = linear_weights(fitted.probe.head)
+    else:
+        weights, fitted = _trained(views, parts, recipe, head_folder, progress, callbacks)
+        answers = {split: head_probabilities(weights, part.rows) for split, part in parts.items()}
+    model = with_fitted_head(
+        base.backbone,
+        base.settings.fitted_head,
+        weights,
+        seed=recipe.seed,
+        name=model_name(recipe.name),
+    )
+    save_models(model, fitted.history, folder)
+    return model, fitted, answers
+
+
+def _trained(
+    views: Matrix,
+    parts: Mapping[str, SplitFeatures],
+    recipe: Recipe,
+    folder: Path,
+    progress: Progress,
+    callbacks: "Sequence[keras.callbacks.Callback]",
+) -> "tuple[HeadWeights, Fitted]":
+    """The weights of a dense head that is trained by steps, and the outcome of its fit."""
+    from viewfinder.training.heads import fit_head
+
+    settings, others = recipe.on_features, parts.get("validation")
+    assert settings is not None
+    return fit_head(
+        feature_batches(views, parts["train"].dataset, recipe, shuffle=True),
+        None if others is None else feature_batches(others.rows[:, None], others.dataset, recipe),
+        recipe,
+        settings.head,
+        folder,
+        progress=progress,
+        callbacks=callbacks,
+    )
 
 
 def _series(prepared: Prepared, train: SplitFeatures, progress: Progress) -> Series | None:
@@ -204,7 +250,7 @@ def _one_row(parts: Mapping[str, SplitFeatures], answers: Answers, recipe: Recip
 
 
 def _predictions(
-    model: "keras.Model",
+    network: "keras.Model | OnnxModel",
     prepared: Prepared,
     parts: Mapping[str, SplitFeatures],
     answers: Answers,
@@ -216,7 +262,7 @@ def _predictions(
     some = part.dataset.where(np.isin(np.arange(len(part.rows)), compared))
     pictures = LivePictures(some.source, list(some.table["locator"]), recipe.preprocessing)
     images, kept = pictures.read(np.arange(len(some)))
-    classifier = Classifier(model, some.classes, recipe.preprocessing)
+    classifier = Classifier(network, some.classes, recipe.preprocessing)
     differences = np.abs(classifier.probabilities(images) - answers["train"][compared][kept])
     largest = differences.max(initial=0.0)
     if largest > _TOLERANCE:

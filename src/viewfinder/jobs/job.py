@@ -25,6 +25,7 @@ class Options(TypedDict, total=False):
     callbacks: "Sequence[keras.callbacks.Callback]"
     on_prepared: Callable[[Prepared], None] | None
     splits: Sequence[str]
+    keras: bool
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Job:
         callbacks: Further Keras callbacks.
         on_prepared: Called with the pictures once they are read, before training starts.
         splits: The splits to evaluate; :meth:`Run.evaluate` adds others later.
+        keras: Whether to write `best.keras` where the model is trained without Keras, too; it is
+            written later when it is first used.
         given: The splits that the data came with, where a search has made others since.
     """
 
@@ -53,6 +56,7 @@ class Job:
     callbacks: "Sequence[keras.callbacks.Callback]" = ()
     on_prepared: Callable[[Prepared], None] | None = None
     splits: Sequence[str] = SPLITS
+    keras: bool = False
     given: tuple[str, ...] | None = None
 
     def name_for(self, dataset: Dataset) -> str:

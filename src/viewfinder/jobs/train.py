@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from viewfinder.audit.series import Series
+from viewfinder.bases.from_wheel import FromWheel
 from viewfinder.core.errors import UsageError, ViewfinderError
 from viewfinder.core.files import require_writable
 from viewfinder.core.parallel import cores
@@ -29,7 +30,7 @@ from viewfinder.recipe.stopping import GOES_ON
 from viewfinder.recipe.transfer import Transfer
 from viewfinder.run import Run
 from viewfinder.runtime.backend import choose_backend, versions
-from viewfinder.runtime.devices import dtype_policy
+from viewfinder.runtime.devices import dtype_policy, may_have_accelerator
 
 
 def train(
@@ -81,7 +82,7 @@ def require_ready(recipe: Recipe, job: Job) -> None:
         DataError: The weights of the base are missing.
     """
     require_writable(Path(job.output), "output")
-    job.progress.detail(f"Backend: {choose_backend()}")
+    job.progress.detail(f"Backend: {_backend(recipe)}")
     if job.tensorboard:
         _require_tensorboard(recipe)
     if isinstance(recipe.model, Transfer):
@@ -91,8 +92,6 @@ def require_ready(recipe: Recipe, job: Job) -> None:
 
 def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) -> None:
     """Fit, evaluate, diagnose and report: everything after pictures and folder are ready."""
-    from viewfinder.training.phases import Phases
-
     progress = job.progress
     try:
         fitted = fit_run(run, prepared, job, resume=resume)
@@ -104,8 +103,10 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
         if fitted.out_of_fold is not None:
             run.write_out_of_fold(fitted.out_of_fold)
         _write_series(run, fitted.series, prepared.dataset)
-        if not fitted.interrupted:
+        if not fitted.interrupted and (fitted.model or not fitted.probe):
             run.export(fitted.model, progress=progress)
+        if job.keras:
+            _ = run.model  # written where it is missing
         # An interrupted training is evaluated only where it matters, so that it ends soon.
         splits = [split for split in job.splits if split != "train" or not fitted.interrupted]
         if fitted.predictions is None:
@@ -132,7 +133,9 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
     )
     if limit := limit_in_words(stages):
         progress.say(limit)
-    if fitted.ended not in GOES_ON:
+    if fitted.ended not in GOES_ON and not prepared.recipe.chooses_on_folds:
+        from viewfinder.training.phases import Phases  # imports Keras
+
         Phases(run.folder).clear()
     run.conclude(progress, fitted.model)
 
@@ -164,17 +167,30 @@ def _require_tensorboard(recipe: Recipe) -> None:
     require_tensorboard()
 
 
+def _backend(recipe: Recipe) -> str:
+    """What the training runs on: a backend of Keras, or ONNX Runtime where no Keras is needed.
+
+    Raises:
+        BackendError: Keras is needed, and has no backend.
+    """
+    base = recipe.model.built_on if isinstance(recipe.model, Transfer) else None
+    is_light = recipe.chooses_on_folds and isinstance(base, FromWheel)
+    return "onnxruntime" if is_light and not may_have_accelerator() else choose_backend()
+
+
 def _environment(prepared: Prepared) -> dict[str, Any]:
     table, layout = prepared.dataset.table, prepared.dataset.layout
     content = "\n".join(table["locator"] + " " + table["content"] + " " + table["split"])
     return {
         "created": datetime.now(UTC).astimezone().isoformat(timespec="seconds"),
-        "backend": choose_backend(),
+        "backend": _backend(prepared.recipe),
         "versions": versions(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": cores(),
-        "precision": dtype_policy(prepared.recipe.training.precision),
+        "precision": "float32"
+        if prepared.recipe.chooses_on_folds
+        else dtype_policy(prepared.recipe.training.precision),
         "data": {
             "source": prepared.dataset.source.record(),
             "layout": layout.model_dump() if layout else None,

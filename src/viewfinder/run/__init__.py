@@ -4,7 +4,7 @@ recipe.yaml          all settings of the training
 data.parquet         a row per picture: locator, label, split, status, size, content hash
 skipped.csv          the files that were not used, and why
 labels.json          the classes in the order of the model's outputs, and the preprocessing
-best.keras           the model of the best epoch
+best.keras           the model of the best epoch; with a linear head, once it has been used
 model.onnx           the model of the best epoch, for predictions without Keras
 last.keras           the model of the last epoch
 history.csv          a row per epoch

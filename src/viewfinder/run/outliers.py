@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from viewfinder.batches.pictures import Batches
 from viewfinder.classifier import Classifier
-from viewfinder.classifier.files import fingerprint
 from viewfinder.classifier.outliers import Outliers, OutlierSettings
 from viewfinder.core.errors import DataError
 from viewfinder.core.progress import Progress
@@ -94,7 +93,7 @@ def evaluate_outliers(
         inside=inside,
         pictures=len(features),
         weaker=list(on.weaker),
-        model=fingerprint(run.folder / "best.keras") if run.has_model else None,
+        model=run.classifier.model_name if run.has_model else None,
     )
     outliers = Outliers(settings, reference)
     run.write_outliers(settings, reference)

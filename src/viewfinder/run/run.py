@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.classifier import Classifier, Prediction, load
+from viewfinder.classifier import Classifier, Prediction
 from viewfinder.classifier.files import EXPORT, FEATURES, fingerprint, read_labels
 from viewfinder.core.errors import (
     OutputError,
@@ -29,6 +29,7 @@ from viewfinder.evaluation.answers import answer
 from viewfinder.evaluation.doctor import Diagnosis, diagnose
 from viewfinder.evaluation.doctor.case import LayerHealth, case_of
 from viewfinder.evaluation.evaluate import score_split
+from viewfinder.opening import load
 from viewfinder.pages.report import Further, Report, write_report
 from viewfinder.pictures.given import Picture
 from viewfinder.pictures.prepare import before_resizing, prepare

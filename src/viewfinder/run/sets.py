@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from viewfinder.classifier.files import fingerprint
 from viewfinder.classifier.sets import PredictionSets
 from viewfinder.core.progress import Progress
 from viewfinder.evaluation.answers import arrays_of
@@ -76,7 +75,7 @@ def fit_sets(run: Run, options: SetOptions, *, progress: Progress | None = None)
         of=on.of,
         weaker=list(on.weaker),
         reject=reject_threshold(labels, shares, 1 - options.coverage),
-        model=fingerprint(run.folder / "best.keras") if run.has_model else None,
+        model=run.classifier.model_name if run.has_model else None,
     )
     run.write_prediction_sets(sets)
     return SetsEvaluation(sets, None, risk_coverage(labels, shares), tuple(notes))

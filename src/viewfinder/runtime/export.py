@@ -77,7 +77,7 @@ def export_onnx(
             _export_beside(model, temporary)
         if facts or names:
             _store(facts or {}, names, temporary)
-        _require_equal_outputs(model, temporary, samples, tolerance)
+        require_equal_outputs(model, temporary, samples, tolerance)
 
 
 @contextmanager
@@ -150,10 +150,14 @@ def _store(facts: Mapping[str, str], names: Sequence[str], path: Path) -> None:
     onnx.save(network, path)
 
 
-def _require_equal_outputs(
+def require_equal_outputs(
     model: "keras.Model", path: Path, samples: NDArray[np.uint8] | None, tolerance: float
 ) -> None:
-    """Compare the exported network with the model on two pictures of noise, and on samples."""
+    """Compare the exported network with the model on two pictures of noise, and on samples.
+
+    Raises:
+        UsageError: They differ by more than the tolerance, or ONNX Runtime cannot run the network.
+    """
     import keras
 
     shape = (2, *model.input_shape[1:])

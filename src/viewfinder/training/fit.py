@@ -10,6 +10,7 @@ import keras
 from viewfinder.batches.pictures import Batches
 from viewfinder.core.progress import Progress
 from viewfinder.core.stages import Stages, shared_out
+from viewfinder.fitted import Fitted
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.stages import Size
 from viewfinder.recipe.stopping import Stopping, parse_target
@@ -20,7 +21,6 @@ from viewfinder.training.callbacks import BestModel, HistoryFile, StageClock, sa
 from viewfinder.training.checkpoint import Checkpoint, Checkpoints
 from viewfinder.training.course import Course, HaltedError, Keeper
 from viewfinder.training.display import TrainingProgress
-from viewfinder.training.fitted import Fitted
 from viewfinder.training.interruption import Interruption
 from viewfinder.training.memory import is_out_of_memory, out_of_memory
 from viewfinder.training.step import EvaluatedInFloat32, build_all, elastic, fused_norms

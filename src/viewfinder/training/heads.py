@@ -13,13 +13,13 @@ from viewfinder.batches.features import FeatureBatches
 from viewfinder.core.progress import Progress
 from viewfinder.core.randomness import Randomness
 from viewfinder.features.probe import Linear, deviations
+from viewfinder.fitted import Fitted
 from viewfinder.models.head import add_head
 from viewfinder.models.transfer import with_head
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import Head
 from viewfinder.training.compiled import compile_model
 from viewfinder.training.fit import BEST, fit
-from viewfinder.training.fitted import Fitted
 
 Matrix = NDArray[np.float32]
 

@@ -21,9 +21,9 @@ from viewfinder.batches.pictures import Batches, Pictures, Positions
 from viewfinder.core.errors import DataError, RejectedPicture
 from viewfinder.core.files import write_json, written_whole
 from viewfinder.core.randomness import Randomness
+from viewfinder.fitted import Fitted
 from viewfinder.run_files import FirstPhaseFile, read_table
 from viewfinder.training.fit import BEST, LAST
-from viewfinder.training.fitted import Fitted
 
 FOLDER = "fine_tuning"
 _HISTORY = "history.parquet"  # CSV would not restore floats to the last bit

@@ -27,7 +27,7 @@ def graph_of(
 
     Returns:
         A graph with the input `pixels`, float32 (n, height, width, 3) from 0 to 255, and the
-        outputs `features`, (n, d), and `maps`, (n, rows, columns, channels).
+        outputs `rows`, (n, d), and `maps`, (n, rows, columns, channels).
 
     Raises:
         UsageError: There is no such layer.
@@ -60,7 +60,7 @@ def graph_of(
     parts = graph.pool(last, pooling, rows, columns)
     taken = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", *input_shape])
     given = [
-        helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", parts * channels]),
+        helper.make_tensor_value_info("rows", TensorProto.FLOAT, ["n", parts * channels]),
         helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["n", rows, columns, channels]),
     ]
     network = helper.make_graph(graph.nodes, NAME, [taken], given, graph.constants)
@@ -89,10 +89,10 @@ class _Graph:
         return name
 
     def pool(self, maps: str, pooling: str, rows: int, columns: int) -> int:
-        """Add the output `features`, and return the number of values of each channel."""
+        """Add the output `rows`, and return the number of values of each channel."""
         if pooling in ("average", "max"):
             self.add(f"Global{pooling.capitalize()}Pool", [maps], "pooled")
-            self.add("Flatten", ["pooled"], "features")
+            self.add("Flatten", ["pooled"], "rows")
             return 1
         positions, pooled = rows * columns, "maps"
         if pooling == "quarters":
@@ -106,5 +106,5 @@ class _Graph:
             )
             self.add("Transpose", ["quarters"], "pooled", perm=[0, 2, 3, 1])
             positions, pooled = min(2, rows) * min(2, columns), "pooled"
-        self.add("Flatten", [pooled], "features")
+        self.add("Flatten", [pooled], "rows")
         return positions

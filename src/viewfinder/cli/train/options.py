@@ -173,6 +173,14 @@ class RunOptions:
             "--tensorboard", help="Write logs into RUN/tensorboard.", rich_help_panel=_RUN
         ),
     ] = False
+    keras: Annotated[
+        bool,
+        typer.Option(
+            "--keras",
+            help="Write best.keras now, where Keras is not needed for the training.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -219,6 +227,7 @@ class Request:
             "progress": self.progress,
             "store_budget": self.store_budget,
             "tensorboard": self.run.tensorboard,
+            "keras": self.run.keras,
             "on_prepared": on_prepared,
         }
 

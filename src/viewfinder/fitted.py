@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import keras
 import pandas as pd
 
 from viewfinder.audit.series import Series
 from viewfinder.features.probe import Probe
 
+if TYPE_CHECKING:
+    import keras
+
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """The outcome of a fit; its folder has the best and the last model.
+    """The outcome of a fit; its folder has the best model, for Keras or as `model.onnx`.
 
     Attributes:
         history: A row for each epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate,
@@ -46,7 +49,7 @@ class Fitted:
     parts: Mapping[str, float] = field(default_factory=dict)
     stages: Mapping[str, float] = field(default_factory=dict)
     probe: Probe | None = None
-    model: keras.Model | None = None
+    model: "keras.Model | None" = None
     series: Series | None = None
     predictions: pd.DataFrame | None = None
     out_of_fold: pd.DataFrame | None = None
