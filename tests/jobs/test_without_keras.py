@@ -29,13 +29,12 @@ MOBILE = {
 }
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), np.uint8)
 
-# Trains, evaluates, diagnoses, predicts and audits, and prints what has been imported.
+# Trains, evaluates, diagnoses, predicts, computes an audit's features, and prints what is imported.
 _WHOLE = """
 import json, sys
 from pathlib import Path
 import viewfinder as vf
-from viewfinder.cli.options import BaseOptions
-from viewfinder.features.table import evidence
+from viewfinder.features.table import extract
 from viewfinder.recipe.named import recipe_named
 
 data, runs, settings = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
@@ -48,9 +47,7 @@ run.doctor(progress=quiet)
 run.report()
 picture = next(Path(data).rglob("*.png"))
 assert vf.load(run.folder).predict(picture)[0].label in run.classes
-dataset = vf.open_dataset(data)
-found = evidence(dataset, recipe.on_features, quiet)
-vf.audit(dataset, **found, progress=quiet)
+extract(vf.open(data), recipe.on_features, size=(32, 32), progress=quiet)
 print(json.dumps([name for name in ("keras", "tensorflow", "jax", "torch") if name in sys.modules]))
 """
 

@@ -55,8 +55,9 @@ def write_joined(base: FrozenBase, graph: Path, head: Linear, folder: Path) -> N
     channels = width
     if maps:
         _, *axes, channels = (one.dim_value for one in maps[0].type.tensor_type.shape.dim)
-        over = {"axes": [1 + axis for axis in range(len(axes))], "keepdims": 0}
-        inner.node.append(helper.make_node("ReduceMean", [maps[0].name], [FEATURES], **over))
+        over = [1 + axis for axis in range(len(axes))]
+        mean = helper.make_node("ReduceMean", [maps[0].name], [FEATURES], axes=over, keepdims=0)
+        inner.node.append(mean)
     else:
         inner.node.append(helper.make_node("Identity", [rows.name], [FEATURES]))
     del inner.output[:]

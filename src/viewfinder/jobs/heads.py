@@ -20,7 +20,6 @@ from viewfinder.batches.features import FeatureBatches
 from viewfinder.classifier import Classifier
 from viewfinder.classifier.files import EXPORT
 from viewfinder.core.files import written_whole
-from viewfinder.core.parallel import cores
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.evaluation.answers import answer_table
@@ -96,7 +95,7 @@ def fit_on_features(
         assert fitted.probe
         write_joined(base, graph, fitted.probe.head, folder)
         write_history(fitted.history, folder)
-        network = OnnxModel(folder / EXPORT, threads=cores())
+        network = OnnxModel(folder / EXPORT)
     else:
         network, fitted, answers = _in_keras(
             base, views[kept], parts, recipe, folder, head_folder, progress, callbacks
