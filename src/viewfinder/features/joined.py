@@ -25,7 +25,7 @@ _TOLERANCE = 1e-4
 
 
 def write_joined(base: FrozenBase, graph: Path, head: Linear, folder: Path) -> None:
-    """Write base and head as the `model.onnx` of a run.
+    """Write base and head as the `model.onnx` of a run, and `model.txt`.
 
     Args:
         base: The base.
@@ -72,12 +72,13 @@ def write_joined(base: FrozenBase, graph: Path, head: Linear, folder: Path) -> N
         "model": digest.hexdigest(),
         "base": identity,
         "pooling": base.settings.pooling,
-        "summary": f"{base.base.label}, frozen\n{base.settings.pooling}: {width:,} features\n"
-        f"{_OUTPUT}: {width:,} × {outputs} weights, {outputs} biases",
     }
     helper.set_model_props(network, facts)
     with written_whole(folder / EXPORT) as temporary:
         onnx.save(network, temporary)
+    layers = f"{base.base.label}, frozen\n{base.settings.pooling}: {width:,} features\n"
+    layers += f"{_OUTPUT}: {width:,} × {outputs} weights, {outputs} biases\n"
+    RunFolder(folder).write_model_summary(layers)
 
 
 def write_keras(folder: Path) -> None:
