@@ -23,6 +23,7 @@ from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
 from viewfinder.runtime.export import export_onnx
+from viewfinder.runtime.onnx import OnnxModel
 from viewfinder.store import open_store
 
 SMALL_BASE = {
@@ -68,12 +69,13 @@ def fitted_on(data: Path, settings: Recipe, folder: Path, progress: Progress | N
     return fit_on_features(ready, ids, folder, folder / "head", progress or Progress(0))
 
 
-def assert_the_model_says_so(learned, data: Path) -> None:
+def assert_the_model_says_so(learned, data: Path, folder: Path) -> None:
     """Hold the finished model, asked picture by picture, against what base and head said."""
     rows = learned.predictions.iloc[::7]
     form = recipe().preprocessing
     images = np.stack([decode((data / one).read_bytes(), form).pixels for one in rows["locator"]])
-    answers = Classifier(learned.model, ("0", "1", "2"), form).probabilities(images)
+    network = learned.model or OnnxModel(folder / "model.onnx")
+    answers = Classifier(network, ("0", "1", "2"), form).probabilities(images)
     np.testing.assert_allclose(answers, np.stack(rows["probabilities"]), atol=1e-4)
 
 
@@ -199,7 +201,7 @@ def test_a_dense_head_trains_on_features_and_is_folded_into_the_model(digits, no
     best = learned.history["val_accuracy"].max()
     answers = learned.predictions[learned.predictions["split"] == "validation"]
     assert best == pytest.approx((answers["label"] == answers["predicted"]).mean(), abs=1e-6)
-    assert_the_model_says_so(learned, digits)
+    assert_the_model_says_so(learned, digits, tmp_path)
 
 
 def test_a_dense_head_is_watched_like_any_training(digits, tmp_path, capsys):
@@ -263,7 +265,7 @@ def test_views_are_further_pictures_for_the_head(digits, linear, tmp_path):
     assert len(learned.predictions) == len(linear.predictions)
     shares = [np.stack(one.predictions["probabilities"]) for one in (learned, linear)]
     assert np.abs(shares[0] - shares[1]).max() > 0.01
-    assert_the_model_says_so(learned, digits)
+    assert_the_model_says_so(learned, digits, tmp_path)
 
 
 def test_with_a_holdout_no_pictures_are_taken_from_training(digits, tmp_path):
@@ -297,7 +299,7 @@ def test_a_linear_head_may_train_by_steps_on_features(digits, tmp_path):
     learned = fitted_on(digits, wanted, tmp_path)
     assert learned.probe is None
     assert len(learned.history) == 3
-    assert_the_model_says_so(learned, digits)
+    assert_the_model_says_so(learned, digits, tmp_path)
 
 
 def test_a_class_of_one_picture_is_refused_before_a_run_is_made(tmp_path):

@@ -228,7 +228,7 @@ def _series(prepared: Prepared, train: SplitFeatures, progress: Progress) -> Ser
         return None
     settings = prepared.recipe.on_features
     assert settings is not None
-    series = on_features(prepared.series, train.dataset, train.rows, settings.base)
+    series = on_features(prepared.series, train.dataset, train.rows, settings.base_name)
     if prepared.series.inflates or series.inflates:
         progress.say(series.figures_in_words(), style="yellow" if series.inflates else None)
     return series
