@@ -25,7 +25,7 @@ from viewfinder.classifier.bundle import (
     Golden,
     Settings,
 )
-from viewfinder.classifier.files import EXPORT, LABELS, MODEL, fingerprint
+from viewfinder.classifier.files import EXPORT, LABELS, MODEL
 from viewfinder.classifier.outliers import OUTLIERS, REFERENCE
 from viewfinder.classifier.sets import SETS, PredictionSets
 from viewfinder.core.errors import UsageError
@@ -107,11 +107,12 @@ def _members(run: Run, *, keras: bool, golden: bool, thresholds: Sequence[str]) 
     }
     if (folder / SETS).is_file():
         sets = PredictionSets.read(folder / SETS)
-        if sets.model == fingerprint(folder / MODEL):
+        if sets.model == classifier.model_name:
             members[SETS] = _json(sets.content)
     if classifier.outliers is not None:
         members |= {name: read_regular(folder / name) for name in (OUTLIERS, REFERENCE)}
     if keras:
+        _ = classifier.model  # written into the folder, if the run was trained without Keras
         members[MODEL] = read_regular(folder / MODEL)
     found = golden_pictures(run, classifier) if golden else []
     members |= {picture.file: content for picture, content in found}

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.bundle.signature import require_signature
-from viewfinder.classifier import Classifier, load
+from viewfinder.classifier import Classifier
 from viewfinder.classifier.bundle import Bundle, Golden, unsound
 from viewfinder.classifier.files import EXPORT, MODEL
 from viewfinder.core.errors import RejectedPicture, RunError, UsageError
+from viewfinder.opening import load
 from viewfinder.pictures.prepare import prepare
 
 # The largest difference of a probability from the expected one.

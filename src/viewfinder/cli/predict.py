@@ -126,7 +126,6 @@ def predict(
     into the memory.
     """
     from viewfinder.cli.predictions import BLOCK, Counted, Form
-    from viewfinder.opening import load
     from viewfinder.pictures.listing import files_at
 
     options, chosen = answers.options, formats.chosen(results)

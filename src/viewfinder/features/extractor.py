@@ -80,6 +80,11 @@ class Extractor:
             self.started_s = time.perf_counter() - began
         return self._runner
 
+    @property
+    def is_free(self) -> bool:
+        """Whether it is written and run without Keras."""
+        return self.write is not None and not may_have_accelerator()
+
     def graph(self, progress: Progress) -> Path | None:
         """Return the ONNX file of the network, exported if missing; None where Keras runs it.
 

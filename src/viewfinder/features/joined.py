@@ -7,6 +7,7 @@ the head in that file.
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -76,9 +77,30 @@ def write_joined(base: FrozenBase, graph: Path, head: Linear, folder: Path) -> N
     helper.set_model_props(network, facts)
     with written_whole(folder / EXPORT) as temporary:
         onnx.save(network, temporary)
-    layers = f"{base.base.label}, frozen\n{base.settings.pooling}: {width:,} features\n"
-    layers += f"{_OUTPUT}: {width:,} × {outputs} weights, {outputs} biases\n"
-    RunFolder(folder).write_model_summary(layers)
+    RunFolder(folder).write_model_summary(_layers(base, width, outputs))
+
+
+def planned(base: FrozenBase, graph: Path, outputs: int) -> tuple[str, int]:
+    """Return the layers of a base without Keras and its linear head, and the number of weights.
+
+    Args:
+        base: The base.
+        graph: Its ONNX file.
+        outputs: The number of outputs of the head.
+    """
+    import onnx
+
+    inner = onnx.load(graph).graph
+    width = inner.output[0].type.tensor_type.shape.dim[-1].dim_value
+    # Constants without a side are those of the scaling, and the limits of ReLU6.
+    weights = sum(math.prod(one.dims) for one in inner.initializer if one.dims)
+    return _layers(base, width, outputs), weights + (width + 1) * outputs
+
+
+def _layers(base: FrozenBase, width: int, outputs: int) -> str:
+    pooling = f"{base.settings.pooling}: {width:,} features"
+    head = f"{_OUTPUT}: {width:,} × {outputs} weights, {outputs} biases"
+    return f"{base.base.label}, frozen\n{pooling}\n{head}\n"
 
 
 def write_keras(folder: Path) -> None:

@@ -16,19 +16,34 @@ _NOTHING = "Dry run: nothing was trained."
 
 def show_plan(prepared: "Prepared", progress: "Progress", *, as_json: bool) -> None:
     """The pictures, the recipe with all its settings, and the model layer by layer."""
-    from viewfinder.models import build_model, model_summary
-
     show_data(prepared, progress)
     recipe = prepared.recipe
-    model = build_model(recipe, len(prepared.dataset.classes), progress=progress)
+    layers, parameters = _layers(recipe, len(prepared.dataset.classes), progress)
     if as_json:
         settings = recipe.model_dump(mode="json")
-        _print_json(prepared, recipe=settings, parameters=model.count_params())
+        _print_json(prepared, recipe=settings, parameters=parameters)
     else:
         out = stdout()
         out.print(recipe.to_yaml(), markup=False, soft_wrap=True)
-        out.print(model_summary(model), markup=False, soft_wrap=True)
+        out.print(layers, markup=False, soft_wrap=True)
     progress.say(_NOTHING)
+
+
+def _layers(recipe: "Recipe", classes: int, progress: "Progress") -> tuple[str, int]:
+    """The layers in words, and the number of weights; without Keras where training needs none."""
+    settings = recipe.on_features
+    if settings and recipe.chooses_on_folds:
+        from viewfinder.features.base import FrozenBase
+        from viewfinder.features.joined import planned
+
+        base = FrozenBase.of(recipe, settings, progress)
+        graph = base.extractor.graph(progress) if base.extractor.is_free else None
+        if graph:
+            return planned(base, graph, 1 if classes == 2 else classes)
+    from viewfinder.models import build_model, model_summary
+
+    model = build_model(recipe, classes, progress=progress)
+    return model_summary(model), model.count_params()
 
 
 def show_search(
