@@ -109,6 +109,12 @@ def exports() -> None:
 
 
 @pytest.fixture
+def no_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights of EfficientNetLite0, which would be the default base, are not installed."""
+    monkeypatch.setattr("viewfinder.bases.from_wheel.find_spec", lambda _: None)
+
+
+@pytest.fixture
 def svg_plots(blank_plots: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Save SVG whole."""
     monkeypatch.setattr(FigureCanvasSVG, "print_figure", SAVE_SVG)

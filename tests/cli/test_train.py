@@ -327,7 +327,7 @@ def test_words_in_place_of_numbers(viewfinder, digits, word, code):
     assert "Traceback" not in ended.err
 
 
-def test_without_a_backend_the_message_has_the_pip_line(viewfinder, digits, monkeypatch):
+def test_without_a_backend_the_message_has_the_pip_line(viewfinder, digits, monkeypatch, no_wheel):
     import sys
 
     monkeypatch.delitem(sys.modules, "keras", raising=False)

@@ -380,7 +380,7 @@ def test_a_way_for_which_the_memory_is_too_small_is_left_out_and_named(
 
 
 def test_without_weights_a_network_is_trained_from_scratch_and_it_says_so(
-    opened, tmp_path, monkeypatch, capsys
+    opened, tmp_path, monkeypatch, capsys, no_wheel
 ):
     def offline(*_, **__):
         raise DataError("The weights are not at hand.", received="no network")
@@ -394,7 +394,9 @@ def test_without_weights_a_network_is_trained_from_scratch_and_it_says_so(
     assert "from scratch" in said
 
 
-def test_a_narrower_network_that_is_at_hand_is_taken_before_a_download(monkeypatch, own_cache):
+def test_a_narrower_network_that_is_at_hand_is_taken_before_a_download(
+    monkeypatch, own_cache, no_wheel
+):
     from viewfinder.bases.at_hand import weights_folder
     from viewfinder.jobs.search.candidates import with_weights
 
