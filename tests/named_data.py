@@ -146,6 +146,7 @@ DATA: dict[str, Callable[[Path], object]] = {
     "pets.dataset": write_saved,
     "more-pets": partial(write_splits, splits=["test"]),
     "more-pets.zip": write_archive,
+    "chairs": write_classes,
     "photo.jpg": write_picture,
     "cat.jpg": write_picture,
     "dog.jpg": partial(write_picture, level=180),

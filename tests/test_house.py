@@ -103,3 +103,9 @@ def test_a_module_that_imports_its_package_is_a_cycle(tmp_path: Path) -> None:
     files = graph_of_files(tmp_path)
     assert set(cycle_in(files)) == {"p.q", "p.q.a"}
     assert cycle_in(graph_of_rooms(files)) == []
+
+
+def test_test_files_have_different_names() -> None:
+    """Pytest imports each by its name alone."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

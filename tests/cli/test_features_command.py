@@ -53,7 +53,8 @@ def test_a_training_reads_the_features_that_the_audit_has_computed(viewfinder, d
     seen = []
 
     def extractor(base):
-        seen.append((base.settings, base.preprocessing))
+        settings = base.settings
+        seen.append((base.base, settings.cut, settings.pooling, base.preprocessing))
         return MeansExtractor()
 
     monkeypatch.setattr(FrozenBase, "extractor", property(extractor))

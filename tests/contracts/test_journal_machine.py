@@ -148,6 +148,10 @@ class Journal(RuleBasedStateMachine):
         draft = Draft(self.saved.dataset())
         held = sorted(names & self.kept())
         draft.quarantine(draft.rows(held), why)
+        if set(held) == self.kept():
+            with pytest.raises(DataError, match="No picture would be left"):
+                save_plan(draft.plan(), self.folder)
+            return
         made = dict.fromkeys([(name, QUARANTINE) for name in held], why)
         self.write(lambda: save_plan(draft.plan(), self.folder), "quarantine", made, kill)
 

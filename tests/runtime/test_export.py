@@ -142,7 +142,7 @@ def test_an_extractor_is_started_once_and_records_the_seconds(own_cache):
 
 @needs_onnx
 def test_a_network_that_cannot_be_exported_runs_in_keras_with_a_warning(monkeypatch, capsys):
-    def refuse(model, path):
+    def refuse(model, path, **_):
         raise UsageError("tiny cannot be exported.")
 
     monkeypatch.setattr("viewfinder.runtime.export.export_onnx", refuse)

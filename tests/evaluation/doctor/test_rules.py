@@ -587,6 +587,8 @@ def test_every_rule_is_documented() -> None:
         "labels-contradict",
         "unlike-training",
         "fine-tuning-not-kept",
+        "series-torn",
+        "weak-class",
     }
     assert len(RULES) == len(named)
     assert all(f"`{code}`" in page for code in named | {"healthy"})
