@@ -240,7 +240,7 @@ def test_fine_tuning_that_was_killed_goes_on_in_its_second_phase(
         patch.setattr(Run, "write_end", killed)
         with pytest.raises(SystemExit):
             auto(opened, blind, output=tmp_path, progress=Progress(0))
-    assert (folder / "linear/best.keras").exists()
+    assert (folder / "linear/model.onnx").exists()
     with monkeypatch.context() as patch:
         patch.setattr("viewfinder.training.fine_tune.Verdict.of", killed)
         with pytest.raises(SystemExit):
