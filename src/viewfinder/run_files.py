@@ -149,6 +149,7 @@ class SeriesFile(RunRecord):
     group_from: str
     count: Count
     torn: Count
+    torn_as_given: Count
     differs: bool
     measured_on: str
     accuracy_at_random: Share | None

@@ -35,6 +35,7 @@ IN_NAMES = {  # in the names of `write_classes`
     "group_from": r"(\d)\.png",
     "count": 10,
     "torn": 10,
+    "torn_as_given": 0,
     "differs": True,
     "measured_on": "the features of MobileNet",
     "accuracy_at_random": 0.9,
@@ -102,7 +103,7 @@ def cases(recipe: Recipe, given: frozenset[str]) -> Iterator[Case]:
         unit = {"layer": "a", "units": 32, "relu": True, "dead": 30, "largest": 1e6}
         yield replace(one, units=[unit])
     yield replace(one, copies=1, contradicting=2)
-    yield replace(one, series=IN_NAMES)
+    yield replace(one, series=IN_NAMES | {"torn_as_given": 10 if given else 0})
 
 
 @pytest.fixture(scope="module")

@@ -53,6 +53,9 @@ def test_given_splits_are_to_be_made_anew_and_series_that_are_kept_apart_are_no_
     codes = np.unique(series, return_inverse=True)[1]
     apart = dataset.split(0.2, groups=codes)
     assert "A linear classifier" not in printed(apart)
+    # Only the validation split that is made here has series in common with training.
+    test_apart = apart.with_columns({"split": apart.table["split"].replace("validation", "test")})
+    assert "keeps each series in one split." in printed(test_apart)
 
 
 def test_names_without_tokens_cost_nothing_and_a_large_dataset_a_sample(monkeypatch) -> None:
@@ -102,10 +105,10 @@ def test_a_run_keeps_the_series_and_refuses_a_tampered_record(tmp_path) -> None:
     assert series is not None
     run = RunFolder(tmp_path)
     assert run.series is None
-    torn = series.torn(dataset.split(0.2))
-    run.write_series({**series.to_json(), "torn": torn})
+    torn = {"torn": series.torn(dataset.split(0.2)), "torn_as_given": 0}
+    run.write_series({**series.to_json(), **torn})
     assert run.series is not None
     assert run.series["torn"] == 6
-    run.write_series({**series.to_json(), "torn": torn, "accuracy_grouped": None})
+    run.write_series({**series.to_json(), **torn, "accuracy_grouped": None})
     with pytest.raises(RunError):
         _ = run.series

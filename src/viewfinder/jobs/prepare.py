@@ -47,6 +47,14 @@ class Prepared:
     seconds: float = 0.0
 
     @property
+    def as_given(self) -> Dataset:
+        """The readable pictures in the splits that they came with."""
+        splits = self.dataset.table["split"]
+        return self.dataset.with_columns(
+            {"split": splits.where(splits.isin(self.given or ()), UNSPLIT).array}
+        )
+
+    @property
     def everything(self) -> Dataset:
         """Readable and rejected pictures, sorted by locator."""
         table = pd.concat([self.dataset.table, self.rejected.table])
@@ -57,10 +65,18 @@ def prepare(
     dataset: Dataset,
     recipe: Recipe,
     *,
+    given: tuple[str, ...] | None = None,
     store_budget: int | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
     """Split the dataset, read its pictures, and reject those that cannot be read.
+
+    Args:
+        dataset: The pictures.
+        recipe: The recipe.
+        given: The splits that the data came with, where a search has made others since.
+        store_budget: The requested limit of pixels on disk, in bytes.
+        progress: Shows the reading, and what is remarkable.
 
     Raises:
         UsageError: A test split is requested, and the data has one.
@@ -68,7 +84,8 @@ def prepare(
     """
     progress = progress or Progress(0)
     began = time.perf_counter()
-    given = tuple(split for split in dataset.split_sizes() if split in SPLITS)
+    if given is None:
+        given = tuple(split for split in dataset.split_sizes() if split in SPLITS)
     dataset = _with_fold(dataset, recipe)
     recipe = settled(recipe, dataset)
     readable, rejected = dataset, dataset.where(np.zeros(len(dataset), bool))
@@ -95,11 +112,12 @@ def prepare(
     if len(wrong := contradicting(seen.table)):
         remedy = f"viewfinder audit {seen.source} lists them all."
         progress.say_once(f"{in_words(wrong)} {remedy}", style="yellow")
-    series = find_series(seen, progress=progress)
-    if series and series.torn(seen):
-        _report(series, readable, progress)
-    seconds = time.perf_counter() - began
-    return Prepared(recipe, seen, rejected, pictures, store_budget, given, series, seconds)
+    prepared = Prepared(recipe, seen, rejected, pictures, store_budget, given)
+    if series := find_series(seen, progress=progress):
+        prepared = replace(prepared, series=series)
+        if series.torn(seen):
+            _report(series, prepared.as_given, progress)
+    return replace(prepared, seconds=time.perf_counter() - began)
 
 
 def _report(series: Series, dataset: Dataset, progress: Progress) -> None:
@@ -111,7 +129,7 @@ def _report(series: Series, dataset: Dataset, progress: Progress) -> None:
         progress: Prints it.
     """
     remedy = f"{series.option} keeps each series in one split."
-    if {"validation", "test"} & set(dataset.split_sizes()):
+    if series.torn(dataset):
         remedy = f"viewfinder split {dataset.source} {series.option} --anew splits by series."
     words = f"{series.in_words()} {series.effect(dataset)} {remedy}"
     progress.say_once(words, style="yellow" if series.inflates else None)

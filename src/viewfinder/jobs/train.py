@@ -6,7 +6,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -61,15 +60,15 @@ def train_run(dataset: Dataset, recipe: Recipe, job: Job) -> Run:
     """What :func:`train` does, with its options as one record."""
     name = job.name_for(dataset)
     require_ready(recipe, job)
-    prepared = prepare(dataset, recipe, store_budget=job.store_budget, progress=job.progress)
-    if job.given is not None:
-        prepared = replace(prepared, given=job.given)
+    prepared = prepare(
+        dataset, recipe, given=job.given, store_budget=job.store_budget, progress=job.progress
+    )
     job.announce(prepared)
     run = Run.create(Path(job.output), name)
     with run.being_trained(), _removed_if_nothing_came(run):
         classes, environment = prepared.dataset.classes, _environment(prepared)
         run.write_start(prepared.recipe, classes, prepared.everything, environment)
-        _write_series(run, prepared.series, prepared.dataset)
+        _write_series(run, prepared.series, prepared)
         complete(run, prepared, job)
     return run
 
@@ -102,7 +101,7 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
             run.write_probe(fitted.probe.to_json())
         if fitted.out_of_fold is not None:
             run.write_out_of_fold(fitted.out_of_fold)
-        _write_series(run, fitted.series, prepared.dataset)
+        _write_series(run, fitted.series, prepared)
         if not fitted.interrupted and (fitted.model or not fitted.probe):
             run.export(fitted.model, progress=progress)
         if job.keras:
@@ -140,9 +139,11 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
     run.conclude(progress, fitted.model)
 
 
-def _write_series(run: Run, series: Series | None, dataset: Dataset) -> None:
+def _write_series(run: Run, series: Series | None, prepared: Prepared) -> None:
     if series:
-        run.write_series({**series.to_json(), "torn": series.torn(dataset)})
+        torn = {"torn": series.torn(prepared.dataset)}
+        torn |= {"torn_as_given": series.torn(prepared.as_given)}
+        run.write_series({**series.to_json(), **torn})
 
 
 @contextmanager

@@ -12,6 +12,7 @@ SERIES = {
     "group_from": "^([a-z]+) ",
     "count": 6,
     "torn": 5,
+    "torn_as_given": 0,
     "differs": True,
     "measured_on": "the shapes in thumbnails",
     "accuracy_at_random": 0.978,
@@ -21,7 +22,7 @@ SERIES = {
 
 
 def test_series_in_two_splits_that_raise_the_accuracy_are_a_warning_with_the_figures() -> None:
-    found = diagnose(replace(case(), series=SERIES, given=frozenset()))
+    found = diagnose(replace(case(), series=SERIES))
     verdict = next(one for one in found.verdicts if one.code == "series-torn")
     assert verdict.severity is Severity.WARNING
     assert "6 series, and 5 of them" in verdict.sentence
@@ -34,7 +35,7 @@ def test_series_in_two_splits_that_raise_the_accuracy_are_a_warning_with_the_fig
 
 
 def test_given_splits_are_made_anew() -> None:
-    found = diagnose(replace(case(), series=SERIES, given=frozenset({"train", "validation"})))
+    found = diagnose(replace(case(), series=SERIES | {"torn_as_given": 5}))
     verdict = next(one for one in found.verdicts if one.code == "series-torn")
     assert [one.flag for one in verdict.tries] == [
         "viewfinder split DATA --group-from '^([a-z]+) ' --anew --output NAME.dataset"
