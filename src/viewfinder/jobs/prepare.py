@@ -49,10 +49,9 @@ class Prepared:
     @property
     def as_given(self) -> Dataset:
         """The readable pictures in the splits that they came with."""
-        splits = self.dataset.table["split"]
-        return self.dataset.with_columns(
-            {"split": splits.where(splits.isin(self.given or ()), UNSPLIT).array}
-        )
+        splits, given = self.dataset.table["split"], self.given or ()
+        before = "train" if "train" in given else UNSPLIT  # what training has set aside since
+        return self.dataset.with_columns({"split": splits.where(splits.isin(given), before).array})
 
     @property
     def everything(self) -> Dataset:
