@@ -88,6 +88,7 @@ def prepared(
     write_named(block.text, tmp_path)
     if "--resume runs/pets" in block.text:
         write_run(tmp_path, max_time="1s")
+        shutil.copytree(tmp_path / "pets", tmp_path / "moved")
     elif "runs/pets" in block.text and not TRAINS.search(block.text):
         runs = request.getfixturevalue("with_run") / "runs"
         shutil.copytree(runs, tmp_path / "runs")
