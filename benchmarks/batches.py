@@ -25,7 +25,7 @@ import harness
 import photos
 from course_script import COURSE, network
 from viewfinder.augment import Plan, policy
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import open_dataset
 from viewfinder.pictures.preprocessing import Preprocessing

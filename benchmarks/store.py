@@ -16,7 +16,7 @@ from pathlib import Path
 import harness
 import photos
 from viewfinder.augment import policy
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.data.sources import open_dataset
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.store import open_store

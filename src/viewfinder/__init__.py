@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from viewfinder import models
     from viewfinder.audit import Audit, audit
     from viewfinder.augment import POLICIES, Plan, make_plan, policy
-    from viewfinder.batches.pictures import Batches, balanced_weights
+    from viewfinder.augment.batches import Batches, balanced_weights
     from viewfinder.bundle.pack import bundle
     from viewfinder.bundle.verify import verify
     from viewfinder.classifier import Classifier, Prediction
@@ -96,7 +96,7 @@ _HOMES = {
     "RECIPES": "recipe.named",
     "Audit": "audit",
     "BatchDataset": "training",
-    "Batches": "batches.pictures",
+    "Batches": "augment.batches",
     "Classifier": "classifier",
     "CleaningPlan": "clean",
     "CrossValidation": "run",
@@ -114,7 +114,7 @@ _HOMES = {
     "ViewfinderError": "core.errors",
     "audit": "audit",
     "auto": "jobs.search",
-    "balanced_weights": "batches.pictures",
+    "balanced_weights": "augment.batches",
     "build_model": "models",
     "bundle": "bundle.pack",
     "callbacks": "training:stopping",

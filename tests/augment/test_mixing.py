@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from viewfinder.augment import Mixing
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.core.randomness import Randomness, ids
 
 COUNT, CLASSES = 400, 3

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.core.randomness import ids
 from viewfinder.recipe import Recipe
 

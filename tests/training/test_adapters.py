@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from viewfinder.augment import make_plan
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.core.randomness import ids
 from viewfinder.training import BatchDataset
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from test_resume import Noise
 
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.core.errors import RecipeError
 from viewfinder.core.randomness import ids
 from viewfinder.models import build_model

@@ -10,7 +10,7 @@ from keras import layers
 from residual import COUNT, Pixels, batches, recipe, residual_base
 from scipy import stats
 
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.core.errors import DataError, RecipeError, UsageError
 from viewfinder.core.randomness import ids
 from viewfinder.models import transfer

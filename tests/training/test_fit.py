@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.core.randomness import ids
 from viewfinder.models import build_model
 from viewfinder.recipe import Recipe

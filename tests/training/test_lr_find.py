@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.training.lr_find import range_test, read_curve
 

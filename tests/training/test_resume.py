@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from viewfinder.augment import policy
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.core.errors import RunError
 from viewfinder.core.progress import Progress
 from viewfinder.core.randomness import ids

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from test_resume import COUNT, STEPS, Averaged, Noise, StopAt, assert_equal, recipe, trained
 
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.core.errors import OutOfMemory, RecipeError, UsageError
 from viewfinder.core.randomness import ids
 from viewfinder.recipe import Recipe
@@ -394,7 +394,7 @@ def test_the_named_batch_size_was_tried(room, named):
 LIMITED = """
 import pathlib, resource, sys
 import numpy as np
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.core.errors import OutOfMemory
 from viewfinder.models import build_model
 from viewfinder.core.randomness import ids

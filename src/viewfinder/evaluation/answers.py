@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.batches.pictures import Batches, Pictures
+from viewfinder.augment.batches import Batches, Pictures
 from viewfinder.classifier import Classifier
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.batches.pictures import Pictures
+from viewfinder.augment.batches import Pictures
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.evaluation.intervals import Figure, share

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.augment import Plan
-from viewfinder.batches.pictures import Pictures
+from viewfinder.augment.batches import Pictures
 from viewfinder.core.errors import DataError
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress

@@ -13,7 +13,7 @@ from viewfinder.runtime.backend import use_deterministic_operations
 if TYPE_CHECKING:
     import keras
 
-    from viewfinder.batches.pictures import Batches
+    from viewfinder.augment.batches import Batches
     from viewfinder.fitted import Fitted
     from viewfinder.training.phases import Phases
 

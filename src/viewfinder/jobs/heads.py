@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.audit.series import Series, on_features
-from viewfinder.batches.features import FeatureBatches
+from viewfinder.augment.feature_batches import FeatureBatches
 from viewfinder.classifier import Classifier
 from viewfinder.classifier.files import EXPORT
 from viewfinder.core.files import written_whole

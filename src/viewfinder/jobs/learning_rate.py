@@ -3,7 +3,7 @@
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from viewfinder.batches.features import FeatureBatches
+from viewfinder.augment.feature_batches import FeatureBatches
 from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset

@@ -8,7 +8,7 @@ import pandas as pd
 
 from viewfinder.audit.series import Series, find_series
 from viewfinder.augment import policy
-from viewfinder.batches.pictures import Batches, Pictures, balanced_weights
+from viewfinder.augment.batches import Batches, Pictures, balanced_weights
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.contradictions import contradicting, in_words

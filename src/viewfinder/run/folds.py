@@ -23,8 +23,8 @@ from viewfinder.data.splits.folds import FOLD, folds_of
 from viewfinder.evaluation.evaluate import score_split
 from viewfinder.recipe import Recipe
 from viewfinder.run.run import Run
-from viewfinder.run_files import DATA, PREDICTIONS_OF_FOLDS, FoldsFile, read_table, recipe_in
 from viewfinder.run_folder import FOLDS, RunFolder
+from viewfinder.run_folder.files import DATA, PREDICTIONS_OF_FOLDS, FoldsFile, read_table, recipe_in
 from viewfinder.split.leaks import known_leaks
 
 # The held-out fold is the test split of a fold's run, so it chooses no epoch.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.classifier import Classifier
 from viewfinder.classifier.outliers import Outliers, OutlierSettings
 from viewfinder.core.errors import DataError

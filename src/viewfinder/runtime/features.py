@@ -1,9 +1,16 @@
-"""The features on which a network decides: its last feature map, and the average over it."""
+"""The graph of a Keras model, and the features on which it decides: its last feature map."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import keras
+
+
+def is_graph(model: "keras.Model") -> bool:
+    """Whether a model is a graph of layers, which can be cut and copied."""
+    import keras
+
+    return hasattr(model, "operations") or isinstance(model, keras.Sequential)
 
 
 def last_map(model: "keras.Model") -> Any:

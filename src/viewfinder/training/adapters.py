@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from viewfinder.batches.features import FeatureBatches
-from viewfinder.batches.pictures import Batch, Batches
+from viewfinder.augment.batches import Batch, Batches
+from viewfinder.augment.feature_batches import FeatureBatches
 
 Feed = Batches | FeatureBatches
 Logs = dict[str, float]  # the metrics that Keras passes to callbacks

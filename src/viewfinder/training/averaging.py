@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from viewfinder.augment import policy
+from viewfinder.augment.batches import Batches
 from viewfinder.bases.networks.layers import all_layers
-from viewfinder.batches.pictures import Batches
 from viewfinder.recipe import Recipe
 from viewfinder.training.adapters import Feed, Logs
 from viewfinder.training.losses import class_weights

@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import pandas as pd
 
+from viewfinder.augment.batches import Batches
 from viewfinder.bases.networks.blocks import base_layers, blocks_of
 from viewfinder.bases.networks.layers import can_train, unfreeze
-from viewfinder.batches.pictures import Batches
 from viewfinder.core.errors import UsageError, nearest
 from viewfinder.core.files import write_json, written_whole
 from viewfinder.core.pairs import beats

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.core.progress import Progress
 from viewfinder.core.stages import Stages, shared_out
 from viewfinder.fitted import Fitted

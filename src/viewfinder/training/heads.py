@@ -7,9 +7,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from viewfinder.augment.feature_batches import FeatureBatches
 from viewfinder.bases.networks import Backbone
 from viewfinder.bases.networks.backbone import LAST_LAYER
-from viewfinder.batches.features import FeatureBatches
 from viewfinder.core.progress import Progress
 from viewfinder.core.randomness import Randomness
 from viewfinder.features.probe import Linear, deviations

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.batches.pictures import Batch
+from viewfinder.augment.batches import Batch
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.training.adapters import Feed

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import keras
 
-from viewfinder.batches.pictures import Batches
+from viewfinder.augment.batches import Batches
 from viewfinder.core.errors import OutOfMemory
 from viewfinder.training.adapters import Feed
 

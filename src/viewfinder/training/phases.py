@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.augment import policy
-from viewfinder.batches.pictures import Batches, Pictures, Positions
+from viewfinder.augment.batches import Batches, Pictures, Positions
 from viewfinder.core.errors import DataError, RejectedPicture
 from viewfinder.core.files import write_json, written_whole
 from viewfinder.core.randomness import Randomness
 from viewfinder.fitted import Fitted
-from viewfinder.run_files import FirstPhaseFile, read_table
+from viewfinder.run_folder.files import FirstPhaseFile, read_table
 from viewfinder.training.fit import BEST, LAST
 
 FOLDER = "fine_tuning"

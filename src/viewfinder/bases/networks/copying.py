@@ -7,13 +7,9 @@ import keras
 from viewfinder.bases.networks.backbone import HEAD, LAST_LAYER
 from viewfinder.bases.networks.layers import every_layer
 from viewfinder.core.errors import UsageError
+from viewfinder.runtime.features import is_graph
 
 Shape = tuple[int, int, int]
-
-
-def is_graph(model: keras.Model) -> bool:
-    """Whether a model is a graph of layers, which can be cut and copied."""
-    return hasattr(model, "operations") or isinstance(model, keras.Sequential)
 
 
 def copied(

@@ -7,10 +7,11 @@ import keras
 
 from viewfinder.bases.from_file import FromFile
 from viewfinder.bases.networks.backbone import Backbone
-from viewfinder.bases.networks.copying import as_one_layer, copied, is_graph
+from viewfinder.bases.networks.copying import as_one_layer, copied
 from viewfinder.bases.networks.layers import cut_at, freeze
 from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
+from viewfinder.runtime.features import is_graph
 from viewfinder.runtime.loading import load_model
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
-from viewfinder.bases.networks.copying import is_graph
 from viewfinder.core.errors import UsageError
+from viewfinder.runtime.features import is_graph
 from viewfinder.runtime.gradients import gradient
 
 Values = NDArray[np.float32]

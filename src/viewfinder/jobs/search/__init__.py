@@ -29,7 +29,7 @@ from viewfinder.jobs.train import train_run
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
-from viewfinder.run_files import DATA, SearchFile, read_table, recipe_in
+from viewfinder.run_folder.files import DATA, SearchFile, read_table, recipe_in
 from viewfinder.store.sizes import suitable_input
 
 __all__ = ["auto", "is_search", "planned", "resume_search"]

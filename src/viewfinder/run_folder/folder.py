@@ -35,7 +35,7 @@ from viewfinder.core.records import RunRecord, damaged, read_yaml_settings
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import Source, from_record
 from viewfinder.recipe import Recipe
-from viewfinder.run_files import (
+from viewfinder.run_folder.files import (
     DATA,
     PREDICTIONS,
     DoctorFile,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from folders import table_only, write_classes
 from viewfinder.augment import make_plan, policy
-from viewfinder.batches.pictures import Batch, Batches, balanced_weights
+from viewfinder.augment.batches import Batch, Batches, balanced_weights
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.randomness import Randomness, ids
 from viewfinder.data.sources import open_dataset

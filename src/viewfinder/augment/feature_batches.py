@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.batches.pictures import Batch
+from viewfinder.augment.batches import Batch
 from viewfinder.core.randomness import Ids, Randomness
 
 

@@ -1,1 +1,0 @@
-"""Index-addressed NumPy batches, of pictures and of stored features."""
