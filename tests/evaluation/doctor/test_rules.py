@@ -589,9 +589,29 @@ def test_every_rule_is_documented() -> None:
         "fine-tuning-not-kept",
         "series-torn",
         "weak-class",
+        "limiting-stage",
     }
     assert len(RULES) == len(named)
     assert all(f"`{code}`" in page for code in named | {"healthy"})
+
+
+@pytest.mark.parametrize(
+    ("limit", "words", "suggested"),
+    [
+        ("network", "The network limits", []),
+        ("decoding", "Decoding pictures limits", ["--store-limit 20GB"]),
+    ],
+)
+def test_the_stage_that_takes_most_of_the_time_is_named(limit, words, suggested) -> None:
+    stages = {"preparing": 5.0, "network": 30.0, "decoding": 30.0, limit: 90.0}
+    found = verdict(case(stages=stages), "limiting-stage")
+    assert found.sentence.startswith(f"{words} the training: 72")
+    assert found.evidence["limit"] == limit
+    assert found.evidence["share"] == pytest.approx(90 / 125)
+    assert flags(case(stages=stages), "limiting-stage") == suggested
+    assert codes(case(stages=stages))[0] == "healthy"
+    brief = {name: seconds / 10 for name, seconds in stages.items()}
+    assert "limiting-stage" not in codes(case(stages=brief))
 
 
 def test_json_is_plain() -> None:

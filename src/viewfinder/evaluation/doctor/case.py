@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypedDict
 
@@ -50,6 +50,7 @@ class Case:
             picture; None where unknown.
         inseparable: Whether no split keeps the groups of near duplicates together.
         units: The activations of each layer with ReLU; None where they were not measured.
+        stages: The seconds of each stage of the training; empty where unknown.
     """
 
     history: pd.DataFrame
@@ -68,6 +69,7 @@ class Case:
     copies: int | None = None
     inseparable: bool = False
     units: "Sequence[LayerHealth] | None" = None
+    stages: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
     def setup(self) -> Setup:
@@ -189,6 +191,7 @@ def case_of(run: RunFolder) -> Case:
         copies=int(others["content"].isin(set(training["content"])).sum()),
         inseparable=LEAK in data and bool((data[LEAK] == INSEPARABLE).any()),
         units=run.units,
+        stages=timing.get("stages_s") or {},
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from viewfinder.evaluation.doctor import answers, fit, gap, rates, series, units, validation
+from viewfinder.evaluation.doctor import answers, fit, gap, pace, rates, series, units, validation
 from viewfinder.evaluation.doctor.case import Case
 from viewfinder.evaluation.doctor.verdict import Severity, Verdict
 
@@ -36,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     units.dead,
     validation.optimistic,
     fit.not_kept,
+    pace.limited,
 )
 
 # The verdicts that need some training before they say anything of the recipe.
