@@ -45,8 +45,11 @@ run = vf.open_run(run.folder)
 run.evaluate(progress=quiet)
 run.doctor(progress=quiet)
 run.report()
+vf.write_full_report(run, progress=quiet)
+assert "There are no heat maps" not in (run.folder / "report.html").read_text()
 picture = next(Path(data).rglob("*.png"))
 assert vf.load(run.folder).predict(picture)[0].label in run.classes
+assert vf.explain(run.classifier, picture, method="occlusion")[0].values.shape == (32, 32)
 extract(vf.open(data), recipe.on_features, size=(32, 32), progress=quiet)
 print(json.dumps([name for name in ("keras", "tensorflow", "jax", "torch") if name in sys.modules]))
 """

@@ -5,6 +5,7 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -12,9 +13,12 @@ from numpy.typing import NDArray
 
 from viewfinder.classifier import Classifier
 from viewfinder.core.errors import UsageError, nearest
-from viewfinder.explain.networks import Network
+from viewfinder.explain.linear import LinearNetwork
 from viewfinder.explain.reading import input_pixels
 from viewfinder.pictures.given import Picture, name_of, several
+
+if TYPE_CHECKING:
+    from viewfinder.explain.networks import Network
 
 Values = NDArray[np.float32]
 
@@ -170,7 +174,7 @@ def explain_images(
         return []
     stack = np.stack(images)
     probabilities = classifier.probabilities(stack)
-    network = Network(classifier.model, stack[0])
+    network = network_of(classifier, stack[0], chosen, layer)
     answers = probabilities.argmax(axis=1)
     wanted = [[classifier.classes.index(label) for label in classes] or [int(a)] for a in answers]
     rows = np.array([row for row, labels in enumerate(wanted) for _ in labels])
@@ -191,8 +195,38 @@ def explain_images(
     ]
 
 
+def network_of(
+    classifier: Classifier,
+    picture: NDArray[np.uint8],
+    method: str = Method.GRAD_CAM,
+    layer: str | None = None,
+) -> "Network | LinearNetwork":
+    """Return what :func:`attribute` takes: without Keras where `model.onnx` is enough.
+
+    It is enough for a linear head on the last feature map, if neither another layer nor a gradient
+    by the pixels is needed.
+
+    Args:
+        classifier: The model.
+        picture: One picture as the model takes it, (height, width, channels).
+        method: As for :func:`explain`.
+        layer: As for :func:`explain`.
+
+    Raises:
+        BackendError: Keras is needed, and no backend is installed.
+        UsageError: The model does not map a picture to one row of numbers.
+    """
+    if layer is None and method != Method.INTEGRATED_GRADIENTS:
+        linear = LinearNetwork.of(classifier)
+        if linear is not None:
+            return linear
+    from viewfinder.explain.networks import Network
+
+    return Network(classifier.model, picture)
+
+
 def attribute(
-    network: Network,
+    network: "Network | LinearNetwork",
     images: NDArray[np.uint8],
     classes: NDArray[np.intp],
     *,
@@ -202,7 +236,7 @@ def attribute(
     """Return maps for any Keras model, and the name of the layer that was used.
 
     Args:
-        network: A traced model.
+        network: From :func:`network_of`, or a traced model.
         images: As the model takes them, (n, height, width, channels).
         classes: For each picture the index of a class, (n,).
         method: As for :func:`explain`.
@@ -213,6 +247,7 @@ def attribute(
     """
     chosen = _method(method)
     if chosen is Method.INTEGRATED_GRADIENTS:
+        assert not isinstance(network, LinearNetwork)
         maps = [
             _integrated(network, one, index) for one, index in zip(images, classes, strict=True)
         ]
@@ -220,7 +255,10 @@ def attribute(
     if chosen is Method.OCCLUSION:
         maps = [_occluded(network, one, index) for one, index in zip(images, classes, strict=True)]
         return np.stack(maps), None
-    step = network.step(layer) if layer else network.last_map
+    step: Any = network.last_map
+    if layer:
+        assert not isinstance(network, LinearNetwork)
+        step = network.step(layer)
     values = network.values(step, images)
     gradients = network.gradients(step, values, images, classes)
     small = _activation_map(chosen, values, gradients)
@@ -253,7 +291,7 @@ def _activation_map(method: Method, values: Values, gradients: Values) -> Values
     return np.asarray(np.maximum((weights * values).sum(axis=3), 0), np.float32)
 
 
-def _integrated(network: Network, image: NDArray[np.uint8], index: int) -> Values:
+def _integrated(network: "Network", image: NDArray[np.uint8], index: int) -> Values:
     """Integrate gradients on the straight way from the blurred picture to the picture."""
     start = blurred(image).astype(np.float32)
     way = image.astype(np.float32) - start
@@ -263,7 +301,7 @@ def _integrated(network: Network, image: NDArray[np.uint8], index: int) -> Value
     return np.asarray((gradients.mean(axis=0) * way).sum(axis=2), np.float32)
 
 
-def _occluded(network: Network, image: NDArray[np.uint8], index: int) -> Values:
+def _occluded(network: "Network | LinearNetwork", image: NDArray[np.uint8], index: int) -> Values:
     """Return by how much the score falls where a patch is blurred, averaged over patches."""
     height, width = image.shape[:2]
     soft = blurred(image)

@@ -12,13 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
+from viewfinder.classifier import Classifier
+from viewfinder.classifier.bundle import read_bundle
 from viewfinder.classifier.files import EXPORT, FEATURES, LABELS, MODEL, name_model
 from viewfinder.core.errors import RunError
-from viewfinder.core.files import written_whole
+from viewfinder.core.files import read_regular, written_whole
 from viewfinder.core.progress import Progress
 from viewfinder.features.base import FrozenBase
 from viewfinder.features.probe import Linear
 from viewfinder.run_folder import RunFolder
+from viewfinder.runtime.onnx import OnnxModel
 
 _OUTPUT, _KERNEL, _BIAS = "probability", "probability_kernel", "probability_bias"
 # The largest difference of probabilities between Keras and ONNX Runtime.
@@ -113,7 +116,7 @@ def write_keras(folder: Path) -> None:
     """
     run = RunFolder(folder)
     settings = run.recipe.on_features
-    head, facts = _head_in(folder / EXPORT)
+    head, facts = _head_in(read_regular(folder / EXPORT), folder / EXPORT)
     assert settings is not None
     base = FrozenBase.of(run.recipe, settings, Progress(0))
     identity = json.loads(facts.get("base", "{}"))
@@ -139,7 +142,26 @@ def write_keras(folder: Path) -> None:
         name_model(temporary, facts["model"])
 
 
-def _head_in(path: Path) -> tuple[Linear, dict[str, str]]:
+def head_of(classifier: Classifier) -> Linear | None:
+    """Return the linear head of a classifier's `model.onnx`; None where the head is another one.
+
+    Raises:
+        RunError: The file has changed since it was opened.
+    """
+    network = classifier.network
+    if not isinstance(network, OnnxModel) or not {"base", "pooling"} <= network.facts.keys():
+        return None
+    if classifier.bundle:
+        path, content = classifier.bundle.path, read_bundle(classifier.bundle.path).files[EXPORT]
+    elif classifier.folder:
+        path = classifier.folder / EXPORT
+        content = read_regular(path)
+    else:
+        return None
+    return _head_in(content, path)[0]
+
+
+def _head_in(content: bytes, path: Path) -> tuple[Linear, dict[str, str]]:
     """Return the head of a joined graph, and its facts.
 
     Raises:
@@ -149,7 +171,7 @@ def _head_in(path: Path) -> tuple[Linear, dict[str, str]]:
     from onnx import numpy_helper
 
     try:
-        network = onnx.load(path)
+        network = onnx.load_from_string(content)
         values = {
             one.name: numpy_helper.to_array(one)
             for one in network.graph.initializer

@@ -6,7 +6,7 @@ quick. Heat maps, nearest training pictures, slices and the baseline of colours 
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from viewfinder.core.errors import RunError, ViewfinderError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
+from viewfinder.explain.attribution import explain_images, network_of
 from viewfinder.pages.report.further import Further, Look
 from viewfinder.run.evaluation import evaluate
 from viewfinder.run.run import Run
-from viewfinder.runtime.backend import use_backend
 from viewfinder.store import open_store
 
 if TYPE_CHECKING:
+    from viewfinder.explain.linear import LinearNetwork
     from viewfinder.explain.networks import Network
 
 # How many of the surest mistakes get a heat map, and among how many training pictures the nearest
@@ -44,7 +45,8 @@ def write_full_report(
 
     Args:
         run: An evaluated run, or its folder.
-        heat_maps: Whether to load Keras for heat maps and nearest pictures.
+        heat_maps: Whether to add heat maps and nearest pictures, which need Keras unless a linear
+            head was fitted without it.
         progress: Shows the work.
 
     Returns:
@@ -88,10 +90,6 @@ class _Seen:
 
 
 def _looks(run: Run, progress: Progress) -> dict[str, Look]:
-    use_backend()
-    from viewfinder.explain.attribution import explain_images  # imports Keras
-    from viewfinder.explain.networks import Network
-
     dataset, predictions = run.dataset, run.predictions
     split = next(name for name in ("test", "validation", "train") if name in run.metrics)
     rows = predictions[predictions["split"] == split]
@@ -103,7 +101,7 @@ def _looks(run: Run, progress: Progress) -> dict[str, Look]:
     if not len(mistakes.pixels):
         return {}
     names = mistakes.table["locator"].tolist()
-    network = Network(run.model, mistakes.pixels[0])
+    network = network_of(run.classifier, mistakes.pixels[0])
     heat = []
     starts = range(0, len(names), _BATCH)
     for start in progress.track(starts, "Drawing heat maps (batches)", len(starts)):
@@ -129,7 +127,7 @@ def _unstretched(heat: NDArray[np.uint8], ratio: float) -> NDArray[np.uint8]:
 
 
 def _nearest(
-    run: Run, network: "Network", mistakes: _Seen, progress: Progress
+    run: Run, network: "Network | LinearNetwork", mistakes: _Seen, progress: Progress
 ) -> list[tuple[str | None, str, float]]:
     """Return locator, label and cosine of the nearest training picture of each mistake."""
     training = run.dataset.where(run.dataset.table["split"] == "train")
@@ -152,11 +150,13 @@ def _nearest(
     ]
 
 
-def _pooled(network: "Network", pixels: NDArray[np.uint8], progress: Progress) -> Matrix:
+def _pooled(
+    network: "Network | LinearNetwork", pixels: NDArray[np.uint8], progress: Progress
+) -> Matrix:
     """Return the means of the last map's channels as rows of length 1."""
-    starts = range(0, len(pixels), _BATCH)
+    starts, last_map = range(0, len(pixels), _BATCH), cast(Any, network.last_map)
     means = [
-        network.values(network.last_map, pixels[start : start + _BATCH]).mean(axis=(1, 2))
+        network.values(last_map, pixels[start : start + _BATCH]).mean(axis=(1, 2))
         for start in progress.track(starts, "Comparing pictures (batches)", len(starts))
     ]
     rows = np.concatenate(means)

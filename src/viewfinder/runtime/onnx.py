@@ -37,7 +37,8 @@ class OnnxModel:
     Attributes:
         input_shape: (height, width, channels); None for a side of any length.
         outputs: The length of an output row; None where the file does not fix it.
-        further: The names of the outputs after the first.
+        shapes: The shape of each output after the first, by name, without the batch axis; None
+            for a side of any length.
         facts: The texts that :func:`viewfinder.runtime.export.export_onnx` was given, by key.
 
     Raises:
@@ -74,8 +75,13 @@ class OnnxModel:
         self._batch = taken.shape[0] if taken.shape and isinstance(taken.shape[0], int) else None
         self._type = _TYPES.get(taken.type, np.float32)
         self.outputs = _sides(given.shape)[-1]
-        self.further = tuple(output.name for output in others)
+        self.shapes = {output.name: _sides(output.shape) for output in others}
         self.facts = dict(self._session.get_modelmeta().custom_metadata_map)
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """The names of the outputs after the first."""
+        return tuple(self.shapes)
 
     def __call__(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Compute the network's output for a batch.
