@@ -288,10 +288,11 @@ class FakeTraining:
     """Stands for `train_run`: takes its seconds in batches, until a callback stops it."""
 
     def __init__(self, clock: Clock) -> None:
-        self.clock, self.began = clock, []
+        self.clock, self.began, self.sources = clock, [], set()
 
     def __call__(self, data, _, job):
         self.began.append(job.name)
+        self.sources.add(str(data.source))
         name = job.name.removesuffix("-on-all")
         sizes = data.split_sizes()
         model, ended = SimpleNamespace(stop_training=False), "finished"
@@ -357,6 +358,18 @@ def test_a_search_ends_in_its_time_whatever_it_has_begun(
     least = SECONDS["linear"] + REST + 1 + REST  # the first is never stopped
     assert clock() <= max(until, 1000 + least)
     assert clock() >= min(until, 1000 + least) - 0.5 * limit  # nothing is stopped for nothing
+
+
+def test_each_candidate_names_the_data_as_it_was_given(digits, probe, tmp_path, monkeypatch):
+    """Otherwise a warning that names the data is printed twice, with two paths."""
+    training = FakeTraining(Clock())
+    monkeypatch.setattr(candidates, "train_run", training)
+    monkeypatch.setattr("viewfinder.jobs.search._from_scratch", quick)
+    for name in ("evaluate", "conclude"):
+        monkeypatch.setattr(Run, name, lambda *_, **__: None)
+    monkeypatch.chdir(digits.parent)
+    auto(open_dataset(digits.name), probe, output=tmp_path, progress=Progress(0))
+    assert training.sources == {digits.name}
 
 
 # --- Weights --------------------------------------------------------------------------------------

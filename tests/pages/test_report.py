@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shlex
 from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -19,7 +20,7 @@ from pages.made import Made, history, made_run
 from viewfinder.core.errors import OutputError
 from viewfinder.core.files import write_json
 from viewfinder.evaluation.doctor import Diagnosis, case_of, diagnose
-from viewfinder.evaluation.doctor.verdict import Severity, Verdict
+from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict
 from viewfinder.evaluation.intervals import Figure
 from viewfinder.evaluation.slices import Slice
 from viewfinder.pages.parts.words import counted
@@ -152,8 +153,22 @@ def test_contradicting_labels_are_a_caution(tmp_path: Path) -> None:
     assert "4 pictures are exact copies of each other under different labels" in page.text
     assert "at least 2 of these labels are wrong" in page.text
     run = RunFolder(tmp_path)
+    assert f"viewfinder audit {run.source} lists them all" in page.text
     assert case_of(run).contradicting == 4
     assert diagnose(case_of(run)).verdicts[0].code == "labels-contradict"
+
+
+def test_suggested_commands_name_the_data_and_the_folder(tmp_path: Path) -> None:
+    tries = (
+        Try("viewfinder split DATA --output NAME.dataset", "keeps duplicates in one split"),
+        Try("viewfinder lr-find DATA --config RUN/recipe.yaml", "finds a rate"),
+    )
+    found = Diagnosis((Verdict("x", Severity.WARNING, "A finding.", tries=tries),))
+    run = made_run().written(tmp_path / "a run")
+    copied = [one.flag for one in found.to_copy(run).verdicts[0].tries]
+    data, name = str(run.source), Path(str(run.source)).name
+    assert shlex.split(copied[0])[2:] == [data, "--output", f"{name}.dataset"]
+    assert shlex.split(copied[1])[2:] == [data, "--config", f"{run}/recipe.yaml"]
 
 
 def test_what_leaks_is_told_for_every_split_and_is_not_called_unseen(tmp_path: Path) -> None:

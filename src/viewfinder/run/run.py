@@ -307,7 +307,7 @@ class Run(RunFolder):
 
         if model or not self.classifier.starts_at_once or self.model_summary is None:
             self.write_model_summary(_summary(model or self.model))
-        diagnosis = diagnose(case_of(self))
+        diagnosis = diagnose(case_of(self)).to_copy(self)
         return write_report(Report(self.folder, diagnosis, picture, further or Further()))
 
     def _flipped(self, predictions: pd.DataFrame) -> dict[str, Any]:

@@ -1,12 +1,16 @@
 """Application of all rules to a case."""
 
+import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from viewfinder.evaluation.doctor import answers, fit, gap, pace, rates, series, units, validation
 from viewfinder.evaluation.doctor.case import Case
 from viewfinder.evaluation.doctor.verdict import Severity, Verdict
+from viewfinder.run_folder import RunFolder
 
 Rule = Callable[[Case], Iterator[Verdict]]
 
@@ -107,6 +111,26 @@ class Diagnosis:
     def codes(self) -> list[str]:
         """The codes of the verdicts, in their order."""
         return [verdict.code for verdict in self.verdicts]
+
+    def to_copy(self, run: RunFolder) -> "Diagnosis":
+        """Return the diagnosis with the run's data and folder in the commands, to be copied."""
+        data = Path(str(run.source))
+        saved = f"{data.resolve().name.partition('.')[0] or 'data'}.dataset"
+        saved = saved.replace(".dataset", "-2.dataset") if saved == data.name else saved
+        names = {"DATA": str(data), "RUN": str(run), "NAME.dataset": saved}
+
+        def named(flag: str) -> str:
+            return re.sub(
+                r"\b(DATA|RUN|NAME\.dataset)\b", lambda found: shlex.quote(names[found[0]]), flag
+            )
+
+        verdicts = (
+            replace(
+                verdict, tries=tuple(replace(one, flag=named(one.flag)) for one in verdict.tries)
+            )
+            for verdict in self.verdicts
+        )
+        return replace(self, verdicts=tuple(verdicts))
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `doctor.json`; see docs/formats.md."""

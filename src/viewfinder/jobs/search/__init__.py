@@ -16,6 +16,7 @@ from viewfinder.core.errors import UsageError
 from viewfinder.core.files import require_writable, written_whole
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import SPLITS, Dataset
+from viewfinder.data.source import Source
 from viewfinder.data.sources import as_dataset, from_record
 from viewfinder.jobs.job import Job, Options
 from viewfinder.jobs.prepare import Prepared, prepare
@@ -102,7 +103,7 @@ def auto(
         "probe": probe.model_dump(mode="json"),
         "scratch": prepared.recipe.model_dump(mode="json"),
     }
-    return _search(folder, facts, until, job).run()
+    return _search(folder, facts, until, job, everything.source).run()
 
 
 def planned(
@@ -159,13 +160,15 @@ def resume_search(folder: Path, job: Job, *, max_time: float | None = None) -> R
     return search.run()
 
 
-def _search(folder: Path, facts: dict[str, Any], until: float, job: Job) -> Search:
+def _search(
+    folder: Path, facts: dict[str, Any], until: float, job: Job, source: Source | None = None
+) -> Search:
+    """The search of these facts; `source` is opened by its record unless it is open already."""
     table = read_table(folder / _PICTURES, DATA)
     # Rejected pictures have no split; they are rejected again in any.
     table["split"] = table["split"].where(table["status"] == "ok", "train")
-    data = Dataset(
-        from_record(facts["source"]), table, tuple(facts["classes"]), notes=tuple(facts["notes"])
-    )
+    source = source or from_record(facts["source"])
+    data = Dataset(source, table, tuple(facts["classes"]), notes=tuple(facts["notes"]))
     probe, scratch = (recipe_in(folder / CHOSEN, facts[key]) for key in ("probe", "scratch"))
     given = None if facts["given"] is None else tuple(facts["given"])
     # The splits exist: no candidate makes its own.

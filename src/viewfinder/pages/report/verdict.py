@@ -1,5 +1,6 @@
 """The result of a run in a few sentences, and what limits it."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -133,8 +134,9 @@ def _contradictions(report: Report) -> list[Note]:
     wrong = contradicting(report.usable)
     if wrong.empty:
         return []
-    text = f"{in_words(wrong)} viewfinder audit lists them all, and viewfinder clean leaves them "
-    text += "out of a saved dataset."
+    data = shlex.quote(str(report.source))
+    text = f"{in_words(wrong)} viewfinder audit {data} lists them all, and viewfinder clean {data} "
+    text += "leaves them out of a saved dataset."
     return [Note("caution", "Contradicting labels", text)]
 
 
