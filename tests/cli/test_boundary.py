@@ -7,6 +7,7 @@ import pytest
 import typer
 
 from viewfinder.cli.boundary import add_command
+from viewfinder.core.errors import DataError
 
 
 def test_an_interrupt_inside_a_callback_of_a_weak_reference_ends_the_command(
@@ -36,3 +37,20 @@ def test_an_interrupt_inside_a_callback_of_a_weak_reference_ends_the_command(
     assert stopped.value.code == 130
     assert ended == []
     assert capsys.readouterr().err == "\nInterrupted.\n"
+
+
+def test_a_message_of_any_length_fits_on_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a library says of a hostile file may hold the file's content."""
+
+    def fail() -> None:
+        raise DataError("It is damaged: " + "[" * 100_000, received="x" * 100_000, remedy="unpack")
+
+    app = typer.Typer()
+    add_command(app, fail)
+    with pytest.raises(SystemExit) as stopped:
+        app([], prog_name="fail")
+    assert stopped.value.code == 3
+    shown = capsys.readouterr().err
+    assert len(shown) < 2_500
+    assert "It is damaged: [" in shown
+    assert "  Remedy: unpack" in shown

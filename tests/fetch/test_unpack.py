@@ -352,6 +352,14 @@ def test_a_damaged_header_in_the_middle_is_not_taken_for_the_end(tmp_path: Path)
     assert "end mark is missing at byte 1,024" in refusal(archive).fact
 
 
+def test_a_terabyte_of_zeros_is_refused_unread(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    archive = tmp_path / "in" / "a.tar"
+    with archive.open("wb") as file:
+        file.truncate(1 << 40)
+    assert "the tar's end mark at byte 0 is too large" in refusal(archive).fact
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"GIF89a", b"\x1f\x8b\x08", gzip.compress(b"one file", mtime=0)],

@@ -15,6 +15,9 @@ from viewfinder.cli.groups import Flag, expanded, flags_of
 from viewfinder.core.errors import Interrupted, ViewfinderError
 from viewfinder.core.extras import not_installed
 
+# A text that is longer than this is not read.
+_LONGEST = 1_000
+
 
 def add_command(
     app: typer.Typer,
@@ -86,10 +89,15 @@ def show_error(error: ViewfinderError, flags: Sequence[Flag]) -> None:
 
     fact, *details = str(error).split("\n")
     console = SafeConsole(stderr=True, highlight=False)
-    shown = Text("Error: ", "bold red") + Text(in_flags(fact, flags, is_fact=True))
+    shown = Text("Error: ", "bold red") + Text(in_flags(_shortened(fact), flags, is_fact=True))
     console.print(shown, soft_wrap=True)
     for detail in details:
-        console.print(Text(in_flags(detail, flags)), soft_wrap=True)
+        console.print(Text(in_flags(_shortened(detail), flags)), soft_wrap=True)
+
+
+def _shortened(text: str) -> str:
+    """A text whose middle is left out where a file's content makes it longer than a screen."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
 
 
 def print_json(document: Mapping[str, Any]) -> None:

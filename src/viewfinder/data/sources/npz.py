@@ -200,4 +200,5 @@ def _pickled(file: Path, name: str) -> DataError:
 
 
 def _damaged(file: Path, error: Exception) -> DataError:
-    return DataError(f"{file} cannot be read as .npz: {str(error).rstrip('.')}.")
+    reason = str(error).partition("\n")[0]  # NumPy's further lines advise to allow pickles
+    return DataError(f"{file} cannot be read as .npz: {reason.rstrip('.')}.")

@@ -26,6 +26,7 @@ from viewfinder.fetch.archives.names import open_zip
 
 _TAR_BLOCK_BYTES = 512
 _TAR_OVERHEAD_BYTES = 16 << 20
+_MOST_PADDING_BYTES = 16 << 20
 
 
 def unpack(archive: Path, folder: Path, *, limits: Limits | None = None) -> None:
@@ -127,11 +128,19 @@ def _write(path: Path, content: Iterator[bytes], size: int) -> None:
 def _require_end(reader: BoundedReader, offset: int) -> None:
     """Raise `EOFError` unless the tar ends here: `tarfile` takes a damaged header for the end.
 
-    The rest is read too, because the checksum of a compressed file follows it.
+    The padding after it is read too, because the checksum of a compressed file follows it.
+
+    Raises:
+        DataError: More follows than any tar is padded with, as in a file of zeros.
     """
     reader.seek(offset)
     block = reader.read(_TAR_BLOCK_BYTES)
     if len(block) < _TAR_BLOCK_BYTES or any(block):
         raise EOFError(f"the tar's end mark is missing at byte {offset:,}")
     while reader.read(CHUNK_BYTES):
-        pass
+        if reader.tell() > offset + _MOST_PADDING_BYTES:
+            raise DataError(
+                f"what follows the tar's end mark at byte {offset:,} is too large.",
+                expected=f"at most {_MOST_PADDING_BYTES:,} bytes of padding",
+                remedy="use an archive of pictures, or the unpacked folder",
+            )
