@@ -19,11 +19,12 @@ from pathlib import Path
 import numpy as np
 
 import harness
-from viewfinder.classifier import Classifier, load
+from viewfinder.classifier import Classifier
 from viewfinder.explain.attribution import Method, explain, explain_images
 from viewfinder.explain.crops import crop_map
 from viewfinder.explain.faithfulness import deletion_insertion
 from viewfinder.explain.reading import plain_pixels
+from viewfinder.opening import load
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.pictures.resize import resize
 

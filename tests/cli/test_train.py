@@ -77,6 +77,7 @@ def test_a_dry_run_trains_nothing(viewfinder, digits, as_json):
             "color": "gray",
             "resize": "stretch",
             "isolate": False,
+            "zoom": 1.0,
             "headroom": 1.4,
         }
         assert ended.json["pictures"]["train"] == {"0": 32, "1": 32, "2": 32}

@@ -105,6 +105,9 @@ def test_a_model_that_looks_at_the_border_is_found_out(tmp_path: Path) -> None:
     classifier = ByCorner(None, ("cats", "dogs"), Preprocessing(height=SIDE, width=SIDE))  # type: ignore[arg-type]
     found = measure_crops(classifier, open_dataset(tmp_path))
     by_name = {one.name: one for one in found.views}
+    assert found.table["view"].tolist() == ["whole", *by_name]
+    assert found.table["accuracy"].tolist()[1:] == [one.accuracy.value for one in found.views]
+    assert "border only" in found._repr_html_()
     assert (found.count, found.whole.value) == (40, 1)
     assert by_name["border only"].accuracy.value == 1
     assert by_name["border only"].tells

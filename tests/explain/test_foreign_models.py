@@ -5,91 +5,55 @@ import subprocess
 import sys
 from pathlib import Path
 
-import h5py
-import keras
 import numpy as np
 import pytest
-from keras import layers
 from small_networks import SIDE, made, pictures
 
+import viewfinder as vf
 from shared_data import SHARED
 from viewfinder.explain.attribution import Method, attribute
-from viewfinder.explain.networks import CONVOLUTIONS, POOLINGS, Network
+from viewfinder.explain.networks import Network
+from viewfinder.pictures.prepare import prepare
 
 MODELS = SHARED / "keras_models"
 
 
-def rock_paper_scissors() -> keras.Model:
-    """The network of `rps.h5`."""
-    blocks = [
-        part
-        for number in range(12, 16)
-        for part in (
-            layers.Conv2D(64, 3, activation="relu", name=f"conv2d_{number}"),
-            layers.MaxPooling2D(),
-        )
-    ]
-    dense = layers.Dense(32, "relu", name="dense_6"), layers.Dense(3, "softmax", name="dense_7")
-    model = keras.Sequential([keras.Input((150, 150, 3)), *blocks, layers.Flatten(), *dense])
-    return with_weights(model, MODELS / "rps.h5")
+# By the file: how it is opened, and the last map before its head.
+OPENED: dict[str, dict[str, str]] = {
+    "rps.h5": {"class_names": "paper,rock,scissors", "preprocessing": "0-1"},
+    "tm_rps": {},
+    "mnist_model.keras": {"class_names": "0,1,2,3,4,5,6,7,8,9", "preprocessing": "0-1"},
+}
+LAST = {"rps.h5": "conv2d_15", "tm_rps": "out_relu"}
 
 
-def teachable_machine() -> keras.Model:
-    """The network of `tm_rps`: a MobileNetV2 in a Sequential in a Sequential."""
-    base = keras.applications.MobileNetV2(
-        (224, 224, 3), alpha=0.35, include_top=False, weights=None
-    )
-    body = keras.Sequential([base, layers.GlobalAveragePooling2D()], name="body")
-    head = keras.Sequential(
-        [
-            layers.Dense(100, "relu", name="dense_Dense7"),
-            layers.Dense(4, "softmax", use_bias=False, name="dense_Dense8"),
-        ],
-        name="head",
-    )
-    model = keras.Sequential([keras.Input((224, 224, 3)), body, head])
-    return with_weights(model, MODELS / "tm_rps" / "keras_model.h5")
-
-
-def with_weights(model: keras.Model, path: Path) -> keras.Model:
-    """Fill in weights by their names: Keras 3 cannot load these files of Keras 2 whole."""
-    saved = {}
-    with h5py.File(path) as file:
-        file["model_weights"].visititems(
-            lambda name, item: (
-                saved.update({"/".join(name.split("/")[-2:])[:-2]: item[()]})
-                if isinstance(item, h5py.Dataset)
-                else None
-            )
-        )
-    for layer in model._flatten_layers():
-        for weight in layer._trainable_variables + layer._non_trainable_variables:
-            kind = "depthwise_" if isinstance(layer, layers.DepthwiseConv2D) else ""
-            weight.assign(saved[f"{layer.name}/{kind}{weight.name}"])
-    return model
-
-
-@pytest.mark.skipif(not MODELS.exists(), reason=f"there is no {MODELS}")
-@pytest.mark.parametrize(
-    ("build", "last", "maps"),
-    [
-        (rock_paper_scissors, "conv2d_15", 8),
-        (teachable_machine, "body/mobilenetv2_0.35_224/out_relu", 52),
-    ],
-)
-def test_models_of_others_have_maps_by_every_method(build, last, maps):
-    model = build()
-    image = np.random.default_rng(0).random(model.input_shape[1:]).astype(np.float32)
-    network = Network(model, image)
-    assert network.last_map.name == last
-    assert sum(isinstance(step.layer, CONVOLUTIONS + POOLINGS) for step in network.maps) == maps
-    for method in (Method.GRAD_CAM, Method.LAYER_CAM):
-        (found,), _ = attribute(network, image[None], np.array([1]), method=method)
-        assert found.shape == image.shape[:2]
+@pytest.mark.parametrize("name", OPENED)
+def test_models_of_others_have_maps_by_every_method(name):
+    if not (MODELS / name).exists():
+        pytest.skip(f"there is no {MODELS / name}")
+    network, images = traced(name)
+    scores = network.scores(images)
+    expected = np.asarray(network.model(images))
+    assert np.exp(scores) / np.exp(scores).sum() == pytest.approx(expected, rel=1e-3)
+    for method in Method:
+        if method.uses_layer and name not in LAST:
+            with pytest.raises(vf.ViewfinderError, match="no convolution"):
+                attribute(network, images, np.array([1]), method=method)
+            continue
+        (found,), layer = attribute(network, images, np.array([1]), method=method)
+        assert found.shape == images.shape[1:3]
         assert np.isfinite(found).all()
-    probabilities = np.asarray(model(image[None]))
-    exponents = np.exp(network.scores(image[None]))
-    assert exponents / exponents.sum() == pytest.approx(probabilities, rel=1e-3)
+        assert found.any()
+        assert layer is None or layer.endswith(LAST[name])
+
+
+def traced(name: str) -> tuple[Network, np.ndarray]:
+    """The model, and one picture of smooth noise in the form that it takes."""
+    classifier = vf.load(MODELS / name, **OPENED[name])
+    form = classifier.preprocessing
+    coarse = np.random.default_rng(0).integers(0, 256, (7, 7, 3)).astype(np.uint8)
+    image = prepare(np.kron(coarse, np.ones((32, 32, 1), np.uint8)), form).pixels
+    return Network(classifier.model, image), image[None].astype(np.float32)
 
 
 @pytest.mark.slow
@@ -124,4 +88,11 @@ def every_map() -> dict[str, np.ndarray]:
             maps, _ = attribute(network, pictures(2), np.array([0, 1]), method=method)
             assert maps.shape == (2, SIDE, SIDE)
             found[f"{kind} {method}"] = maps
+    for name in OPENED:
+        if (MODELS / name).exists():
+            network, images = traced(name)
+            for method in Method:
+                if name in LAST or not method.uses_layer:
+                    maps, _ = attribute(network, images, np.array([1]), method=method)
+                    found[f"{name} {method}"] = maps
     return found

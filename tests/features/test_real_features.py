@@ -11,6 +11,8 @@ import pytest
 from shared_data import SHARED
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
+from viewfinder.evaluation.answers import arrays_of
+from viewfinder.evaluation.conformal import SetOptions, fit_levels
 from viewfinder.features import features_of, fit_probe
 from viewfinder.features.base import FrozenBase
 from viewfinder.jobs.train import train
@@ -40,6 +42,20 @@ def test_a_linear_head_reaches_the_documented_accuracy(name, holdout, least, tmp
     recipe = recipe_named("transfer").changed(BASE | {"data.holdout": holdout})
     run = train(open_dataset(SHARED / name), recipe, output=tmp_path, progress=Progress(0))
     assert run.metrics["test" if holdout else "validation"]["accuracy"] >= least
+    if name == "cats_and_dogs_filtered":
+        labels, shares = arrays_of(run.predictions.query("split == 'test'"), run.classes)
+        for coverage in (0.8, 0.9, 0.95):
+            assert abs(mean_coverage(labels, shares, coverage) - coverage) <= 0.015
+
+
+def mean_coverage(labels, shares, coverage):
+    """Of LAC sets on 20 random halves: the other half fits them."""
+    covered = []
+    for seed in range(20):
+        fit, rest = np.array_split(np.random.default_rng(seed).permutation(len(labels)), 2)
+        level = fit_levels(labels[fit], shares[fit], SetOptions(coverage))[0]
+        covered.append((1 - shares[rest, labels[rest]] <= level).mean())
+    return np.mean(covered)
 
 
 def test_onnx_and_keras_give_equal_features_and_1000_equal_predictions():

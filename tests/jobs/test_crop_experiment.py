@@ -1,6 +1,8 @@
 """The crop experiment: trained both ways, and compared on the same pictures."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +35,7 @@ def write_framed(root: Path) -> Path:
 def test_both_ways_are_trained_and_compared(viewfinder, tmp_path: Path) -> None:
     data = write_framed(tmp_path / "framed")
     words = small_words(training__epochs=6)
-    done = viewfinder(
+    command = [
         "crops",
         data,
         "--seeds",
@@ -44,7 +46,8 @@ def test_both_ways_are_trained_and_compared(viewfinder, tmp_path: Path) -> None:
         "16",
         *words,
         "--json",
-    )
+    ]
+    done = viewfinder(*command)
     assert done.code == 0, done.err
     found = done.document("crops")
     assert (found["split"], found["count"], found["zoom"]) == ("test", 20, 0.7)
@@ -56,14 +59,36 @@ def test_both_ways_are_trained_and_compared(viewfinder, tmp_path: Path) -> None:
         cropped.metrics["test"]["accuracy"] - whole.metrics["test"]["accuracy"]
     )
     assert json.loads((Path(found["folder"]) / "crops.json").read_text()) == found
-    # The crops are those of the same pictures, in the same splits.
-    assert cropped.dataset.split_sizes() == whole.dataset.split_sizes()
-    table = whole.dataset.table
-    for row, name in ((0, "cropped/000000.png"), (59, "cropped/000059.png")):
-        with Image.open(Path(found["folder"]) / name) as picture:
-            kept = np.asarray(picture)
-        with Image.open(data / table["locator"].iloc[row]) as picture:
-            np.testing.assert_array_equal(kept, np.asarray(picture)[3:17, 3:17])
+    assert cropped.dataset.table.equals(whole.dataset.table)
+    assert {path.name for path in Path(found["folder"]).iterdir()} == {
+        "crops.json",
+        "cropped-0",
+        "plan.json",
+        "whole-0",
+    }  # no copies of pictures
+    # The model of crops crops what it predicts.
+    locator = whole.dataset.table["locator"].iloc[0]
+    with Image.open(data / locator) as picture:
+        centre = np.asarray(picture)[3:17, 3:17]
+    (answer,) = cropped.classifier.predict(data / locator)
+    (expected,) = whole_pictures(cropped).predict(centre)
+    assert answer.probabilities == expected.probabilities
+
+    # Of a stopped experiment, finished trainings are kept and the others trained.
+    written = {path: path.stat().st_mtime_ns for path in whole.folder.iterdir()}
+    shutil.rmtree(cropped.folder)
+    again = [*command[:-1], "--resume", found["folder"], "--json"]
+    assert viewfinder(*again).document("crops") == found
+    assert {path: path.stat().st_mtime_ns for path in whole.folder.iterdir()} == written
+    other = viewfinder(*again, "--zoom", "0.8")
+    assert other.code == 2
+    assert "these differ: zoom" in other.err
+
+
+def whole_pictures(run):
+    """The run's classifier, without the crop."""
+    preprocessing = run.classifier.preprocessing.model_copy(update={"zoom": 1.0})
+    return replace(run.classifier, preprocessing=preprocessing)
 
 
 def test_what_cannot_be_tried_is_refused(tmp_path: Path) -> None:

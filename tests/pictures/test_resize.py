@@ -154,3 +154,16 @@ def test_preparing_rejects_as_decoding_does():
         prepare(data, to(8, 8))
     assert caught.value.reason is Reason.TRUNCATED
     assert prepare(data, to(8, 8), allow_truncated=True).pixels.shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("zoom", [1.0, 0.7, 0.25])
+def test_zoom_keeps_the_centre(zoom):
+    image = Image.fromarray(photo(320, 480))
+    top, left = round(160 * (1 - zoom)), round(240 * (1 - zoom))
+    centre = image.crop((left, top, 480 - left, 320 - top))
+    form = to(40, 60, zoom=zoom)
+    expected = prepare(np.asarray(centre), to(40, 60)).pixels
+    assert np.array_equal(prepare(encoded(image, "PNG"), form).pixels, expected)
+    # Of a JPEG, as many pixels are decoded as the centre needs.
+    data = encoded(image, "JPEG", quality=95)
+    assert np.abs(prepare(data, form).pixels.astype(int) - expected).mean() < 4

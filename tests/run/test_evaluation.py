@@ -150,11 +150,15 @@ def test_prediction_sets_are_fitted_on_validation_and_kept(run: Run) -> None:
     assert found.figures is not None
     inside = found.sets.contains(test[1])[np.arange(40), test[0]]
     assert found.figures.coverage.value == pytest.approx(inside.mean())
+    assert found.figures.table.loc["coverage", "value"] == pytest.approx(inside.mean())
+    assert repr(found).startswith("<Prediction sets (lac) for a coverage of 0.9: ")
+    assert f"{inside.mean():.3f} (" in found._repr_html_()
     kept = PredictionSets.read(run.folder / "prediction_sets.json")
     assert kept.levels == found.sets.levels
     itself = vf.evaluate(run, split="validation", coverage=0.9)
     assert itself.sets is not None
     assert itself.sets.figures is None
+    assert repr(itself.sets).endswith("0.9: not measured>")
     assert "is not measured" in " ".join(itself.notes)
     with pytest.raises(DataError, match="too few pictures"):
         vf.evaluate(run, coverage=0.99)
@@ -481,6 +485,8 @@ def test_a_threshold_of_outliers_is_fitted_and_kept(run: Run, tmp_path: Path, mo
     assert found.outliers.figures.unknown.value <= 0.3
     assert found.outliers.figures.auroc is not None
     assert found.outliers.figures.auroc.value > 0.9
+    assert found.outliers.figures.table.loc["AUROC", "value"] == found.outliers.figures.auroc.value
+    assert "Outlier threshold with 0.9 inside" in found.outliers._repr_html_()
     assert found.predictions["outlier_score"].notna().all()
     kept = ByBrightness(run.folder).outliers
     assert kept is not None

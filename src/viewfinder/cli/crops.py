@@ -34,6 +34,10 @@ def crops(
     name: Annotated[
         str | None, typer.Option(help="Name of the experiment; numbered if it exists.")
     ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Continue an experiment that was stopped."),
+    ] = None,
     input: InputOptions,
     reading: DataOptions,
     group_from: GroupFrom = None,
@@ -52,7 +56,14 @@ def crops(
     for note in dataset.notes:
         progress.say(note)
     found = crop_experiment(
-        dataset, wanted, zoom=zoom, seeds=seeds, output=output, name=name, progress=progress
+        dataset,
+        wanted,
+        zoom=zoom,
+        seeds=seeds,
+        resume=resume,
+        output=output,
+        name=name,
+        progress=progress,
     )
     if results.as_json:
         print_json(found.to_json())

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.classifier.sets import Method, PredictionSets, needed_levels
 from viewfinder.core.errors import DataError, UsageError
-from viewfinder.evaluation.intervals import Figure, share
+from viewfinder.evaluation.intervals import Figure, share, table_of
 
 Labels = NDArray[np.integer]
 Matrix = NDArray[np.float64]
@@ -66,6 +67,13 @@ class SetFigures:
     sizes: dict[int, int]
     answered: Figure | None
     error: Figure | None
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each figure: `value`, and the interval from `low` to `high`."""
+        of_classes = {f"coverage of {name}": one for name, one in self.by_class.items()}
+        sums: dict[str, Figure | None] = {"answered": self.answered, "error": self.error}
+        return table_of({"coverage": self.coverage, **of_classes, **sums})
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as `--json` prints it."""

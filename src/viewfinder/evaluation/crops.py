@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.classifier import Classifier
@@ -18,7 +19,7 @@ from viewfinder.evaluation.intervals import Figure, share
 from viewfinder.evaluation.significance import holm
 from viewfinder.pictures.prepare import before_resizing
 from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.pictures.resize import resize
+from viewfinder.pictures.resize import crop, resize
 
 Pixels = NDArray[np.uint8]
 
@@ -86,6 +87,19 @@ class CropScores:
     whole: Figure
     majority: Figure
     views: tuple[CropView, ...]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each view, the whole picture first: accuracy with its interval, and tests."""
+        rows: list[tuple[object, ...]] = [("whole", *self.whole, 0, 0, None, None)]
+        rows += [
+            (one.name, *one.accuracy, one.lost, one.gained, one.p, one.tells) for one in self.views
+        ]
+        columns = ["view", "accuracy", "low", "high", "lost", "gained", "p", "tells"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def _repr_html_(self) -> str:
+        return str(self.table.to_html())
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as `--json` prints it."""
@@ -205,24 +219,6 @@ def views_of(source: bytes | Pixels, preprocessing: Preprocessing) -> list[Pixel
         background_only(whole),
         *(cropped(SEVERAL, *at) for at in corners),
     ]
-
-
-def crop(pixels: Pixels, kept: float, top: float = 0.5, left: float = 0.5) -> Pixels:
-    """Return a crop of a picture.
-
-    Args:
-        pixels: Shape (height, width, channels).
-        kept: The kept share of both sides, above 0 to 1.
-        top: Where the crop is between the top, 0, and the bottom, 1.
-        left: The same between left and right.
-    """
-    sides = [max(1, round(kept * side)) for side in pixels.shape[:2]]
-    starts = [
-        round(at * (whole - side))
-        for at, whole, side in zip((top, left), pixels.shape[:2], sides, strict=True)
-    ]
-    rows, columns = (slice(at, at + side) for at, side in zip(starts, sides, strict=True))
-    return np.ascontiguousarray(pixels[rows, columns])
 
 
 def border_only(pixels: Pixels) -> Pixels:

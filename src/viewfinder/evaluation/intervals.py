@@ -1,8 +1,10 @@
 """A figure with its 95 % interval, and the intervals of each kind of figure."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.evaluation.evaluate import wilson_interval
@@ -27,6 +29,13 @@ class Figure(NamedTuple):
 
 
 UNKNOWN = Figure(float("nan"), float("nan"), float("nan"))
+
+
+def table_of(figures: Mapping[str, Figure | None]) -> pd.DataFrame:
+    """Return a row for each figure that is not None: `value`, and its interval, `low`, `high`."""
+    rows = {name: figure for name, figure in figures.items() if figure is not None}
+    index = pd.Index(list(rows), name="figure")
+    return pd.DataFrame(list(rows.values()), index, ["value", "low", "high"])
 
 
 def share(right: int, count: int) -> Figure:

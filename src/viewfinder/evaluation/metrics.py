@@ -20,6 +20,7 @@ from viewfinder.evaluation.intervals import (
     positive_mean,
     share,
     smooth,
+    table_of,
 )
 
 Matrix = NDArray[np.float64]
@@ -122,7 +123,7 @@ class Metrics:
     @property
     def figures(self) -> pd.DataFrame:
         """A row for each figure of all classes: `value`, and the interval from `low` to `high`."""
-        rows = {
+        rows: dict[str, Figure | None] = {
             "accuracy": self.accuracy,
             **{f"top-{k} accuracy": figure for k, figure in self.top.items()},
             "balanced accuracy": self.balanced_accuracy,
@@ -132,8 +133,7 @@ class Metrics:
             "Brier score": self.brier,
             "calibration error": self.calibration.error,
         }
-        index = pd.Index(list(rows), name="figure")
-        return pd.DataFrame(list(rows.values()), index, ["value", "low", "high"])
+        return table_of(rows)
 
     def _repr_html_(self) -> str:
         return f"{self.figures.to_html()}{self.table.to_html()}"

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.classifier.outliers import nearest_distances, unit_length
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.evaluation.conformal import SetOptions, conformal_level
-from viewfinder.evaluation.intervals import Figure, share
+from viewfinder.evaluation.intervals import Figure, share, table_of
 from viewfinder.evaluation.metrics import area_under_roc
 
 Matrix = NDArray[np.float32]
@@ -33,6 +34,12 @@ class OutlierFigures:
     unknown: Figure
     others: Figure | None
     auroc: Figure | None
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row for each figure: `value`, and the interval from `low` to `high`."""
+        others = {"unknown of the others": self.others, "AUROC": self.auroc}
+        return table_of({"unknown": self.unknown, **others})
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as `--json` prints it."""

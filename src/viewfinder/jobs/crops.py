@@ -1,39 +1,32 @@
 """The crop experiment: the same recipe on whole pictures and on their centres, on several seeds."""
 
-import csv
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from io import BytesIO, StringIO
 from os import PathLike
 from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from PIL import Image
 
-from viewfinder.core.errors import DataError, Interrupted, RejectedPicture, UsageError
-from viewfinder.core.files import write_json, write_text
-from viewfinder.core.parallel import cores, map_ahead
-from viewfinder.core.progress import Progress
+from viewfinder.core.errors import DataError, Interrupted, UsageError
+from viewfinder.core.files import write_json
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.sources import as_dataset, open_dataset
-from viewfinder.data.splits.groups import GROUP
+from viewfinder.data.sources import as_dataset
 from viewfinder.evaluation.crop_training import CropTraining, compare_crop_training
-from viewfinder.evaluation.crops import CENTRE, crop
+from viewfinder.evaluation.crops import CENTRE
 from viewfinder.jobs.job import Job, Options
-from viewfinder.jobs.prepare import prepare
-from viewfinder.jobs.train import require_ready, train_run
-from viewfinder.pictures.prepare import before_resizing
-from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.jobs.prepare import Prepared, prepare
+from viewfinder.jobs.resume_run import trained_in
+from viewfinder.jobs.train import require_ready
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
+from viewfinder.run_folder.files import CropPlanFile, recipe_in
 
 SEEDS = 3
-_WAYS = ("whole", "cropped")
-_TABLE = "cropped.csv"
+_PLAN = "plan.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +34,7 @@ class CropExperiment:
     """The runs of a crop experiment, and their comparison.
 
     Attributes:
-        folder: The folder with the runs, the cropped pictures and `crops.json`.
+        folder: The folder with the runs and `crops.json`.
         zoom: The kept share of both sides.
         split: The split on which the models are compared.
         runs: For each seed, the run on whole pictures and the run on crops.
@@ -55,6 +48,11 @@ class CropExperiment:
     runs: tuple[tuple[Run, Run], ...]
     result: CropTraining
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        low, high = (100 * end for end in self.result.interval)
+        lead = f"{100 * self.result.difference:+.1f} points ({low:+.1f} to {high:+.1f})"
+        return f"<CropExperiment {self.folder}: cropped minus whole {lead}>"
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `crops.json`, which `viewfinder crops --json` prints."""
@@ -75,24 +73,28 @@ def crop_experiment(
     *,
     zoom: float = CENTRE,
     seeds: int = SEEDS,
+    resume: str | PathLike[str] | None = None,
     **options: Unpack[Options],
 ) -> CropExperiment:
     """Train on whole pictures and on their centres, and test the difference on the same pictures.
 
     All models train on the same splits. The models of crops are evaluated on crops, because
-    pictures would be cropped in use, too. The cropped pictures are written as PNG files.
+    pictures would be cropped in use, too: their recipe has the zoom as `input.zoom`.
 
     Args:
         dataset: Labelled pictures, or their path.
         recipe: A recipe, or the name of one.
         zoom: The kept share of both sides, above 0 and below 1.
         seeds: How many seeds, from that of the recipe on; each trains two models.
+        resume: The folder of an experiment that was stopped, to be given the same other arguments:
+            its finished trainings are kept, and the stopped one continues.
         options: `output`, `name`, `progress` …: the fields of :class:`viewfinder.jobs.job.Job`.
 
     Raises:
-        UsageError: The zoom or the number of seeds is out of range.
+        UsageError: The zoom or the number of seeds is out of range, or the pictures or settings
+            are not those of the experiment to resume.
         DataError: The pictures cannot be trained on.
-        Interrupted: Ctrl-C ended one of the trainings; the runs that have ended are kept.
+        Interrupted: Ctrl-C ended one of the trainings; the folder can be resumed.
     """
     if not 0 < zoom < 1 or seeds < 1:
         raise UsageError(
@@ -107,96 +109,78 @@ def crop_experiment(
     require_ready(recipe, job)
     prepared = prepare(dataset, recipe, store_budget=job.store_budget, progress=job.progress)
     job.announce(prepared)
-    whole = prepared.dataset
-    if not {"test", "validation"} & set(whole.split_sizes()):
+    data = prepared.dataset
+    if not {"test", "validation"} & set(data.split_sizes()):
         raise DataError(
             "There are no pictures to compare the models on.",
             expected="a test split, or data.validation above 0",
         )
-    folder = Run.create(Path(job.output), name).folder
-    cropped, locators = _cropped(whole, prepared.recipe, zoom, folder, job.progress)
-    fixed: dict[str, Any] = {"data.holdout": None, "data.fold": None, "data.test": 0.0}
-    if "validation" not in whole.split_sizes():
-        fixed["data.validation"] = 0.0
+    plan = _planned(prepared, zoom, seeds)
+    folder = _folder(Path(job.output), name, plan, None if resume is None else Path(resume))
+    planned = recipe_in(folder / _PLAN, plan["recipe"])
+    zooms = {"whole": planned.input.zoom, "cropped": zoom * planned.input.zoom}
     runs = []
-    for seed in range(recipe.seed, recipe.seed + seeds):
+    for seed in range(planned.seed, planned.seed + seeds):
         pair = []
-        for way, data in zip(_WAYS, (whole, cropped), strict=True):
-            job.progress.say(f"Training on {way} pictures, seed {seed}")
-            changed = prepared.recipe.changed({**fixed, "seed": seed})
-            named = replace(job, output=folder, name=f"{way}-{seed}", on_prepared=None)
-            pair.append(_trained(data, changed, named))
+        for way, kept in zooms.items():
+            job.progress.say(f"Training on {way} pictures, seed {seed}", style="bold")
+            changed = planned.changed({"input.zoom": kept, "seed": seed})
+            quiet = replace(job, on_prepared=None)
+            pair.append(_trained(folder / f"{way}-{seed}", data, changed, quiet, folder))
         runs.append((pair[0], pair[1]))
-    split = "test" if "test" in whole.split_sizes() else "validation"
-    found = _compared(folder, zoom, split, runs, locators)
+    split = "test" if "test" in data.split_sizes() else "validation"
+    found = _compared(folder, zoom, split, runs)
     write_json(folder / "crops.json", found.to_json())
     return found
 
 
-def _trained(data: Dataset, recipe: Recipe, job: Job) -> Run:
-    run = train_run(data, recipe, job)
+def _planned(prepared: Prepared, zoom: float, seeds: int) -> dict[str, Any]:
+    """What both ways of all seeds have in common: a resumed experiment must have the same."""
+    fixed: dict[str, Any] = {"data.holdout": None, "data.fold": None, "data.test": 0.0}
+    if "validation" not in prepared.dataset.split_sizes():
+        fixed["data.validation"] = 0.0
+    table = prepared.dataset.table[["locator", "label", "split", "content"]]
+    pictures = hashlib.blake2b(table.to_csv(index=False).encode(), digest_size=16).hexdigest()
+    recipe = prepared.recipe.changed(fixed).model_dump(mode="json")
+    return {"schema": 1, "zoom": zoom, "seeds": seeds, "pictures": pictures, "recipe": recipe}
+
+
+def _folder(output: Path, name: str, plan: dict[str, Any], resume: Path | None) -> Path:
+    """Return the folder with its plan: a new one, or the one to resume."""
+    if resume is None:
+        folder = Run.create(output, name).folder
+        write_json(folder / _PLAN, plan)
+        return folder
+    before = CropPlanFile.read(resume / _PLAN).content
+    if differing := [key for key, value in plan.items() if before.get(key) != value]:
+        raise UsageError(
+            "A resumed crop experiment keeps its pictures and settings, and these differ: "
+            f"{', '.join(differing)}.",
+            expected=f"the data and the options with which {resume} was begun",
+            remedy="start a new experiment for other settings",
+        )
+    return resume
+
+
+def _trained(folder: Path, data: Dataset, recipe: Recipe, job: Job, experiment: Path) -> Run:
+    again = f"the same command with --resume {experiment}"
+    try:
+        run = trained_in(folder, recipe, data, job)
+    except KeyboardInterrupt:
+        job.progress.say(f"Finished trainings are kept. Resume with: {again}", style="yellow")
+        raise
     if run.timing["interrupted"]:
         raise Interrupted(
             f"The crop experiment was interrupted in the training {run}.",
-            remedy="start it again; the runs that have ended are kept",
+            remedy=f"{again} keeps the finished trainings and continues this one",
         )
     return run
 
 
-def _cropped(
-    dataset: Dataset, recipe: Recipe, zoom: float, folder: Path, progress: Progress
-) -> tuple[Dataset, dict[str, str]]:
-    """Write the centres of pictures with a table of them; return their dataset.
-
-    Returns:
-        The dataset, and the locator of each whole picture by that of its centre.
-    """
-    form = recipe.training_preprocessing.model_copy(update={"isolate": False})
-    table = dataset.table
-    names = [f"cropped/{row:06}.png" for row in range(len(table))]
-    (folder / "cropped").mkdir()
-
-    def one(at: tuple[str, str]) -> str | None:
-        locator, name = at
-        try:
-            pixels = _centre(dataset.source.read(locator), form, zoom)
-        except RejectedPicture:  # has become unreadable
-            return None
-        encoded = BytesIO()
-        Image.fromarray(pixels.squeeze()).save(encoded, "png", compress_level=1)
-        (folder / name).write_bytes(encoded.getvalue())
-        return name
-
-    pairs = list(zip(table["locator"], names, strict=True))
-    written = list(
-        progress.track(map_ahead(one, pairs, workers=cores()), "Cropping pictures", len(pairs))
-    )
-    columns = ["label", "split", *([GROUP] if GROUP in table else [])]
-    text = StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["path", *columns])
-    rows = table[columns].fillna("").itertuples(index=False, name=None)
-    writer.writerows([name, *row] for name, row in zip(written, rows, strict=True) if name)
-    write_text(folder / _TABLE, text.getvalue())
-    opened = open_dataset(folder / _TABLE, label_column="label")
-    known = {name: locator for (locator, _), name in zip(pairs, written, strict=True) if name}
-    return opened, known
-
-
-def _centre(source: bytes | NDArray[np.uint8], form: Preprocessing, zoom: float) -> NDArray[Any]:
-    enough = round(form.height / zoom) + 1, round(form.width / zoom) + 1
-    return crop(before_resizing(source, form, at_least=enough).pixels, zoom)
-
-
 def _compared(
-    folder: Path,
-    zoom: float,
-    split: str,
-    runs: Sequence[tuple[Run, Run]],
-    locators: dict[str, str],
+    folder: Path, zoom: float, split: str, runs: Sequence[tuple[Run, Run]]
 ) -> CropExperiment:
     tables = [pd.DataFrame(dict(enumerate(_rights(runs, at, split)))) for at in range(2)]
-    tables[1] = tables[1].rename(index=locators)
     common = tables[0].dropna().index.intersection(tables[1].dropna().index).sort_values()
     if not len(common):
         raise DataError("No picture was evaluated by all models.", expected=f"{split} pictures")

@@ -4,7 +4,6 @@ Each fold in turn is held out; the pictures that choose the epoch are set aside 
 held-out answers of all folds together say how accurate the recipe is on this data.
 """
 
-import shutil
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Unpack
 
 import numpy as np
 
-from viewfinder.core.errors import DataError, RunError, UsageError
+from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import as_dataset
@@ -21,11 +20,11 @@ from viewfinder.data.splits.groups import known_groups
 from viewfinder.features.probe import fold_groups, fold_numbers
 from viewfinder.jobs.job import Job, Options
 from viewfinder.jobs.prepare import Prepared, placed, require_every_class, settled
-from viewfinder.jobs.resume_run import require_same_pictures, resume_run
-from viewfinder.jobs.train import require_ready, train_run
+from viewfinder.jobs.resume_run import require_same_pictures, trained_in
+from viewfinder.jobs.train import require_ready
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
-from viewfinder.run import CrossValidation, Run
+from viewfinder.run import CrossValidation
 from viewfinder.run.folds import HELD_OUT
 from viewfinder.runtime.backend import several_models
 from viewfinder.split.leaks import require_no_exact
@@ -148,7 +147,8 @@ def _train_missing(whole: CrossValidation, dataset: Dataset, job: Job) -> None:
         for number, fold in enumerate(missing, start=count - len(missing) + 1):
             progress.say(f"Fold {fold} ({number} of {count})", style="bold")
             with several_models():
-                run = _trained(whole, fold, dataset, job)
+                recipe = recipe_of(whole.recipe, fold)
+                run = trained_in(whole.folder_of(fold), recipe, dataset, job)
             if run.timing["interrupted"]:
                 break
             whole.evaluate()
@@ -157,18 +157,6 @@ def _train_missing(whole: CrossValidation, dataset: Dataset, job: Job) -> None:
     finally:
         if whole.missing:
             _announce_missing(whole, progress)
-
-
-def _trained(whole: CrossValidation, fold: int, dataset: Dataset, job: Job) -> Run:
-    """The run of a fold: resumed where it was stopped, else trained."""
-    folder = whole.folder_of(fold)
-    try:
-        stopped = Run.open(folder)
-    except RunError:
-        shutil.rmtree(folder, ignore_errors=True)  # half a run that cannot be resumed
-        job = replace(job, output=folder.parent, name=folder.name)
-        return train_run(dataset, recipe_of(whole.recipe, fold), job)
-    return resume_run(stopped, stopped.recipe, dataset, job)
 
 
 def _announce_missing(whole: CrossValidation, progress: Progress) -> None:

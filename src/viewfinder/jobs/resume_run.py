@@ -1,8 +1,10 @@
 """A run that was stopped continues as if it had never stopped."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from viewfinder.audit.series import find_series
@@ -10,7 +12,7 @@ from viewfinder.core.errors import Reason, RunError, UsageError
 from viewfinder.data.dataset import Dataset
 from viewfinder.jobs.job import Job
 from viewfinder.jobs.prepare import Prepared, read_pictures
-from viewfinder.jobs.train import complete
+from viewfinder.jobs.train import complete, train_run
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.stopping import GOES_ON
 from viewfinder.run import Run
@@ -47,6 +49,16 @@ def resume_run(run: Run, recipe: Recipe, dataset: Dataset | None, job: Job) -> R
         run = run.begin_again(recipe, prepared.dataset.source.record())
         complete(run, prepared, job, resume=True)
     return run
+
+
+def trained_in(folder: Path, recipe: Recipe, dataset: Dataset, job: Job) -> Run:
+    """Return the run in a folder of several: resumed where it was stopped, trained if it is new."""
+    try:
+        run = Run.open(folder)
+    except RunError:
+        shutil.rmtree(folder, ignore_errors=True)  # half a run that cannot be resumed
+        return train_run(dataset, recipe, replace(job, output=folder.parent, name=folder.name))
+    return resume_run(run, run.recipe, dataset, job) if run.timing["interrupted"] else run
 
 
 def require_same_pictures(before: Dataset, seen: Dataset, name: str) -> None:

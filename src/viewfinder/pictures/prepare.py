@@ -12,7 +12,7 @@ from viewfinder.pictures.codecs.types import Size
 from viewfinder.pictures.decode import Decoded, Limits, decode
 from viewfinder.pictures.isolate import isolate
 from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.pictures.resize import resize
+from viewfinder.pictures.resize import crop, resize
 
 
 def prepare(
@@ -71,17 +71,21 @@ def before_resizing(
         RejectedPicture: As `prepare` does.
         UsageError: As `prepare` does.
     """
+    zoom = preprocessing.zoom
     if isinstance(source, np.ndarray):
         picture = _from_array(source, preprocessing)
     else:
+        height, width = at_least
         picture = decode(
             source,
             color=preprocessing.color,
             background=preprocessing.background,
-            at_least=at_least,
+            at_least=at_least if zoom == 1 else (round(height / zoom) + 1, round(width / zoom) + 1),
             allow_truncated=allow_truncated,
             limits=limits,
         )
+    if zoom < 1:
+        picture = picture._replace(pixels=crop(picture.pixels, zoom))
     if not preprocessing.isolate:
         return picture
     return picture._replace(pixels=isolate(picture.pixels, preprocessing.background))

@@ -21,8 +21,9 @@ class Preprocessing(BaseModel):
     """The steps from a picture's bytes to a model's input.
 
     A picture is decoded, turned upright (EXIF), composited on `background` where it is transparent,
-    converted to `color`, with `isolate` put on `background` without its scene
-    (:func:`viewfinder.pictures.isolate.isolate`), and resized to `height` × `width` by `resize`:
+    converted to `color`, cut to the central share `zoom` of both sides, with `isolate` put on
+    `background` without its scene (:func:`viewfinder.pictures.isolate.isolate`), and resized to
+    `height` × `width` by `resize`:
 
     - `stretch` fits both sides and ignores the aspect ratio (Keras's `target_size`);
     - `crop` fits the shorter side and keeps the centre;
@@ -39,6 +40,7 @@ class Preprocessing(BaseModel):
     resize: ResizePolicy = "stretch"
     background: tuple[Level, Level, Level] = (255, 255, 255)
     isolate: bool = False
+    zoom: Annotated[float, Field(gt=0, le=1)] = 1.0
     pixels_version: int = PIXELS_VERSION
 
     @property

@@ -42,6 +42,24 @@ def resize(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
             return _pad(pixels, size, preprocessing.background)
 
 
+def crop(pixels: Pixels, kept: float, top: float = 0.5, left: float = 0.5) -> Pixels:
+    """Return a crop of a picture.
+
+    Args:
+        pixels: Shape (height, width, channels).
+        kept: The kept share of both sides, above 0 to 1.
+        top: Where the crop is between the top, 0, and the bottom, 1.
+        left: The same between left and right.
+    """
+    sides = [max(1, round(kept * side)) for side in pixels.shape[:2]]
+    starts = [
+        round(at * (whole - side))
+        for at, whole, side in zip((top, left), pixels.shape[:2], sides, strict=True)
+    ]
+    rows, columns = (slice(at, at + side) for at, side in zip(starts, sides, strict=True))
+    return np.ascontiguousarray(pixels[rows, columns])
+
+
 def _stretch(pixels: Pixels, size: Size) -> Pixels:
     """Fit both sides: first those that shrink, then those that grow."""
     height, width = pixels.shape[:2]

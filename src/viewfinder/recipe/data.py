@@ -58,6 +58,9 @@ class Input(Record):
     isolate: bool = False
     """Whether the subject is cut out of its scene, in training and in every prediction."""
 
+    zoom: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Central share of both sides that is used, in training and in every prediction."""
+
     headroom: Annotated[float, Field(ge=1, le=4)] = 1.4
     """Factor by which stored training pictures are larger than `size`, where augmentation moves
     pixels. The augmentation then resizes them, so that a crop is not enlarged."""

@@ -177,6 +177,7 @@ class Recipe(Record):
             color=self.input.color,
             resize=self.input.resize,
             isolate=self.input.isolate,
+            zoom=self.input.zoom,
         )
 
     @property

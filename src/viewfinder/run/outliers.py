@@ -1,5 +1,6 @@
 """The outlier threshold of a run: fitted on validation pictures, kept in its folder, measured."""
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,13 @@ class OutlierEvaluation:
     figures: OutlierFigures | None
     scores: Mapping[str, float]
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<Outlier threshold with {self.outliers.settings.inside:g} inside, of {self.of}>"
+
+    def _repr_html_(self) -> str:
+        table = self.figures.table.to_html() if self.figures else ""
+        return f"<p>{html.escape(repr(self)[1:-1])}</p>{table}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as `--json` prints it."""

@@ -1,5 +1,6 @@
 """Prediction sets of a run: fitted on its validation pictures, kept in its folder, measured."""
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,6 +33,18 @@ class SetsEvaluation:
     figures: SetFigures | None
     risk_coverage: pd.DataFrame
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        fitted = f"<Prediction sets ({self.sets.method}) for a coverage of {self.sets.coverage:g}"
+        if self.figures is None:
+            return f"{fitted}: not measured>"
+        value, low, high = self.figures.coverage
+        size = f"mean size {self.figures.mean_size:.2f}"
+        return f"{fitted}: {value:.3f} ({low:.3f} to {high:.3f}), {size}>"
+
+    def _repr_html_(self) -> str:
+        table = self.figures.table.to_html() if self.figures else ""
+        return f"<p>{html.escape(repr(self)[1:-1])}</p>{table}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as `--json` prints it."""

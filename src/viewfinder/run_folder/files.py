@@ -269,6 +269,15 @@ class FoldsFile(RunRecord):
     classes: list[str]
 
 
+class CropPlanFile(RunRecord):
+    """The content of `plan.json` of a crop experiment."""
+
+    zoom: float
+    seeds: Count
+    pictures: str
+    recipe: dict[str, Any]
+
+
 class FirstPhaseFile(RunRecord):
     """The content of `fitted.json`: the result of the phase before fine-tuning."""
 
