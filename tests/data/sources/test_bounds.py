@@ -4,7 +4,10 @@ import gzip
 import io
 import lzma
 import struct
+import subprocess
+import sys
 import tarfile
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
@@ -158,6 +161,41 @@ def test_a_parquet_table_of_endless_equal_rows_is_refused(tmp_path: Path) -> Non
     assert path.stat().st_size < MIB / 16
     with bounded(SLACK), pytest.raises(DataError, match="would become too large"):
         open_dataset(path)
+
+
+def test_a_parquet_table_of_one_huge_cell_in_all_rows_is_refused(tmp_path: Path) -> None:
+    path, rows = tmp_path / "x.parquet", 50
+    zeros = pa.array(np.zeros(rows, np.int32))
+    cells = pa.DictionaryArray.from_arrays(zeros, pa.array(["a" * 4 * MIB + ".png"]))
+    pq.write_table(pa.table({"path": cells, "label": ["a", "b"] * (rows // 2)}), path)
+    before = pa.default_memory_pool().max_memory()
+    with bounded(SLACK), pytest.raises(DataError, match="would become too large"):
+        open_dataset(path)
+    # Arrow's memory, which is not Python's.
+    assert pa.default_memory_pool().max_memory() - before < 40 * MIB < 4 * MIB * rows
+
+
+def test_a_quote_that_is_never_closed_is_refused_and_ends_the_process_well(tmp_path: Path) -> None:
+    """Arrow's threads, still reading ahead in a file of Python, would abort the process."""
+    path = tmp_path / "x.csv"
+    path.write_bytes(b'path,label\na.png,a\nb.png,b\n"' + b"A,\n" * (8 * MIB))
+    code = f"import viewfinder; viewfinder.open({str(path)!r})"
+    for _ in range(3):
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert ended.returncode == 1, ended.stderr
+        assert "a quote that is never closed" in ended.stderr
+
+
+def test_a_table_of_very_many_columns_is_read_in_time(tmp_path: Path) -> None:
+    columns = 100_000
+    header = "path,label," + ",".join(f"c{index}" for index in range(columns))
+    rows = [f"{name}.png,{name}" + "," * columns for name in "ab"]
+    (tmp_path / "x.csv").write_text("\n".join([header, *rows]))
+    for name in "ab":
+        (tmp_path / f"{name}.png").write_bytes(b"picture")
+    began = time.process_time()
+    assert open_dataset(tmp_path / "x.csv").classes == ("a", "b")
+    assert time.process_time() - began < 20
 
 
 def test_a_line_without_an_end_is_not_read_whole(tmp_path: Path) -> None:

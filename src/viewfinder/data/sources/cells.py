@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
@@ -20,7 +21,13 @@ from viewfinder.data.sources.columns import (
     column_named,
     split_marked,
 )
-from viewfinder.data.sources.delimited import LONGEST_LINE, Delimited, not_utf8, open_bytes, sniff
+from viewfinder.data.sources.delimited import (
+    LONGEST_LINE,
+    Delimited,
+    not_utf8,
+    open_for_arrow,
+    sniff,
+)
 from viewfinder.data.sources.hints import Columns
 from viewfinder.data.sources.roles import Table, find_roles
 from viewfinder.fetch.archives.members import most_unpacked
@@ -28,6 +35,10 @@ from viewfinder.fetch.archives.members import most_unpacked
 JSON_LINES = ".jsonl"
 # The least that a row takes in memory: Parquet stores equal cells once.
 _ROW_BYTES = 16
+# The longest row of a text table, which Arrow reads in blocks.
+_BLOCK_BYTES = 1 << 20
+# Names of files and labels, written out, take at most so many times the bytes of their table.
+_TEXT_RATIO, _HARMLESS_TEXT = 100, 64 << 20
 
 
 def read_json_lines(file: Path) -> pd.DataFrame:
@@ -194,22 +205,27 @@ def _text(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 def _read_text(sniffed: Delimited, names: list[str], wanted: list[str]) -> pd.DataFrame:
     # Of columns with the same name, only the first is used.
-    unique = [name if name not in names[:i] else f"{name}\0{i}" for i, name in enumerate(names)]
+    first = {name: index for index, name in reversed(list(enumerate(names)))}
+    unique = [name if first[name] == i else f"{name}\0{i}" for i, name in enumerate(names)]
     try:
-        read = pyarrow.csv.read_csv(
-            open_bytes(sniffed.path),
-            pyarrow.csv.ReadOptions(column_names=unique, skip_rows_after_names=sniffed.skip),
-            pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter, newlines_in_values=True),
-            pyarrow.csv.ConvertOptions(
-                include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())
-            ),
-        )
+        with open_for_arrow(sniffed.path) as file:
+            read = pyarrow.csv.read_csv(
+                file,
+                pyarrow.csv.ReadOptions(
+                    column_names=unique, skip_rows_after_names=sniffed.skip, block_size=_BLOCK_BYTES
+                ),
+                pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter, newlines_in_values=True),
+                pyarrow.csv.ConvertOptions(
+                    include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())
+                ),
+            )
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise not_utf8(sniffed.path) from error
-        raise DataError(
-            f"{sniffed.path} is not a complete table.", received=str(error).splitlines()[0]
-        ) from error
+        reason = str(error).splitlines()[0]
+        if "straddl" in reason:
+            reason = f"a row of more than {_BLOCK_BYTES:,} bytes, or a quote that is never closed"
+        raise DataError(f"{sniffed.path} is not a complete table.", received=reason) from error
     cells: pd.DataFrame = read.to_pandas()
     return cells
 
@@ -242,13 +258,35 @@ def _parquet(file: Path) -> Table:
 
     def read(wanted: list[str]) -> pd.DataFrame:
         try:
-            cells = pyarrow.parquet.ParquetFile(file).read(columns=wanted)
+            # Parquet stores equal cells once, however long; so they are read, to be measured.
+            cells = pyarrow.parquet.ParquetFile(file, read_dictionary=wanted).read(columns=wanted)
             cells.validate(full=True)  # Parquet does not check that text is UTF-8
+            _require_text_within(cells, file)
             return _text(cells.to_pandas(ignore_metadata=True), wanted)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise _no_parquet(file, error) from error
 
     return Table(str(file), plain, read)
+
+
+def _require_text_within(cells: pa.Table, file: Path) -> None:
+    """Raise `DataError` where the cells, written out, are far larger than their table."""
+    most = max(_HARMLESS_TEXT, _TEXT_RATIO * file.stat().st_size)
+    length = 0
+    for chunk in (chunk for column in cells.columns for chunk in column.chunks):
+        lengths = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk
+        if pa.types.is_string(lengths.type) or pa.types.is_large_string(lengths.type):
+            lengths = pc.binary_length(lengths).cast(pa.int64())
+            if pa.types.is_dictionary(chunk.type):
+                lengths = lengths.take(chunk.indices)
+            length += pc.sum(lengths).as_py() or 0
+    if length > most:
+        raise DataError(
+            f"{file} would become too large.",
+            expected=f"at most {most:,} bytes of text, for a file of its size",
+            received=f"{length:,} bytes",
+            remedy="if you trust it, save it as CSV",
+        )
 
 
 def _is_nested(kind: Any) -> bool:

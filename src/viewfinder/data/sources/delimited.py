@@ -6,10 +6,13 @@ names of files.
 
 import csv
 import io
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+import pyarrow as pa
 
 from viewfinder.core.errors import DataError
 from viewfinder.fetch.archives.bounded import open_decompressed
@@ -88,6 +91,18 @@ def names_a_picture(cell: str) -> bool:
 def open_bytes(path: Path) -> io.BufferedReader:
     """Open a text file, decompressed if it is compressed, and limited in length."""
     return io.BufferedReader(open_decompressed(path))
+
+
+def open_for_arrow(path: Path) -> Any:
+    """Open a text file as `open_bytes` does, for Arrow, which reads ahead in its own threads.
+
+    These need the interpreter for a file of Python, and abort the process where it ends meanwhile,
+    so that files that are not compressed are opened by Arrow.
+    """
+    with open_decompressed(path) as opened:
+        if not opened.is_compressed:
+            return pa.OSFile(os.fsencode(path))
+    return open_bytes(path)
 
 
 def open_text(path: Path) -> IO[str]:

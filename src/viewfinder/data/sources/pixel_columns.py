@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError
 from viewfinder.data.sources.columns import LABELS, column_named, given_column
-from viewfinder.data.sources.delimited import Delimited, is_number, open_bytes
+from viewfinder.data.sources.delimited import Delimited, is_number, open_for_arrow
 from viewfinder.data.sources.folder_names import split_named
 
 
@@ -49,15 +49,16 @@ def _first_or_last(sniffed: Delimited, first: int) -> int:
     last = len(sniffed.first) - 1
     names = [str(index) for index in range(last + 1)]
     try:
-        read = pyarrow.csv.read_csv(
-            open_bytes(sniffed.path),
-            pyarrow.csv.ReadOptions(column_names=names, skip_rows_after_names=sniffed.skip),
-            pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter),
-            pyarrow.csv.ConvertOptions(
-                column_types={names[first]: pa.float64(), names[last]: pa.float64()},
-                include_columns=[names[first], names[last]],
-            ),
-        )
+        with open_for_arrow(sniffed.path) as file:
+            read = pyarrow.csv.read_csv(
+                file,
+                pyarrow.csv.ReadOptions(column_names=names, skip_rows_after_names=sniffed.skip),
+                pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter),
+                pyarrow.csv.ConvertOptions(
+                    column_types={names[first]: pa.float64(), names[last]: pa.float64()},
+                    include_columns=[names[first], names[last]],
+                ),
+            )
     except pa.ArrowInvalid:  # reading it whole names the row
         return first
     are_labels = [_are_labels(column.to_numpy()) for column in read.columns]

@@ -21,7 +21,7 @@ from viewfinder.data.sources.delimited import (
     Delimited,
     is_number,
     not_utf8,
-    open_bytes,
+    open_for_arrow,
     open_text,
     sniff,
 )
@@ -183,18 +183,19 @@ def _read_file(
     for kind in (pa.uint8(), pa.float32()):
         types = dict.fromkeys(pixels, kind) | {names[label]: pa.string()}
         try:
-            read = pyarrow.csv.read_csv(
-                open_bytes(sniffed.path),
-                pyarrow.csv.ReadOptions(
-                    column_names=names,
-                    skip_rows_after_names=sniffed.skip,
-                    block_size=max(_BLOCK_BYTES, 64 * len(names)),
-                ),
-                pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter),
-                pyarrow.csv.ConvertOptions(
-                    column_types=types, include_columns=[*pixels, names[label]]
-                ),
-            )
+            with open_for_arrow(sniffed.path) as file:
+                read = pyarrow.csv.read_csv(
+                    file,
+                    pyarrow.csv.ReadOptions(
+                        column_names=names,
+                        skip_rows_after_names=sniffed.skip,
+                        block_size=max(_BLOCK_BYTES, 64 * len(names)),
+                    ),
+                    pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter),
+                    pyarrow.csv.ConvertOptions(
+                        column_types=types, include_columns=[*pixels, names[label]]
+                    ),
+                )
         except pa.ArrowInvalid as error:
             if kind == pa.float32():
                 raise _first_fault(sniffed, label, ignored) from error

@@ -51,9 +51,13 @@ class BoundedReader(io.RawIOBase):
         inner: The stream.
         most_bytes: The most bytes in total.
         archive: The file, for messages.
+        is_compressed: Whether the stream decompresses the file.
     """
 
-    def __init__(self, inner: IO[bytes], most_bytes: int, archive: Path) -> None:
+    def __init__(
+        self, inner: IO[bytes], most_bytes: int, archive: Path, *, is_compressed: bool = False
+    ) -> None:
+        self.is_compressed = is_compressed
         self._inner = inner
         self._most_bytes = most_bytes
         self._archive = archive
@@ -125,5 +129,6 @@ def open_decompressed(archive: Path, most_bytes: int | None = None) -> BoundedRe
         start, packed = file.read(6), file.seek(0, io.SEEK_END)
     for magic, opener in _COMPRESSED.items():
         if start.startswith(magic):
-            return BoundedReader(opener(archive), most_bytes or most_unpacked(packed), archive)
+            most_bytes = most_bytes or most_unpacked(packed)
+            return BoundedReader(opener(archive), most_bytes, archive, is_compressed=True)
     return BoundedReader(open_regular(archive), most_bytes or sys.maxsize, archive)
