@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from audit.drawn import drawn
@@ -67,7 +68,7 @@ def test_the_audit_warns_and_names_the_expression_and_its_effect() -> None:
     assert "48 pictures of 1 series would validate" in finding.sentence
     assert audited.series is not None
     assert finding.remedy == f"split or train with --group-from '{audited.series.expression}'"
-    groups = groups_in(audited.series.expression, dataset.table["locator"])
+    groups = groups_in(audited.series.expression, dataset.table["locator"], dataset.source)
     assert is_same_grouping(list(groups), series)
     grouped = dataset.with_columns({"group": groups.array})
     assert "unnamed series" not in audit(grouped)
@@ -75,6 +76,46 @@ def test_the_audit_warns_and_names_the_expression_and_its_effect() -> None:
     known = audit(kept_apart)["unnamed series"]
     assert known.severity is Severity.INFO
     assert "The given splits keep them apart." in known.sentence
+
+
+def photographed(folder: Path, seed: int, key: str, *, has_series: bool = True) -> list[str]:
+    """Write a draw as photos whose names say nothing; EXIF tells the series, as in a camera."""
+    dataset, series = drawn(seed, has_series=has_series)
+    random = np.random.default_rng(seed)
+    known: list[tuple[str, str]] = []
+    for number, row in zip(random.permutation(len(dataset)), range(len(dataset)), strict=True):
+        locator, name = dataset.table["locator"][row], series[row]
+        taken, place = Image.Exif(), ["hand", *sorted(set(series))].index(name)
+        taken[0x010F], taken[0x0110] = "Maker", f"Model {place if key == 'exif:camera' else 1}"
+        clock = f"{random.integers(8, 20):02}:{random.integers(60):02}:{random.integers(60):02}"
+        day = place if key == "exif:day" else int(random.integers(1, 28))
+        taken.get_ifd(0x8769)[0x9003] = f"2024:05:{day:02} {clock}"
+        file = folder / dataset.table["label"][row] / f"{number:05}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(dataset.source.read(locator)).save(file, exif=taken)
+        known.append((file.relative_to(folder).as_posix(), name))
+    return [name for _, name in sorted(known)]
+
+
+@pytest.mark.parametrize("key", ["exif:camera", "exif:day"])
+def test_series_that_only_exif_tells_are_found(key: str, tmp_path: Path) -> None:
+    for seed in range(2):
+        series = photographed(tmp_path / str(seed), seed, key)
+        dataset = open_dataset(tmp_path / str(seed))
+        found = find_series(dataset)
+        assert found is not None
+        assert found.expression == key
+        assert is_same_grouping(list(found.groups), series)
+        assert found.in_words().startswith("EXIF data tell 6 series (Maker Model 1")
+        assert found.option == f"--group-from {key}"
+        grouped = open_dataset(tmp_path / str(seed), group_from=key).split(0.2)
+        assert (grouped.table.groupby("group")["split"].nunique() == 1).all()
+
+
+def test_exif_of_pictures_without_series_suggests_nothing(tmp_path: Path) -> None:
+    for key in ("exif:camera", "exif:day"):
+        photographed(tmp_path / key[5:], 0, key, has_series=False)
+        assert find_series(open_dataset(tmp_path / key[5:])) is None
 
 
 def test_the_figure_comes_from_given_features() -> None:
@@ -101,7 +142,9 @@ def test_the_figure_comes_from_given_features() -> None:
 )
 def test_an_expression_for_each_token(names: list[str], groups: list[str]) -> None:
     locators = pd.Series(names)
-    assert groups in [list(groups_in(found, locators)) for found in expressions(names)]
+    assert groups in [
+        list(groups_in(found, locators, drawn(0)[0].source)) for found in expressions(names)
+    ]
 
 
 def test_accuracies_are_equal_where_groups_mean_nothing_and_none_without_groups() -> None:

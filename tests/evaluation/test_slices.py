@@ -8,7 +8,7 @@ from scipy import stats
 from viewfinder.evaluation.robustness import CHANGES, measure_robustness
 from viewfinder.evaluation.shortcuts import find_shortcuts
 from viewfinder.evaluation.slices import find_slices
-from viewfinder.pictures.codecs.exif import camera_of
+from viewfinder.pictures.codecs.exif import shot_of
 
 
 def table_of(random: np.random.Generator, count: int = 400) -> pd.DataFrame:
@@ -164,8 +164,8 @@ def test_the_camera_is_read_and_damaged_metadata_have_none(tmp_path):
         Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", exif=exif)
         return (tmp_path / "a.jpg").read_bytes()
 
-    assert camera_of(photo("Canon", "EOS 5")) == "Canon EOS 5"
-    assert camera_of(photo("Canon", "Canon EOS 5")) == "Canon EOS 5"
-    assert camera_of(photo("Canon", "EOS 5")[:40]) == ""
-    assert camera_of(b"Exif, but no picture") == ""
-    assert camera_of(np.zeros((8, 8, 3), np.uint8)) == ""
+    assert shot_of(photo("Canon", "EOS 5")).camera == "Canon EOS 5"
+    assert shot_of(photo("Canon", "Canon EOS 5")).camera == "Canon EOS 5"
+    assert shot_of(photo("Canon", "EOS 5")[:40]).camera == ""
+    assert shot_of(b"Exif, but no picture").camera == ""
+    assert shot_of(np.zeros((8, 8, 3), np.uint8)).camera == ""

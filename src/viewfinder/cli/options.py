@@ -252,8 +252,9 @@ def _numbers(text: str | None) -> tuple[float, float] | None:
 GroupFrom = Annotated[
     str | None,
     typer.Option(
-        metavar="REGEX",
-        help="Find groups in file names, which stay in one split: '^(\\[a-z]+\\d+)-'",
+        metavar="REGEX|exif:KEY",
+        help="Find groups in file names, which stay in one split: '^(\\[a-z]+\\d+)-'; or in EXIF: "
+        "exif:camera, exif:day, exif:hour, exif:minute",
         rich_help_panel=_READING,
     ),
 ]

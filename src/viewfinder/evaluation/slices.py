@@ -18,7 +18,7 @@ from viewfinder.audit.measurements import Measurements
 from viewfinder.data.source import Source
 from viewfinder.evaluation.intervals import Figure
 from viewfinder.evaluation.significance import holm
-from viewfinder.pictures.codecs.exif import camera_of
+from viewfinder.pictures.codecs.exif import shot_of
 
 _LEVEL = 0.05
 _RANGES = 4
@@ -117,7 +117,7 @@ def properties_of(source: Source, measurements: Measurements) -> pd.DataFrame:
     if source.names_files:
         locators = table["locator"]
         columns["folder"] = [str(PurePosixPath(locator).parent) for locator in locators]
-        columns["camera"] = [camera_of(source.read(locator)) or "none" for locator in locators]
+        columns["camera"] = [shot_of(source.read(locator)).camera or "none" for locator in locators]
     return pd.DataFrame(columns)
 
 

@@ -34,8 +34,7 @@ class SplitPlan(BaseModel):
         folds: The number of folds for training and validation pictures; 0: none.
         seed: Determines each picture's split.
         copies: Which duplicates stay in one split; None: near ones, or none where there are groups.
-        group_from: A regular expression that finds the group in a file's name; None: the data's
-            own groups.
+        group_from: What finds the group, see :func:`viewfinder.open`; None: the data's own groups.
         anew: Whether existing splits are discarded.
         set_aside: The shares of the splits that did not exist before; set by `split_up`.
     """

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from folders import write_classes, write_files, write_picture
 from viewfinder.clean import clean
@@ -344,3 +345,18 @@ def test_classes_may_share_a_group(tmp_path: Path) -> None:
     dataset = open_dataset(root, group_from=SUBJECT).split(0.2, 0.2)
     assert_whole(dataset)
     assert set(dataset.split_sizes()) == {"train", "validation", "test"}
+
+
+def test_groups_from_exif_need_a_camera(tmp_path: Path) -> None:
+    write_classes(tmp_path / "x", {"a": 2, "b": 2})
+    with pytest.raises(UsageError) as caught:
+        open_dataset(tmp_path / "x", group_from="exif:camera")
+    assert caught.value.fact == "`group_from` finds no group in the EXIF data of any file."
+    taken = Image.Exif()
+    taken[0x0110] = "Model\x1b[31m"
+    Image.new("RGB", (8, 8)).save(tmp_path / "x/a/new.png", exif=taken)
+    dataset = open_dataset(tmp_path / "x", group_from="exif:camera")
+    assert sorted(dataset.table["group"]) == ["", "", "", "", "Model\x1b[31m"]
+    assert dataset.notes[-1] == (
+        "Groups from EXIF: 1 pictures in 1 group; 4 without a match stand alone."
+    )

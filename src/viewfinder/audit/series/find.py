@@ -1,4 +1,4 @@
-"""Finds the token of file names that names a series: pictures with a look of their own.
+"""Finds what names a series, a token of file names or EXIF: pictures with a look of their own.
 
 Every token that groups pictures is tested: do nearest neighbours within a class share it more often
 than chance explains, with a correction for the number of tokens? An index or the counter of a split
@@ -23,13 +23,17 @@ from viewfinder.audit.series.pixels import looks, shapes
 from viewfinder.audit.series.series import Series
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.sources.grouping import groups_in
+from viewfinder.data.source import Source
+from viewfinder.data.sources.grouping import BY_EXIF, groups_in, groups_of_shots, shots_of
 from viewfinder.data.splits.groups import GROUP, by_column
+from viewfinder.pictures.codecs.exif import Shot
 
 # More pictures than these are sampled, in runs of neighbouring names.
 _MOST_COMPARED = 2_500
 # A token names a group for so many pictures, and groups so many of them.
 _NAMED, _GROUPED = 0.9, 0.5
+# So many files are opened to see whether files have EXIF.
+_PROBED = 20
 _SIGNIFICANT, _STRONG = 0.05, 0.1
 _DRAWS, _DRAWS_EACH = 999, 60
 _FEWEST_PICTURES, _FEWEST_SERIES = 24, 3
@@ -51,7 +55,7 @@ def find_series(
     features: NDArray[np.floating] | None = None,
     progress: Progress | None = None,
 ) -> Series | None:
-    """Return the series that file names name, or None where no token predicts the look.
+    """Return the series that file names or EXIF name, or None where none predicts the look.
 
     Args:
         dataset: Labelled pictures without groups.
@@ -81,7 +85,7 @@ def find_series(
     found = _chosen(tokens, looks(measured), labels)
     if found is None:
         return None
-    every = groups_in(found.expression, dataset.table["locator"]).to_numpy(object)
+    every = groups_in(found.expression, dataset.table["locator"], dataset.source).to_numpy(object)
     keys = by_column(pd.DataFrame({GROUP: every[rows]}), GROUP)
     copies = by_column(measured.table, "pixels")
     evaluated = shapes(measured) if features is None else np.asarray(features[rows], np.float32)
@@ -105,7 +109,8 @@ def on_features(
     """
     rows = _sample(dataset.labels, np.arange(len(dataset)))
     table = dataset.table.iloc[rows]
-    table = table.assign(**{GROUP: groups_in(series.expression, table["locator"])})
+    groups = groups_in(series.expression, table["locator"], dataset.source)
+    table = table.assign(**{GROUP: groups})
     keys, copies = by_column(table, GROUP), by_column(table, "content")
     figures = accuracies(features[rows], dataset.labels[rows], keys, copies)
     return replace(series, accuracies=figures, measured_on=f"the features of {name}")
@@ -129,8 +134,7 @@ def _tokens(dataset: Dataset, labels: Rows) -> Iterator[_Token]:
     locators = dataset.table["locator"]
     splits, _ = pd.factorize(dataset.table["split"])
     seen: set[bytes] = set()
-    for expression in expressions(list(locators)):
-        names = groups_in(expression, locators)
+    for expression, names in _groupings(dataset.source, locators):
         codes = pd.factorize(names.where(names != ""))[0].astype(np.int64)
         if codes.tobytes() in seen:
             continue
@@ -138,6 +142,16 @@ def _tokens(dataset: Dataset, labels: Rows) -> Iterator[_Token]:
         within = np.where(codes < 0, -1, _joined(codes, labels))
         if _groups_pictures(within, labels) and not _refines(splits, codes):
             yield _Token(expression, codes, pd.factorize(within)[0].astype(np.int64))
+
+
+def _groupings(source: Source, locators: pd.Series) -> Iterator[tuple[str, pd.Series]]:
+    """Yield each `group_from` with its groups: of file names, and of EXIF where files have it."""
+    for expression in expressions(list(locators)):
+        yield expression, groups_in(expression, locators, source)
+    some = locators.iloc[:: max(1, len(locators) // _PROBED)]
+    if np.mean([shot != Shot() for shot in shots_of(source, some)]) >= _NAMED:
+        shots = list(shots_of(source, locators))
+        yield from ((key, groups_of_shots(key, shots, locators)) for key in BY_EXIF)
 
 
 def _joined(first: Rows, second: Rows) -> Rows:

@@ -13,6 +13,7 @@ from viewfinder.audit.series.figure import Accuracies
 from viewfinder.audit.series.look import Likeness
 from viewfinder.core.errors import DataError
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.sources.grouping import BY_EXIF
 from viewfinder.data.splits.groups import GROUP
 
 _SHARE = 0.2
@@ -21,10 +22,10 @@ _SHOWN = 3
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """A token of file names that predicts how pictures look.
+    """A token of file names, or a key of EXIF, that predicts how pictures look.
 
     Attributes:
-        expression: The expression for `group_from` that finds the token.
+        expression: The `group_from` that finds the series.
         groups: Each picture's series, str, shape `(n,)`; "" without one.
         likeness: How often the nearest picture of the class is of the same series.
         accuracies: What a linear classifier reaches; None where series cannot be kept together.
@@ -41,6 +42,11 @@ class Series:
     def sizes(self) -> pd.Series:
         """The number of pictures of each series, by name, in the order of the names."""
         return pd.Series(self.groups[self.groups != ""]).value_counts().sort_index()
+
+    @property
+    def carrier(self) -> str:
+        """What carries the series, as the start of a sentence."""
+        return "EXIF data tell" if self.expression in BY_EXIF else "File names carry"
 
     @property
     def option(self) -> str:
@@ -62,7 +68,7 @@ class Series:
         """Return what was found, and both accuracies where they differ."""
         sizes, found = self.sizes, self.likeness
         words = (
-            f"File names carry {len(sizes):,} series ({listed(list(sizes.index), _SHOWN)}): "
+            f"{self.carrier} {len(sizes):,} series ({listed(list(sizes.index), _SHOWN)}): "
             f"{found.share:.0%} of the pictures resemble a picture of their own series most, "
             f"{found.chance:.0%} by chance."
         )

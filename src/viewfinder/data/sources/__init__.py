@@ -96,7 +96,9 @@ def open_dataset(
         group_column: The name (or number) of the column of groups, which stay in one split.
         group_from: A regular expression that finds in a file's name the group that stays in one
             split: its group named `group`, or all of its groups. For example `^([a-z]+\d+)-` gives
-            `horse01` for `horse01-3.jpg`. Searches like `label_from`.
+            `horse01` for `horse01-3.jpg`. Searches like `label_from`. Or `exif:camera`, `exif:day`,
+            `exif:hour` or `exif:minute`: pictures of one camera, or of one day, hour or minute of
+            it, are a group.
         classes: The classes' names in the order of the model's outputs, or the path to a text file
             with one a line; by default sorted. Labels that are numbers index these names, from 0.
             Numbered classes of tables and arrays in a folder are named by its `class_names.txt`.

@@ -1,15 +1,21 @@
-"""Groups from file names: `horse01-3.jpg` belongs to the group horse01."""
+"""Groups from file names, or from EXIF: `horse01-3.jpg` belongs to the group horse01."""
 
 import re
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
-from viewfinder.core.errors import UsageError
+from viewfinder.core.errors import RejectedPicture, UsageError
 from viewfinder.data.dataset import UNSPLIT, Dataset
+from viewfinder.data.source import Source
 from viewfinder.data.sources.layout import read_pattern, search
 from viewfinder.data.splits.groups import GROUP
+from viewfinder.pictures.codecs.exif import Shot, shot_of
 
 _EXPECTED = r"a group around what stays in one split, such as '^([a-z]+\d+)-'"
+
+# In place of an expression, the letters of the time that count beside the camera.
+BY_EXIF = {"exif:camera": 0, "exif:day": 10, "exif:hour": 13, "exif:minute": 16}
 
 
 def grouped_by_names(dataset: Dataset, group_from: str) -> Dataset:
@@ -21,31 +27,61 @@ def grouped_by_names(dataset: Dataset, group_from: str) -> Dataset:
         dataset: Pictures that are files, without groups.
         group_from: A regular expression. A picture's group is what the group named `group` matches,
             or else what all groups match, joined by slashes. It searches the file name; if it has
-            a slash, the whole path.
+            a slash, the whole path. Or `exif:camera`, `exif:day`, `exif:hour` or `exif:minute`:
+            pictures of one camera, and of one day, hour or minute of it, are a group.
 
     Raises:
         UsageError: The expression is invalid or matches no file, the pictures have no file names,
             or the dataset has groups already.
     """
-    read_pattern("group_from", group_from, _EXPECTED)
+    is_exif = group_from in BY_EXIF
+    if not is_exif:
+        read_pattern("group_from", group_from, _EXPECTED)
     _require_names(dataset, group_from)
     _require_no_groups(dataset)
-    groups = groups_in(group_from, dataset.table["locator"])
+    groups = groups_in(group_from, dataset.table["locator"], dataset.source)
     matched = groups != ""
     if not matched.any():
         raise UsageError(
-            "`group_from` finds no group in any file name.",
-            expected=f"a match in names such as {dataset.table['locator'].iloc[0]}",
+            f"`group_from` finds no group in {'the EXIF data of any file' * is_exif}"
+            f"{'any file name' * (not is_exif)}.",
+            expected="files as a camera has written them"
+            if is_exif
+            else f"a match in names such as {dataset.table['locator'].iloc[0]}",
             received=group_from,
         )
     grouped = dataset.with_columns({GROUP: groups.astype("str").array})
-    return grouped.noting(_note(groups[matched], len(groups) - int(matched.sum()), grouped))
+    note = _note(groups[matched], len(groups) - int(matched.sum()), grouped)
+    return grouped.noting(f"Groups from {'EXIF' if is_exif else 'file names'}: {note}")
 
 
-def groups_in(group_from: str, locators: pd.Series) -> pd.Series:
-    """Return the group that a valid expression finds for each locator, "" without a match."""
+def groups_in(group_from: str, locators: pd.Series, source: Source) -> pd.Series:
+    """Return the group that a valid `group_from` finds for each picture, "" without one."""
+    if group_from in BY_EXIF:
+        return groups_of_shots(group_from, shots_of(source, locators), locators)
     pattern = re.compile(group_from)
     return locators.map(lambda locator: _group_in(pattern, locator))
+
+
+def shots_of(source: Source, locators: Iterable[str]) -> Iterator[Shot]:
+    """Read when and by what each picture was taken."""
+    for locator in locators:
+        try:
+            yield shot_of(source.read(locator))
+        except RejectedPicture:
+            yield Shot()
+
+
+def groups_of_shots(group_from: str, shots: Iterable[Shot], locators: pd.Series) -> pd.Series:
+    """Return each picture's group by a key of `BY_EXIF`, "" where EXIF lacks it."""
+    letters = BY_EXIF[group_from]
+
+    def group(shot: Shot) -> str:
+        parts = (shot.camera, shot.serial, shot.time[:letters].replace(":", "-", 2))
+        is_known = shot.time if letters else shot.camera
+        return " ".join(part for part in parts if part) if is_known else ""
+
+    return pd.Series([group(shot) for shot in shots], locators.index, dtype="str")
 
 
 def _group_in(pattern: re.Pattern[str], locator: str) -> str:
@@ -59,7 +95,7 @@ def _group_in(pattern: re.Pattern[str], locator: str) -> str:
 
 
 def _note(groups: pd.Series, alone: int, dataset: Dataset) -> str:
-    note = f"Groups from file names: {len(groups):,} pictures in {_counted(groups)}"
+    note = f"{len(groups):,} pictures in {_counted(groups)}"
     if alone:
         note += f"; {alone:,} without a match {'stands' if alone == 1 else 'stand'} alone"
     placed = dataset.table[(dataset.table[GROUP] != "") & (dataset.table["split"] != UNSPLIT)]

@@ -1,9 +1,9 @@
-"""The EXIF orientation, read and applied as `PIL.ImageOps.exif_transpose` does; the camera."""
+"""The EXIF orientation, read and applied as `PIL.ImageOps.exif_transpose` does; camera and time."""
 
 import re
 import struct
 from io import BytesIO
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from PIL import Image
@@ -12,7 +12,11 @@ from viewfinder.pictures.codecs.quiet import quiet_pillow
 from viewfinder.pictures.codecs.types import Pixels
 
 _ORIENTATION = 0x0112
-_MAKE, _MODEL = 0x010F, 0x0110
+_MAKE, _MODEL, _SAVED = 0x010F, 0x0110, 0x0132
+# A directory of its own, with the time of exposure and the body's serial number.
+_EXIF, _TAKEN, _SERIAL = 0x8769, 0x9003, 0xA431
+_TIME = re.compile(r"[12]\d{3}:\d\d:\d\d \d\d:\d\d:\d\d")
+_LONGEST = 100
 _SHORT = 3
 # Bytes per value of the TIFF types.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
@@ -32,17 +36,41 @@ def orientation_of(exif: bytes, xmp: bytes = b"") -> int:
     return valid(value)
 
 
-def camera_of(data: bytes | Pixels) -> str:
-    """Return maker and model of the camera, as EXIF has them; "" where it names none."""
+class Shot(NamedTuple):
+    """When and by what a picture was taken, as EXIF has it; "" for what it lacks.
+
+    Attributes:
+        camera: Maker and model.
+        serial: The serial number of the camera.
+        time: The time, such as "2024:05:01 10:59:03".
+    """
+
+    camera: str = ""
+    serial: str = ""
+    time: str = ""
+
+
+def shot_of(data: bytes | Pixels) -> Shot:
+    """Return when and by what a picture was taken; empty where its metadata are damaged."""
     if not isinstance(data, bytes) or (b"Exif" not in data and b"eXIf" not in data):
-        return ""
+        return Shot()
     try:
         with quiet_pillow(), Image.open(BytesIO(data)) as image:
             exif = image.getexif()
+            further = exif.get_ifd(_EXIF)
     except Exception:  # damaged metadata do not reject a picture
-        return ""
-    maker, model = (str(exif.get(tag) or "").strip(" \0") for tag in (_MAKE, _MODEL))
-    return model if model.startswith(maker) else f"{maker} {model}".strip()
+        return Shot()
+
+    def text(value: object) -> str:
+        return str(value or "").strip(" \0")[:_LONGEST]
+
+    maker, model = text(exif.get(_MAKE)), text(exif.get(_MODEL))
+    time = text(further.get(_TAKEN) or exif.get(_SAVED))
+    return Shot(
+        model if model.startswith(maker) else f"{maker} {model}".strip(),
+        text(further.get(_SERIAL)),
+        time if _TIME.fullmatch(time) else "",
+    )
 
 
 def valid(value: object) -> int:
