@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import platformdirs
@@ -88,6 +88,14 @@ def read_regular(path: str | Path) -> bytes:
     """
     with open_regular(path) as file:
         return file.read(os.fstat(file.fileno()).st_size)
+
+
+def kind_of(entry: os.DirEntry[str]) -> Literal["folder", "file", ""]:
+    """Return what an entry of a folder is, links followed; "" for a link that leads nowhere."""
+    try:
+        return "folder" if entry.is_dir() else "file" if entry.is_file() else ""
+    except OSError:  # a link to itself
+        return ""
 
 
 def _require_regular(status: os.stat_result, path: str | Path) -> os.stat_result:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.files import kind_of
 
 
 def files_at(patterns: Iterable[str]) -> Iterator[str]:
@@ -51,7 +52,7 @@ def _below(folder: str) -> Iterator[str]:
                 entry.name: entry.is_dir(follow_symlinks=False)
                 for entry in listed
                 if not entry.name.startswith(".")
-                and (entry.is_dir(follow_symlinks=False) or entry.is_file())
+                and (entry.is_dir(follow_symlinks=False) or kind_of(entry) == "file")
             }
     except OSError as error:
         raise DataError(f"Cannot list {folder}: {error.strerror}.") from error

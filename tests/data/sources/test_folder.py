@@ -15,6 +15,7 @@ from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import from_record, open_dataset
 from viewfinder.data.sources.folder import FolderSource
 from viewfinder.data.sources.folder_names import split_named
+from viewfinder.pictures.listing import files_at
 
 HIDDEN = "hidden or a system file"
 
@@ -379,6 +380,13 @@ class TestLinks:
         dataset = opened(root)
         assert len(dataset) == 2
         assert passed_over(dataset) == {"a/loop": self.LISTED}
+
+    @pytest.mark.parametrize("at", ["loop", "a/loop", "a/loop.jpg"])
+    def test_a_link_to_itself_is_no_picture_anywhere(self, root: Path, at: str) -> None:
+        write_files(root, "a/1.jpg", "b/1.jpg")
+        (root / at).symlink_to(Path(at).name)
+        assert set(opened(root).table["locator"]) == {"a/1.jpg", "b/1.jpg"}
+        assert [Path(file).name for file in files_at([str(root)])] == ["1.jpg", "1.jpg"]
 
     def test_loops_through_two_links_end(self, root: Path) -> None:
         write_files(root, "a/1.jpg", "b/1.jpg")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from viewfinder.core.class_names import CLASS_NAMES, read_class_names
 from viewfinder.core.errors import DataError, RejectedPicture, UsageError, ViewfinderError
-from viewfinder.core.files import NotRegularFile, regular_status
+from viewfinder.core.files import NotRegularFile, kind_of, regular_status
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
@@ -212,11 +212,13 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
     """The names of the folders and of the files in a folder, except hidden ones."""
     try:
         with os.scandir(folder) as found:
-            entries = [entry for entry in found if not is_system_name(entry.name)]
-            folders = sorted(entry.name for entry in entries if entry.is_dir())
-            return folders, sorted(entry.name for entry in entries if entry.is_file())
+            kinds = {
+                entry.name: kind_of(entry) for entry in found if not is_system_name(entry.name)
+            }
     except OSError as error:
         raise DataError(f"Cannot list {folder}: {error.strerror}.") from error
+    folders = sorted(name for name, kind in kinds.items() if kind == "folder")
+    return folders, sorted(name for name, kind in kinds.items() if kind == "file")
 
 
 def _opener(path: Path) -> Callable[[Path, Hints], Dataset] | None:
