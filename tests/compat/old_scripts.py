@@ -196,6 +196,108 @@ hist = model.fit_generator(train_generator, epochs=1, verbose=0).history
 from keras.utils.vis_utils import model_to_dot
 RESULT = list(hist['accuracy'])
 """,
+    "a rate by epoch": """
+import numpy as np
+import tensorflow as tf
+model = tf.keras.models.Sequential([tf.keras.layers.Dense(1, input_shape=[3])])
+model.compile(loss="mse", optimizer=tf.keras.optimizers.SGD(lr=1e-8, momentum=0.9))
+lr_schedule = tf.keras.callbacks.LearningRateScheduler(lambda epoch: 1e-8 * 10**(epoch / 20))
+history = model.fit(np.zeros((8, 3)), np.zeros(8), epochs=3, callbacks=[lr_schedule], verbose=0)
+lrs = history.history["lr"]
+RESULT = len(lrs) == 3
+""",
+    "metrics by position": """
+import numpy as np
+from keras.models import Sequential
+from keras.layers import Dense
+from keras.callbacks import EarlyStopping, ReduceLROnPlateau
+model = Sequential()
+model.add(Dense(3, input_dim=4, init='uniform', activation='sigmoid'))
+model.compile('rmsprop', 'categorical_crossentropy', ['accuracy'])
+stops = [EarlyStopping('val_acc', patience=2),
+         ReduceLROnPlateau('val_acc', factor=0.5, patience=1, epsilon=1e-4)]
+x, y = np.random.rand(8, 4), np.eye(3)[np.arange(8) % 3]
+hist = model.fit(x, y, epochs=2, validation_split=0.5, verbose=0, callbacks=stops)
+RESULT = hist.history['val_acc'] and hist.history.get('acc') and hist.history['lr']
+""",
+    "metrics by name": """
+import numpy as np
+import keras
+METRICS = ['acc']
+model = keras.models.Sequential([keras.layers.core.Dense(1, input_shape=(4,))])
+model.compile(loss='mse', optimizer=keras.optimizers.Adam(lr=1e-3), metrics=METRICS)
+h = model.fit(np.zeros((4, 4)), keras.utils.np_utils.to_categorical([0] * 4, 1), verbose=0)
+RESULT = h.history['accuracy']
+""",
+    "values of the backend": """
+import numpy as np
+import keras
+from keras import backend as K
+from keras.layers import Dense
+class Rate(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        lr = K.get_value(self.model.optimizer.lr)
+        K.set_value(self.model.optimizer.lr, lr * 0.5)
+model = keras.models.Sequential([Dense(1, input_shape=(2,))])
+model.compile(loss='mse', optimizer=keras.optimizers.SGD(lr=0.5))
+model.fit(np.zeros((4, 2)), np.zeros(4), epochs=2, verbose=0, callbacks=[Rate()])
+RESULT = K.get_value(model.optimizer.lr) == 0.125
+""",
+    "modules by import": """
+import keras.layers.core as core
+import keras.preprocessing.image as image
+import keras.utils.np_utils as np_utils
+import numpy as np
+x = image.random_shift(np.zeros((6, 6, 3)), 0.2, 0.2, row_axis=0, col_axis=1, channel_axis=2)
+gen = image.ImageDataGenerator(rescale=1./255)
+RESULT = next(gen.flow(x[None])).shape == (1, 6, 6, 3) and len(np_utils.to_categorical([0, 1]))
+""",
+    "everything of a module": """
+from keras.preprocessing.image import *
+from keras.layers import *
+RESULT = ImageDataGenerator(rescale=1./255) and array_to_img(img_to_array([[[0]]])).size
+""",
+    "feature maps": GENERATOR
+    + """
+successive_outputs = [layer.output for layer in model.layers[1:]]
+visualization_model = tf.keras.models.Model(inputs = model.input, outputs = successive_outputs)
+maps = visualization_model.predict(next(train_generator)[0], verbose=0)
+RESULT = maps[0].shape[1:] == (7, 7, 2) and model.output.shape == (None, 1)
+""",
+    "TensorFlow 1": """
+import tensorflow as tf
+tf.set_random_seed(1)
+tf.logging.set_verbosity(tf.logging.ERROR)
+config = tf.ConfigProto()
+RESULT = tf.train.RMSPropOptimizer(0.001).name
+""",
+    "steps in variables": GENERATOR
+    + """
+import numpy as np
+STEP_SIZE_TRAIN = train_generator.n/3
+STEP_SIZE_VALID = np.ceil(train_generator.n/3)
+history = model.fit_generator(generator=train_generator, steps_per_epoch=STEP_SIZE_TRAIN,
+                              validation_data=train_generator, validation_steps=STEP_SIZE_VALID,
+                              epochs=2, verbose=0)
+predicted = model.predict_generator(train_generator, np.ceil(8/4), verbose=0)
+RESULT = len(history.history['acc']) == 2 and len(predicted) == 8
+""",
+    "Keras 1 kernels": """
+import numpy as np
+from keras.models import Sequential
+from keras.layers import Convolution2D, Flatten, Dense
+from keras.preprocessing.image import ImageDataGenerator
+model = Sequential()
+model.add(Convolution2D(nb_filter=2, nb_row=3, nb_col=5, W_regularizer='l2',
+                        input_shape=(16, 16, 3)))
+model.add(Flatten())
+model.add(Dense(1, activation='sigmoid'))
+model.compile(loss='binary_crossentropy', optimizer='rmsprop')
+gen = ImageDataGenerator(rescale=1./255).flow_from_directory(
+    'pets', target_size=(16, 16), batch_size=3, class_mode='binary')
+loss = model.evaluate_generator(gen, val_samples=8)
+RESULT = loss > 0 and model.layers[0].output_shape == (None, 14, 12, 2)
+""",
 }
 
 MODERN = '''
@@ -215,6 +317,11 @@ print(history.history["val_accuracy"], model.output_shape, model.layers[0].outpu
 model.save("x.h5"); model.save_weights("x.weights.h5"); model.load_weights("old.h5")
 classes = (model.predict(x) > .5).astype("int32")
 settings = dict(lr=1, decay=2, workers=3)
+steps = 8 / 4
+rates = {"lr": history.history["learning_rate"]}
+functional = keras.Model(model.inputs, model.outputs); shape = functional.input.shape
+K = keras.backend; K.clear_session(); tf.random.set_seed(0)
+model.compile("sgd", "mse", [1.0]); model.fit(x, steps_per_epoch=int(steps))
 logs = {"acc": 1}
 message = ("%s?"
            % "!")

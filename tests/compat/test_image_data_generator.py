@@ -229,6 +229,38 @@ def test_a_model_trains_on_it(folder: Path) -> None:
     assert model.predict(batches, verbose=0).shape == (14, 1)
 
 
+def test_steps_that_are_given_go_on_past_the_last_batch_as_in_keras_2() -> None:
+    x = np.arange(10.0)[:, None, None, None] * np.ones((10, 2, 2, 1)) / 10
+    batches = compat.ImageDataGenerator().flow(x, np.zeros(10), batch_size=4, seed=1)
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    steps: list[int] = []
+    count = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, **_: steps.append(batch)
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*ran out of data")
+        for given in (2, 5):  # fewer than the three batches, and more
+            steps.clear()
+            model.fit(
+                batches,
+                steps_per_epoch=given,
+                epochs=3,
+                validation_data=batches,
+                validation_steps=4,
+                verbose=0,
+                callbacks=[count],
+            )
+            assert steps == [*range(given)] * 3
+        steps.clear()
+        model.fit(batches, epochs=2, verbose=0, callbacks=[count])
+        assert steps == [0, 1, 2] * 2
+    answers = model.predict(batches, steps=6, verbose=0)
+    np.testing.assert_allclose(np.sort(answers[:10], 0), np.sort(answers[10:], 0), rtol=1e-5)
+    assert len(np.unique(answers[:10].round(6))) == 10  # each picture once in a pass
+    assert len(batches) == batches.num_batches == 3
+
+
 def test_pictures_of_batches_are_saved(folder: Path, tmp_path: Path) -> None:
     batches = compat.ImageDataGenerator().flow_from_directory(
         folder, target_size=(8, 9), batch_size=3, save_to_dir=tmp_path, save_prefix="a"

@@ -42,7 +42,7 @@ def test_old_scripts_run_after_it_and_not_before(
     monkeypatch.chdir(pets)
     script = tmp_path / "old.py"
     script.write_text(SCRIPTS[name])
-    with pytest.raises((AttributeError, ImportError, KeyError, TypeError, ValueError)):
+    with pytest.raises((AttributeError, ImportError, KeyError, NameError, TypeError, ValueError)):
         run(SCRIPTS[name])
     (outcome,) = migrate(script, write=True)
     assert outcome.result is not None

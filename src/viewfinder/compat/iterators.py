@@ -4,6 +4,7 @@ Each is a `keras.utils.PyDataset`, which `model.fit` takes on every backend, and
 iterator, as in Keras 2. Random numbers come from NumPy's global generator in Keras 2's order.
 """
 
+import sys
 import threading
 import warnings
 from collections.abc import Iterator as Generator
@@ -54,6 +55,7 @@ class Iterator(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.batch_index = 0
         self.total_batches_seen = 0
+        self._is_endless: bool | None = None  # not known yet
         self.lock = threading.Lock()
         self.index_array: Any = None
         self.index_generator = self._flow_index()
@@ -61,13 +63,36 @@ class Iterator(keras.utils.PyDataset):
     def __len__(self) -> int:
         return -(-self.n // self.batch_size)
 
+    @property
+    @override
+    def num_batches(self) -> int | None:
+        """The number of batches, or None where Keras was given `steps_per_epoch`.
+
+        In Keras 2 an epoch has the given steps, whatever the number of batches. Keras 3 would end
+        it with the last batch, so that eight steps of nine batches are 8, 1, 8, 1 … of them.
+        """
+        frame = sys._getframe(1)
+        asks = frame.f_locals.get("self")
+        if getattr(asks, "py_dataset", None) is not self:
+            return len(self)
+        for _ in range(3):  # Keras's iterator of an epoch, around its adapter
+            if frame.f_back is None:
+                break
+            frame = frame.f_back
+            caller: Any = frame.f_locals.get("self")
+            if hasattr(caller, "steps_per_epoch") and getattr(caller, "data_adapter", asks) is asks:
+                self._is_endless = caller.steps_per_epoch is not None
+                break
+        return None if self._is_endless else len(self)
+
     def __getitem__(self, idx: int) -> Any:
-        if idx >= len(self):
+        if idx >= len(self) and self._is_endless is None:
             raise ValueError(f"Batch {idx} does not exist: there are {len(self)}, from 0.")
         self._seed_batch()
         self.total_batches_seen += 1
-        if self.index_array is None:
+        if self.index_array is None or (idx and idx % len(self) == 0):
             self._set_index_array()
+        idx %= len(self)
         rows = self.index_array[self.batch_size * idx : self.batch_size * (idx + 1)]
         return self._get_batches_of_transformed_samples(rows)
 
@@ -84,8 +109,9 @@ class Iterator(keras.utils.PyDataset):
         return next(self)
 
     def on_epoch_end(self) -> None:
-        """Draw a new order."""
-        self._set_index_array()
+        """Draw a new order; steps that were given go on with the old one."""
+        if not self._is_endless:
+            self._set_index_array()
 
     def reset(self) -> None:
         """Begin again with the first batch."""

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from folders import write_files
@@ -296,6 +298,34 @@ class TestFolders:
         assert [(one.path, one.why) for one in dataset.passed_over] == [
             ("test.csv", "it has no labels")
         ]
+
+    def test_kaggles_sign_language_has_drawings_and_copies_beside(self, tmp_path: Path) -> None:
+        for name, count in (("sign_mnist_train", 9), ("sign_mnist_test", 3)):
+            (tmp_path / "signs" / name).mkdir(parents=True)
+            write(tmp_path / "signs" / f"{name}.csv", table(count))  # without a header
+            write(tmp_path / "signs" / name / f"{name}.csv", table(count))
+        for name in ("amer_sign2.png", "american_sign_language.PNG"):
+            Image.fromarray(table(8).astype(np.uint8)).save(tmp_path / "signs" / name)
+        (tmp_path / "signs" / "README.md").write_text("letters")
+        shutil.make_archive(str(tmp_path / "signs"), "zip", tmp_path / "signs")
+        for path in (tmp_path / "signs", tmp_path / "signs.zip"):
+            dataset = open_dataset(path)
+            assert dataset.split_sizes() == {"train": 9, "test": 3}
+            np.testing.assert_array_equal(pictures(dataset, "test").reshape(3, 25), table(3)[:, 1:])
+            assert {one.path for one in dataset.passed_over} == {
+                "amer_sign2.png",
+                "american_sign_language.PNG",
+                "sign_mnist_train/",
+                "sign_mnist_test/",
+            }
+
+    def test_pictures_in_class_folders_go_before_tables_beside_them(self, tmp_path: Path) -> None:
+        write(tmp_path / "train.csv", table(9))
+        for number, label in enumerate(("cats", "dogs")):
+            (tmp_path / "train" / label).mkdir(parents=True)
+            levels = np.full((8, 8), number, np.uint8)
+            Image.fromarray(levels).save(tmp_path / "train" / label / "0.png")
+        assert open_dataset(tmp_path).classes == ("cats", "dogs")
 
     def test_two_of_one_split(self, tmp_path: Path) -> None:
         for name in ("a_train.csv", "b_train.csv"):

@@ -6,6 +6,7 @@ import libcst as cst
 from libcst.metadata import PositionProvider
 
 from viewfinder.compat.migrate.facts import Facts
+from viewfinder.compat.migrate.names import RATES, WRITE_RATES
 
 ACCURACY = {"acc": "accuracy", "val_acc": "val_accuracy"}
 
@@ -53,6 +54,20 @@ class Rewriter(cst.CSTTransformer):
         if self.facts.accuracy == "acc":
             table = {new: old for old, new in ACCURACY.items()}
         return table.get(text) if self.facts.accuracy else None
+
+    def key_of_history(self, text: str) -> str | None:
+        """Return the key of Keras 3 in a history or `logs`; None for the same."""
+        is_written = not self.facts.called.isdisjoint(WRITE_RATES)
+        if is_written and text in RATES and text not in self.facts.keys_set:
+            return RATES[text]
+        return self.key_of_accuracy(text)
+
+    def note_of_key(self, node: cst.CSTNode, before: str) -> None:
+        """Record that a key of a history was changed."""
+        if before in RATES:
+            self.note(node, "History keys", f"The key of the rate is {RATES[before]!r}.")
+        else:
+            self.note_of_accuracy(node)
 
     def note_of_accuracy(self, node: cst.CSTNode) -> None:
         """Record that a key of accuracy was changed."""

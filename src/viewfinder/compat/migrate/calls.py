@@ -9,7 +9,13 @@ from typing_extensions import override
 
 from viewfinder.compat.migrate import names
 from viewfinder.compat.migrate.base import Rewriter
-from viewfinder.compat.migrate.facts import dotted, file_of, last_name, texts_in
+from viewfinder.compat.migrate.facts import (
+    dotted,
+    file_of,
+    is_fraction,
+    last_name,
+    texts_in,
+)
 from viewfinder.compat.migrate.nodes import (
     COMMA,
     TIGHT,
@@ -42,8 +48,14 @@ class CallRewriter(Rewriter):
             return self._predict_classes(original_node, updated_node, name)
         if is_method and name in ("save_weights", "load_weights"):
             return self._weights_file(original_node, updated_node)
-        if isinstance(func, cst.Attribute) and name == "get" and last_name(func.value) == "logs":
-            return self._logs_get(original_node, updated_node)
+        if isinstance(func, cst.Attribute) and name == "get":
+            if re.search("hist|logs", last_name(func.value) or ""):
+                return self._logs_get(original_node, updated_node)
+            return updated_node
+        if isinstance(func, cst.Attribute) and name == "compile":
+            return self._compile(original_node, updated_node)
+        if isinstance(func, cst.Attribute) and last_name(func.value) in self.facts.backend:
+            return self._of_backend(original_node, updated_node, name)
         if not self.facts.is_keras(func):
             return updated_node
         if name in names.OPTIMIZERS or name in names.LOWERCASE_OPTIMIZERS:
@@ -54,15 +66,34 @@ class CallRewriter(Rewriter):
             return self._renamed(
                 original_node, updated_node, names.MODEL_ARGUMENTS, "Keras 1", "Model"
             )
-        if name == "set_image_dim_ordering":
-            return updated_node.with_changes(
-                args=[
-                    with_texts(argument, names.LAYER_VALUES.get) for argument in updated_node.args
-                ]
-            )
         if name in ("ModelCheckpoint", "EarlyStopping", "ReduceLROnPlateau", "TensorBoard"):
             return self._callback(original_node, updated_node, name)
         return updated_node
+
+    def _compile(self, original: cst.Call, node: cst.Call) -> cst.Call:
+        """Name the metrics, which were the third argument."""
+        if len(node.args) != 3 or node.args[2].keyword or not self.facts.bound:
+            return node
+        optimizer, loss, metrics = node.args
+        is_list = last_name(metrics.value) in self.facts.texts or texts_in(metrics.value)
+        if optimizer.keyword or loss.keyword or not is_list:
+            return node
+        self.note(original, "Compiling", "The third argument of compile is not metrics any longer.")
+        metrics = metrics.with_changes(keyword=cst.Name("metrics"), equal=TIGHT)
+        return node.with_changes(args=[optimizer, loss, metrics])
+
+    def _of_backend(self, original: cst.Call, node: cst.Call, name: str) -> cst.BaseExpression:
+        if name == "set_image_dim_ordering":
+            return node.with_changes(
+                args=[with_texts(argument, names.LAYER_VALUES.get) for argument in node.args]
+            )
+        methods = {("get_value", 1): "numpy", ("set_value", 2): "assign"}
+        method = methods.get((name, len(node.args)))
+        if method is None or not isinstance(node.args[0].value, cst.Attribute | cst.Name):
+            return node
+        self.note(original, "Backend", f"{name} of a variable is its {method} in Keras 3.")
+        variable, *value = node.args
+        return cst.Call(cst.Attribute(variable.value, cst.Name(method)), last_comma(value))
 
     def _generator_method(self, original: cst.Call, node: cst.Call, name: str) -> cst.Call:
         method, parameters = names.GENERATOR_METHODS[name]
@@ -92,16 +123,16 @@ class CallRewriter(Rewriter):
     def _steps(self, original: cst.Call, node: cst.Call, argument: cst.Arg) -> cst.Arg:
         """Make steps a whole number; turn Keras 1's samples into steps."""
         keyword = argument.keyword.value if argument.keyword else ""
-        divided = m.matches(argument.value, m.BinaryOperation(operator=m.Divide()))
-        if keyword in names.STEPS and divided:
-            self.note(original, "Generators", f"{keyword} must be a whole number: rounded up.")
-            return argument.with_changes(value=rounded_up(argument.value))
+        held = self.facts.fractions.get(last_name(argument.value) or "", argument.value)
+        if keyword in names.STEPS and is_fraction(held):
+            self.note(original, "Generators", f"{keyword} must be a whole number.")
+            return argument.with_changes(value=rounded_up(argument.value, held))
         if keyword in names.SAMPLES:
             steps = names.SAMPLES[keyword]
             source = (
-                node.args[0].value
-                if keyword == "samples_per_epoch"
-                else named(node, "validation_data")
+                named(node, "validation_data")
+                if keyword == "nb_val_samples"
+                else node.args[0].value
             )
             if source is None or last_name(source) not in self.facts.flows:
                 advice = f"{keyword} counted samples; {steps} counts batches: divide by their size."
@@ -111,7 +142,9 @@ class CallRewriter(Rewriter):
             batches = cst.BinaryOperation(
                 argument.value, cst.Divide(), cst.Attribute(source, cst.Name("batch_size"))
             )
-            return argument.with_changes(keyword=cst.Name(steps), value=rounded_up(batches))
+            return argument.with_changes(
+                keyword=cst.Name(steps), value=rounded_up(batches, batches)
+            )
         return argument
 
     def _predict_classes(self, original: cst.Call, node: cst.Call, name: str) -> cst.BaseExpression:
@@ -154,22 +187,25 @@ class CallRewriter(Rewriter):
         )
 
     def _logs_get(self, original: cst.Call, node: cst.Call) -> cst.Call:
-        changed = [with_texts(argument, self.key_of_accuracy) for argument in node.args]
+        changed = [with_texts(argument, self.key_of_history) for argument in node.args]
         if not all(a.deep_equals(b) for a, b in zip(changed, node.args, strict=True)):
-            self.note_of_accuracy(original)
+            self.note_of_key(original, texts_in(original)[0])
         return node.with_changes(args=changed)
 
     def _callback(self, original: cst.Call, node: cst.Call, name: str) -> cst.Call:
         arguments = []
-        for argument in node.args:
+        place = 1 if name == "ModelCheckpoint" else 0
+        for index, argument in enumerate(node.args):
             keyword = argument.keyword.value if argument.keyword else ""
-            if keyword == "monitor":
+            if keyword == "monitor" or (not keyword and index == place):
                 changed = with_texts(argument, self.key_of_accuracy)
                 if not changed.deep_equals(argument):
                     self.note_of_accuracy(original)
                 argument = changed
             arguments.append(argument)
         node = node.with_changes(args=arguments)
+        if name == "ReduceLROnPlateau":
+            node = self._renamed(original, node, {"epsilon": "min_delta"}, "Callbacks", name)
         if name == "ModelCheckpoint":
             node = self._weights_file(original, node)
             if any(text.endswith(".hdf5") for text in texts_in(file_of(node))):
@@ -238,6 +274,7 @@ class CallRewriter(Rewriter):
             node = node.with_changes(
                 args=[with_texts(argument, names.LAYER_VALUES.get) for argument in node.args]
             )
+        node = self._kernel_size(original, node, name)
         positional = [a for a in node.args if a.keyword is None and not a.star]
         if is_old and "2D" in name and "Conv" in name and len(positional) == 3:
             self.note(original, "Keras 1", f"{name} takes the kernel's size as one pair.")
@@ -246,6 +283,20 @@ class CallRewriter(Rewriter):
             kernel = columns.with_changes(value=size)
             return node.with_changes(args=[filters, kernel, *node.args[3:]])
         return node
+
+    def _kernel_size(self, original: cst.Call, node: cst.Call, name: str) -> cst.Call:
+        sides = [named(node, side) for side in ("nb_row", "nb_col")]
+        if not all(sides):
+            return node
+        self.note(original, "Keras 1", f"{name} takes the kernel's size as one pair.")
+        pair = cst.Tuple([cst.Element(side) for side in sides if side])
+        size = cst.Arg(pair, keyword=cst.Name("kernel_size"), equal=TIGHT)
+        arguments = [
+            size.with_changes(comma=a.comma) if a.value is sides[0] else a
+            for a in node.args
+            if a.value is not sides[1]
+        ]
+        return node.with_changes(args=last_comma(arguments))
 
     def _renamed(
         self, original: cst.Call, node: cst.Call, table: dict[str, str], rule: str, whose: str

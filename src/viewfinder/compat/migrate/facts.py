@@ -8,6 +8,7 @@ import libcst.matchers as m
 from typing_extensions import override
 
 _KERAS = ("keras", "tensorflow")
+_ACCURACIES = {"acc", "accuracy"}
 # Packages whose own classes have `predict_proba` and `fit(…, workers=…)`.
 _WITH_ESTIMATORS = {"sklearn", "xgboost", "lightgbm", "catboost", "gensim"}
 
@@ -26,6 +27,13 @@ class Facts:
         packages: The packages that are imported.
         bound: The names that imports of Keras or TensorFlow bind; `*` for all.
         models: Variables that hold a Keras model.
+        sequential: Variables that hold a `Sequential`.
+        backend: The names of `keras.backend`, where it is not TensorFlow's.
+        texts: The strings of a list, by the variable that holds it.
+        metrics_from: The variables that `compile` is given for metrics.
+        fractions: The division, or the call of `ceil`, by the variable that holds its result.
+        called: The names that are called, without what is before a dot.
+        keys_set: The keys that a dictionary is given.
         tensorflow: The name under which `tensorflow` is imported.
         keras: The name under which Keras is imported, from wherever.
         standalone: The name under which Keras is imported by `import keras`.
@@ -40,6 +48,13 @@ class Facts:
     packages: set[str] = field(default_factory=set)
     bound: set[str] = field(default_factory=set)
     models: set[str] = field(default_factory=set)
+    sequential: set[str] = field(default_factory=set)
+    backend: set[str] = field(default_factory=set)
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    metrics_from: set[str] = field(default_factory=set)
+    fractions: dict[str, cst.BaseExpression] = field(default_factory=dict)
+    called: set[str] = field(default_factory=set)
+    keys_set: set[str] = field(default_factory=set)
     tensorflow: str | None = None
     keras: str | None = None
     standalone: str | None = None
@@ -66,6 +81,8 @@ def facts_of(modules: Iterable[cst.Module]) -> Facts:
     facts = Facts()
     for module in modules:
         module.visit(_Reader(facts))
+    for name in facts.metrics_from:
+        facts.metrics |= set(facts.texts.get(name, ())) & _ACCURACIES
     return facts
 
 
@@ -81,6 +98,8 @@ class _Reader(cst.CSTVisitor):
             self.facts.packages.add(name.partition(".")[0])
             if name.startswith(_KERAS):
                 self.facts.bound.add(asname or name.partition(".")[0])
+            if name == "keras.backend" and asname:
+                self.facts.backend.add(asname)
             if name == "tensorflow":
                 self.facts.tensorflow = asname or name
             elif name in ("keras", "tensorflow.keras"):
@@ -102,6 +121,8 @@ class _Reader(cst.CSTVisitor):
                 alias.evaluated_alias or alias.evaluated_name for alias in node.names
             }
         for alias in node.names:
+            if name == "keras" and alias.evaluated_name == "backend":
+                self.facts.backend.add(alias.evaluated_alias or "backend")
             if dotted(node.module) == "tensorflow" and alias.evaluated_name == "keras":
                 self.facts.keras = alias.evaluated_alias or "keras"
 
@@ -113,14 +134,12 @@ class _Reader(cst.CSTVisitor):
     @override
     def visit_Call(self, node: cst.Call) -> None:
         method = last_name(node.func)
+        self.facts.called.add(method or "")
         if method == "compile":
-            self.facts.metrics |= {
-                text
-                for argument in node.args
-                if argument.keyword and argument.keyword.value == "metrics"
-                for text in texts_in(argument.value)
-                if text in ("acc", "accuracy")
-            }
+            for index, argument in enumerate(node.args):
+                if argument.keyword.value == "metrics" if argument.keyword else index == 2:
+                    self.facts.metrics |= set(texts_in(argument.value)) & _ACCURACIES
+                    self.facts.metrics_from.add(last_name(argument.value) or "")
         elif method == "Dense":
             self.facts.activations |= {
                 text
@@ -138,6 +157,13 @@ class _Reader(cst.CSTVisitor):
         targets = [target.target for target in node.targets]
         names = {target.value for target in targets if isinstance(target, cst.Name)}
         value = node.value
+        for target in targets:
+            if isinstance(target, cst.Subscript):
+                self.facts.keys_set |= {text for key in target.slice for text in texts_in(key)}
+        if isinstance(value, cst.List):
+            self.facts.texts |= dict.fromkeys(names, texts_in(value))
+        if is_fraction(value):
+            self.facts.fractions |= dict.fromkeys(names, value)
         if is_layer(value, self.facts.layers):
             self.facts.layers |= names
         made_by = (last_name(value.func) or "") if isinstance(value, cst.Call) else ""
@@ -145,6 +171,8 @@ class _Reader(cst.CSTVisitor):
             self.facts.flows |= names
         if made_by in ("Sequential", "Model", "load_model", "model_from_json", "clone_model"):
             self.facts.models |= names
+        kinds = self.facts.sequential
+        self.facts.sequential = kinds | names if made_by == "Sequential" else kinds - names
 
     @override
     def visit_For(self, node: cst.For) -> None:
@@ -159,6 +187,13 @@ def is_layer(node: cst.BaseExpression, layers: set[str]) -> bool:
     if isinstance(node, cst.Call):
         return last_name(node.func) == "get_layer"
     return isinstance(node, cst.Subscript) and last_name(node.value) == "layers"
+
+
+def is_fraction(node: cst.BaseExpression) -> bool:
+    """Whether this is a division, or rounded by NumPy, which gives a float as well."""
+    if isinstance(node, cst.Call):
+        return dotted(node.func) in ("np.ceil", "numpy.ceil", "np.floor", "numpy.floor")
+    return m.matches(node, m.BinaryOperation(operator=m.Divide()))
 
 
 def file_of(node: cst.Call) -> cst.CSTNode:

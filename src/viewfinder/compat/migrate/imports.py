@@ -11,10 +11,30 @@ from viewfinder.compat.migrate.facts import dotted
 from viewfinder.compat.migrate.nodes import COMMA, dotted_node
 
 _ROOTS = ("tensorflow.keras", "tensorflow.python.keras", "keras")
+_IMAGES = ("keras.preprocessing.image", "keras_preprocessing.image")
+_MOVED = "Keras 3 has no ImageDataGenerator; viewfinder.compat has the same class, faster."
 
 
 class ImportRewriter(Rewriter):
-    """Rewrites `from … import …`."""
+    """Rewrites imports."""
+
+    @override
+    def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> cst.Import:
+        aliases = [self._module(original_node, alias) for alias in updated_node.names]
+        return updated_node.with_changes(names=aliases)
+
+    def _module(self, original: cst.Import, alias: cst.ImportAlias) -> cst.ImportAlias:
+        """`import keras.layers.core as core` and the like."""
+        path = dotted(alias.name)
+        used = self.facts.attributes.get(alias.evaluated_alias or "", set())
+        if path in _IMAGES and not used.isdisjoint(names.IMAGE_NAMES):
+            self.note(original, "ImageDataGenerator", _MOVED)
+            return alias.with_changes(name=dotted_node("viewfinder.compat.image"))
+        root = next((root for root in _ROOTS if path.startswith(f"{root}.")), "")
+        if moved := names.MODULES.get(path[len(root) + 1 :] if root else ""):
+            self.note(original, "Modules", f"{path} is {root}.{moved} in Keras 3.")
+            return alias.with_changes(name=dotted_node(f"{root}.{moved}"))
+        return alias
 
     @override
     def leave_ImportFrom(
@@ -31,7 +51,13 @@ class ImportRewriter(Rewriter):
             self.note(original_node, "Modules", f"{path} is {target} in Keras 3.")
             return updated_node.with_changes(module=dotted_node(target))
         if isinstance(updated_node.names, cst.ImportStar):
-            return updated_node
+            if path not in _IMAGES:
+                return updated_node
+            self.note(original_node, "ImageDataGenerator", _MOVED)
+            return updated_node.with_changes(module=dotted_node("viewfinder.compat.image"))
+        for alias in _aliases(original_node):
+            if root and (removed := names.NAMES_BY_HAND.get(alias.evaluated_name)):
+                self.note(original_node, "Removed", removed, by_hand=True)
         if path.startswith("keras_preprocessing") or root == "keras":
             moved = self._import_of_images(original_node, updated_node, path)
             if moved is not None:
@@ -59,7 +85,7 @@ class ImportRewriter(Rewriter):
                 and (path == "keras_preprocessing" or not used.isdisjoint(names.IMAGE_NAMES))
                 for alias in aliases
             ]
-        elif path in ("keras.preprocessing.image", "keras_preprocessing.image"):
+        elif path in _IMAGES:
             old = path.startswith("keras_preprocessing")
             moves = [old or alias.evaluated_name in names.IMAGE_NAMES for alias in aliases]
             if any(moves):
@@ -72,11 +98,7 @@ class ImportRewriter(Rewriter):
             return None
         if not any(moves):
             return None
-        self.note(
-            original,
-            "ImageDataGenerator",
-            "Keras 3 has no ImageDataGenerator; viewfinder.compat has the same class, faster.",
-        )
+        self.note(original, "ImageDataGenerator", _MOVED)
         return _split(node, moves, "viewfinder.compat")
 
     def _import_of_np_utils(

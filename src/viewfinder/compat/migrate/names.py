@@ -24,6 +24,7 @@ MODULES = {
     "utils.np_utils": "utils",
     "utils.vis_utils": "utils",
     "utils.generic_utils": "utils",
+    "utils.training_utils": "utils",
     "engine.training": "models",
     "objectives": "losses",
 }
@@ -91,7 +92,11 @@ NO_LONGER_TAKEN = (
 
 # Keras 1's arguments of `fit` and the like.
 FIT_ARGUMENTS = {"nb_epoch": "epochs"}
-SAMPLES = {"samples_per_epoch": "steps_per_epoch", "nb_val_samples": "validation_steps"}
+SAMPLES = {
+    "samples_per_epoch": "steps_per_epoch",
+    "nb_val_samples": "validation_steps",
+    "val_samples": "steps",
+}
 
 # Keras 1's arguments of layers.
 LAYER_ARGUMENTS = {
@@ -134,6 +139,20 @@ LAYERS = (
 REMOVED_LAYER_ARGUMENTS = {"BatchNormalization": ("mode",)}
 MODEL_ARGUMENTS = {"input": "inputs", "output": "outputs"}
 
+# The key of the rate that callbacks write into a history.
+RATES = {"lr": "learning_rate"}
+WRITE_RATES = ("LearningRateScheduler", "ReduceLROnPlateau")
+
+# What was in `tf` itself.
+TENSORFLOW_1 = {
+    "set_random_seed": "random.set_seed",
+    "logging": "compat.v1.logging",
+    "enable_eager_execution": "compat.v1.enable_eager_execution",
+    "ConfigProto": "compat.v1.ConfigProto",
+    "GPUOptions": "compat.v1.GPUOptions",
+    "Session": "compat.v1.Session",
+}
+
 BACKEND = {
     "image_dim_ordering": "image_data_format",
     "set_image_dim_ordering": "set_image_data_format",
@@ -143,5 +162,10 @@ BACKEND = {
 BY_HAND = {
     "keras.wrappers.scikit_learn": "Keras 3 has no such wrapper: use the package scikeras.",
     "keras.preprocessing.text": "Keras 3 has no Tokenizer: use keras.layers.TextVectorization.",
+    "keras.backend.tensorflow_backend": "TensorFlow 2 has no sessions: leave them out.",
     "tensorflow.contrib": "TensorFlow 2 has no contrib.",
+}
+NAMES_BY_HAND = {
+    "multi_gpu_model": "Keras 3 has no multi_gpu_model: see tf.distribute.MirroredStrategy.",
+    "merge": "Keras 3 has no merge: use keras.layers.concatenate, add and the like.",
 }

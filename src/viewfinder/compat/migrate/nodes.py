@@ -53,10 +53,19 @@ def is_none(node: cst.BaseExpression | None) -> bool:
     return isinstance(node, cst.Name) and node.value == "None"
 
 
-def rounded_up(division: cst.BaseExpression) -> cst.BaseExpression:
-    """Return `-(-a // b)` for `a / b`."""
-    assert isinstance(division, cst.BinaryOperation)
+def rounded_up(value: cst.BaseExpression, held: cst.BaseExpression) -> cst.BaseExpression:
+    """Return a value as a whole number: `-(-a // b)` for `a / b`.
+
+    Args:
+        value: The division, a call that rounds it, or the name of a variable.
+        held: What the variable holds; otherwise the value itself.
+    """
     code = cst.Module([]).code_for_node
+    if not isinstance(held, cst.BinaryOperation):
+        return cst.parse_expression(f"int({code(value)})")
+    if value is not held:
+        return cst.parse_expression(f"-int(-{code(value)} // 1)")
+    division = held
     left, right = code(division.left), code(division.right)
     simple = isinstance(division.left, cst.Name | cst.Integer | cst.Attribute | cst.Call)
     return cst.parse_expression(f"-(-{left if simple else f'({left})'} // {right})")

@@ -11,7 +11,7 @@ from typing_extensions import override
 from viewfinder.compat.migrate import names
 from viewfinder.compat.migrate.base import Change
 from viewfinder.compat.migrate.calls import CallRewriter
-from viewfinder.compat.migrate.facts import Facts, dotted, is_layer, last_name
+from viewfinder.compat.migrate.facts import Facts, dotted, is_layer, last_name, texts_in
 from viewfinder.compat.migrate.imports import ImportRewriter
 from viewfinder.compat.migrate.nodes import Literals, dotted_node
 
@@ -29,6 +29,16 @@ def rewritten(module: cst.Module, facts: Facts) -> tuple[cst.Module, list[Change
 class _AllRewrites(ImportRewriter, CallRewriter):
     """Rewrites attributes and keys too."""
 
+    def __init__(self, facts: Facts) -> None:
+        super().__init__(facts)
+        roots = {facts.keras, f"{facts.tensorflow}.keras"} - {None}
+        self.modules_by_attribute = {
+            f"{root}.{old}": f"{root}.{new}"
+            for root in roots
+            for old, new in names.MODULES.items()
+            if "experimental" not in old
+        }
+
     @override
     def leave_Attribute(
         self, original_node: cst.Attribute, updated_node: cst.Attribute
@@ -40,6 +50,18 @@ class _AllRewrites(ImportRewriter, CallRewriter):
             if isinstance(inner, cst.Attribute) and last_name(inner.value) == "layers":
                 self.note(original_node, "Modules", "These layers are in keras.layers itself.")
                 return inner.value
+        here = dotted(original_node)
+        if here in self.modules_by_attribute:
+            new = self.modules_by_attribute[here]
+            self.note(original_node, "Modules", f"{here} is {new} in Keras 3.")
+            return dotted_node(new)
+        if name in names.TENSORFLOW_1 and dotted(base) == self.facts.tensorflow:
+            new = f"{self.facts.tensorflow}.{names.TENSORFLOW_1[name]}"
+            self.note(original_node, "TensorFlow 1", f"{here} is {new} in TensorFlow 2.")
+            return dotted_node(new)
+        if name in ("input", "output") and dotted(base) in self.facts.sequential:
+            self.note(original_node, "Shapes", f"A Sequential has {name}s in Keras 3.")
+            return cst.parse_expression(f"{dotted(base)}.{name}s[0]")
         if name in names.TRAIN_OPTIMIZERS and dotted(base) == f"{self.facts.tensorflow}.train":
             new = f"{self.facts.tensorflow}.keras.optimizers.{names.TRAIN_OPTIMIZERS[name]}"
             self.note(original_node, "Optimizers", f"tf.train.{name} is {new} in TensorFlow 2.")
@@ -69,10 +91,10 @@ class _AllRewrites(ImportRewriter, CallRewriter):
     ) -> cst.Subscript:
         if not re.search("hist|logs", last_name(original_node.value) or ""):
             return updated_node
-        changed = updated_node.visit(Literals(self.key_of_accuracy))
+        changed = updated_node.visit(Literals(self.key_of_history))
         if not isinstance(changed, cst.Subscript) or changed.deep_equals(updated_node):
             return updated_node
-        self.note_of_accuracy(original_node)
+        self.note_of_key(original_node, next(t for s in original_node.slice for t in texts_in(s)))
         return updated_node.with_changes(slice=changed.slice)
 
 

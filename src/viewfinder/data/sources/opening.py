@@ -10,11 +10,12 @@ from viewfinder.core.class_names import CLASS_NAMES, read_class_names
 from viewfinder.core.errors import DataError, RejectedPicture, UsageError, ViewfinderError
 from viewfinder.core.files import NotRegularFile, kind_of, regular_status
 from viewfinder.core.progress import Progress
-from viewfinder.data.dataset import Dataset
+from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.source import Source
 from viewfinder.data.sources.assemble import with_class_names
 from viewfinder.data.sources.delimited import TEXT_ENDINGS, sniff
 from viewfinder.data.sources.folder import OF_FOLDERS, dataset_of_files, open_folder
+from viewfinder.data.sources.folder_names import split_in_name
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.idx import is_idx_name, open_idx
 from viewfinder.data.sources.labelling import NoClassFolders
@@ -38,7 +39,7 @@ from viewfinder.pictures.codecs.magic import format_of
 _TABLES = (".csv", ".tsv", ".parquet", ".pq", ".npz")
 # The most nested folders with nothing but one folder in them, as unpacked archives have.
 _MOST_WRAPPERS = 3
-_WORDS = (".txt", ".md", ".html", ".pdf", ".lst")
+_WORDS = (".txt", ".md", ".html", ".pdf")
 
 
 def open_archive(path: Path, hints: Hints, progress: Progress | None = None) -> Dataset:
@@ -88,15 +89,23 @@ def _holds_data_files(listing: Listing) -> bool:
     names = [file.parts[-1] for file in listing.files]
     if any(is_idx_name(name) or is_metadata_name(name) for name in names):
         return True
-    tables = sum(name.lower().endswith(_TABLES) for name in names)
-    return tables > 0 and all(name.lower().endswith((*_TABLES, *_WORDS)) for name in names)
+    tables = [name for name in names if name.lower().endswith(_TABLES)]
+    others = [
+        file for file in listing.files if Path(file.parts[-1]).suffix.lower() not in _OF_TABLES
+    ]
+    # Drawings beside tables, as in Kaggle's Sign-Language MNIST.
+    are_beside = all(len(file.parts) == 1 for file in others) and any(
+        split_in_name(Path(name).stem) for name in tables
+    )
+    return bool(tables) and (not others or are_beside)
 
 
 KINDS = (
     "a folder of pictures; a saved dataset; a CSV or Parquet table of paths and labels; "
     "a CSV of pixels; idx or .npz files; or a zip or tar archive of these"
 )
-_TABLE_ENDINGS = frozenset({*TEXT_ENDINGS, ".parquet", ".pq", ".npz"})
+# Tables, and what may stand beside them.
+_OF_TABLES = frozenset({*TEXT_ENDINGS, ".parquet", ".pq", ".npz", *_WORDS})
 # A run's folder holds plots and checkpoints, which would read as two classes.
 _OF_A_RUN = ("recipe.yaml", "labels.json")
 
@@ -186,13 +195,32 @@ def _open_data_files(
         return found if found is None or hints.classes else _named_by_file(found, folder)
     if any(is_idx_name(name) for name in files):
         return open_idx([folder / name for name in files if is_idx_name(name)], hints)
-    tables = [folder / name for name in files if Path(name).suffix.lower() in _TABLE_ENDINGS]
-    data = [table for table in tables if table.suffix.lower() != ".txt"]
-    if folders or not data or len(tables) < len(files):
+    known = [name for name in files if Path(name).suffix.lower() in _OF_TABLES]
+    data = [folder / name for name in known if Path(name).suffix.lower() not in _WORDS]
+    others = [*(f"{name}/" for name in folders), *(name for name in files if name not in known)]
+    if others:
+        data = [table for table in data if _is_pixels_of_a_split(table)]
+        if any(map(_holds_more_than_tables, (folder / name for name in folders))):
+            return None
+    if not data:
         return None
-    if len(data) == 1:
-        return open_path(data[0], hints)
-    return open_split_csvs(folder, data, hints)
+    dataset = open_path(data[0], hints) if len(data) == 1 else open_split_csvs(folder, data, hints)
+    beside = [PassedOver(name, "it stands beside tables of pixels") for name in others]
+    return replace(dataset, passed_over=(*dataset.passed_over, *beside))
+
+
+def _is_pixels_of_a_split(table: Path) -> bool:
+    try:
+        is_text = table.suffix.lower() in TEXT_ENDINGS
+        return is_text and split_in_name(table.stem) is not None and sniff(table).is_pixels
+    except DataError:
+        return False
+
+
+def _holds_more_than_tables(folder: Path) -> bool:
+    """False for the copies of tables in Kaggle's Sign-Language MNIST."""
+    folders, files = _entries(folder)
+    return bool(folders) or any(Path(name).suffix.lower() not in _OF_TABLES for name in files)
 
 
 def _named_by_file(dataset: Dataset, folder: Path) -> Dataset:
