@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from markupsafe import Markup
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from commands import Command, Ended
 
 if TYPE_CHECKING:
+    from viewfinder.pages.report import Report
     from viewfinder.run import Run
 
 # What a shell starts with & ignores Ctrl-C, and so does all that it starts: the tests would, too.
@@ -79,11 +81,11 @@ SAVE_PNG, SAVE_SVG = Figure.savefig, FigureCanvasSVG.print_figure
 
 
 @pytest.fixture(autouse=True)
-def blank_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Save figures as one pixel, which takes a quarter of the time off a small training.
+def blank_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save figures as one pixel, and put those of reports not together: a third of a training.
 
-    The figures are put together all the same. Fixtures of a wider scope have their plots whole,
-    and tests that look at plots request `whole_plots` or, for those in pages, `svg_plots`.
+    Fixtures of a wider scope have their plots whole, and tests that look at plots request
+    `whole_plots` or, for those in pages, `svg_plots`; `composed_plots` puts them together only.
     """
 
     def save_png(figure: Figure, path: Path, **_: object) -> None:
@@ -94,6 +96,22 @@ def blank_plots(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Figure, "savefig", save_png)
     monkeypatch.setattr(FigureCanvasSVG, "print_figure", save_svg)
+    is_composed = {"composed_plots", "svg_plots"} & set(request.fixturenames)
+    if "viewfinder.pages.report.page" in sys.modules and not is_composed:
+        monkeypatch.setattr("viewfinder.pages.report.page.write_figures", write_blank_figures)
+
+
+def write_blank_figures(report: "Report", _: object, __: object, folder: Path) -> dict[str, Markup]:
+    """Write the files of `viewfinder.pages.report.figures.write_figures`, each with one pixel."""
+    names = ["accuracy", "loss"]
+    names += ["confusion"] if report.headline is not None else []
+    names += ["roc", "precision-recall", "reliability"] if report.figures is not None else []
+    folder.mkdir(exist_ok=True)
+    for name in (*names, "samples", "mistakes"):
+        (folder / f"{name}.png").write_bytes(ONE_PIXEL)
+    for name in names:
+        (folder / f"{name}.svg").write_bytes(EMPTY_SVG)
+    return {name: Markup(EMPTY_SVG.decode()) for name in names}
 
 
 @pytest.fixture(autouse=True)
@@ -112,6 +130,11 @@ def exports() -> None:
 def no_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
     """The weights of EfficientNetLite0, which would be the default base, are not installed."""
     monkeypatch.setattr("viewfinder.bases.from_wheel.find_spec", lambda _: None)
+
+
+@pytest.fixture
+def composed_plots() -> None:
+    """Put the figures of reports together; see `blank_plots`."""
 
 
 @pytest.fixture

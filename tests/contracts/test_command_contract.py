@@ -96,6 +96,8 @@ MORE_DOCUMENTS = {
 WRONG = "(wrong"
 TAKE_ANY_TEXT = {"--token", "--output", "--raw", "--html", "--plots", "--name", "--lists"}
 WRITES_TO = {"--output", "--raw", "--html", "--plots", "--lists"}
+# They train, and one run of each is enough here: that with --json.
+TRAIN = {"crops", "features", "lr-find", "train"}
 # It only reads there.
 WRITES_NOTHING = {"datasets"}
 WRONG_ARGUMENTS = {
@@ -218,7 +220,14 @@ def test_json_of_further_documents(viewfinder, place, document):
     ended.document(document)
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in LONG])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in TRAIN else ())
+        for name in CASES
+        if name not in LONG
+    ],
+)
 def test_a_quiet_command_prints_its_result_and_nothing_else(viewfinder, place, name):
     quiet = ["--quiet"] if "--quiet" in flags(name) else []
     ended = viewfinder(*name.split(), *CASES[name].words, *quiet)
@@ -286,7 +295,7 @@ DAMAGES = {
     **{"missing": None, "empty": b"", "no keys": b"{}", "a list": b"[]"},
 }
 # Written for people; no command reads them.
-DRAWN = {".png", ".html"}
+DRAWN = {".png", ".svg", ".html", ".md"}
 READERS = {
     "doctor": ("run",),
     "compare": ("run", "other"),

@@ -145,7 +145,7 @@ def test_groups_and_copies_are_on_one_side_in_every_fold(tmp_path):
     table.to_csv(tmp_path / "scans.csv", index=False)
     dataset = open_dataset(tmp_path / "scans.csv", root=data, group_column="patient")
     whole = cross_validate(
-        dataset, small_recipe(training__epochs=1), 3, output=tmp_path, progress=Progress(0)
+        dataset, small_recipe(training__epochs=1), 2, output=tmp_path, progress=Progress(0)
     )
     assert_no_answer_is_known(whole.folder)
     patient_of = dict(zip(table["path"], table["patient"], strict=True))

@@ -39,7 +39,8 @@ def quick(data: Path, output: Path, recipe: Recipe | None = None, **options) -> 
     return train(open_dataset(data), recipe, output=output, progress=Progress(0), **options)
 
 
-@pytest.mark.parametrize("name", ["scratch", pytest.param("tiny", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["scratch", "tiny"])
 def test_our_own_recipes_train_as_they_are(tmp_path, name):
     """With every setting but their length and size: schedule, averaging and stages at once."""
     data = write_classes(tmp_path / "pets", {"cat": 8, "dog": 8})
@@ -362,7 +363,7 @@ def test_a_test_split_beside_the_datas_validation_is_of_training_pictures(three_
     assert prepared.dataset.only("validation").table["locator"].str.startswith("valid/").all()
 
 
-def test_blended_pictures_train_and_whole_ones_are_judged(digits, tmp_path, monkeypatch):
+def test_blended_pictures_train_and_whole_ones_are_judged(tmp_path, monkeypatch):
     data = write_classes(tmp_path / "data", {"train/a": 9, "train/b": 9, "val/a": 4, "val/b": 4})
     mixed = {"training__mixup": 1.0, "training__balance": "weights"}
     seen, run = seen_by_fit(data, tmp_path / "runs", monkeypatch, **mixed)
@@ -370,6 +371,10 @@ def test_blended_pictures_train_and_whole_ones_are_judged(digits, tmp_path, monk
     assert len(whole) < 9  # of 18: those that were drawn as their own partners
     assert seen["validation"] == pixels_of(data, "val/*/*")
     assert np.isfinite(run.history["loss"]).all()
+
+
+@pytest.mark.slow
+def test_a_training_on_blended_pictures_learns(digits, tmp_path):
     learned = train(open_dataset(digits), small_recipe(training__mixup=0.5), output=tmp_path)
     assert learned.metrics["test"]["accuracy"] > 0.8
 

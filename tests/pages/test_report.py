@@ -27,6 +27,8 @@ from viewfinder.pages.parts.words import counted
 from viewfinder.pages.report import Further, Look, write_report
 from viewfinder.run_folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("composed_plots")
+
 HOSTILE = [
     "<script>alert(1)</script>",
     "\"'><img src=x onerror=alert(1)>",

@@ -49,16 +49,17 @@ def likeness(codes: Rows, labels: Rows, nearest: Rows, draws: int) -> Likeness:
         return Likeness(0, 0, 1)
     others = nearest[compared]
 
-    def share(of: Rows) -> float:
-        return float((of[compared] == of[others]).mean())
-
     random = np.random.default_rng(0)
     by_class = np.argsort(labels, kind="stable")
-    permuted, shares = np.empty_like(codes), np.empty(draws)
-    for draw in range(draws):
-        permuted[by_class] = codes[np.lexsort((random.random(len(codes)), labels))]
-        shares[draw] = share(permuted)
-    found = share(codes)
+    shares, together = np.empty(draws), max(1, _BLOCK * 64 // len(codes))
+    for start in range(0, draws, together):
+        keys = random.random((min(together, draws - start), len(codes)))
+        permuted = np.empty(keys.shape, codes.dtype)
+        permuted[:, by_class] = codes[(keys + labels).argsort(axis=1)]
+        shares[start : start + together] = (permuted[:, compared] == permuted[:, others]).mean(
+            axis=1
+        )
+    found = float((codes[compared] == codes[others]).mean())
     return Likeness(found, float(shares.mean()), float((1 + (shares >= found).sum()) / (1 + draws)))
 
 

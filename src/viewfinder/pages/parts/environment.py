@@ -1,5 +1,6 @@
 """Jinja's environment of all pages: one stylesheet, and every value escaped."""
 
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -10,6 +11,7 @@ from viewfinder.pages.parts import words
 _HERE = Path(__file__).parent
 
 
+@cache
 def page_environment(folder: Path) -> Environment:
     """Jinja's environment for the templates in `folder`, and for the parts that all pages share.
 

@@ -1,8 +1,11 @@
 """`model-card.md`: a card for sharing the model, with the front matter of Hugging Face."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from jinja2 import Environment
 
 from viewfinder.core.files import write_text
 from viewfinder.pages.parts.environment import page_environment
@@ -31,20 +34,29 @@ def write_card(report: Report, content: Mapping[str, Any]) -> Path:
     """
     import yaml
 
-    environment = page_environment(_HERE).overlay(autoescape=False)
-    environment.filters["plain"] = _plain
     model, pixels = report.recipe.model, report.recipe.preprocessing
-    text = environment.get_template("model-card.md.j2").render(
-        **content,
-        front=yaml.safe_dump(_front(report), sort_keys=False, allow_unicode=True),
-        base=model.built_on.name if isinstance(model, Transfer) else "",
-        colour="gray" if pixels.color == "gray" else "colour",
-        height=pixels.height,
-        width=pixels.width,
+    text = (
+        _environment()
+        .get_template("model-card.md.j2")
+        .render(
+            **content,
+            front=yaml.safe_dump(_front(report), sort_keys=False, allow_unicode=True),
+            base=model.built_on.name if isinstance(model, Transfer) else "",
+            colour="gray" if pixels.color == "gray" else "colour",
+            height=pixels.height,
+            width=pixels.width,
+        )
     )
     path = report.folder / "model-card.md"
     write_text(path, drawable(text))
     return path
+
+
+@cache
+def _environment() -> Environment:
+    environment = page_environment(_HERE).overlay(autoescape=False)
+    environment.filters["plain"] = _plain
+    return environment
 
 
 def _front(report: Report) -> dict[str, Any]:
