@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import viewfinder
 
@@ -93,3 +95,26 @@ def test_the_building_blocks_load_no_backend():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == []
+
+
+def test_a_dry_run_and_an_audit_load_no_library_that_takes_seconds(tmp_path):
+    """Names with tokens too, for which a linear classifier is fitted on folds of series."""
+    for number in range(48):
+        folder = tmp_path / "pets" / ("cats" if number % 2 else "dogs")
+        folder.mkdir(parents=True, exist_ok=True)
+        level = 40 * (number // 8) + number % 8
+        pixels = np.random.default_rng(number).integers(level, level + 16, (32, 32, 3))
+        name = f"p{number // 8}_{number}.png"
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
+    script = (
+        "import sys\nfrom viewfinder.cli import main\n"
+        "for words in (['train', 'pets', '--dry-run'], ['audit', 'pets', '--json']):\n"
+        "    main(words, standalone_mode=False)\n"
+        "slow = {'keras', 'tensorflow', 'sklearn', 'scipy.stats', 'matplotlib', 'onnx'}\n"
+        "print('loaded', *(slow & sys.modules.keys()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    assert "unnamed series" in done.stdout
+    assert done.stdout.splitlines()[-1] == "loaded"

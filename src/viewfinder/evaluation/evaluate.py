@@ -1,7 +1,6 @@
 """Scores of a classifier: accuracy with its interval, loss, per-class figures, confusion matrix."""
 
 import html
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from viewfinder.core.errors import DataError
 
@@ -107,16 +105,16 @@ def score(labels: ArrayLike, probabilities: ArrayLike, classes: Sequence[str]) -
     truth, shares = checked(labels, probabilities, len(classes))
     answers = shares.argmax(axis=1)
     right = int((answers == truth).sum())
-    positions = np.arange(len(classes))
-    macro_f1 = f1_score(truth, answers, labels=positions, average="macro", zero_division=np.nan)
+    confusion = _confusion(truth, answers, len(classes))
+    per_class = _per_class(confusion, classes)
     return Scores(
         count=len(truth),
         accuracy=right / len(truth),
         accuracy_interval=wilson_interval(right, len(truth)),
         loss=_cross_entropy(truth, shares),
-        macro_f1=float(macro_f1),
-        per_class=_per_class(truth, answers, classes),
-        confusion=_confusion(truth, answers, len(classes)),
+        macro_f1=float(np.mean([one.f1 for one in per_class if one.f1 is not None])),
+        per_class=per_class,
+        confusion=confusion,
     )
 
 
@@ -187,20 +185,16 @@ def _confusion(
     return confusion
 
 
-def _per_class(
-    truth: NDArray[np.intp], answers: NDArray[np.intp], classes: Sequence[str]
-) -> tuple[ClassScore, ...]:
-    columns = precision_recall_fscore_support(
-        truth, answers, labels=np.arange(len(classes)), zero_division=np.nan
-    )
+def _per_class(confusion: NDArray[np.int64], classes: Sequence[str]) -> tuple[ClassScore, ...]:
+    hits, predicted, support = confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)
     return tuple(
-        ClassScore(name, _or_none(precision), _or_none(recall), _or_none(f1), int(support))
-        for name, precision, recall, f1, support in zip(classes, *columns, strict=True)
+        ClassScore(name, _ratio(hit, found), _ratio(hit, of), _ratio(2 * hit, found + of), int(of))
+        for name, hit, found, of in zip(classes, hits, predicted, support, strict=True)
     )
 
 
-def _or_none(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+def _ratio(count: np.int64, of: np.int64) -> float | None:
+    return float(count / of) if of else None
 
 
 def checked(

@@ -7,7 +7,6 @@ import pandas as pd
 
 from viewfinder.core.progress import Progress
 from viewfinder.jobs.job import Job
-from viewfinder.pages.report import write_curves
 from viewfinder.recipe.stopping import GOES_ON, direction_of, known_metric, parse_target
 from viewfinder.run_folder import RunFolder, best_epoch, of_kept_phase
 
@@ -25,6 +24,7 @@ def watchers_of(run: Path, fit: Path, job: Job) -> "list[keras.callbacks.Callbac
         fit: The folder whose `history.csv` grows; the run's, or a head's within it.
         job: The caller's callbacks, and whether logs for TensorBoard are written.
     """
+    from viewfinder.pages.report import write_curves
     from viewfinder.training import tensorboard_logs, watchers  # imports Keras
 
     def draw(history: pd.DataFrame) -> None:

@@ -19,12 +19,16 @@ class Key:
 
     Attributes:
         path: With dots, such as `training.schedule.warmup`.
+        record: The record that has the field.
+        name: The field's name.
         field: Its field; of `….kind`, the field of the union.
         default: Its default.
         needs: The kinds under which it exists, by the dotted key of each.
     """
 
     path: str
+    record: type[BaseModel]
+    name: str
     field: FieldInfo
     default: Any
     needs: Mapping[str, str]
@@ -48,9 +52,9 @@ def keys_of(
         inner, default = f"{path}.{name}" if path else name, field.get_default()
         records = {kind: one for kind, one in records_of(field).items() if issubclass(one, Record)}
         if field.discriminator:
-            yield Key(f"{inner}.kind", field, default.kind, needs)
+            yield Key(f"{inner}.kind", record, name, field, default.kind, needs)
         elif name != "kind" and (not records or default is None):
-            yield Key(inner, field, default, needs)
+            yield Key(inner, record, name, field, default, needs)
         for kind, one in records.items():
             yield from keys_of(one, inner, {**needs, f"{inner}.kind": kind} if kind else needs)
 

@@ -1,5 +1,9 @@
 """The base of all parts of a recipe, and unions of parts that `kind` tells apart."""
 
+import ast
+import inspect
+import textwrap
+from itertools import pairwise
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -16,12 +20,23 @@ class Record(BaseModel):
     """A part of a recipe: frozen, and without unknown keys.
 
     The docstring below a field is its description in :func:`viewfinder.recipe.recipe_schema`, which
-    shows the first sentence.
+    shows the first sentence. Pydantic's `use_attribute_docstrings` would parse the source of every
+    record in every process.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", protected_namespaces=(), use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    @classmethod
+    def descriptions(cls) -> dict[str, str]:
+        """Return the docstrings of the fields by name, those of base classes included."""
+        found: dict[str, str] = {}
+        for base in reversed(cls.__mro__[: cls.__mro__.index(Record)]):
+            (definition,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+            for field, text in pairwise(getattr(definition, "body", [])):
+                match field, text:
+                    case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(words))):
+                        found[name] = inspect.cleandoc(words)
+        return found
 
 
 class Alternative(Record):

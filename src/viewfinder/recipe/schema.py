@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from viewfinder.recipe.keys import Key, keys_of, value_at
-from viewfinder.recipe.record import records_of
+from viewfinder.recipe.record import Record, records_of
 
 if TYPE_CHECKING:
     from viewfinder.recipe.recipe import Recipe
@@ -59,14 +60,14 @@ def _row(key: Key, tree: dict[str, Any]) -> SchemaRow:
     value = value_at(tree, key.path)
     if key.field.discriminator:
         kinds = " | ".join(records_of(key.field))
-        description = " ".join([_sentence(key.field), *_of_other_kinds(key.field, value)])
+        description = " ".join([_sentence(key), *_of_other_kinds(key.field, value)])
         return SchemaRow(key.path, kinds, "", key.default, value, description)
     parts = _parts(TypeAdapter(_annotated(key.field)).json_schema())
     types = dict.fromkeys(words for words, _ in parts)
     limits = dict.fromkeys(limit for _, limit in parts if limit)
     default = TypeAdapter(Any).dump_python(key.default, mode="json")
     return SchemaRow(
-        key.path, " or ".join(types), " or ".join(limits), default, value, _sentence(key.field)
+        key.path, " or ".join(types), " or ".join(limits), default, value, _sentence(key)
     )
 
 
@@ -105,7 +106,13 @@ def _of_other_kinds(field: FieldInfo, kind: str) -> list[str]:
     return [f"Other kinds also have: {'; '.join(found)}."] if found else []
 
 
-def _sentence(field: FieldInfo) -> str:
+def _sentence(key: Key) -> str:
     """The first sentence of a field's description, on one line."""
-    text = " ".join((field.description or "").split())
+    described = _descriptions(key.record) if issubclass(key.record, Record) else {}
+    text = " ".join((described.get(key.name) or key.field.description or "").split())
     return re.split(r"(?<=\.)\s", text, maxsplit=1)[0]
+
+
+@cache
+def _descriptions(record: type[Record]) -> dict[str, str]:
+    return record.descriptions()

@@ -30,7 +30,6 @@ from viewfinder.evaluation.doctor import Diagnosis, diagnose
 from viewfinder.evaluation.doctor.case import LayerHealth, case_of
 from viewfinder.evaluation.evaluate import score_split
 from viewfinder.opening import load
-from viewfinder.pages.report import Further, Report, write_report
 from viewfinder.pictures.given import Picture
 from viewfinder.pictures.prepare import before_resizing, prepare
 from viewfinder.pictures.preprocessing import Preprocessing
@@ -41,6 +40,8 @@ from viewfinder.store import open_store
 
 if TYPE_CHECKING:
     import keras
+
+    from viewfinder.pages.report import Further
 
 # The largest difference of an exported probability from the model's, and the number of pictures on
 # which both are compared.
@@ -282,7 +283,9 @@ class Run(RunFolder):
             error.add_note(f"The run {self} is trained and kept; `{again}` writes its report.")
             raise
 
-    def report(self, model: "keras.Model | None" = None, *, further: Further | None = None) -> Path:
+    def report(
+        self, model: "keras.Model | None" = None, *, further: "Further | None" = None
+    ) -> Path:
         """Write the plots, `report.html`, `report.json` and `model-card.md`.
 
         They come from the files of the folder and from some pictures. What needs the model, such as
@@ -296,6 +299,8 @@ class Run(RunFolder):
         Returns:
             The path of the page.
         """
+        from viewfinder.pages.report import Further, Report, write_report
+
         source = self.source
         in_color = self.recipe.preprocessing.model_copy(update={"color": "rgb"})
 
