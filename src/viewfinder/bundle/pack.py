@@ -111,6 +111,11 @@ def _members(run: Run, *, keras: bool, golden: bool, thresholds: Sequence[str]) 
             members[SETS] = _json(sets.content)
     if classifier.outliers is not None:
         members |= {name: read_regular(folder / name) for name in (OUTLIERS, REFERENCE)}
+    if keras and run.recipe.int8:
+        raise UsageError(
+            "best.keras is the model in float32, which predicts otherwise than the bundle in int8.",
+            expected="a bundle of an int8 model without --keras",
+        )
     if keras:
         _ = classifier.model  # written into the folder, if the run was trained without Keras
         members[MODEL] = read_regular(folder / MODEL)

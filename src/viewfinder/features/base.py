@@ -1,18 +1,24 @@
 """A recipe's frozen base: its network, and its features."""
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from viewfinder.bases.base import Base, require_fitting
 from viewfinder.bases.from_wheel import FromWheel
+from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.features.extractor import Extractor
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import Transfer
 from viewfinder.runtime.backend import versions
+from viewfinder.runtime.quantizing import INT8, quantized
 
 if TYPE_CHECKING:
     import keras
@@ -30,6 +36,8 @@ class FrozenBase:
         seed: The seed of random weights.
         source: The file or folder of the weights; None for random weights.
         progress: Reports warnings about the base.
+        ranges: Prepared pictures on which the ranges of its activations in 8 bits are measured;
+            None for the network in float32.
     """
 
     settings: Transfer
@@ -37,6 +45,7 @@ class FrozenBase:
     seed: int
     source: Path | None
     progress: Progress | None = None
+    ranges: NDArray[np.uint8] | None = None
 
     @classmethod
     def of(cls, recipe: Recipe, settings: Transfer, progress: Progress) -> "FrozenBase":
@@ -61,6 +70,10 @@ class FrozenBase:
         side = min(preprocessing.height, preprocessing.width)
         source = settings.built_on.obtain(side, progress)
         return cls(settings, preprocessing, seed, source, progress)
+
+    def in_int8(self, ranges: NDArray[np.uint8]) -> "FrozenBase":
+        """Return the base with features that are computed in 8 bits, by ONNX Runtime."""
+        return replace(self, ranges=ranges)
 
     @property
     def base(self) -> Base:
@@ -88,9 +101,24 @@ class FrozenBase:
 
     @cached_property
     def extractor(self) -> Extractor:
-        """The extractor of its pooled features."""
+        """The extractor of its pooled features.
+
+        In 8 bits, its start raises `UsageError` for a network that ONNX Runtime cannot run.
+        """
+        if self.ranges is None:
+            return self.in_float32
+        digest = hashlib.blake2b(self.ranges.tobytes(), digest_size=16).hexdigest()
+        identity = {**self._identity(), INT8: digest}
+        return Extractor(
+            f"{self.base.label} in int8", identity, self._network, self._write_int8, on_cpu=True
+        )
+
+    @cached_property
+    def in_float32(self) -> Extractor:
+        """The extractor of its pooled features in float32."""
         write = self._write_graph if isinstance(self.base, FromWheel) else None
-        return Extractor(self.base.label, self._identity(), self._network, write)
+        on_cpu = self.ranges is not None
+        return Extractor(self.base.label, self._identity(), self._network, write, on_cpu)
 
     def _identity(self) -> dict[str, Any]:
         return {
@@ -103,6 +131,19 @@ class FrozenBase:
             "keras": None if isinstance(self.base, FromWheel) else versions().get("keras"),
             "graph": 1,
         }
+
+    def _write_int8(self, path: Path) -> None:
+        import onnx
+
+        assert self.ranges is not None
+        graph = self.in_float32.graph(self.progress or Progress(0))
+        if graph is None:
+            raise UsageError(
+                f"{self.base.label} cannot be computed in 8 bits.",
+                expected="a network that ONNX Runtime can run",
+                remedy="train without --int8",
+            )
+        onnx.save(quantized(onnx.load(graph), self.ranges), path)
 
     def _write_graph(self, path: Path) -> None:
         import onnx

@@ -56,6 +56,7 @@ class Extractor:
             network that was exported before, which loads without Keras.
         write: Writes the same network to an ONNX file without Keras, with the output `maps`, its
             last feature map; None where only Keras can build it.
+        on_cpu: Whether ONNX Runtime runs it where there is an accelerator, too.
         started_s: The seconds of loading, including an export; 0 before.
     """
 
@@ -63,6 +64,7 @@ class Extractor:
     identity: Mapping[str, Any]
     build: "Callable[[], keras.Model]"
     write: Callable[[Path], None] | None = None
+    on_cpu: bool = False
     started_s: float = field(default=0.0, init=False)
     _runner: Runner | None = field(default=None, init=False, repr=False)
 
@@ -94,7 +96,7 @@ class Extractor:
         return self.path if isinstance(self.start(progress), _Onnx) else None
 
     def _started(self, progress: Progress) -> Runner:
-        if may_have_accelerator() and has_accelerator():
+        if not self.on_cpu and may_have_accelerator() and has_accelerator():
             progress.detail("Features: computed by Keras, on the accelerator")
             return _Backend(self.build())
         try:

@@ -22,13 +22,20 @@ from viewfinder.features.base import FrozenBase
 from viewfinder.features.probe import Linear
 from viewfinder.run_folder import RunFolder
 from viewfinder.runtime.onnx import OnnxModel
+from viewfinder.runtime.quantizing import INT8, Agreement
 
 _OUTPUT, _KERNEL, _BIAS = "probability", "probability_kernel", "probability_bias"
 # The largest difference of probabilities between Keras and ONNX Runtime.
 _TOLERANCE = 1e-4
 
 
-def write_joined(base: FrozenBase, graph: Path, head: Linear, folder: Path) -> None:
+def write_joined(
+    base: FrozenBase,
+    graph: Path,
+    head: Linear,
+    folder: Path,
+    agreement: Agreement | None = None,
+) -> None:
     """Write base and head as the `model.onnx` of a run, and `model.txt`.
 
     Args:
@@ -37,6 +44,7 @@ def write_joined(base: FrozenBase, graph: Path, head: Linear, folder: Path) -> N
             is one, is the second.
         head: The head on its features.
         folder: The run's folder.
+        agreement: Of a base in 8 bits, how base and head predict beside those in float32.
 
     Raises:
         OutputError: The file cannot be written.
@@ -77,10 +85,13 @@ def write_joined(base: FrozenBase, graph: Path, head: Linear, folder: Path) -> N
         "base": identity,
         "pooling": base.settings.pooling,
     }
+    text = _layers(base, width, outputs)
+    if agreement:
+        facts[INT8], text = agreement.to_json(), f"{text}{agreement.in_words()}\n"
     helper.set_model_props(network, facts)
     with written_whole(folder / EXPORT) as temporary:
         onnx.save(network, temporary)
-    RunFolder(folder).write_model_summary(_layers(base, width, outputs))
+    RunFolder(folder).write_model_summary(text)
 
 
 def planned(base: FrozenBase, graph: Path, outputs: int) -> tuple[str, int]:
@@ -120,7 +131,8 @@ def write_keras(folder: Path) -> None:
     assert settings is not None
     base = FrozenBase.of(run.recipe, settings, Progress(0))
     identity = json.loads(facts.get("base", "{}"))
-    if {**base.extractor.identity, "keras": None} != {**identity, "keras": None}:
+    in_float32 = {key: value for key, value in identity.items() if key != INT8}
+    if {**base.extractor.identity, "keras": None} != {**in_float32, "keras": None}:
         raise RunError(
             f"The base of the run {folder} has changed since the training.",
             expected="the same network and weights",
@@ -136,7 +148,8 @@ def write_keras(folder: Path) -> None:
     name = model_name(run.recipe.name)
     model = with_head(backbone, settings.fitted_head, classes, seed=run.recipe.seed, name=name)
     model.get_layer(LAST_LAYER).set_weights([head.weights, head.bias])
-    require_equal_outputs(model, folder / EXPORT, None, _TOLERANCE)
+    if INT8 not in facts:
+        require_equal_outputs(model, folder / EXPORT, None, _TOLERANCE)
     with written_whole(folder / MODEL) as temporary:
         model.save(temporary)
         name_model(temporary, facts["model"])

@@ -1,13 +1,16 @@
-"""The linear probe: logistic regression on features, with its regularisation chosen on folds.
+"""The linear probe: logistic or ridge regression on features, chosen on folds.
 
 Features are standardised to mean 0 and deviation 1. The folds of the training pictures are
-stratified by class; duplicates and groups stay in one fold.
+stratified by class; duplicates and groups stay in one fold. Of ridge regression, the results on
+folds follow in closed form from one inverse matrix (S. An, W. Liu and S. Venkatesh, "Fast
+cross-validation algorithms for least squares support vector machine and kernel ridge regression",
+Pattern Recognition 40, 2007).
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +26,11 @@ Labels = NDArray[np.int64]
 
 # scikit-learn's C, the inverse of the L2 penalty: from strong regularisation to weak.
 STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0)
+# scikit-learn's alpha, the L2 penalty of ridge regression, for each feature that varies.
+PENALTIES = (0.025, 0.1, 0.4, 1.6, 6.4)
+# The inverse of a matrix of so many rows takes a few seconds, and more pictures need ridge
+# regression less.
+_MOST_RIDGE_ROWS = 3_000
 
 _FEWEST_FOLDS, _MOST_FOLDS = 2, 5
 _MOST_STEPS = 200
@@ -60,11 +68,13 @@ class Tried:
     """The result of a strength of regularisation on the folds.
 
     Attributes:
-        strength: scikit-learn's C.
+        kind: "logistic" or "ridge" regression.
+        strength: scikit-learn's C, or its alpha.
         accuracies: The accuracy on each fold, 0 to 1.
         loss: The mean cross-entropy of the out-of-fold probabilities, in nats.
     """
 
+    kind: Literal["logistic", "ridge"]
     strength: float
     accuracies: tuple[float, ...]
     loss: float
@@ -74,6 +84,12 @@ class Tried:
         """The mean accuracy of the folds."""
         return float(np.mean(self.accuracies))
 
+    def in_words(self) -> str:
+        """Return the kind and its strength."""
+        return f"{self.kind} regression with {'C' if self.kind == 'logistic' else 'alpha'} = " + (
+            f"{self.strength:g}"
+        )
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -81,7 +97,7 @@ class Probe:
 
     Attributes:
         head: The classifier, fitted on all pictures at the best strength.
-        tried: The results of all strengths.
+        tried: The results of all kinds and strengths.
         best: The result with the highest mean accuracy, at ties with the lowest loss.
         out_of_fold: Each picture's probabilities from a classifier fitted on the other folds, at
             the best strength; float64, shape (n, classes).
@@ -98,13 +114,14 @@ class Probe:
         return (
             f"Linear head: mean accuracy {best.accuracy:.1%} on {len(best.accuracies)} folds of "
             f"the training pictures ({min(best.accuracies):.1%} to {max(best.accuracies):.1%}), "
-            f"with C = {best.strength:g}."
+            f"by {best.in_words()}."
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `probe.json`; see docs/formats.md."""
         tried = [
             {
+                "kind": result.kind,
                 "strength": result.strength,
                 "accuracy": result.accuracy,
                 "accuracies": list(result.accuracies),
@@ -112,7 +129,9 @@ class Probe:
             }
             for result in self.tried
         ]
-        return {"chosen": self.best.strength, "accuracy": self.best.accuracy, "tried": tried}
+        best = self.best
+        chosen = {"kind": best.kind, "chosen": best.strength, "accuracy": best.accuracy}
+        return {**chosen, "tried": tried}
 
 
 @dataclass(frozen=True)
@@ -161,7 +180,7 @@ def fit_probe(
     *,
     groups: Sequence[str] | None = None,
     seed: int = 0,
-    strengths: Sequence[float] = STRENGTHS,
+    strengths: Sequence[float] | None = None,
 ) -> Probe:
     """Fit a linear classifier on features.
 
@@ -171,7 +190,8 @@ def fit_probe(
         classes: The names of the classes.
         groups: The name of each picture's group, which stays in one fold; None for no groups.
         seed: The seed of the folds.
-        strengths: The candidates for C.
+        strengths: The candidates for C of logistic regression; None for the usual ones, and for
+            ridge regression beside them where the rows are at most 3,000.
 
     Raises:
         DataError: A class has too few pictures for two folds.
@@ -183,19 +203,28 @@ def fit_probe(
     plain = features[:, 0] if features.ndim == 3 else features
     # The matrices are so small that several threads are slower than one.
     with threadpool_limits(1):
-        out_of_fold = np.empty((len(strengths), len(labels), len(classes)))
+        logistic = STRENGTHS if strengths is None else strengths
+        out_of_fold = np.empty((len(logistic), len(labels), len(classes)))
         for fold in np.unique(folds):
             others = folds != fold
-            heads = _fitted(features[others], labels[others], strengths, _FOLD_TOLERANCE)
+            heads = _fitted(features[others], labels[others], logistic, _FOLD_TOLERANCE)
             for index, head in enumerate(heads):
                 out_of_fold[index, ~others] = head.probabilities(plain[~others])
-        tried = tuple(
-            _tried(strength, probabilities, labels, folds)
-            for strength, probabilities in zip(strengths, out_of_fold, strict=True)
-        )
-        best = max(tried, key=lambda result: (round(result.accuracy, 9), -result.loss))
-        (head,) = _fitted(features, labels, [best.strength], _LAST_TOLERANCE)
-    return Probe(head, tried, best, out_of_fold[tried.index(best)])
+        found = [
+            (_tried("logistic", strength, probabilities, labels, folds), probabilities)
+            for strength, probabilities in zip(logistic, out_of_fold, strict=True)
+        ]
+        ridges = {}
+        if strengths is None and features.size <= _MOST_RIDGE_ROWS * features.shape[-1]:
+            for alpha, head, probabilities in _ridges(features, labels, folds):
+                found.append((_tried("ridge", alpha, probabilities, labels, folds), probabilities))
+                ridges[alpha] = head
+        best, probabilities = max(found, key=lambda one: (round(one[0].accuracy, 9), -one[0].loss))
+        if best.kind == "ridge":
+            head = ridges[best.strength]
+        else:
+            (head,) = _fitted(features, labels, [best.strength], _LAST_TOLERANCE)
+    return Probe(head, tuple(tried for tried, _ in found), best, probabilities)
 
 
 def fold_numbers(
@@ -238,11 +267,7 @@ def _fitted(
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    views = features.shape[1] if features.ndim == 3 else 1
-    rows = features.reshape(-1, features.shape[-1])
-    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    deviation = deviations(rows)
-    scaled = (rows - mean) / deviation
+    views, scaled, mean, deviation = _standardised(features)
     model = LogisticRegression(warm_start=True, max_iter=_MOST_STEPS, tol=tolerance)
     heads = []
     for strength in strengths:
@@ -259,11 +284,73 @@ def _fitted(
     return heads
 
 
+def _standardised(features: Matrix) -> tuple[int, Matrix, Matrix, Matrix]:
+    """Return the number of views, all rows standardised, their means and their deviations."""
+    views = features.shape[1] if features.ndim == 3 else 1
+    rows = features.reshape(-1, features.shape[-1])
+    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    deviation = deviations(rows)
+    return views, (rows - mean) / deviation, mean, deviation
+
+
+def _ridges(
+    features: Matrix, labels: Labels, folds: NDArray[np.intp]
+) -> Iterator[tuple[float, Linear, NDArray[np.float64]]]:
+    """Fit ridge regressions to targets of -1 and 1, one a class.
+
+    With G the inverse of (Z Zᵀ + alpha), without its part along the intercept, the residuals of a
+    fold b by the regression on the other folds are the inverse of G[b, b] times (G T)[b].
+
+    Yields:
+        Alpha, the classifier, and the out-of-fold probabilities: the softmax of the scores times
+        the number with which its cross-entropy out of fold is lowest.
+    """
+    from scipy.linalg.lapack import dpotrf, dpotri
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    views, scaled, mean, deviation = _standardised(features)
+    kernel = (scaled @ scaled.T).astype(np.float64)
+    targets = 2.0 * (labels.repeat(views)[:, None] == np.arange(labels.max() + 1)) - 1
+    own = np.arange(len(labels)), labels
+    for penalty in PENALTIES:
+        # The trace is the rows times the columns that vary; the views of a picture weigh as one.
+        alpha = float(penalty * views * np.trace(kernel) / len(kernel))
+        inverse = kernel.copy()
+        inverse[np.diag_indices_from(inverse)] += alpha
+        inverse = np.tril(dpotri(dpotrf(inverse, lower=1)[0], lower=1)[0])
+        inverse += np.tril(inverse, -1).T
+        sums = inverse.sum(axis=0)
+        intercept = sums @ targets / sums.sum()
+        coefficients = inverse @ targets - np.outer(sums, intercept)
+        inverse -= np.outer(sums, sums / sums.sum())
+        scores = np.empty((len(labels), targets.shape[1]))
+        for fold in np.unique(folds):
+            rows = np.flatnonzero((folds == fold).repeat(views))
+            missing = np.linalg.solve(inverse[np.ix_(rows, rows)], coefficients[rows])
+            scores[folds == fold] = (targets[rows] - missing)[::views]
+
+        def loss(log: float, scores: NDArray[np.float64] = scores) -> float:
+            return -float(log_softmax(np.exp(log) * scores, axis=1)[own].mean())
+
+        scale = np.exp(minimize_scalar(loss, bounds=(-3, 5), method="bounded").x)
+        weights = scale * (scaled.T @ coefficients) / deviation[:, None]
+        bias = scale * intercept - mean @ weights
+        if len(bias) == 2:
+            weights, bias = weights[:, 1:] - weights[:, :1], bias[1:] - bias[:1]
+        head = Linear(weights.astype(np.float32), bias.astype(np.float32))
+        yield alpha, head, np.exp(log_softmax(scale * scores, axis=1))
+
+
 def _tried(
-    strength: float, probabilities: NDArray[np.float64], labels: Labels, folds: NDArray[np.intp]
+    kind: Literal["logistic", "ridge"],
+    strength: float,
+    probabilities: NDArray[np.float64],
+    labels: Labels,
+    folds: NDArray[np.intp],
 ) -> Tried:
     correct = probabilities.argmax(axis=1) == labels
     accuracies = tuple(float(correct[folds == fold].mean()) for fold in np.unique(folds))
     of_label = probabilities[np.arange(len(labels)), labels]
     loss = float(-np.log(np.maximum(of_label, _LEAST_PROBABILITY)).mean())
-    return Tried(float(strength), accuracies, loss)
+    return Tried(kind, float(strength), accuracies, loss)

@@ -11,7 +11,9 @@ from viewfinder.data.dataset import Dataset
 from viewfinder.features.base import FrozenBase
 from viewfinder.features.compute import View, features_of
 from viewfinder.jobs.prepare import Prepared
+from viewfinder.runtime.quantizing import CALIBRATING
 from viewfinder.store import open_store
+from viewfinder.store.live import some_pixels
 
 Matrix = NDArray[np.float32]
 
@@ -57,7 +59,12 @@ class Features:
         """
         settings = self.prepared.recipe.on_features
         assert settings is not None
-        return FrozenBase.of(self.prepared.recipe, settings, self.progress)
+        recipe = self.prepared.recipe
+        base = FrozenBase.of(recipe, settings, self.progress)
+        if not (recipe.int8 and recipe.chooses_on_folds):  # what Keras trains is quantized as whole
+            return base
+        train = self.prepared.dataset.only("train")
+        return base.in_int8(some_pixels(train, recipe.preprocessing, CALIBRATING))
 
     def of(self, split: str) -> SplitFeatures:
         """The features of a split's pictures, without augmentation."""

@@ -7,7 +7,7 @@ The base and the fitted head become one model: the run's `model.onnx`, where nei
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,13 +26,15 @@ from viewfinder.evaluation.answers import answer_table
 from viewfinder.evaluation.evaluate import score
 from viewfinder.features.base import FrozenBase
 from viewfinder.features.joined import write_joined
-from viewfinder.features.probe import fit_probe, fold_groups
+from viewfinder.features.probe import Linear, fit_probe, fold_groups
 from viewfinder.fitted import Fitted
 from viewfinder.jobs.features import Features, Matrix, SplitFeatures
 from viewfinder.jobs.prepare import Prepared
 from viewfinder.recipe import Recipe
+from viewfinder.run.int8 import compared_pixels
 from viewfinder.run_folder import best_epoch
-from viewfinder.runtime.onnx import OnnxModel
+from viewfinder.runtime.onnx import BATCH, OnnxModel
+from viewfinder.runtime.quantizing import Agreement
 from viewfinder.store.live import LivePictures
 
 if TYPE_CHECKING:
@@ -89,17 +91,18 @@ def fit_on_features(
     kept = np.isin(parts["train"].dataset.ids, train_ids)
     parts["train"] = parts["train"].where(kept)
     computed = time.perf_counter()
+    head = _Head(base, recipe, views[kept], parts, progress)
     network: keras.Model | OnnxModel
     if graph:
-        fitted, answers = _solved(views[kept], parts, recipe, progress)
+        fitted, answers = head.solved()
         assert fitted.probe
-        write_joined(base, graph, fitted.probe.head, folder)
+        agreement = _agreement(base, fitted.probe.head, prepared, progress) if recipe.int8 else None
+        write_joined(base, graph, fitted.probe.head, folder, agreement)
         write_history(fitted.history, folder)
         network = OnnxModel(folder / EXPORT)
     else:
-        network, fitted, answers = _in_keras(
-            base, views[kept], parts, recipe, folder, head_folder, progress, callbacks
-        )
+        network, fitted, answers = head.in_keras(head_folder, callbacks)
+        save_models(network, fitted.history, folder)
     series = _series(prepared, parts["train"], progress)
     ended = time.perf_counter()
     started = 0.0 if graph else base.extractor.started_s
@@ -147,79 +150,93 @@ def write_history(history: pd.DataFrame, folder: Path) -> None:
         history.to_csv(temporary, index=False)
 
 
-def _solved(
-    views: Matrix, parts: Mapping[str, SplitFeatures], recipe: Recipe, progress: Progress
-) -> tuple[Fitted, Answers]:
-    """The outcome of a solved linear head, and its answers by split."""
-    dataset = parts["train"].dataset
-    began = time.perf_counter()
-    groups = fold_groups(dataset)
-    probe = fit_probe(views, dataset.labels, dataset.classes, groups=groups.names, seed=recipe.seed)
-    progress.say(probe.in_words())
-    if groups.note:
-        progress.say(groups.note, style="yellow")
-    seconds = time.perf_counter() - began
-    answers = {split: probe.head.probabilities(part.rows) for split, part in parts.items()}
-    history = _one_row(parts, answers, recipe)
-    others = answer_table(dataset.table, dataset.classes, probe.out_of_fold)
-    outcome = Fitted(history, [seconds], seconds, None, "finished", probe=probe, out_of_fold=others)
-    return outcome, answers
+@dataclass(frozen=True, eq=False)
+class _Head:
+    """What a head is fitted on.
+
+    Attributes:
+        base: The frozen base.
+        recipe: The recipe.
+        views: The features of the training pictures, float32, shape (n, views, d).
+        parts: The features of each split's pictures.
+        progress: Shows how far it is.
+    """
+
+    base: FrozenBase
+    recipe: Recipe
+    views: Matrix
+    parts: Mapping[str, SplitFeatures]
+    progress: Progress
+
+    def solved(self) -> tuple[Fitted, Answers]:
+        """The outcome of a solved linear head, and its answers by split."""
+        dataset, seed = self.parts["train"].dataset, self.recipe.seed
+        began = time.perf_counter()
+        groups = fold_groups(dataset)
+        labels, classes = dataset.labels, dataset.classes
+        probe = fit_probe(self.views, labels, classes, groups=groups.names, seed=seed)
+        self.progress.say(probe.in_words())
+        if groups.note:
+            self.progress.say(groups.note, style="yellow")
+        seconds = time.perf_counter() - began
+        answers = {split: probe.head.probabilities(part.rows) for split, part in self.parts.items()}
+        history = _one_row(self.parts, answers, self.recipe)
+        others = answer_table(dataset.table, classes, probe.out_of_fold)
+        outcome = Fitted(
+            history, [seconds], seconds, None, "finished", probe=probe, out_of_fold=others
+        )
+        return outcome, answers
+
+    def in_keras(
+        self, folder: Path, callbacks: "Sequence[keras.callbacks.Callback]"
+    ) -> "tuple[keras.Model, Fitted, Answers]":
+        """The model of base and head, the outcome of the head's fit, and its answers."""
+        from viewfinder.models.head import model_name
+        from viewfinder.training.heads import head_probabilities, linear_weights, with_fitted_head
+
+        recipe, parts = self.recipe, self.parts
+        if recipe.solves_head:
+            fitted, answers = self.solved()
+            assert fitted.probe
+            weights = linear_weights(fitted.probe.head)
+        else:
+            weights, fitted = self._trained(folder, callbacks)
+            answers = {split: head_probabilities(weights, one.rows) for split, one in parts.items()}
+        head, name = self.base.settings.fitted_head, model_name(recipe.name)
+        model = with_fitted_head(self.base.backbone, head, weights, seed=recipe.seed, name=name)
+        return model, fitted, answers
+
+    def _trained(
+        self, folder: Path, callbacks: "Sequence[keras.callbacks.Callback]"
+    ) -> "tuple[HeadWeights, Fitted]":
+        """The weights of a dense head that is trained by steps, and the outcome of its fit."""
+        from viewfinder.training.heads import fit_head
+
+        recipe, train, others = self.recipe, self.parts["train"], self.parts.get("validation")
+        return fit_head(
+            feature_batches(self.views, train.dataset, recipe, shuffle=True),
+            None
+            if others is None
+            else feature_batches(others.rows[:, None], others.dataset, recipe),
+            recipe,
+            self.base.settings.head,
+            folder,
+            progress=self.progress,
+            callbacks=callbacks,
+        )
 
 
-def _in_keras(
-    base: FrozenBase,
-    views: Matrix,
-    parts: Mapping[str, SplitFeatures],
-    recipe: Recipe,
-    folder: Path,
-    head_folder: Path,
-    progress: Progress,
-    callbacks: "Sequence[keras.callbacks.Callback]",
-) -> "tuple[keras.Model, Fitted, Answers]":
-    """The saved model of base and head, the outcome of the head's fit, and its answers."""
-    from viewfinder.models.head import model_name
-    from viewfinder.training.heads import head_probabilities, linear_weights, with_fitted_head
-
-    if recipe.solves_head:
-        fitted, answers = _solved(views, parts, recipe, progress)
-        assert fitted.probe
-        weights = linear_weights(fitted.probe.head)
-    else:
-        weights, fitted = _trained(views, parts, recipe, head_folder, progress, callbacks)
-        answers = {split: head_probabilities(weights, part.rows) for split, part in parts.items()}
-    model = with_fitted_head(
-        base.backbone,
-        base.settings.fitted_head,
-        weights,
-        seed=recipe.seed,
-        name=model_name(recipe.name),
+def _agreement(base: FrozenBase, head: Linear, prepared: Prepared, progress: Progress) -> Agreement:
+    """How the base in 8 bits and the head predict beside the same in float32; printed."""
+    pixels = compared_pixels(prepared.dataset, prepared.recipe.preprocessing)
+    starts = range(0, len(pixels), BATCH)
+    expected, found = (
+        head.probabilities(np.concatenate([run(pixels[at : at + BATCH]) for at in starts]))
+        for run in (base.in_float32.start(progress), base.extractor.start(progress))
     )
-    save_models(model, fitted.history, folder)
-    return model, fitted, answers
-
-
-def _trained(
-    views: Matrix,
-    parts: Mapping[str, SplitFeatures],
-    recipe: Recipe,
-    folder: Path,
-    progress: Progress,
-    callbacks: "Sequence[keras.callbacks.Callback]",
-) -> "tuple[HeadWeights, Fitted]":
-    """The weights of a dense head that is trained by steps, and the outcome of its fit."""
-    from viewfinder.training.heads import fit_head
-
-    settings, others = recipe.on_features, parts.get("validation")
-    assert settings is not None
-    return fit_head(
-        feature_batches(views, parts["train"].dataset, recipe, shuffle=True),
-        None if others is None else feature_batches(others.rows[:, None], others.dataset, recipe),
-        recipe,
-        settings.head,
-        folder,
-        progress=progress,
-        callbacks=callbacks,
-    )
+    agreement = Agreement.of(expected, found)
+    progress.say(agreement.in_words())
+    return agreement
 
 
 def _series(prepared: Prepared, train: SplitFeatures, progress: Progress) -> Series | None:

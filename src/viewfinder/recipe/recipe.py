@@ -36,6 +36,9 @@ class Recipe(Record):
     training: Training = Steps()
     """How the model is fitted: by steps, a head that is solved, or both in turn."""
 
+    int8: bool = False
+    """Whether the model that predicts has weights and activations of 8 bits."""
+
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Decides splits, order, augmentation and first weights."""
 

@@ -3,7 +3,6 @@
 import html
 import shlex
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -31,12 +30,15 @@ from viewfinder.evaluation.doctor.case import LayerHealth, case_of
 from viewfinder.evaluation.evaluate import score_split
 from viewfinder.opening import load
 from viewfinder.pictures.given import Picture
-from viewfinder.pictures.prepare import before_resizing, prepare
-from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.pictures.prepare import before_resizing
+from viewfinder.run.int8 import write_int8
 from viewfinder.run_folder import RunFolder, best_epoch
 from viewfinder.runtime.devices import has_accelerator, may_have_accelerator
+from viewfinder.runtime.onnx import OnnxModel
+from viewfinder.runtime.quantizing import Agreement
 from viewfinder.split.leaks import known_leaks
 from viewfinder.store import open_store
+from viewfinder.store.live import some_pixels
 
 if TYPE_CHECKING:
     import keras
@@ -139,7 +141,7 @@ class Run(RunFolder):
             export_onnx(
                 by_keras.model,
                 self.folder / EXPORT,
-                samples=self._few_pictures(by_keras.preprocessing),
+                samples=some_pixels(self.dataset, by_keras.preprocessing, _COMPARED),
                 tolerance=_MOST_DIFFERENCE,
                 facts=facts,
                 further={FEATURES: pooled_features(by_keras.model)},
@@ -150,18 +152,15 @@ class Run(RunFolder):
             (progress or Progress(0)).say(
                 f"Predictions will need Keras: {error.fact}", style="yellow"
             )
-        self.write_model_summary(_summary(by_keras.model))
+        else:
+            if self.recipe.int8:
+                agreement = write_int8(self.folder / EXPORT, by_keras, self.dataset)
+                (progress or Progress(0)).say(agreement.in_words())
         exported = load(self.folder)
+        self.write_model_summary(_summary(by_keras.model, exported))
         vars(exported)["model"] = by_keras.model  # instead of loading it again
-        by_accelerator = may_have_accelerator() and has_accelerator()
-        vars(self)["classifier"] = by_keras if by_accelerator else exported
-
-    def _few_pictures(self, preprocessing: Preprocessing) -> NDArray[np.uint8] | None:
-        dataset, few = self.dataset, []
-        for locator in dataset.table["locator"].iloc[:: max(1, len(dataset) // _COMPARED)]:
-            with suppress(RejectedPicture):
-                few.append(prepare(dataset.source.read(locator), preprocessing).pixels)
-        return np.stack(few) if few else None
+        keeps_keras = not self.recipe.int8 and may_have_accelerator() and has_accelerator()
+        vars(self)["classifier"] = by_keras if keeps_keras else exported
 
     def predict(
         self,
@@ -311,7 +310,7 @@ class Run(RunFolder):
                 return None
 
         if model or not self.classifier.starts_at_once or self.model_summary is None:
-            self.write_model_summary(_summary(model or self.model))
+            self.write_model_summary(_summary(model or self.model, self.classifier))
         diagnosis = diagnose(case_of(self)).to_copy(self)
         return write_report(Report(self.folder, diagnosis, picture, further or Further()))
 
@@ -345,10 +344,12 @@ class Run(RunFolder):
         return metrics
 
 
-def _summary(model: "keras.Model") -> str:
+def _summary(model: "keras.Model", classifier: Classifier) -> str:
     from viewfinder.models import model_summary  # imports Keras
 
-    return model_summary(model)
+    network = classifier.network
+    agreement = Agreement.stated(network.facts) if isinstance(network, OnnxModel) else None
+    return f"{model_summary(model)}{agreement.in_words()}\n" if agreement else model_summary(model)
 
 
 def _report_changes(trained: Dataset, current: Dataset, progress: Progress) -> None:

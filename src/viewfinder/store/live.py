@@ -9,9 +9,21 @@ from numpy.typing import NDArray
 
 from viewfinder.core.errors import RejectedPicture
 from viewfinder.core.stages import Stages
+from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
+
+
+def some_pixels(dataset: Dataset, preprocessing: Preprocessing, most: int) -> NDArray[np.uint8]:
+    """Return up to `most` pictures of a dataset, evenly spaced, without those that are unreadable.
+
+    Returns:
+        uint8, shape (n, height, width, channels).
+    """
+    chosen = np.linspace(0, len(dataset) - 1, min(most, len(dataset))).astype(np.intp)
+    pictures = LivePictures(dataset.source, list(dataset.table["locator"]), preprocessing)
+    return pictures.read(chosen)[0]
 
 
 @dataclass(frozen=True)

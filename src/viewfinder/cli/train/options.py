@@ -173,6 +173,15 @@ class RunOptions:
             "--tensorboard", help="Write logs into RUN/tensorboard.", rich_help_panel=_RUN
         ),
     ] = False
+    int8: Annotated[
+        bool,
+        Key("int8"),
+        typer.Option(
+            "--int8",
+            help="Serve the model in 8 bits: smaller, and faster on CPUs with VNNI.",
+            rich_help_panel=_RUN,
+        ),
+    ] = False
     keras: Annotated[
         bool,
         typer.Option(
