@@ -1,6 +1,7 @@
 """How good a linear head on frozen features is with few pictures: accuracy by pictures a class.
 
-    python benchmarks/learning_curve.py [--weights FILE] [--draws 10] [--smoke]
+    python benchmarks/learning_curve.py [--weights FILE] [--base EfficientNetLite0] [--draws 10]
+        [--counts 50] [--smoke]
 
 Training pictures are drawn from `train/` as often as asked, the strength of regularisation is
 chosen on folds of what was drawn, and each head is judged on `validation/`, which steers nothing.
@@ -29,17 +30,19 @@ COUNTS = (10, 25, 50, 100, 250, 500, 1000)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weights", default=photos.weights())
+    parser.add_argument("--base", help="in place of MobileNetV2 of width 0.35")
     parser.add_argument("--draws", type=int, default=10)
+    parser.add_argument("--counts", type=int, nargs="+", default=COUNTS)
     parser.add_argument("--smoke", action="store_true", help="tiny input: does it run?")
     options = parser.parse_args()
     if options.smoke:
         options.draws = 2
     with tempfile.TemporaryDirectory() as scratch:
         data = photos.folder(Path(scratch), smoke=options.smoke)
-        train, validation, classes = features(data, options.weights)
+        train, validation, classes = features(data, options.weights, options.base)
     largest = np.bincount(train[1]).min()
     points = []
-    for count in (4, 10) if options.smoke else [one for one in COUNTS if one <= largest]:
+    for count in (4, 10) if options.smoke else [one for one in options.counts if one <= largest]:
         draws = options.draws if count < largest else 1  # all of them can be drawn in one way
         accuracies = [accuracy(train, validation, classes, count, draw) for draw in range(draws)]
         points.append({"per_class": count, "accuracies": accuracies})
@@ -52,10 +55,11 @@ def main() -> None:
     print(f"saved {harness.save('learning-curve', [], {'points': points})}")
 
 
-def features(data: Path, weights: str) -> tuple:
+def features(data: Path, weights: str, base: str | None) -> tuple:
     """(features, labels) of training and of validation, and the classes' names."""
-    recipe = recipe_named("transfer").changed({"model.alpha": 0.35, "model.weights": weights})
-    recipe = recipe.resolved_by_base()
+    of_mobile = {"model.base": "MobileNetV2", "model.alpha": 0.35, "model.weights": weights}
+    settings = {"model.base": base} if base else of_mobile
+    recipe = recipe_named("transfer").changed(settings).resolved_by_base()
     extractor = FrozenBase.of(recipe, recipe.on_features, Progress(0)).extractor
     dataset = open_data(data)
     parts = []

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from shared_data import SHARED
+from viewfinder.bases.from_wheel import installed_weights
+from viewfinder.bundle import bundle
+from viewfinder.classifier import Classifier
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
 from viewfinder.evaluation.answers import arrays_of
@@ -16,8 +19,10 @@ from viewfinder.evaluation.conformal import SetOptions, fit_levels
 from viewfinder.features import features_of, fit_probe
 from viewfinder.features.base import FrozenBase
 from viewfinder.jobs.train import train
+from viewfinder.opening import load
 from viewfinder.recipe.named import recipe_named
 from viewfinder.store import open_store
+from viewfinder.store.live import some_pixels
 
 WEIGHTS = SHARED / "weights" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 
@@ -109,3 +114,23 @@ def test_jax_gives_the_same_features(tmp_path):
     right = found["tensorflow"]["by_keras"]
     for one in (*found["tensorflow"].values(), *found["jax"].values()):
         np.testing.assert_allclose(one, right, atol=1e-3)
+
+
+@pytest.mark.skipif(not installed_weights(), reason="viewfinder[base] is not installed")
+def test_keras_onnx_and_bundle_predict_1000_pictures_alike(tmp_path):
+    recipe = recipe_named("transfer").changed(
+        {"model.base": "EfficientNetLite0", "data.holdout": "validation"}
+    )
+    data = open_dataset(SHARED / "cats_and_dogs_filtered")
+    run = train(data, recipe, output=tmp_path, progress=Progress(0))
+    held_out = run.dataset.only("test")
+    assert len(held_out) == 1000
+    pixels = some_pixels(held_out, run.recipe.preprocessing, 1000)
+    by_onnx = run.classifier.probabilities(pixels)
+    by_bundle = load(bundle(run, tmp_path / "run.bundle")).probabilities(pixels)
+    by_keras = Classifier(run.model, run.classes, run.recipe.preprocessing)
+    starts = range(0, 1000, 50)
+    of_keras = np.concatenate([by_keras.probabilities(pixels[at : at + 50]) for at in starts])
+    for other in (by_bundle, of_keras):
+        assert np.abs(other - by_onnx).max() <= 1e-4
+        assert (other.argmax(axis=1) == by_onnx.argmax(axis=1)).all()

@@ -47,7 +47,7 @@ def require_int8(run: vf.Run) -> Agreement:
     again = Agreement.of(by_keras.astype(float), answers.astype(float))
     assert (again.pictures, again.same_label) == (found.pictures, found.same_label)
     assert again.difference == pytest.approx(found.difference, abs=1e-3)
-    assert found.difference > 1e-6  # the other network has more digits
+    assert found.difference > 1e-4  # float32 has more digits
     return found
 
 
