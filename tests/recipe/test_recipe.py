@@ -434,7 +434,7 @@ def test_a_named_recipe_laid_over_another_is_that_recipe(start):
 
 def test_the_yaml_is_in_the_order_of_the_fields():
     tree = yaml.safe_load(DEFAULT.to_yaml())
-    assert list(tree) == ["name", "summary", "data", "input", "model", "training", "seed"]
+    assert list(tree) == ["name", "summary", "data", "input", "model", "training", "int8", "seed"]
 
 
 def test_what_is_open_is_settled_and_what_is_given_stays():
