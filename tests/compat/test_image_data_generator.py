@@ -314,6 +314,14 @@ def test_the_validation_subset_is_augmented_with_a_warning_unless_refused(pictur
     np.testing.assert_array_equal(batch, pictures[:5])
 
 
+TABLE = pd.DataFrame({"filename": ["a.png"], "kind": ["cats"]})
+
+
+def broken(function: Any) -> Any:
+    changes = compat.ImageDataGenerator(preprocessing_function=function)
+    return changes.flow(np.zeros((2, 2, 2, 1)))
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -329,11 +337,44 @@ def test_the_validation_subset_is_augmented_with_a_warning_unless_refused(pictur
         (lambda *_: compat.ImageDataGenerator(validation_split=5), ValueError, "between 0 and 1"),
         (lambda *_: compat.ImageDataGenerator(data_format="x"), ValueError, "channels_first"),
         (lambda *_: compat.ImageDataGenerator(rotation=5), TypeError, "rotation"),
+        (lambda *_: compat.ImageDataGenerator(rotation_range="40"), TypeError, "degrees.*'40'"),
+        (lambda *_: compat.ImageDataGenerator(width_shift_range="a"), TypeError, "pixels.*'a'"),
+        (lambda *_: compat.ImageDataGenerator(fill_mode="edge"), ValueError, "'edge'.*'nearest'"),
+        (lambda *_: compat.ImageDataGenerator(interpolation_order=9), ValueError, "9.*0, 1"),
+        (lambda *_: compat.ImageDataGenerator(rescale="1/255"), TypeError, "factor.*'1/255'"),
+        (lambda *_: compat.ImageDataGenerator(validation_split="x"), TypeError, "fraction.*'x'"),
+        (lambda *_: compat.ImageDataGenerator(preprocessing_function=1), TypeError, "function.*1"),
+        (lambda g, f: g.flow_from_directory(f, target_size=150), TypeError, r"\(150, 150\).*150"),
+        (lambda g, f: g.flow_from_directory(f, target_size=(8, 8, 3)), ValueError, "height, width"),
+        (lambda g, f: g.flow_from_directory(f, batch_size=0), ValueError, "at least 1.*0"),
+        (lambda g, f: g.flow_from_directory(f, batch_size="9"), TypeError, "whole number.*'9'"),
+        (lambda g, f: g.flow_from_directory(f, seed="a"), TypeError, "seed.*'a'"),
+        (lambda g, f: g.flow_from_directory(f, interpolation="cubic"), ValueError, "'bicubic'"),
+        (lambda g, f: g.flow_from_directory(f, save_to_dir="gone"), FileNotFoundError, "makedirs"),
+        (lambda g, _: g.flow_from_directory(None), TypeError, "path of a folder.*None"),
+        (lambda g, _: g.flow("pets"), TypeError, "array.*'pets'.*flow_from_directory"),
+        (lambda g, _: g.flow_from_dataframe("a.csv"), TypeError, "str.*read_csv"),
+        (lambda g, _: g.flow_from_dataframe(TABLE, x_col="file"), KeyError, "'file'.*'filename'"),
+        (lambda g, _: g.flow_from_dataframe(TABLE), KeyError, "'class'.*'filename', 'kind'"),
+        (lambda *_: next(broken(lambda picture: picture[:1])), ValueError, r"\(2, 2, 1\).*\(1,"),
+        (lambda *_: next(broken(lambda _: None)), ValueError, "Received: None"),
     ],
 )
 def test_mistakes_get_keras_exceptions(folder: Path, call: Any, error: Any, words: str) -> None:
     with pytest.raises(error, match=words):
         call(compat.ImageDataGenerator(), folder)
+
+
+def test_what_keras_takes_in_silence_is_pointed_out(folder: Path) -> None:
+    generator = compat.ImageDataGenerator()
+    with pytest.warns(UserWarning, match="names birds.*sub-folders are: cats, dogs"):
+        generator.flow_from_directory(folder, classes=["cats", "birds"])
+    with pytest.warns(UserWarning, match="'?binary.* for 2 classes. Received: 3, a, b, cats"):
+        generator.flow_from_directory(folder, classes=["a", "b", "cats"], class_mode="binary")
+    with pytest.warns(UserWarning, match="`validation_split` is 0"):
+        generator.flow_from_directory(folder, subset="validation")
+    with pytest.warns(UserWarning, match="`validation_split` is 0"):
+        generator.flow(np.zeros((2, 2, 2, 1)), subset="validation")
 
 
 def test_a_folder_of_splits_or_without_classes_is_pointed_out(tmp_path: Path) -> None:

@@ -9,7 +9,12 @@ import numpy as np
 from typing_extensions import override
 
 from viewfinder.compat.directory import FileIterator, Reading, listed
-from viewfinder.compat.files import FORMATS, check_choice, validate_filename
+from viewfinder.compat.files import (
+    FORMATS,
+    check_choice,
+    check_folder_to_save,
+    validate_filename,
+)
 from viewfinder.compat.iterators import Saving
 
 _CLASS_MODES = ("binary", "categorical", "input", "multi_output", "raw", "sparse", None)
@@ -70,6 +75,7 @@ class DataFrameIterator(FileIterator):
         reading = Reading(target_size, color_mode, interpolation, keep_aspect_ratio)
         self._set_reading(image_data_generator, reading, data_format, dtype)
         self._set_subset(subset)
+        check_folder_to_save(save_to_dir)
         self.saving = Saving(save_to_dir, save_prefix, save_format)
         check_choice("class_mode", class_mode, _CLASS_MODES)
         self.class_mode = class_mode
@@ -147,6 +153,19 @@ def _check_columns(
 ) -> None:
     """Check the types of the columns (paths, labels, weights) against the class mode."""
     x_col, y_col, weight_col = columns
+    if not hasattr(table, "columns"):
+        raise TypeError(
+            f"`dataframe` should be a pandas table. Received: {type(table).__name__}. "
+            "For a CSV file: pandas.read_csv(path)."
+        )
+    of_labels = [] if class_mode in ("input", None) else y_col
+    for column in (x_col, *(of_labels if isinstance(of_labels, list) else [of_labels]), weight_col):
+        if column is not None and column not in table.columns:
+            raise KeyError(
+                f"The table has no column {column!r}. Expected one of: "
+                f"{listed([repr(name) for name in table.columns])}. "
+                "`x_col` names the column of paths, `y_col` that of labels."
+            )
     if class_mode == "multi_output" and not isinstance(y_col, list):
         raise TypeError(
             'class_mode="multi_output" needs a list of columns as `y_col`. '

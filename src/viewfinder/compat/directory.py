@@ -12,15 +12,24 @@ from typing_extensions import override
 from viewfinder.compat.files import (
     FORMATS,
     MODES,
+    RESAMPLING,
     Array,
     check_choice,
+    check_folder_to_save,
+    checked_size,
     files_of_class,
     img_to_array,
     read_picture,
     resized,
     resolved_format,
 )
-from viewfinder.compat.iterators import SUBSETS, PictureIterator, Saving, augments
+from viewfinder.compat.iterators import (
+    SUBSETS,
+    PictureIterator,
+    Saving,
+    augments,
+    warn_of_split,
+)
 
 _CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
 _SPLITS = {"train", "training", "validation", "valid", "val", "test", "testing"}
@@ -52,8 +61,8 @@ class FileIterator(PictureIterator):
     ) -> None:
         check_choice("color mode", reading.color_mode, MODES)
         self.image_data_generator = generator
-        height, width = reading.target_size
-        self.target_size = height, width
+        check_choice("interpolation", reading.interpolation, RESAMPLING)
+        self.target_size = checked_size(reading.target_size)
         self.color_mode = reading.color_mode
         self.interpolation = reading.interpolation
         self.keep_aspect_ratio = reading.keep_aspect_ratio
@@ -71,6 +80,7 @@ class FileIterator(PictureIterator):
             check_choice("subset name", subset, SUBSETS)
             share = self.image_data_generator._validation_split
             self.split = (0, share) if subset == "validation" else (share, 1)
+            warn_of_split(self.image_data_generator, subset)
             self.augment = augments(self.image_data_generator, subset)
 
     def _paths(self, names: list[str]) -> list[str]:
@@ -221,11 +231,15 @@ class DirectoryIterator(FileIterator):
         reading = Reading(target_size, color_mode, interpolation, keep_aspect_ratio)
         self._set_reading(image_data_generator, reading, data_format, dtype)
         self._set_subset(subset)
+        check_folder_to_save(save_to_dir)
         self.saving = Saving(save_to_dir, save_prefix, save_format)
         check_choice("class_mode", class_mode, _CLASS_MODES)
         self.class_mode = class_mode
+        if not isinstance(directory, str | os.PathLike):
+            raise TypeError(f"`directory` should be the path of a folder. Received: {directory!r}")
         self.directory = os.fspath(directory)
-        names = list(classes) if classes else _folders(self.directory)
+        present = _folders(self.directory)
+        names = list(classes) if classes else present
         self.num_classes = len(names)
         self.class_indices = {name: index for index, name in enumerate(names)}
         found = {name: self._files(name, follow_links) for name in names}
@@ -238,6 +252,18 @@ class DirectoryIterator(FileIterator):
         self.samples = len(self.filenames)
         print(f"Found {self.samples} images belonging to {self.num_classes} classes.")
         _warn_of_folders(self.directory, names, self.samples)
+        if gone := [name for name in names if name not in present]:
+            warnings.warn(
+                f"`classes` names {listed(gone)}, of which there is no folder. "
+                f"The sub-folders are: {listed(present)}",
+                stacklevel=2,
+            )
+        if class_mode == "binary" and len(names) != 2:
+            warnings.warn(
+                f'class_mode="binary" is for 2 classes. Received: {len(names)}, {listed(names)}. '
+                'For more, "sparse" gives their indices and "categorical" one column each.',
+                stacklevel=2,
+            )
         super().__init__(self.samples, batch_size, shuffle, seed, **kwargs)
 
     def _files(self, name: str, follow_links: bool) -> list[str]:

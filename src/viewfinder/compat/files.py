@@ -5,10 +5,12 @@ dropped by the conversion to RGB. Training with :func:`viewfinder.train` treats 
 """
 
 import io
+import operator
 import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from numbers import Real
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +25,7 @@ Array = NDArray[Any]
 
 FORMATS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
 MODES = {"rgb": 3, "rgba": 4, "grayscale": 1}
-_RESAMPLING = {
+RESAMPLING = {
     name: getattr(Image.Resampling, name.upper())
     for name in ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 }
@@ -207,6 +209,38 @@ def check_choice(name: str, value: Any, choices: Any) -> None:
         raise ValueError(f"Invalid {name}: {value!r}. Expected one of: {listed}")
 
 
+def check_number(name: str, value: Any, expected: str = "a number") -> None:
+    """Raise TypeError unless `value` is a number."""
+    if not isinstance(value, Real):
+        raise TypeError(f"`{name}` should be {expected}. Received: {value!r}")
+
+
+def checked_size(target_size: Any) -> tuple[int, int]:
+    """Return (height, width).
+
+    Raises:
+        TypeError: It is no pair of whole numbers.
+        ValueError: It has another length, or a side is below 1.
+    """
+    advice = f"`target_size` should be (height, width), such as (150, 150). Received: {target_size}"
+    try:
+        sides = tuple(operator.index(side) for side in target_size)
+    except TypeError:
+        raise TypeError(advice) from None
+    if len(sides) != 2 or min(sides) < 1:
+        raise ValueError(advice)
+    return sides[0], sides[1]
+
+
+def check_folder_to_save(folder: Any) -> None:
+    """Raise FileNotFoundError unless the folder exists that pictures are saved in."""
+    if folder and not Path(folder).is_dir():
+        raise FileNotFoundError(
+            f"The folder `save_to_dir` = {folder} does not exist. Create it first: "
+            f"os.makedirs({str(folder)!r})."
+        )
+
+
 def resolved_format(data_format: str | None) -> str:
     """Return a data format, Keras's own setting for None.
 
@@ -233,8 +267,11 @@ def _errors_of(path: Any) -> Iterator[None]:
     try:
         yield
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        why = (
+            "not a picture of a known kind" if isinstance(error, UnidentifiedImageError) else error
+        )
         raise UnidentifiedImageError(
-            f"{path} cannot be read as a picture: {error}. Remedy: `viewfinder audit FOLDER` "
+            f"{path} cannot be read as a picture: {why}. Remedy: `viewfinder audit FOLDER` "
             "lists every unreadable file; ImageDataGenerator(skip_unreadable=True) leaves them out."
         ) from error
 
@@ -250,11 +287,11 @@ def resized(
     image: Image.Image, target_size: tuple[int, int], interpolation: str, keep_aspect_ratio: bool
 ) -> Image.Image:
     """Resize a picture to (height, width), as :func:`load_img` does."""
-    height, width = target_size
+    height, width = checked_size(target_size)
     if image.size == (width, height):
         return image
-    check_choice("interpolation", interpolation, _RESAMPLING)
-    resampling = _RESAMPLING[interpolation]
+    check_choice("interpolation", interpolation, RESAMPLING)
+    resampling = RESAMPLING[interpolation]
     if not keep_aspect_ratio:
         return image.resize((width, height), resampling)
     across = min(image.width, image.height * width // height)

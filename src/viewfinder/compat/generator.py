@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from viewfinder.compat.dataframe import DataFrameIterator
 from viewfinder.compat.directory import DirectoryIterator
-from viewfinder.compat.files import resolved_format
+from viewfinder.compat.files import check_choice, check_number, resolved_format
 from viewfinder.compat.iterators import NumpyArrayIterator, warn_of_channels
 from viewfinder.compat.transforms import (
     apply_affine_transform,
@@ -24,6 +24,8 @@ from viewfinder.compat.transforms import (
 Array = NDArray[Any]
 Range = float | Sequence[float]
 Transform = dict[str, Any]
+_OF_SCIPY = ("mirror", "grid-constant", "grid-mirror", "grid-wrap")
+_FILL_MODES = ("nearest", "reflect", "wrap", "constant", *_OF_SCIPY)
 
 
 class ImageDataGenerator:
@@ -121,8 +123,10 @@ class ImageDataGenerator:
         self.augment_validation = augment_validation
         self.data_format = resolved_format(data_format)
         self.dtype = dtype or str(keras.config.floatx())
+        self._check_settings()
         last = self.data_format == "channels_last"
         self.row_axis, self.col_axis, self.channel_axis = (1, 2, 3) if last else (2, 3, 1)
+        check_number("validation_split", validation_split, "a fraction, such as 0.2")
         if validation_split and not 0 < validation_split < 1:
             raise ValueError(
                 f"`validation_split` must be strictly between 0 and 1. Received: {validation_split}"
@@ -140,6 +144,26 @@ class ImageDataGenerator:
             )
         self.brightness_range = brightness_range
         self._complete_normalization()
+
+    def _check_settings(self) -> None:
+        """Raise Keras's exceptions before the first batch instead of in it."""
+        check_number("rotation_range", self.rotation_range, "a number of degrees")
+        check_number("shear_range", self.shear_range, "a number of degrees")
+        check_number("channel_shift_range", self.channel_shift_range)
+        for name in ("width_shift_range", "height_shift_range"):
+            shift = getattr(self, name)
+            for one in np.ravel(np.asarray(shift, object)):
+                check_number(name, one, "a fraction, a number of pixels or a list of pixels")
+        check_choice("fill_mode", self.fill_mode, _FILL_MODES)
+        check_choice("interpolation_order", self.interpolation_order, range(6))
+        if isinstance(self.rescale, str):
+            check_number("rescale", self.rescale, "a factor, such as 1 / 255")
+        if self.preprocessing_function is not None and not callable(self.preprocessing_function):
+            raise TypeError(
+                "`preprocessing_function` should be a function of one picture. "
+                f"Received: {self.preprocessing_function!r}"
+            )
+        np.dtype(self.dtype)
 
     @property
     def augments(self) -> bool:

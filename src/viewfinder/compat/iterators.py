@@ -4,10 +4,12 @@ Each is a `keras.utils.PyDataset`, which `model.fit` takes on every backend, and
 iterator, as in Keras 2. Random numbers come from NumPy's global generator in Keras 2's order.
 """
 
+import os
 import sys
 import threading
 import warnings
 from collections.abc import Iterator as Generator
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from viewfinder.compat.files import FORMATS, array_to_img, check_choice, resolved_format
+from viewfinder.compat.files import (
+    FORMATS,
+    array_to_img,
+    check_choice,
+    check_folder_to_save,
+    resolved_format,
+)
 from viewfinder.core.parallel import cores, map_ahead
 
 Array = NDArray[Any]
@@ -49,8 +57,14 @@ class Iterator(keras.utils.PyDataset):
         self, n: int, batch_size: int, shuffle: bool, seed: int | None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        if not isinstance(batch_size, Integral):
+            raise TypeError(f"`batch_size` should be a whole number. Received: {batch_size!r}")
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` should be at least 1. Received: {batch_size}")
+        if seed is not None and not isinstance(seed, Integral):
+            raise TypeError(f"`seed` should be a whole number or None. Received: {seed!r}")
         self.n = n
-        self.batch_size = batch_size
+        self.batch_size = int(batch_size)
         self.seed = seed
         self.shuffle = shuffle
         self.batch_index = 0
@@ -170,7 +184,13 @@ class PictureIterator(Iterator):
         jobs = zip(rows, changes, strict=True)
         # The user's function runs in this thread only: it need not be thread-safe.
         for at, picture in enumerate(map_ahead(changed, jobs, workers=workers)):
-            batch[at] = generator.standardize(picture) if generator is not None else picture
+            done = generator.standardize(picture) if generator is not None else picture
+            if np.shape(done) != batch.shape[1:]:
+                raise ValueError(
+                    "`preprocessing_function` should return a picture of the shape that it takes, "
+                    f"{batch.shape[1:]}. Received: {np.shape(done) if done is not None else None}"
+                )
+            batch[at] = done
         self._save(batch, rows)
         return batch
 
@@ -230,7 +250,13 @@ class NumpyArrayIterator(PictureIterator):
         self.dtype = dtype or str(keras.config.floatx())
         self.data_format = resolved_format(data_format)
         self.image_data_generator = image_data_generator
+        check_folder_to_save(save_to_dir)
         self.saving = Saving(save_to_dir, save_prefix, save_format)
+        if x is None or isinstance(x, str | os.PathLike):
+            raise TypeError(
+                "`x` should be an array of pictures (pictures, rows, columns, channels). "
+                f"Received: {x!r}. For a folder: flow_from_directory."
+            )
         x, further = (x[0], x[1]) if isinstance(x, tuple | list) else (x, [])
         further = [np.asarray(one) for one in (further if isinstance(further, list) else [further])]
         _check_lengths(x, further, y, sample_weight)
@@ -241,6 +267,7 @@ class NumpyArrayIterator(PictureIterator):
             if y is not None and not ignore_class_split:
                 _check_classes_of_subsets(np.asarray(y), first)
             rows = slice(first) if subset == "validation" else slice(first, None)
+            warn_of_split(image_data_generator, subset)
             self.augment = augments(image_data_generator, subset)
         self.x = np.asarray(x[rows], dtype=self.dtype)
         if self.x.ndim != 4:
@@ -283,6 +310,16 @@ def warn_of_channels(pictures: Array, data_format: str) -> None:
             f'Expected 1, 3 or 4 channels on axis {axis} (data format "{data_format}"). '
             f"Received {pictures.shape[axis]}: shape {pictures.shape}.",
             stacklevel=3,
+        )
+
+
+def warn_of_split(generator: Any, subset: str) -> None:
+    """Warn where the validation subset is empty, because no share was set for it."""
+    if subset == "validation" and not generator._validation_split:
+        warnings.warn(
+            'subset="validation" holds no pictures, because `validation_split` is 0. '
+            "Set it: ImageDataGenerator(validation_split=0.2).",
+            stacklevel=4,
         )
 
 
