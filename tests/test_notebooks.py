@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -70,7 +71,11 @@ def test_an_explanation_shows_its_picture() -> None:
 def test_results_are_drawn_as_figures() -> None:
     one = explanation("a.jpg")
     metrics = measure(LABELS, SHARES, ["cat", "dog"])
-    for found in (metrics.scores, metrics, history(5), one, [one, one]):
+    of_keras = {"acc": [0.5, 0.6], "val_acc": [0.4, 0.5], "loss": [1.0, 0.9]}
+    of_fit = SimpleNamespace(history={"loss": [1.0, 0.9]})
+    for found in (metrics.scores, metrics, history(5), one, [one, one], of_keras, of_fit):
         assert isinstance(vf.draw(found), Drawn)
+    assert "ends at 60.0" in vf.draw(of_keras).get_label()
+    assert vf.draw(of_fit).get_label().startswith("Loss over 2")
     with pytest.raises(UsageError, match="cannot be drawn"):
         vf.draw([1, 2])

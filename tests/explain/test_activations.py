@@ -32,6 +32,12 @@ def test_maps_are_those_of_a_model_cut_after_the_activation():
     assert np.array_equal(found.filters, model.get_layer("conv_1").get_weights()[0])
 
 
+def test_a_network_alone_is_refused_with_the_way_to_a_classifier():
+    for call in (vf.feature_maps, vf.explain):
+        with pytest.raises(vf.ViewfinderError, match=r"Sequential(?s:.*)vf\.load"):
+            call(made("sequential"), pictures()[0])
+
+
 def test_nested_layers_are_found_by_path_name_and_glob():
     classifier = classifier_of(made("nested"))
     every = [one.layer for one in vf.feature_maps(classifier, pictures()[0]).maps]

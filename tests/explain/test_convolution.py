@@ -62,6 +62,7 @@ def test_numbers_are_read_row_by_row():
     expected = np.arange(9.0).reshape(3, 3)
     assert np.array_equal(filter_weights("0 1 2, 3 4 5, 6 7 8"), expected)
     assert np.array_equal(filter_weights(expected.tolist()), expected)
+    assert np.array_equal(filter_weights(range(9)), expected)
     assert filter_weights(",".join("1" * 25)).shape == (5, 5)
 
 
@@ -88,6 +89,8 @@ def test_what_is_no_filter_is_refused(filter, words):
         (lambda: vf.convolve(PICTURE[:2], "blur"), "at least 3 × 3"),
         (lambda: vf.convolve(PICTURE[0, 0], "blur"), "shape (3,)"),
         (lambda: vf.convolve(PICTURE, "blur", stride=0), "stride 0"),
+        (lambda: vf.convolve("cat.jpg", "blur"), "vf.decode"),
+        (lambda: vf.pool("cat.jpg"), "'cat.jpg'"),
         (lambda: vf.convolve(PICTURE, "blur", padding="full"), "padding 'full'"),
         (lambda: vf.pool(PICTURE, "median"), "pooling 'median'"),
         (lambda: vf.pool(PICTURE, size=99), "at least 99 × 99"),

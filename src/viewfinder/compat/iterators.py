@@ -9,7 +9,6 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator as Generator
-from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,11 +56,11 @@ class Iterator(keras.utils.PyDataset):
         self, n: int, batch_size: int, shuffle: bool, seed: int | None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if not isinstance(batch_size, Integral):
+        if not isinstance(batch_size, int | np.integer):
             raise TypeError(f"`batch_size` should be a whole number. Received: {batch_size!r}")
         if batch_size < 1:
             raise ValueError(f"`batch_size` should be at least 1. Received: {batch_size}")
-        if seed is not None and not isinstance(seed, Integral):
+        if seed is not None and not isinstance(seed, int | np.integer):
             raise TypeError(f"`seed` should be a whole number or None. Received: {seed!r}")
         self.n = n
         self.batch_size = int(batch_size)

@@ -23,7 +23,7 @@ from viewfinder.explain.networks import (
     receptive_box,
     to_numpy,
 )
-from viewfinder.explain.reading import input_pixels
+from viewfinder.explain.reading import input_pixels, require_classifier
 from viewfinder.pictures.given import Picture
 from viewfinder.pictures.prepare import prepare
 
@@ -143,6 +143,7 @@ def feature_maps(
         DataError: The picture cannot be read.
         UsageError: The model has no such layer, or no convolution and no pooling layer.
     """
+    require_classifier(classifier)
     pixels = input_pixels(picture, classifier.preprocessing)
     network = Network(classifier.model, pixels)
     patterns = [layers] if isinstance(layers, str) else layers

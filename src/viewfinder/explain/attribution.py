@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from viewfinder.classifier import Classifier
 from viewfinder.core.errors import UsageError, nearest
 from viewfinder.explain.linear import LinearNetwork
-from viewfinder.explain.reading import input_pixels
+from viewfinder.explain.reading import input_pixels, require_classifier
 from viewfinder.pictures.given import Picture, name_of, several
 
 if TYPE_CHECKING:
@@ -134,6 +134,7 @@ def explain(
         UsageError: There is no such method, class or layer, or the model has no convolution and
             the method needs one.
     """
+    require_classifier(classifier)
     given = list(several(pictures))
     names = [name_of(picture, index) for index, picture in enumerate(given)]
     images = [

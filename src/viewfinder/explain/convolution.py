@@ -1,6 +1,7 @@
 """Convolution and pooling by hand, with the arithmetic of Keras's layers."""
 
 import math
+import os
 import re
 from typing import Literal
 
@@ -48,7 +49,7 @@ def filter_weights(filter: str | ArrayLike) -> Values:
 
     Args:
         filter: A name in `FILTERS`, 9 or 25 numbers in a text (row by row, divided by blanks or
-            commas), or an array of shape (3, 3) or (5, 5).
+            commas), or an array of shape (3, 3), (5, 5), (9,) or (25,).
 
     Returns:
         float64, shape (3, 3) or (5, 5).
@@ -67,6 +68,8 @@ def filter_weights(filter: str | ArrayLike) -> Values:
             )
         filter = _numbers(filter)
     weights = np.asarray(filter, np.float64)
+    if weights.shape in [(side * side,) for side in _SIZES]:
+        weights = weights.reshape(math.isqrt(weights.size), -1)
     if weights.ndim != 2 or weights.shape not in [(side, side) for side in _SIZES]:
         raise _no_filter(f"an array of shape {weights.shape}")
     if not np.isfinite(weights).all():
@@ -140,6 +143,13 @@ def pool(
 
 
 def _planes(picture: ArrayLike) -> Values:
+    if isinstance(picture, str | bytes | os.PathLike):
+        raise UsageError(
+            "A picture is convolved as an array.",
+            expected="numbers of shape (height, width) or (height, width, channels)",
+            received=repr(picture)[:40],
+            remedy='vf.decode(Path("photo.jpg").read_bytes(), color="gray").pixels',
+        )
     values = np.asarray(picture, np.float64)
     if values.ndim not in (2, 3) or 0 in values.shape:
         raise UsageError(

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.core.errors import DataError, RejectedPicture
+from viewfinder.core.errors import DataError, RejectedPicture, UsageError
 from viewfinder.pictures.codecs.magic import READABLE
 from viewfinder.pictures.given import Picture, name_of, source_of
 from viewfinder.pictures.prepare import before_resizing, prepare
@@ -15,6 +15,18 @@ from viewfinder.pictures.preprocessing import Color, Preprocessing
 Pixels = NDArray[np.uint8]
 # No picture is this large, so that none is decoded at a smaller size.
 _WHOLE = (1 << 30, 1 << 30)
+
+
+def require_classifier(classifier: object) -> None:
+    """Raise `UsageError` for a network alone, such as a `keras.Model`."""
+    if not hasattr(classifier, "preprocessing"):
+        raise UsageError(
+            "A model alone does not say how its pixels were scaled and what its classes are.",
+            expected="a classifier, as vf.load returns it",
+            received=type(classifier).__name__,
+            remedy='model.save("mine.keras"), then vf.load("mine.keras", '
+            'class_names="cats,dogs", preprocessing="0-1")',
+        )
 
 
 def whole_pixels(picture: Picture, preprocessing: Preprocessing, index: int = 0) -> Pixels:

@@ -36,9 +36,9 @@ def draw(found: "Drawable") -> "Figure":
 
     Args:
         found: `Scores` become a confusion matrix; the `Metrics` of an `Evaluation` a reliability
-            diagram; its robustness a curve for each change; a run's history curves of the accuracy;
-            one or several explanations, feature maps and a crop map what `viewfinder explain`
-            draws.
+            diagram; its robustness a curve for each change; a run's history, or what Keras's `fit`
+            returns, curves of the accuracy or else of the loss; one or several explanations,
+            feature maps and a crop map what `viewfinder explain` draws.
 
     Raises:
         UsageError: It is none of these.
@@ -52,6 +52,10 @@ def draw(found: "Drawable") -> "Figure":
             return robustness(found)
         case pd.DataFrame():
             return curves(found, "accuracy")
+    if isinstance(history := getattr(found, "history", found), dict):  # of Keras
+        frame = pd.DataFrame(history).rename(columns={"acc": "accuracy", "val_acc": "val_accuracy"})
+        frame.insert(0, "epoch", range(1, len(frame) + 1))
+        return curves(frame, "accuracy" if "accuracy" in frame else "loss")
     return _drawn_explanation(found)
 
 

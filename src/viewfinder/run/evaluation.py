@@ -19,6 +19,7 @@ from viewfinder.core.files import written_whole
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
+from viewfinder.data.sources import open_dataset
 from viewfinder.evaluation.answers import answer, arrays_of
 from viewfinder.evaluation.baselines import Baseline
 from viewfinder.evaluation.calibration import fit_temperature, tempered
@@ -224,7 +225,7 @@ def require_table(path: Path) -> None:
 
 def evaluate(
     run: Run | Classifier | str | Path,
-    data: Dataset | None = None,
+    data: Dataset | str | Path | None = None,
     *,
     split: str | None = None,
     thresholds: Sequence[str] = (),
@@ -241,7 +242,7 @@ def evaluate(
     Args:
         run: The run, or its folder; or the classifier of a model that was trained elsewhere, which
             needs `data` and has neither baselines nor a temperature.
-        data: Other labelled pictures; None for the run's own.
+        data: Other labelled pictures, or the path of such data; None for the run's own.
         split: Which split; by default all of `data`, or the run's test split, else validation.
         thresholds: Conditions such as "precision >= 0.99 for cats"; the run's validation pictures
             choose each threshold, where there are any.
@@ -261,6 +262,7 @@ def evaluate(
     if isinstance(coverage, float | int):
         coverage = SetOptions(coverage)
     progress = progress or Progress(0)
+    data = open_dataset(data) if isinstance(data, str | Path) else data
     if isinstance(run, Classifier):
         if data is None or coverage is not None or inside is not None:
             raise UsageError(
