@@ -100,6 +100,7 @@ Prediction = TypedDict("Prediction", {
 
 # Seeing -------------------------------------------------------------------------------------------
 
+Levels = TypedDict("Levels", {"mean": float, "most": float})
 # Height, width and channels; the lowest and the highest value.
 Step = TypedDict("Step", {
     "step": str, "shape": tuple[Count, Count, Count], "range": tuple[float, float]})
@@ -296,6 +297,12 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
     "explain --crops": SEEN | {
         "picture": str, "whole": Crop, "crops": list[Crop], "flips": Count,
         "mildest": Crop | None, "smallest": Crop | None, "controls": Controls | None},
+    # `difference` is the largest of a probability. `share_of_size` and `accuracy_change` are None
+    # but for onnx-int8, `levels` (of 255, the differences of pixels) without `--raw`.
+    "export": {
+        "path": str, "format": str, "raw": bool, "bytes": Count, "pictures": Count,
+        "same_label": Count, "difference": Share, "share_of_size": float | None,
+        "accuracy_change": Figure | None, "levels": Levels | None},
     # `features` is the file, `width` counts the features of a picture.
     "features": {"features": str, "pictures": Count, "width": Count, "plots": Texts},
     "fetch": DATASET,

@@ -25,6 +25,7 @@ The stages, in the order in which a picture passes them:
     load            a run, or a model of others → `Classifier`; .predict() takes any picture
     open_run        a run's folder → `Run`: .metrics, .predictions, .doctor(), .evaluate(), .model
     bundle          a run → one file that `load` opens        verify    its golden pictures again
+    export          a model → a format of other programs, checked on real pictures
     compare         runs → `Comparison`: differences and paired tests      Run.doctor   verdicts
     explain         a picture → where the model looked    feature_maps  what each layer sees
     crop_map        a picture → the answers for a grid of crops
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from viewfinder.explain.attribution import explain
     from viewfinder.explain.convolution import convolve, pool
     from viewfinder.explain.crops import crop_map
+    from viewfinder.export.export import export
     from viewfinder.features.table import FeatureTable
     from viewfinder.features.table import extract as extract_features
     from viewfinder.fetch.datasets import fetch
@@ -129,6 +131,7 @@ _HOMES = {
     "draw": "pages.drawing",
     "evaluate": "run.evaluation",
     "explain": "explain.attribution",
+    "export": "export.export",
     "feature_maps": "explain.activations",
     "fetch": "fetch.datasets",
     "find_learning_rate": "jobs.learning_rate",
@@ -192,6 +195,7 @@ __all__ = [
     "draw",
     "evaluate",
     "explain",
+    "export",
     "extract_features",
     "feature_maps",
     "fetch",

@@ -10,12 +10,12 @@ import time
 import zipfile
 from pathlib import Path
 
-import bundles_by_hand as made
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 
+import bundles_by_hand as made
 from small import copied
 from viewfinder.bundle.pack import bundle
 from viewfinder.bundle.verify import verify

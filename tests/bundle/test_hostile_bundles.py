@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import bundles_by_hand as made
 import numpy as np
 import onnx
 import pytest
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
+import bundles_by_hand as made
 from viewfinder.bundle.verify import verify
 from viewfinder.classifier import load
 from viewfinder.core.errors import RunError, ViewfinderError

@@ -3,9 +3,9 @@
 import zipfile
 from pathlib import Path
 
-import bundles_by_hand as made
 import pytest
 
+import bundles_by_hand as made
 from small import copied
 from viewfinder.bundle.pack import bundle
 from viewfinder.bundle.signature import sign

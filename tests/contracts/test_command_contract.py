@@ -62,6 +62,7 @@ CASES = {
     "evaluate": Case(("run",)),
     "bundle": Case(("run",), ("--output", "new.bundle")),
     "verify": Case(("whole.bundle",)),
+    "export": Case(("run",), ("--output", "exported")),
     "convolve": Case(("data/test/0/0396.png",), ("--filter", "sobel-x", "--pool", "max")),
     "explain": Case(("run", "data/test/0"), ("--class", "all", "--raw", "maps.npz")),
     "preview": Case(("data",), ("--pictures", "2", "--versions", "2")),
@@ -115,6 +116,7 @@ WRONG_ARGUMENTS = {
 # Packages of the extras; a light install has none of them.
 OPTIONAL = {
     *("keras", "tensorflow", "jax", "torch", "h5py", "onnx", "tf2onnx", "libcst", "cleanlab"),
+    "openvino",
     *("pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "jinja2", "xxhash", "threadpoolctl"),
 }
 WITHOUT_OPTIONAL_PACKAGES = {

@@ -25,9 +25,11 @@ class OnnxNetwork(OnnxModel):
 
     Attributes:
         activation: What its outputs are: "softmax", "sigmoid", or "linear" for logits.
+        scaling: The scaling of pixels before it.
     """
 
     activation = "softmax"
+    scaling = Scaling()
 
     def adapt(self, scaling: Scaling, shape: tuple[int, int, int]) -> str:
         """State the scaling before the network; return what its outputs are, as noise shows.
@@ -35,7 +37,7 @@ class OnnxNetwork(OnnxModel):
         Outputs below 0 or above 1 are logits; several with a sum of 1 are a softmax, others
         sigmoids.
         """
-        self._scaling = scaling
+        self.scaling = scaling
         noise = np.random.default_rng(0).integers(0, 256, (_PROBES, *shape), np.uint8)
         ramp = np.linspace(0, 1, _PROBES)[:, None, None, None]  # from black to noise
         rows = self._scores((noise * ramp).astype(np.uint8))
@@ -46,7 +48,7 @@ class OnnxNetwork(OnnxModel):
         return self.activation
 
     def _scores(self, images: NDArray[Any]) -> NDArray[np.float32]:
-        return super().__call__(self._scaling(images))
+        return super().__call__(self.scaling(images))
 
     @override
     def __call__(self, images: NDArray[Any]) -> NDArray[np.float32]:

@@ -122,7 +122,7 @@ class Classifier:
             answers = np.concatenate(_in_threads(self.network, images))
         else:
             answers = self.network.predict_on_batch(images)
-        return _shares(answers)
+        return shares_of(answers)
 
     def with_features(
         self, images: NDArray[np.uint8]
@@ -138,7 +138,7 @@ class Classifier:
             answers, features = map(np.concatenate, zip(*parts, strict=True))
         else:
             answers, features = self._keras_features.predict_on_batch(images)
-        return _shares(answers), np.asarray(features, np.float32)
+        return shares_of(answers), np.asarray(features, np.float32)
 
     @cached_property
     def _keras_features(self) -> "keras.Model":
@@ -295,7 +295,7 @@ def _in_threads(function: Callable[[Any], Any], images: NDArray[np.uint8]) -> li
     return list(map_ahead(function, batches, workers=cores() if len(batches) > 1 else 0))
 
 
-def _shares(answers: Any) -> NDArray[np.float64]:
+def shares_of(answers: Any) -> NDArray[np.float64]:
     """Return the classes' probabilities, of a network's outputs: one sigmoid or a softmax."""
     outputs = np.asarray(answers, np.float64)
     if outputs.shape[1] == 1:

@@ -23,6 +23,7 @@ from viewfinder.cli.demo import demo
 from viewfinder.cli.doctor import doctor
 from viewfinder.cli.evaluate import evaluate
 from viewfinder.cli.explain import explain
+from viewfinder.cli.export import export
 from viewfinder.cli.features import features
 from viewfinder.cli.journal import journal
 from viewfinder.cli.lr_find import lr_find
@@ -70,7 +71,7 @@ _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Data": (fetch, audit, clean, split, journal, materialize),
     "Training": (train, preview, lr_find, features, demo, migrate),
     "Results": (predict, evaluate, doctor, compare, serve),
-    "Handing over": (bundle, verify),
+    "Handing over": (bundle, verify, export),
     "Seeing": (explain, crops, convolve),
     "What there is": (recipes, bases, datasets),
 }

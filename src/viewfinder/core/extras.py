@@ -13,6 +13,7 @@ _EVALUATE = "pip install 'viewfinder[evaluate]'"
 # message of their own are not listed.
 _INSTALLED_BY = {
     **dict.fromkeys(("keras", "h5py", "onnx", "tf2onnx"), INSTALL_BACKEND),
+    "openvino": "pip install 'viewfinder[openvino]'",
     "model_signing": "pip install 'viewfinder[sign]'",
     "tensorflow": "pip install 'viewfinder[cpu]'",
     **dict.fromkeys(

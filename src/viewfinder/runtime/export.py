@@ -70,7 +70,7 @@ def export_onnx(
         import keras
 
         model = keras.Model(model.inputs[0], [*model.outputs, *further.values()], name=model.name)
-    with written_whole(path) as temporary, _without_logs():
+    with written_whole(path) as temporary, without_logs():
         if backend == "tensorflow":
             _export(model, temporary)
         else:
@@ -81,7 +81,7 @@ def export_onnx(
 
 
 @contextmanager
-def _without_logs() -> Iterator[None]:
+def without_logs() -> Iterator[None]:
     """Suppress logs: tf2onnx logs each unknown operation; a comparison finds those that matter."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

@@ -40,6 +40,9 @@ class OnnxModel:
         shapes: The shape of each output after the first, by name, without the batch axis; None
             for a side of any length.
         facts: The texts that :func:`viewfinder.runtime.export.export_onnx` was given, by key.
+        channels_first: Whether the input is (channels, height, width), as PyTorch has it.
+        batch: The number of pictures that the input is fixed to; None for any.
+        dtype: The type of the input.
 
     Raises:
         DataError: The file is not such a network.
@@ -69,11 +72,10 @@ class OnnxModel:
             ) from error
 
         sides = _sides(taken.shape)
-        # As PyTorch has it: the channels come first.
-        self._channels_first = len(sides) == 3 and sides[0] in (1, 3) and sides[2] not in (1, 3)
-        self.input_shape = (*sides[1:], sides[0]) if self._channels_first else sides
-        self._batch = taken.shape[0] if taken.shape and isinstance(taken.shape[0], int) else None
-        self._type = _TYPES.get(taken.type, np.float32)
+        self.channels_first = len(sides) == 3 and sides[0] in (1, 3) and sides[2] not in (1, 3)
+        self.input_shape = (*sides[1:], sides[0]) if self.channels_first else sides
+        self.batch = taken.shape[0] if taken.shape and isinstance(taken.shape[0], int) else None
+        self.dtype = _TYPES.get(taken.type, np.float32)
         self.outputs = _sides(given.shape)[-1]
         self.shapes = {output.name: _sides(output.shape) for output in others}
         self.facts = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -97,18 +99,18 @@ class OnnxModel:
 
     def run(self, images: NDArray[Any], *further: str) -> list[NDArray[np.float32]]:
         """Compute the network's output and some of the further ones; see :meth:`__call__`."""
-        if self._channels_first:
+        if self.channels_first:
             images = np.moveaxis(images, 3, 1)
         elif images.ndim != len(self.input_shape) + 1:  # rows of numbers, or grids without channels
             images = images.reshape(len(images), *self.input_shape)
-        taken = np.ascontiguousarray(images, self._type)
-        if self._batch not in (None, 1, len(taken)):
+        taken = np.ascontiguousarray(images, self.dtype)
+        if self.batch not in (None, 1, len(taken)):
             raise DataError(
                 "The network takes batches of one size only.",
                 expected="a network for one picture, or for any number",
-                received=f"a network for {self._batch} pictures",
+                received=f"a network for {self.batch} pictures",
             )
-        batches = [taken] if self._batch != 1 else [one[None] for one in taken]
+        batches = [taken] if self.batch != 1 else [one[None] for one in taken]
         names = [self._output, *further]
         found = [self._session.run(names, {self._input: batch}) for batch in batches]
         return [np.concatenate(parts).astype(np.float32) for parts in zip(*found, strict=True)]
