@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Your own folder
 #
-# Data: a folder for each class. Time: a minute on two cores for a thousand photos. Result: a report
-# that says how good the model is, where it is wrong, and what to try.
+# Data: a folder for each class. Time: 14.5 minutes on two cores for 2,000 photos of cats and dogs.
+# Result: 0.894 of their 1,000 held-out photos, and a report that says where the model is wrong.
 
 # %%
 import viewfinder as vf

@@ -262,7 +262,11 @@ RESULT = ImageDataGenerator(rescale=1./255) and array_to_img(img_to_array([[[0]]
 successive_outputs = [layer.output for layer in model.layers[1:]]
 visualization_model = tf.keras.models.Model(inputs = model.input, outputs = successive_outputs)
 maps = visualization_model.predict(next(train_generator)[0], verbose=0)
-RESULT = maps[0].shape[1:] == (7, 7, 2) and model.output.shape == (None, 1)
+class Net:
+    def __init__(self):
+        self.model = tf.keras.Sequential([tf.keras.layers.Dense(1, input_shape=(4,))])
+        self.width = self.model.input.shape[1]
+RESULT = maps[0].shape[1:] == (7, 7, 2) and Net().width == 4
 """,
     "TensorFlow 1": """
 import tensorflow as tf
@@ -334,9 +338,12 @@ OTHERS = '''
 """
 import torch.optim as optim
 from torch.optim import Adam
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from sklearn.linear_model import LogisticRegression
 optimizer = optim.SGD(net.parameters(), lr=0.1)
 other = Adam(net.parameters(), lr=1e-3, decay=1)
+history = {"lr": [optimizer.lr], "acc": []}; schedule = ReduceLROnPlateau(optimizer, epsilon=1)
+print(history["lr"], logs.get("acc"), net.model.input, tf.Session, net.compile("a", "b", ["acc"]))
 model = LogisticRegression().fit(x, y, workers=2)
 print(model.predict_proba(x), net.layer.init, Dropout(p=0.5), Model(input=1))
 '''

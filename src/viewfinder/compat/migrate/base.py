@@ -57,7 +57,7 @@ class Rewriter(cst.CSTTransformer):
 
     def key_of_history(self, text: str) -> str | None:
         """Return the key of Keras 3 in a history or `logs`; None for the same."""
-        is_written = not self.facts.called.isdisjoint(WRITE_RATES)
+        is_written = self.facts.bound and not self.facts.called.isdisjoint(WRITE_RATES)
         if is_written and text in RATES and text not in self.facts.keys_set:
             return RATES[text]
         return self.key_of_accuracy(text)

@@ -27,7 +27,7 @@ class Facts:
         packages: The packages that are imported.
         bound: The names that imports of Keras or TensorFlow bind; `*` for all.
         models: Variables that hold a Keras model.
-        sequential: Variables that hold a `Sequential`.
+        sequential: Variables and attributes that hold a `Sequential`, such as `self.model`.
         backend: The names of `keras.backend`, where it is not TensorFlow's.
         texts: The strings of a list, by the variable that holds it.
         metrics_from: The variables that `compile` is given for metrics.
@@ -171,8 +171,8 @@ class _Reader(cst.CSTVisitor):
             self.facts.flows |= names
         if made_by in ("Sequential", "Model", "load_model", "model_from_json", "clone_model"):
             self.facts.models |= names
-        kinds = self.facts.sequential
-        self.facts.sequential = kinds | names if made_by == "Sequential" else kinds - names
+        paths, known = {dotted(target) for target in targets}, self.facts.sequential
+        self.facts.sequential = known | paths if made_by == "Sequential" else known - paths
 
     @override
     def visit_For(self, node: cst.For) -> None:

@@ -76,7 +76,7 @@ class _AllRewrites(ImportRewriter, CallRewriter):
             self.note(original_node, "Shapes", f"A layer's {name} is {half}.shape in Keras 3.")
             tensor = cst.Attribute(updated_node.value, cst.Name(half))
             return updated_node.with_changes(value=tensor, attr=cst.Name("shape"))
-        if name == "lr" and last_name(base) in ("optimizer", "opt"):
+        if name == "lr" and self.facts.bound and last_name(base) in ("optimizer", "opt"):
             self.note(original_node, "Optimizers", "An optimizer's lr is learning_rate.")
             return updated_node.with_changes(attr=cst.Name("learning_rate"))
         if name in names.BACKEND:
