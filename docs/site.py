@@ -46,7 +46,7 @@ def write_pages() -> None:
     shutil.copytree(
         ROOT / "docs",
         TARGET,
-        ignore=shutil.ignore_patterns("__pycache__", "*.py"),
+        ignore=shutil.ignore_patterns("__pycache__", "c*.py", "g*.py", "site.py"),
     )
     (TARGET / "commands.md").write_text(commands.page(), encoding="utf-8")
     for name, page in OUTSIDE.items():
