@@ -28,8 +28,8 @@ from viewfinder.augment import Plan, policy
 from viewfinder.augment.batches import Batches
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import open_dataset
+from viewfinder.data.store import open_store
 from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.store import open_store
 from viewfinder.training import BatchDataset
 
 SIDE, BATCH, WORKERS = 150, 32, 2

@@ -24,7 +24,7 @@ from viewfinder.explain.attribution import Method, explain, explain_images
 from viewfinder.explain.crops import crop_map
 from viewfinder.explain.faithfulness import deletion_insertion
 from viewfinder.explain.reading import plain_pixels
-from viewfinder.opening import load
+from viewfinder.models.opening import load
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.pictures.resize import resize
 

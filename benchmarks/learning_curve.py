@@ -19,10 +19,10 @@ import harness
 import photos
 from viewfinder import open as open_data
 from viewfinder.core.progress import Progress
-from viewfinder.features import features_of, fit_probe
-from viewfinder.features.base import FrozenBase
+from viewfinder.data.store import open_store
+from viewfinder.models.features import features_of, fit_probe
+from viewfinder.models.features.base import FrozenBase
 from viewfinder.recipe.named import recipe_named
-from viewfinder.store import open_store
 
 COUNTS = (10, 25, 50, 100, 250, 500, 1000)
 

@@ -18,8 +18,8 @@ import photos
 from viewfinder.augment import policy
 from viewfinder.augment.batches import Batches
 from viewfinder.data.sources import open_dataset
+from viewfinder.data.store import open_store
 from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.store import open_store
 
 
 def main() -> None:

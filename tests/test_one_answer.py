@@ -14,8 +14,8 @@ from shared_data import SHARED
 from viewfinder.audit.measurements import survey
 from viewfinder.classifier import Classifier
 from viewfinder.data.sources import open_dataset
+from viewfinder.data.store import open_store
 from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.store import open_store
 
 
 def answers(root: Path, color: str = "rgb") -> dict[str, tuple[str, str, str]]:

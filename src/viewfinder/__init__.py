@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from viewfinder.data.sources import open_arrays as from_arrays
     from viewfinder.data.sources import open_dataset as open
     from viewfinder.data.sources import open_table as from_table
+    from viewfinder.data.store import open_store
     from viewfinder.evaluation.comparison.compare import compare
     from viewfinder.evaluation.evaluate import Scores, score
     from viewfinder.explain.activations import feature_maps
@@ -69,8 +70,6 @@ if TYPE_CHECKING:
     from viewfinder.explain.convolution import convolve, pool
     from viewfinder.explain.crops import crop_map
     from viewfinder.export.export import export
-    from viewfinder.features.table import FeatureTable
-    from viewfinder.features.table import extract as extract_features
     from viewfinder.fetch.datasets import fetch
     from viewfinder.jobs.crops import crop_experiment
     from viewfinder.jobs.folds import cross_validate
@@ -79,7 +78,9 @@ if TYPE_CHECKING:
     from viewfinder.jobs.search import auto
     from viewfinder.jobs.train import train
     from viewfinder.models import build_model
-    from viewfinder.opening import load
+    from viewfinder.models.features.table import FeatureTable
+    from viewfinder.models.features.table import extract as extract_features
+    from viewfinder.models.opening import load
     from viewfinder.pages.drawing import draw
     from viewfinder.pictures.decode import decode
     from viewfinder.pictures.prepare import prepare
@@ -89,7 +90,6 @@ if TYPE_CHECKING:
     from viewfinder.run import CrossValidation, Run, open_run
     from viewfinder.run.evaluation import Evaluation, evaluate
     from viewfinder.run.full_report import write_full_report
-    from viewfinder.store import open_store
     from viewfinder.training import BatchDataset, compile_model
     from viewfinder.training import stopping as callbacks
 
@@ -104,7 +104,7 @@ _HOMES = {
     "CrossValidation": "run",
     "Dataset": "data.dataset",
     "Evaluation": "run.evaluation",
-    "FeatureTable": "features.table",
+    "FeatureTable": "models.features.table",
     "Plan": "augment",
     "Prediction": "classifier",
     "Preprocessing": "pictures.preprocessing",
@@ -137,14 +137,14 @@ _HOMES = {
     "find_learning_rate": "jobs.learning_rate",
     "from_arrays": "data.sources:open_arrays",
     "from_table": "data.sources:open_table",
-    "extract_features": "features.table:extract",
-    "load": "opening",
+    "extract_features": "models.features.table:extract",
+    "load": "models.opening",
     "make_plan": "augment",
     "materialize": "data.saved.materialize",
     "models": "models",
     "open": "data.sources:open_dataset",
     "open_run": "run",
-    "open_store": "store",
+    "open_store": "data.store",
     "plan_cleaning": "clean",
     "policy": "augment",
     "pool": "explain.convolution",

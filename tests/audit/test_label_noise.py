@@ -17,7 +17,7 @@ from viewfinder.clean.plan import read_labels, read_names
 from viewfinder.cli import main
 from viewfinder.core.errors import UsageError
 from viewfinder.data.sources import open_dataset
-from viewfinder.features.table import FeatureTable
+from viewfinder.models.features.table import FeatureTable
 
 pytest.importorskip("cleanlab")
 

@@ -18,8 +18,8 @@ from viewfinder.augment.batches import Batch, Batches, balanced_weights
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.randomness import Randomness, ids
 from viewfinder.data.sources import open_dataset
+from viewfinder.data.store import open_store
 from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.store import open_store
 
 SHAPE = (6, 8, 3)
 

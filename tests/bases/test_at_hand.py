@@ -10,8 +10,8 @@ from viewfinder.bases import at_hand
 from viewfinder.bases.at_hand import obtain_weights, weights_at_hand, weights_file
 from viewfinder.bases.catalogue import network_named, published_weights
 from viewfinder.core.errors import DataError, UsageError
+from viewfinder.data.store.cache import clear_cache
 from viewfinder.fetch.download import Patience
-from viewfinder.store.cache import clear_cache
 
 CONTENT = bytes(range(256)) * 4000
 HASTY = Patience(attempts=2, wait_s=0, timeout_s=2)

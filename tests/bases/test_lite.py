@@ -18,7 +18,7 @@ from viewfinder.bases.lite.weights import drawn_weights, folded, weights_of
 from viewfinder.bases.naming import base_named
 from viewfinder.bases.networks import build_backbone
 from viewfinder.core.errors import DataError, RecipeError, UsageError
-from viewfinder.models.head import pooled
+from viewfinder.models.networks.head import pooled
 from viewfinder.runtime.onnx import OnnxModel
 
 SMALL = (32, 32, 3)

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from features.made import MeansExtractor
 from folders import write_classes
+from models.features.made import MeansExtractor
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
-from viewfinder.features.base import FrozenBase
 from viewfinder.jobs.features import Features
 from viewfinder.jobs.prepare import prepare
+from viewfinder.models.features.base import FrozenBase
 from viewfinder.recipe.named import recipe_named
 
 SMALL = ("--weights", "none", "--image-size", "32")

@@ -14,10 +14,10 @@ from viewfinder.core.errors import BackendError
 from viewfinder.core.progress import Progress
 from viewfinder.explain.attribution import network_of
 from viewfinder.explain.linear import LinearNetwork
-from viewfinder.features.base import FrozenBase
-from viewfinder.features.joined import write_joined
-from viewfinder.features.probe import Linear
-from viewfinder.models.head import pooled
+from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.joined import write_joined
+from viewfinder.models.features.probe import Linear
+from viewfinder.models.networks.head import pooled
 from viewfinder.recipe.named import recipe_named
 from viewfinder.runtime.onnx import OnnxModel
 

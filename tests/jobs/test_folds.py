@@ -15,10 +15,10 @@ from small import copied, small_recipe
 from viewfinder.core.errors import DataError, RunError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
-from viewfinder.features.extractor import Extractor, Runner
 from viewfinder.jobs.folds import cross_validate, deal
 from viewfinder.jobs.resume import resume
 from viewfinder.jobs.train import train
+from viewfinder.models.features.extractor import Extractor, Runner
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
 from viewfinder.run.folds import CrossValidation

@@ -12,19 +12,19 @@ from viewfinder.classifier import Classifier, load
 from viewfinder.core.errors import DataError, RecipeError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
-from viewfinder.features import features_of
-from viewfinder.features.base import FrozenBase
+from viewfinder.data.store import open_store
 from viewfinder.jobs.heads import fit_on_features
 from viewfinder.jobs.prepare import prepare
 from viewfinder.jobs.resume import resume
 from viewfinder.jobs.train import train
+from viewfinder.models.features import features_of
+from viewfinder.models.features.base import FrozenBase
 from viewfinder.pictures.prepare import prepare as decode
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
 from viewfinder.runtime.export import export_onnx
 from viewfinder.runtime.onnx import OnnxModel
-from viewfinder.store import open_store
 
 SMALL_BASE = {
     "model.alpha": 0.35,

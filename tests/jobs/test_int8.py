@@ -9,10 +9,10 @@ import pytest
 import viewfinder as vf
 from small import small_recipe
 from viewfinder.core.errors import UsageError
+from viewfinder.data.store.live import some_pixels
 from viewfinder.recipe.named import recipe_named
 from viewfinder.runtime.onnx import OnnxModel
 from viewfinder.runtime.quantizing import Agreement
-from viewfinder.store.live import some_pixels
 
 BASE = {
     "model.base": "EfficientNetLite0",

@@ -13,10 +13,10 @@ from folders import write_classes
 from viewfinder.core.errors import DataError, RecipeError
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
-from viewfinder.features.base import FrozenBase
-from viewfinder.features.store import list_features
-from viewfinder.features.table import extract
 from viewfinder.jobs.train import train
+from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.store import list_features
+from viewfinder.models.features.table import extract
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 

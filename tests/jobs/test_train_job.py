@@ -21,6 +21,7 @@ from small import copied, small_recipe
 from viewfinder.core.errors import DataError, OutputError, RecipeError, RunError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
+from viewfinder.data.store import open_store
 from viewfinder.jobs.prepare import prepare
 from viewfinder.jobs.train import train
 from viewfinder.pictures.prepare import prepare as prepare_picture
@@ -28,7 +29,6 @@ from viewfinder.recipe import Recipe, read_settings
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
 from viewfinder.runtime.devices import dtype_policy
-from viewfinder.store import open_store
 
 SPLITS = ("train", "validation", "test")
 

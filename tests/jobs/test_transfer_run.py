@@ -11,11 +11,11 @@ from folders import write_classes
 from viewfinder.core.errors import DataError, RecipeError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
-from viewfinder.features.probe import fit_probe, fold_groups
 from viewfinder.jobs.heads import fit_on_features
 from viewfinder.jobs.prepare import batches_of, prepare
 from viewfinder.jobs.train import train
 from viewfinder.models import build_backbone
+from viewfinder.models.features.probe import fit_probe, fold_groups
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 from viewfinder.training import BatchDataset, compile_model

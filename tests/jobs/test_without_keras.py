@@ -34,7 +34,7 @@ _WHOLE = """
 import json, sys
 from pathlib import Path
 import viewfinder as vf
-from viewfinder.features.table import extract
+from viewfinder.models.features.table import extract
 from viewfinder.recipe.named import recipe_named
 
 data, runs, settings = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])

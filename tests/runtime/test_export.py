@@ -10,7 +10,7 @@ import pytest
 
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
-from viewfinder.features import Extractor
+from viewfinder.models.features import Extractor
 from viewfinder.runtime.backend import use_backend
 from viewfinder.runtime.export import export_onnx
 from viewfinder.runtime.onnx import OnnxModel
@@ -204,7 +204,7 @@ def test_the_session_needs_no_keras():
     import subprocess
 
     script = (
-        "import sys; import viewfinder.features, viewfinder.runtime.onnx\n"
+        "import sys; import viewfinder.models.features, viewfinder.runtime.onnx\n"
         "print(*({'keras', 'tensorflow', 'jax', 'sklearn', 'onnxruntime'} & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

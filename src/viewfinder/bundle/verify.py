@@ -14,7 +14,7 @@ from viewfinder.classifier import Classifier
 from viewfinder.classifier.bundle import Bundle, Golden, unsound
 from viewfinder.classifier.files import EXPORT, MODEL
 from viewfinder.core.errors import RejectedPicture, RunError, UsageError
-from viewfinder.opening import load
+from viewfinder.models.opening import load
 from viewfinder.pictures.prepare import prepare
 
 # The largest difference of a probability from the expected one.

@@ -14,8 +14,8 @@ def list_(as_json: AsJson = False) -> None:
     """List decoded pictures and features, and the disk space of each."""
     from viewfinder.cli.tables import stdout, table
     from viewfinder.core.files import cache_folder
-    from viewfinder.features.store import list_features
-    from viewfinder.store.cache import bytes_beside, list_stores
+    from viewfinder.data.store.cache import bytes_beside, list_stores
+    from viewfinder.models.features.store import list_features
 
     stores, features = list(list_stores()), list(list_features())
     if as_json:
@@ -71,7 +71,7 @@ def list_(as_json: AsJson = False) -> None:
 def clear() -> None:
     """Remove decoded pictures, features and unpacked archives. Downloads stay."""
     from viewfinder.cli.tables import stdout
-    from viewfinder.store.cache import clear_cache
+    from viewfinder.data.store.cache import clear_cache
 
     freed = clear_cache()
     line = f"Freed {freed / 1e6:,.1f} MB." if freed else "There was nothing to clear."

@@ -51,7 +51,7 @@ class EvidenceOptions:
         """Return `features` and `probabilities` for the audit of this dataset."""
         if self.features is None:
             return {}
-        from viewfinder.features.table import evidence
+        from viewfinder.models.features.table import evidence
 
         base = BaseOptions(self.features, self.alpha, self.weights)
         origin = Path(self.features) if self._is_file else base.for_features()

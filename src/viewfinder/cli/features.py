@@ -63,7 +63,7 @@ def features(
     """Write the features of each picture, and plot which pictures are similar."""
     from viewfinder.cli.tables import stdout
     from viewfinder.core.files import require_writable
-    from viewfinder.features.table import extract
+    from viewfinder.models.features.table import extract
 
     settings = BaseOptions(base, alpha, weights, cut).for_features(pooling)
     for folder in (output.parent, plots):

@@ -139,7 +139,7 @@ class ForeignOptions:
 
     def load(self, model: Path, progress: "Progress") -> "Classifier":
         """Load a run or another model, and print what was taken from elsewhere than its file."""
-        from viewfinder.opening import load
+        from viewfinder.models.opening import load
 
         classifier = load(model, class_names=self.class_names, preprocessing=self.preprocessing)
         for note in classifier.notes:

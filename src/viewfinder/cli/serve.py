@@ -84,7 +84,7 @@ def serve(
     SIGTERM and Ctrl-C end it once all received requests are answered.
     """
     from viewfinder.core.progress import Progress
-    from viewfinder.opening import load
+    from viewfinder.models.opening import load
     from viewfinder.serve import server
     from viewfinder.serve.service import ServeOptions, Service
 

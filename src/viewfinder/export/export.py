@@ -31,7 +31,7 @@ from viewfinder.export.formats import (
     tensor_preparing,
 )
 from viewfinder.export.pictures import Real, prepared_batches, real_pictures
-from viewfinder.opening import load
+from viewfinder.models.opening import load
 from viewfinder.runtime.onnx import BATCH, OnnxModel
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from viewfinder.run_folder import RunFolder, best_epoch, of_kept_phase
 if TYPE_CHECKING:
     import keras
 
-    from viewfinder.fitted import Fitted
+    from viewfinder.models.fitted import Fitted
 
 
 def watchers_of(run: Path, fit: Path, job: Job) -> "list[keras.callbacks.Callback]":

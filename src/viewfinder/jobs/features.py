@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
-from viewfinder.features.base import FrozenBase
-from viewfinder.features.compute import View, features_of
+from viewfinder.data.store import open_store
+from viewfinder.data.store.live import some_pixels
 from viewfinder.jobs.prepare import Prepared
+from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.compute import View, features_of
 from viewfinder.runtime.quantizing import CALIBRATING
-from viewfinder.store import open_store
-from viewfinder.store.live import some_pixels
 
 Matrix = NDArray[np.float32]
 

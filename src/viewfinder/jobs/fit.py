@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import keras
 
     from viewfinder.augment.batches import Batches
-    from viewfinder.fitted import Fitted
+    from viewfinder.models.fitted import Fitted
     from viewfinder.training.phases import Phases
 
 

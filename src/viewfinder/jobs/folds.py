@@ -17,18 +17,18 @@ from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import as_dataset
 from viewfinder.data.splits.folds import FOLD, folds_of
 from viewfinder.data.splits.groups import known_groups
-from viewfinder.features.probe import fold_groups, fold_numbers
+from viewfinder.data.store import open_store
 from viewfinder.jobs.job import Job, Options
 from viewfinder.jobs.prepare import Prepared, placed, require_every_class, settled
 from viewfinder.jobs.resume_run import require_same_pictures, trained_in
 from viewfinder.jobs.train import require_ready
+from viewfinder.models.features.probe import fold_groups, fold_numbers
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import CrossValidation
 from viewfinder.run.folds import HELD_OUT
 from viewfinder.runtime.backend import several_models
 from viewfinder.split.leaks import require_no_exact
-from viewfinder.store import open_store
 
 _USUAL = 5
 

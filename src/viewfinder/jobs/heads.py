@@ -22,20 +22,20 @@ from viewfinder.classifier.files import EXPORT
 from viewfinder.core.files import written_whole
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.store.live import LivePictures
 from viewfinder.evaluation.answers import answer_table
 from viewfinder.evaluation.evaluate import score
-from viewfinder.features.base import FrozenBase
-from viewfinder.features.joined import write_joined
-from viewfinder.features.probe import Linear, fit_probe, fold_groups
-from viewfinder.fitted import Fitted
 from viewfinder.jobs.features import Features, Matrix, SplitFeatures
 from viewfinder.jobs.prepare import Prepared
+from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.joined import write_joined
+from viewfinder.models.features.probe import Linear, fit_probe, fold_groups
+from viewfinder.models.fitted import Fitted
 from viewfinder.recipe import Recipe
 from viewfinder.run.int8 import compared_pixels
 from viewfinder.run_folder import best_epoch
 from viewfinder.runtime.onnx import BATCH, OnnxModel
 from viewfinder.runtime.quantizing import Agreement
-from viewfinder.store.live import LivePictures
 
 if TYPE_CHECKING:
     import keras
@@ -191,7 +191,7 @@ class _Head:
         self, folder: Path, callbacks: "Sequence[keras.callbacks.Callback]"
     ) -> "tuple[keras.Model, Fitted, Answers]":
         """The model of base and head, the outcome of the head's fit, and its answers."""
-        from viewfinder.models.head import model_name
+        from viewfinder.models.networks.head import model_name
         from viewfinder.training.heads import head_probabilities, linear_weights, with_fitted_head
 
         recipe, parts = self.recipe, self.parts

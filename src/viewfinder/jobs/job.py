@@ -38,7 +38,7 @@ class Job:
             exists.
         progress: Shows messages and bars; by default bars on a terminal, lines elsewhere.
         store_budget: The most bytes of decoded pixels to keep on disk for each form of the
-            pictures; see :func:`viewfinder.store.open_store`.
+            pictures; see :func:`viewfinder.data.store.open_store`.
         tensorboard: Whether to write logs for TensorBoard into the run.
         callbacks: Further Keras callbacks.
         on_prepared: Called with the pictures once they are read, before training starts.

@@ -14,12 +14,12 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.contradictions import contradicting, in_words
 from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset
 from viewfinder.data.splits.groups import known_groups
+from viewfinder.data.store import open_store
+from viewfinder.data.store.sizes import suitable_input
 from viewfinder.pictures.codecs.magic import READABLE
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.recipe import Recipe
 from viewfinder.split.leaks import marked
-from viewfinder.store import open_store
-from viewfinder.store.sizes import suitable_input
 
 
 @dataclass(frozen=True)

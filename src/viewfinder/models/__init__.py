@@ -1,12 +1,30 @@
-"""Models: plain `keras.Model`s from pixels of 0 to 255 to probabilities."""
+"""Models: networks from pixels to probabilities, features of frozen bases, and heads on them.
 
-from viewfinder.recipe.transfer import Head
-from viewfinder.runtime.backend import use_backend
+networks   plain `keras.Model`s: presets, and heads on bases
+features   the outputs of a frozen base, computed once and stored; linear heads on them
+fitted     the outcome of a fit
+opening    a run's classifier, or a model of others
+"""
 
-use_backend()  # before the first import of Keras, which then fixes its backend
+from typing import TYPE_CHECKING, Any
 
-from viewfinder.bases.networks import Backbone, build_backbone
-from viewfinder.models.build import build_model, model_summary
-from viewfinder.models.transfer import transfer
+if TYPE_CHECKING:
+    from viewfinder.models.networks import (
+        Backbone,
+        Head,
+        build_backbone,
+        build_model,
+        model_summary,
+        transfer,
+    )
 
 __all__ = ["Backbone", "Head", "build_backbone", "build_model", "model_summary", "transfer"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import Keras only for what needs it."""
+    if name not in __all__:
+        raise AttributeError(f"module 'viewfinder.models' has no attribute {name!r}")
+    from viewfinder.models import networks
+
+    return getattr(networks, name)

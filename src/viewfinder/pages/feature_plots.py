@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from viewfinder.core.errors import RejectedPicture
 from viewfinder.core.randomness import Randomness, ids
 from viewfinder.data.dataset import Dataset
-from viewfinder.features.table import FeatureTable
+from viewfinder.models.features.table import FeatureTable
 from viewfinder.pages import plots
 from viewfinder.pages.parts.words import short_name
 from viewfinder.pages.plots.style import INK, MUTED, figure_of

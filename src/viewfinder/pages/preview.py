@@ -11,10 +11,10 @@ from viewfinder.augment import Mixing
 from viewfinder.core.errors import DataError, RejectedPicture
 from viewfinder.core.randomness import Ids, Randomness
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.store.sizes import suitable_input
 from viewfinder.pages.plots import picture_grid
 from viewfinder.pictures.prepare import prepare
 from viewfinder.recipe import Recipe
-from viewfinder.store.sizes import suitable_input
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,6 +20,7 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
 from viewfinder.data.sources import open_dataset
+from viewfinder.data.store import open_store
 from viewfinder.evaluation.answers import answer, arrays_of
 from viewfinder.evaluation.baselines import Baseline
 from viewfinder.evaluation.calibration import fit_temperature, tempered
@@ -40,7 +41,6 @@ from viewfinder.run.matching import match_classes
 from viewfinder.run.outliers import OutlierEvaluation, evaluate_outliers
 from viewfinder.run.run import Run
 from viewfinder.run.sets import SetsEvaluation, fit_sets, measured
-from viewfinder.store import open_store
 
 if TYPE_CHECKING:
     from viewfinder.evaluation.crops import CropScores

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from viewfinder.core.errors import RunError, ViewfinderError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.store import open_store
 from viewfinder.explain.attribution import explain_images, network_of
 from viewfinder.pages.report.further import Further, Look
 from viewfinder.run.evaluation import evaluate
 from viewfinder.run.run import Run
-from viewfinder.store import open_store
 
 if TYPE_CHECKING:
     from viewfinder.explain.linear import LinearNetwork

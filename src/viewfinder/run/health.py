@@ -8,8 +8,8 @@ from viewfinder.classifier import Classifier
 from viewfinder.core.progress import Progress
 from viewfinder.core.randomness import Randomness
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.store import open_store
 from viewfinder.evaluation.doctor.case import LayerHealth
-from viewfinder.store import open_store
 
 _BATCH = 32
 _MOST_PICTURES = 256

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from viewfinder.classifier import Classifier
 from viewfinder.core.files import written_whole
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.store.live import some_pixels
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.runtime.onnx import OnnxModel
 from viewfinder.runtime.quantizing import CALIBRATING, INT8, Agreement, quantized
-from viewfinder.store.live import some_pixels
 
 _COMPARED = 128
 

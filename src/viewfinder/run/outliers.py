@@ -14,6 +14,7 @@ from viewfinder.classifier.outliers import Outliers, OutlierSettings
 from viewfinder.core.errors import DataError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.store import open_store
 from viewfinder.evaluation.outliers import (
     NEIGHBORS,
     OutlierFigures,
@@ -23,7 +24,6 @@ from viewfinder.evaluation.outliers import (
 )
 from viewfinder.run.calibrating import calibrating
 from viewfinder.run.run import Run
-from viewfinder.store import open_store
 
 _BATCH = 64
 # References, and other pictures that are measured.

@@ -24,11 +24,13 @@ from viewfinder.core.errors import (
 from viewfinder.core.files import write_json
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import SPLITS, Dataset
+from viewfinder.data.store import open_store
+from viewfinder.data.store.live import some_pixels
 from viewfinder.evaluation.answers import answer
 from viewfinder.evaluation.doctor import Diagnosis, diagnose
 from viewfinder.evaluation.doctor.case import LayerHealth, case_of
 from viewfinder.evaluation.evaluate import score_split
-from viewfinder.opening import load
+from viewfinder.models.opening import load
 from viewfinder.pictures.given import Picture
 from viewfinder.pictures.prepare import before_resizing
 from viewfinder.run.int8 import write_int8
@@ -37,8 +39,6 @@ from viewfinder.runtime.devices import has_accelerator, may_have_accelerator
 from viewfinder.runtime.onnx import OnnxModel
 from viewfinder.runtime.quantizing import Agreement
 from viewfinder.split.leaks import known_leaks
-from viewfinder.store import open_store
-from viewfinder.store.live import some_pixels
 
 if TYPE_CHECKING:
     import keras
@@ -191,7 +191,7 @@ class Run(RunFolder):
         Args:
             splits: The splits.
             store_budget: The largest size of the stored pixels in bytes; see
-                :func:`viewfinder.store.open_store`.
+                :func:`viewfinder.data.store.open_store`.
             progress: Shows the evaluation.
 
         Returns:

@@ -20,7 +20,7 @@ from viewfinder.core.errors import UsageError, nearest
 from viewfinder.core.files import write_json, written_whole
 from viewfinder.core.pairs import beats
 from viewfinder.core.progress import Progress
-from viewfinder.fitted import Fitted
+from viewfinder.models.fitted import Fitted
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import FineTune
 from viewfinder.training.compiled import compile_model

@@ -10,7 +10,7 @@ import keras
 from viewfinder.augment.batches import Batches
 from viewfinder.core.progress import Progress
 from viewfinder.core.stages import Stages, shared_out
-from viewfinder.fitted import Fitted
+from viewfinder.models.fitted import Fitted
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.stages import Size
 from viewfinder.recipe.stopping import Stopping, parse_target

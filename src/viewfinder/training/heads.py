@@ -12,10 +12,10 @@ from viewfinder.bases.networks import Backbone
 from viewfinder.bases.networks.backbone import LAST_LAYER
 from viewfinder.core.progress import Progress
 from viewfinder.core.randomness import Randomness
-from viewfinder.features.probe import Linear, deviations
-from viewfinder.fitted import Fitted
-from viewfinder.models.head import add_head
-from viewfinder.models.transfer import with_head
+from viewfinder.models.features.probe import Linear, deviations
+from viewfinder.models.fitted import Fitted
+from viewfinder.models.networks.head import add_head
+from viewfinder.models.networks.transfer import with_head
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import Head
 from viewfinder.training.compiled import compile_model

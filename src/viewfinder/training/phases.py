@@ -21,7 +21,7 @@ from viewfinder.augment.batches import Batches, Pictures, Positions
 from viewfinder.core.errors import DataError, RejectedPicture
 from viewfinder.core.files import write_json, written_whole
 from viewfinder.core.randomness import Randomness
-from viewfinder.fitted import Fitted
+from viewfinder.models.fitted import Fitted
 from viewfinder.run_folder.files import FirstPhaseFile, read_table
 from viewfinder.training.fit import BEST, LAST
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from viewfinder.audit.measurements import survey
 from viewfinder.data.sources import open_dataset
+from viewfinder.data.store import open_store
 from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.store import open_store
 
 FORM = Preprocessing(height=4, width=4, color="gray")
 LEVELS = {"blue": 40, "red": 200}

@@ -33,8 +33,8 @@ def _layers(recipe: "Recipe", classes: int, progress: "Progress") -> tuple[str, 
     """The layers in words, and the number of weights; without Keras where training needs none."""
     settings = recipe.on_features
     if settings and recipe.chooses_on_folds:
-        from viewfinder.features.base import FrozenBase
-        from viewfinder.features.joined import planned
+        from viewfinder.models.features.base import FrozenBase
+        from viewfinder.models.features.joined import planned
 
         base = FrozenBase.of(recipe, settings, progress)
         graph = base.extractor.graph(progress) if base.extractor.is_free else None

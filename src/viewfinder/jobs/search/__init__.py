@@ -18,6 +18,7 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.data.source import Source
 from viewfinder.data.sources import as_dataset, from_record
+from viewfinder.data.store.sizes import suitable_input
 from viewfinder.jobs.job import Job, Options
 from viewfinder.jobs.prepare import Prepared, prepare
 from viewfinder.jobs.search.candidates import (
@@ -31,7 +32,6 @@ from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
 from viewfinder.run_folder.files import DATA, SearchFile, read_table, recipe_in
-from viewfinder.store.sizes import suitable_input
 
 __all__ = ["auto", "is_search", "planned", "resume_search"]
 

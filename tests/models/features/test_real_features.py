@@ -14,15 +14,15 @@ from viewfinder.bundle import bundle
 from viewfinder.classifier import Classifier
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
+from viewfinder.data.store import open_store
+from viewfinder.data.store.live import some_pixels
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.conformal import SetOptions, fit_levels
-from viewfinder.features import features_of, fit_probe
-from viewfinder.features.base import FrozenBase
 from viewfinder.jobs.train import train
-from viewfinder.opening import load
+from viewfinder.models.features import features_of, fit_probe
+from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.opening import load
 from viewfinder.recipe.named import recipe_named
-from viewfinder.store import open_store
-from viewfinder.store.live import some_pixels
 
 WEIGHTS = SHARED / "weights" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 
@@ -85,7 +85,7 @@ def test_jax_gives_the_same_features(tmp_path):
     """JAX, and a network exported by JAX, against TensorFlow."""
     script = (
         "import sys, numpy as np\n"
-        "from viewfinder.features.base import FrozenBase\n"
+        "from viewfinder.models.features.base import FrozenBase\n"
         "from viewfinder.core.progress import Progress\n"
         "from viewfinder.recipe.named import recipe_named\n"
         f"recipe = recipe_named('transfer').changed({BASE!r}).resolved_by_base()\n"

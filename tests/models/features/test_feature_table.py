@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from features.made import MeansExtractor, clouds, pictures
 from folders import noise, table_only
+from models.features.made import MeansExtractor, clouds, pictures
 from viewfinder.audit.checks.labels import doubtful_labels, outliers
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
-from viewfinder.features.base import FrozenBase
-from viewfinder.features.table import FeatureTable, evidence, extract, load_features
+from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.table import FeatureTable, evidence, extract, load_features
 from viewfinder.pages.feature_plots import feature_map, write_feature_plots
 from viewfinder.recipe.transfer import Transfer
 

@@ -5,9 +5,9 @@
 features of a dataset in one file.
 """
 
-from viewfinder.features.compute import View, features_of
-from viewfinder.features.extractor import Extractor
-from viewfinder.features.probe import Linear, Probe, fit_probe
-from viewfinder.features.store import FeatureStore
+from viewfinder.models.features.compute import View, features_of
+from viewfinder.models.features.extractor import Extractor
+from viewfinder.models.features.probe import Linear, Probe, fit_probe
+from viewfinder.models.features.store import FeatureStore
 
 __all__ = ["Extractor", "FeatureStore", "Linear", "Probe", "View", "features_of", "fit_probe"]

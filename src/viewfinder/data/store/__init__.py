@@ -4,7 +4,7 @@
 lists and clears the user's cache.
 """
 
-from viewfinder.store.build import open_store
-from viewfinder.store.layout import Entry, Store, StoredPictures
+from viewfinder.data.store.build import open_store
+from viewfinder.data.store.layout import Entry, Store, StoredPictures
 
 __all__ = ["Entry", "Store", "StoredPictures", "open_store"]

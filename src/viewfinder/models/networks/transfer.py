@@ -9,7 +9,7 @@ from viewfinder.bases.networks import Backbone, build_backbone, build_from, wrap
 from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.core.randomness import Randomness
-from viewfinder.models.head import add_head, model_name
+from viewfinder.models.networks.head import add_head, model_name
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import Head, Transfer
 

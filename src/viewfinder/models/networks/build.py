@@ -6,8 +6,8 @@ from unittest import mock
 import keras
 
 from viewfinder.core.progress import Progress
-from viewfinder.models.presets import build_preset
-from viewfinder.models.transfer import build_transfer
+from viewfinder.models.networks.presets import build_preset
+from viewfinder.models.networks.transfer import build_transfer
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import Transfer
 

@@ -13,7 +13,7 @@ from viewfinder.bases.base import Base, require_fitting
 from viewfinder.bases.from_wheel import FromWheel
 from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
-from viewfinder.features.extractor import Extractor
+from viewfinder.models.features.extractor import Extractor
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import Transfer
@@ -165,7 +165,7 @@ class FrozenBase:
 
         import keras
 
-        from viewfinder.models.head import model_name, pooled
+        from viewfinder.models.networks.head import model_name, pooled
 
         rows = pooled(model.outputs[0], self.settings.pooling)
         return keras.Model(model.inputs[0], rows, name=f"{model_name(self.base.label)}_features")

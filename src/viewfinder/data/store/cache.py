@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from viewfinder.core.files import cache_folder
-from viewfinder.store.layout import stores_folder
+from viewfinder.data.store.layout import stores_folder
 
 # Folders of downloads.
 _DOWNLOADS = ("datasets", "weights")

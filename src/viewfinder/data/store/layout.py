@@ -32,8 +32,8 @@ from viewfinder.core.files import cache_folder
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
+from viewfinder.data.store.live import LivePictures
 from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.store.live import LivePictures
 
 Pixels = NDArray[np.uint8]
 

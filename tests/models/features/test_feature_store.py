@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from viewfinder.features.store import FeatureStore, features_folder, list_features
+from viewfinder.models.features.store import FeatureStore, features_folder, list_features
 
 KEYS = [(f"{number:032x}", view) for number in range(5) for view in range(2)]
 ROWS = np.random.default_rng(0).normal(size=(10, 7)).astype(np.float32)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from viewfinder.audit.series import Series
-from viewfinder.features.probe import Probe
+from viewfinder.models.features.probe import Probe
 
 if TYPE_CHECKING:
     import keras

@@ -9,7 +9,7 @@ from PIL import Image
 from folders import noise, write_files
 from viewfinder.core.errors import DataError
 from viewfinder.data.sources import open_dataset
-from viewfinder.store.sizes import suitable_input
+from viewfinder.data.store.sizes import suitable_input
 
 
 def chosen(root: Path, *shapes: tuple[int, int], gray: int = 0) -> tuple[tuple[int, int], str]:

@@ -18,8 +18,8 @@ from viewfinder.classifier.files import EXPORT, FEATURES, LABELS, MODEL, name_mo
 from viewfinder.core.errors import RunError
 from viewfinder.core.files import read_regular, written_whole
 from viewfinder.core.progress import Progress
-from viewfinder.features.base import FrozenBase
-from viewfinder.features.probe import Linear
+from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.probe import Linear
 from viewfinder.run_folder import RunFolder
 from viewfinder.runtime.onnx import OnnxModel
 from viewfinder.runtime.quantizing import INT8, Agreement
@@ -140,8 +140,8 @@ def write_keras(folder: Path) -> None:
         )
     backbone = base.backbone  # imports Keras, on the right backend
     from viewfinder.bases.networks.backbone import LAST_LAYER
-    from viewfinder.models.head import model_name
-    from viewfinder.models.transfer import with_head
+    from viewfinder.models.networks.head import model_name
+    from viewfinder.models.networks.transfer import with_head
     from viewfinder.runtime.export import require_equal_outputs
 
     classes = len(run.classes)

@@ -19,9 +19,7 @@ from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source, Stamp
-from viewfinder.pictures.prepare import prepare
-from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.store.layout import (
+from viewfinder.data.store.layout import (
     NO_PIXELS,
     OK,
     Entry,
@@ -33,6 +31,8 @@ from viewfinder.store.layout import (
     load,
     stores_folder,
 )
+from viewfinder.pictures.prepare import prepare
+from viewfinder.pictures.preprocessing import Preprocessing
 
 _MISSING = Stamp(-1, -1)
 _WAITING = "Waiting for another process that reads the same pictures."

@@ -13,13 +13,13 @@ from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.files import written_whole
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
-from viewfinder.features.base import FrozenBase
-from viewfinder.features.compute import features_of
-from viewfinder.features.probe import fit_probe, fold_groups
+from viewfinder.data.store import open_store
+from viewfinder.data.store.sizes import suitable_input
+from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.compute import features_of
+from viewfinder.models.features.probe import fit_probe, fold_groups
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.recipe.transfer import Transfer
-from viewfinder.store import open_store
-from viewfinder.store.sizes import suitable_input
 
 Matrix = NDArray[np.float32]
 

@@ -5,12 +5,12 @@ import shutil
 import numpy as np
 import pytest
 
-from features.made import SMALL, Means, MeansExtractor, pictures
+from models.features.made import SMALL, Means, MeansExtractor, pictures
 from viewfinder.augment import policy
 from viewfinder.core.errors import Reason, RejectedPicture
 from viewfinder.core.randomness import Randomness, ids
-from viewfinder.features import View, features_of
-from viewfinder.features.compute import Matrix
+from viewfinder.models.features import View, features_of
+from viewfinder.models.features.compute import Matrix
 
 
 def right(pictures) -> Matrix:

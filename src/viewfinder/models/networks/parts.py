@@ -7,7 +7,7 @@ from keras import layers
 
 from viewfinder.bases.networks.seeding import seed_of
 from viewfinder.core.randomness import Randomness
-from viewfinder.models.head import NORM_MOMENTUM, last_layer, penalty
+from viewfinder.models.networks.head import NORM_MOMENTUM, last_layer, penalty
 
 
 class Parts:

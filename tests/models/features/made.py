@@ -11,10 +11,10 @@ from folders import write_classes
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import open_dataset
-from viewfinder.features import Extractor
-from viewfinder.features.extractor import Matrix, Runner
+from viewfinder.data.store import open_store
+from viewfinder.models.features import Extractor
+from viewfinder.models.features.extractor import Matrix, Runner
 from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.store import open_store
 
 SMALL = Preprocessing(height=8, width=8)
 

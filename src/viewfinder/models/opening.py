@@ -23,6 +23,6 @@ def load(
 
 
 def _make_keras(folder: Path) -> None:
-    from viewfinder.features.joined import write_keras
+    from viewfinder.models.features.joined import write_keras
 
     write_keras(folder)

@@ -12,8 +12,8 @@ from keras import layers
 
 from viewfinder.core.errors import RecipeError
 from viewfinder.core.randomness import Randomness
-from viewfinder.models.head import model_name
-from viewfinder.models.parts import Parts
+from viewfinder.models.networks.head import model_name
+from viewfinder.models.networks.parts import Parts
 from viewfinder.recipe import Compact, ConvStack, Dense, Recipe, Residual
 from viewfinder.recipe.transfer import Transfer
 from viewfinder.runtime.devices import dtype_policy

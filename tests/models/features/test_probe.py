@@ -10,11 +10,17 @@ from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from features.made import clouds
 from folders import table_only
+from models.features.made import clouds
 from viewfinder.core.errors import DataError
-from viewfinder.features import fit_probe
-from viewfinder.features.probe import PENALTIES, STRENGTHS, _ridges, fold_groups, fold_numbers
+from viewfinder.models.features import fit_probe
+from viewfinder.models.features.probe import (
+    PENALTIES,
+    STRENGTHS,
+    _ridges,
+    fold_groups,
+    fold_numbers,
+)
 
 NAMES = ["a", "b", "c"]
 

@@ -21,11 +21,11 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import open_dataset
 from viewfinder.data.sources.folder import FolderSource
+from viewfinder.data.store import Store, build, layout, open_store
+from viewfinder.data.store.cache import clear_cache, list_stores
+from viewfinder.data.store.live import LivePictures
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
-from viewfinder.store import Store, build, layout, open_store
-from viewfinder.store.cache import clear_cache, list_stores
-from viewfinder.store.live import LivePictures
 
 FORM = Preprocessing(height=8, width=10)
 BUDGET = 10**9
@@ -626,7 +626,7 @@ BUILDER = """
 import sys
 from viewfinder.data.sources import open_dataset
 from viewfinder.data.sources.folder import FolderSource
-from viewfinder.store import open_store
+from viewfinder.data.store import open_store
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.core.progress import Progress
 import time

@@ -1,0 +1,12 @@
+"""Networks: plain `keras.Model`s from pixels of 0 to 255 to probabilities."""
+
+from viewfinder.recipe.transfer import Head
+from viewfinder.runtime.backend import use_backend
+
+use_backend()  # before the first import of Keras, which then fixes its backend
+
+from viewfinder.bases.networks import Backbone, build_backbone
+from viewfinder.models.networks.build import build_model, model_summary
+from viewfinder.models.networks.transfer import transfer
+
+__all__ = ["Backbone", "Head", "build_backbone", "build_model", "model_summary", "transfer"]
