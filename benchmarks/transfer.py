@@ -72,11 +72,11 @@ def main() -> None:
 
 
 def forward_pass(options: argparse.Namespace) -> harness.Result:
-    from viewfinder.models import build_backbone
+    from viewfinder.models import build_base
     from viewfinder.runtime.export import export_onnx
     from viewfinder.runtime.onnx import OnnxModel
 
-    model = build_backbone(
+    model = build_base(
         "MobileNetV2", input_shape=(224, 224, 3), alpha=0.35, weights=options.weights
     ).model
     count = 2 * BATCH if options.smoke else 16 * BATCH

@@ -16,7 +16,7 @@ The stages, in the order in which a picture passes them:
     Recipe          everything a run depends on           recipe_named  one of `RECIPES`
     find_learning_rate  dataset and recipe → the first learning rate, by a range test
     extract_features    the features of a frozen base → `FeatureTable`
-    models          .transfer(): a frozen base under a head; .build_backbone()
+    models          .transfer(): a frozen base under a head; .build_base()
     train           dataset and recipe → `Run`            auto          the best of several recipes
     cross_validate  a run for each fold → `CrossValidation`
     crop_experiment  whole pictures against their centres, in training

@@ -16,7 +16,7 @@ from viewfinder.bases.lite.plan import Convolution, all_layers
 from viewfinder.bases.lite.torch_file import read_tensors
 from viewfinder.bases.lite.weights import drawn_weights, folded, weights_of
 from viewfinder.bases.naming import base_named
-from viewfinder.bases.networks import build_backbone
+from viewfinder.bases.networks import build_base
 from viewfinder.core.errors import DataError, RecipeError, UsageError
 from viewfinder.models.networks.head import pooled
 from viewfinder.runtime.onnx import OnnxModel
@@ -36,9 +36,7 @@ def network(path: Path, shape=(61, 96, 3), *, source=None, cut=None, pooling="av
 
 @pytest.fixture(scope="module")
 def drawn() -> keras.Model:
-    return build_backbone(
-        "EfficientNetLite0", input_shape=(61, 96, 3), weights="none", seed=3
-    ).model
+    return build_base("EfficientNetLite0", input_shape=(61, 96, 3), weights="none", seed=3).model
 
 
 @pytest.mark.parametrize("pooling", ["average", "max", "quarters", "flatten"])
@@ -62,7 +60,7 @@ def test_published_weights_agree_and_know_pictures(tmp_path):
     source = installed_weights()
     if source is None:
         pytest.skip("the published weights are not installed: viewfinder[base]")
-    model = build_backbone("EfficientNetLite0", input_shape=(61, 96, 3)).model
+    model = build_base("EfficientNetLite0", input_shape=(61, 96, 3)).model
     expected = np.asarray(model(PIXELS, training=False)).mean((1, 2))
     np.testing.assert_allclose(network(tmp_path, source=source)(PIXELS), expected, atol=1e-4)
     assert model.count_params() == base_named("EfficientNetLite0").parameters()[1.0]
@@ -231,11 +229,11 @@ def test_random_weights_depend_on_the_seed_alone():
 
 def test_pictures_and_layers_that_do_not_fit_are_refused():
     with pytest.raises(RecipeError, match=r"too small"):
-        build_backbone("EfficientNetLite0", input_shape=(16, 16, 3), weights="none")
+        build_base("EfficientNetLite0", input_shape=(16, 16, 3), weights="none")
     with pytest.raises(RecipeError, match=r"colour"):
-        build_backbone("EfficientNetLite0", input_shape=(32, 32, 1), weights="none")
+        build_base("EfficientNetLite0", input_shape=(32, 32, 1), weights="none")
     with pytest.raises(UsageError, match=r"no layer 'block3b_ad'") as caught:
-        build_backbone("EfficientNetLite0", input_shape=SMALL, weights="none", cut="block3b_ad")
+        build_base("EfficientNetLite0", input_shape=SMALL, weights="none", cut="block3b_ad")
     assert "block3b_add" in str(caught.value.remedy)
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from folders import write_classes
 from viewfinder.bases.catalogue import BASES
-from viewfinder.bases.networks import build_backbone
+from viewfinder.bases.networks import build_base
 
 
 def test_every_base_has_a_row(viewfinder):
@@ -88,7 +88,7 @@ def test_flags_choose_base_width_weights_and_cut(viewfinder, tmp_path):
     data = write_classes(tmp_path / "pets", {"cat": 5, "dog": 5})
     path = tmp_path / "own.weights.h5"
     options = {"input_shape": (32, 32, 3), "alpha": 0.25, "weights": "none"}
-    build_backbone("MobileNet", **options).model.save_weights(path)
+    build_base("MobileNet", **options).model.save_weights(path)
     words = ["train", data, "--base", "MobileNet", "--alpha", "0.25", "--image-size", "32"]
     ended = viewfinder(*words, "--weights", path, "--cut", "conv_pw_3_relu", "--dry-run", "--json")
     assert ended.code == 0, ended.err

@@ -148,5 +148,5 @@ def test_without_a_recipe_it_is_what_the_search_builds_on(own, pictures, tmp_pat
 def test_a_base_is_built_once_for_its_features(own):
     recipe = recipe_on(own).resolved_by_base()
     base = FrozenBase.of(recipe, recipe.model, Progress(0))
-    assert base.backbone is base.backbone
+    assert base.built is base.built
     assert str(own) not in str(base.extractor.identity)

@@ -13,7 +13,7 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
 from viewfinder.jobs.resume import resume
 from viewfinder.jobs.train import train
-from viewfinder.models import build_backbone
+from viewfinder.models import build_base
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
 from viewfinder.training.phases import FOLDER, Phases
@@ -94,9 +94,9 @@ def test_fine_tuning_starts_from_the_head_that_was_solved_for(whole):
     assert len(run.history) == 3
     assert not (run.folder / "probe.json").exists()
     assert json.loads((run.folder / "fine_tuning.json").read_text())["set_aside"] == 4
-    backbone = build_backbone("MobileNet", input_shape=(32, 32, 3), alpha=0.25, weights="none")
+    built = build_base("MobileNet", input_shape=(32, 32, 3), alpha=0.25, weights="none")
     below = run.model.get_layer("conv1").kernel
-    np.testing.assert_array_equal(below, backbone.model.get_layer("conv1").kernel)
+    np.testing.assert_array_equal(below, built.model.get_layer("conv1").kernel)
 
 
 def test_stopped_after_a_head_that_was_solved_for(dataset, whole, tmp_path, monkeypatch, capsys):

@@ -24,7 +24,7 @@ from viewfinder.jobs.resume import resume
 from viewfinder.jobs.search import auto, candidates
 from viewfinder.jobs.search.candidates import Search
 from viewfinder.jobs.search.trials import could_be_beaten, judged
-from viewfinder.models import build_backbone
+from viewfinder.models import build_base
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
@@ -83,7 +83,7 @@ def test_a_training_that_is_behind_is_given_up_at_its_epoch_and_not_before():
 def probe_on(path, factor: float) -> Recipe:
     """A linear head on a small network, its weights drawn, times a factor."""
     options = {"alpha": 0.35, "weights": "none", "seed": 3}
-    network = build_backbone("MobileNetV2", input_shape=(32, 32, 3), **options).model
+    network = build_base("MobileNetV2", input_shape=(32, 32, 3), **options).model
     network.set_weights([factor * weight for weight in network.get_weights()])
     network.save_weights(path)
     base = {"alpha": 0.35, "cut": "block_3_expand_relu", "weights": str(path)}

@@ -14,7 +14,7 @@ from viewfinder.data.sources import open_dataset
 from viewfinder.jobs.heads import fit_on_features
 from viewfinder.jobs.prepare import batches_of, prepare
 from viewfinder.jobs.train import train
-from viewfinder.models import build_backbone
+from viewfinder.models import build_base
 from viewfinder.models.features.probe import fit_probe, fold_groups
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
@@ -31,7 +31,7 @@ SMALL = {
 def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "own.weights.h5"
     options = {"alpha": 0.25, "weights": "none", "seed": 5}
-    build_backbone("MobileNet", input_shape=(32, 32, 3), **options).model.save_weights(path)
+    build_base("MobileNet", input_shape=(32, 32, 3), **options).model.save_weights(path)
     return path
 
 
@@ -52,7 +52,7 @@ def test_a_base_is_trained_on_and_fine_tuned(pictures, weights, tmp_path, monkey
     assert len(run.history) == 2
     assert json.loads((run.folder / "fine_tuning.json").read_text())["set_aside"] == 2
     kernel = run.model.get_layer("conv1").kernel
-    original = build_backbone(
+    original = build_base(
         "MobileNet", input_shape=(32, 32, 3), alpha=0.25, weights=weights
     ).model.get_layer("conv1")
     np.testing.assert_array_equal(kernel, original.kernel)

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from viewfinder.bases.networks import Backbone
+from viewfinder.bases.networks import BuiltBase
 from viewfinder.bases.networks.blocks import blocks_of
 from viewfinder.core.errors import RecipeError, UsageError
-from viewfinder.models import build_backbone, build_model, transfer
+from viewfinder.models import build_base, build_model, transfer
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
 from viewfinder.recipe.transfer import Head
@@ -17,14 +17,14 @@ SHAPE = (32, 32, 3)
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), np.uint8)
 
 
-def backbone(name: str = "MobileNet", **options) -> Backbone:
+def built(name: str = "MobileNet", **options) -> BuiltBase:
     options = {"alpha": 0.25} | options if name == "MobileNet" else options
-    return build_backbone(name, input_shape=SHAPE, weights="none", **options)
+    return build_base(name, input_shape=SHAPE, weights="none", **options)
 
 
 @pytest.fixture(scope="module")
-def base() -> Backbone:
-    return backbone()
+def base() -> BuiltBase:
+    return built()
 
 
 def own(**options) -> keras.Sequential:
@@ -95,7 +95,7 @@ def test_a_head_takes_batch_norm_and_l2_as_keras_writes_them(base):
 
 
 def test_a_cut_ends_the_base_there(base):
-    short = backbone(cut="conv_pw_5_relu")
+    short = built(cut="conv_pw_5_relu")
     assert short.feature_shape == (4, 4, 64)
     assert short.cut == "conv_pw_5_relu"
     assert "conv_dw_6" not in [one.name for one in transfer(short, classes=2).layers]
@@ -115,7 +115,7 @@ def test_training_the_head_leaves_a_frozen_base_unchanged():
 
 @pytest.mark.parametrize("name", ["EfficientNetB0", "own"])
 def test_dropout_inside_a_frozen_base_is_off(name):
-    model = transfer(own() if name == "own" else backbone(name), classes=2, head=Head(dropout=0))
+    model = transfer(own() if name == "own" else built(name), classes=2, head=Head(dropout=0))
     assert [one for one in model.layers if isinstance(one, layers.Dropout)]
     first, second = (
         keras.ops.convert_to_numpy(model(PIXELS, training=way)) for way in (True, False)
@@ -125,7 +125,7 @@ def test_dropout_inside_a_frozen_base_is_off(name):
 
 @pytest.mark.parametrize("name", ["MobileNet", "VGG16"])  # VGG reverses the channels
 def test_the_model_loads_in_safe_mode_without_this_package(name, tmp_path):
-    model = transfer(backbone(name), classes=3, head=Head(dense=(4,)))
+    model = transfer(built(name), classes=3, head=Head(dense=(4,)))
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     np.testing.assert_array_equal(model(PIXELS), again(PIXELS))
@@ -133,8 +133,8 @@ def test_the_model_loads_in_safe_mode_without_this_package(name, tmp_path):
 
 
 def test_random_weights_depend_on_the_seed_alone(base):
-    assert base.weights_hash == backbone(seed=0).weights_hash
-    assert base.weights_hash != backbone(seed=1).weights_hash
+    assert base.weights_hash == built(seed=0).weights_hash
+    assert base.weights_hash != built(seed=1).weights_hash
 
 
 def test_pooling_matches_numpy(base):
@@ -194,7 +194,7 @@ def test_a_model_for_other_pictures_is_refused():
 
 def test_a_wrong_cut_names_the_nearest_layer():
     with pytest.raises(UsageError, match=r"no layer 'conv_pw_5_rel'(.|\n)*mean 'conv_pw_5_relu'"):
-        backbone(cut="conv_pw_5_rel")
+        built(cut="conv_pw_5_rel")
 
 
 def test_features_without_a_map_cannot_be_flattened():
@@ -222,13 +222,13 @@ def test_a_sequence_is_pooled_over_its_positions():
 
 def test_pictures_that_are_too_small_or_gray_are_refused():
     with pytest.raises(RecipeError, match=r"too small for InceptionV3(.|\n)*75 × 75(.|\n)*32 × 32"):
-        build_backbone("InceptionV3", input_shape=SHAPE, weights="none")
+        build_base("InceptionV3", input_shape=SHAPE, weights="none")
     with pytest.raises(RecipeError, match="takes colour pictures"):
-        build_backbone("MobileNet", input_shape=(32, 32, 1), weights="none")
+        build_base("MobileNet", input_shape=(32, 32, 1), weights="none")
     with pytest.raises(UsageError, match="needs several classes"):
         transfer("MobileNet", classes=1, weights="none")
     with pytest.raises(UsageError, match="has its cut and its input shape already"):
-        transfer(backbone(), classes=2, cut="conv_pw_5_relu")
+        transfer(built(), classes=2, cut="conv_pw_5_relu")
 
 
 # --- Recipes and blocks ---------------------------------------------------------------------------
@@ -268,7 +268,7 @@ def test_equal_recipes_give_equal_models():
     [("MobileNet", 27, "conv_pw_13"), ("VGG16", 13, "block5_conv3"), ("ResNet50", 16, None)],
 )
 def test_blocks_are_those_of_the_papers(name, count, last):
-    blocks = blocks_of(transfer(backbone(name), classes=2))
+    blocks = blocks_of(transfer(built(name), classes=2))
     assert len(blocks) == count
     names = [layer.name for block in blocks for layer in block]
     assert len(set(names)) == len(names)

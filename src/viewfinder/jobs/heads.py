@@ -81,7 +81,7 @@ def fit_on_features(
     base = features.base
     graph = base.extractor.graph(progress) if recipe.chooses_on_folds else None
     if graph is None:
-        _ = base.backbone  # imports Keras, and raises for settings that do not fit
+        _ = base.built  # imports Keras, and raises for settings that do not fit
     built = time.perf_counter()
     splits = list(prepared.dataset.split_sizes())
     if recipe.training.fine_tune:
@@ -203,7 +203,7 @@ class _Head:
             weights, fitted = self._trained(folder, callbacks)
             answers = {split: head_probabilities(weights, one.rows) for split, one in parts.items()}
         head, name = self.base.settings.fitted_head, model_name(recipe.name)
-        model = with_fitted_head(self.base.backbone, head, weights, seed=recipe.seed, name=name)
+        model = with_fitted_head(self.base.built, head, weights, seed=recipe.seed, name=name)
         return model, fitted, answers
 
     def _trained(

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from viewfinder.models.networks import (
-        Backbone,
+        BuiltBase,
         Head,
-        build_backbone,
+        build_base,
         build_model,
         model_summary,
         transfer,
     )
 
-__all__ = ["Backbone", "Head", "build_backbone", "build_model", "model_summary", "transfer"]
+__all__ = ["BuiltBase", "Head", "build_base", "build_model", "model_summary", "transfer"]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 from typing_extensions import override
 
-from viewfinder.bases.networks.backbone import LAST_LAYER
+from viewfinder.bases.networks.built import LAST_LAYER
 from viewfinder.core.errors import RecipeError
 from viewfinder.recipe import SGD, Recipe, Steps
 from viewfinder.training.losses import has_shares, loss_for

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.augment.feature_batches import FeatureBatches
-from viewfinder.bases.networks import Backbone
-from viewfinder.bases.networks.backbone import LAST_LAYER
+from viewfinder.bases.networks import BuiltBase
+from viewfinder.bases.networks.built import LAST_LAYER
 from viewfinder.core.progress import Progress
 from viewfinder.core.randomness import Randomness
 from viewfinder.models.features.probe import Linear, deviations
@@ -113,12 +113,12 @@ def linear_weights(head: Linear) -> HeadWeights:
 
 
 def with_fitted_head(
-    backbone: Backbone, head: Head, weights: HeadWeights, *, seed: int, name: str
+    built: BuiltBase, head: Head, weights: HeadWeights, *, seed: int, name: str
 ) -> keras.Model:
     """Join a base and the head fitted on its features into one model.
 
     Args:
-        backbone: The base, which the model shares.
+        built: The base, which the model shares.
         head: The head's settings, with the pooling of the features and without norms.
         weights: The head's weights.
         seed: The seed of the head's dropout.
@@ -128,7 +128,7 @@ def with_fitted_head(
         A functional model from pixels 0 to 255 to probabilities, not compiled.
     """
     outputs = weights[LAST_LAYER][1].shape[0]
-    model = with_head(backbone, head, max(2, outputs), seed=seed, name=name)
+    model = with_head(built, head, max(2, outputs), seed=seed, name=name)
     set_head(model, weights)
     return model
 

@@ -17,7 +17,7 @@ from viewfinder.bases.catalogue import (
 )
 from viewfinder.bases.networks.layers import scaled
 from viewfinder.core.errors import UsageError
-from viewfinder.models import build_backbone
+from viewfinder.models import build_base
 
 # Those that are built in a second; `slow` takes all of them.
 QUICK = ["MobileNet", "MobileNetV3Small", "VGG16"]
@@ -62,7 +62,7 @@ def test_default_and_least_size_are_keras_own(name, monkeypatch):
     monkeypatch.setattr(imagenet_utils, "obtain_input_shape", caught)
     if name.startswith("NASNet") and keras.backend.backend() == "torch":
         with pytest.raises(UsageError, match="Keras has no NASNet"):
-            build_backbone(name, input_shape=(64, 64, 3), weights="none")
+            build_base(name, input_shape=(64, 64, 3), weights="none")
         return
     with pytest.raises(AskedError) as asked:
         built(name)

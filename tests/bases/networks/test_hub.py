@@ -18,7 +18,7 @@ from viewfinder.core.errors import DataError, RunError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
 from viewfinder.jobs.train import train
-from viewfinder.models import build_backbone, transfer
+from viewfinder.models import build_base, transfer
 from viewfinder.recipe.named import recipe_named
 
 hub = pytest.importorskip("keras_hub", reason="KerasHub is not installed: viewfinder[hub]")
@@ -101,7 +101,7 @@ def test_it_says_what_kerashub_says(kind, scaling, tmp_path):
     right = hub.models.Backbone.from_preset(str(tmp_path / "net"))(
         converter(PIXELS.astype(np.float32)), training=False
     )
-    base = build_backbone(name, input_shape=SHAPE)
+    base = build_base(name, input_shape=SHAPE)
     np.testing.assert_allclose(np.asarray(base.model(PIXELS)), np.asarray(right), atol=1e-4)
     assert not base.model.trainable_weights
     assert base.name == "net"
@@ -118,18 +118,18 @@ def test_size_and_scaling_are_bound_to_it(tmp_path):
 
 
 def test_plain_layers_make_a_flat_model_that_can_be_cut(tmp_path):
-    base = build_backbone(preset(tmp_path / "net"), input_shape=SHAPE)
+    base = build_base(preset(tmp_path / "net"), input_shape=SHAPE)
     model = transfer(base, classes=2)
     assert not [one for one in model.layers if isinstance(one, keras.Model)]
     assert len(blocks_of(model)) >= 2
     cut = next(one.name for one in model.layers if isinstance(one, keras.layers.Add))
-    short = build_backbone(f"hub:{tmp_path / 'net'}", input_shape=SHAPE, cut=cut)
+    short = build_base(f"hub:{tmp_path / 'net'}", input_shape=SHAPE, cut=cut)
     until = keras.Model(model.inputs, model.get_layer(cut).output)
     np.testing.assert_allclose(
         np.asarray(short.model(PIXELS)), until.predict(PIXELS, verbose=0), atol=1e-5
     )
     with pytest.raises(UsageError, match="net has no layer 'nowhere'"):
-        build_backbone(f"hub:{tmp_path / 'net'}", input_shape=SHAPE, cut="nowhere")
+        build_base(f"hub:{tmp_path / 'net'}", input_shape=SHAPE, cut="nowhere")
 
 
 def test_a_transformer_is_one_layer_that_cannot_be_cut(tmp_path):
@@ -137,9 +137,9 @@ def test_a_transformer_is_one_layer_that_cannot_be_cut(tmp_path):
     model = transfer(name, classes=3)
     assert model.get_layer("head_average").output.shape == (None, 16)
     with pytest.raises(UsageError, match="net cannot be cut"):
-        build_backbone(name, input_shape=SHAPE, cut="vit_encoder")
+        build_base(name, input_shape=SHAPE, cut="vit_encoder")
     with pytest.raises(UsageError, match="takes other pictures"):
-        build_backbone(name, input_shape=(64, 64, 3))
+        build_base(name, input_shape=(64, 64, 3))
 
 
 def test_nothing_in_it_is_drawn_at_random_while_a_head_trains(tmp_path):
@@ -157,7 +157,7 @@ def test_nothing_in_it_is_drawn_at_random_while_a_head_trains(tmp_path):
     )
     network.save_to_preset(str(tmp_path))
     hub.layers.MiTImageConverter(**IMAGENET).save_to_preset(str(tmp_path))
-    model = build_backbone(f"hub:{tmp_path}", input_shape=SHAPE).model
+    model = build_base(f"hub:{tmp_path}", input_shape=SHAPE).model
     first, second = (np.asarray(model(PIXELS, training=way)) for way in (True, False))
     np.testing.assert_allclose(first, second, atol=1e-6)
 
@@ -247,7 +247,7 @@ def test_a_preset_that_does_more_than_to_scale_is_refused(tmp_path, monkeypatch)
         hub.layers.ImageConverter, "call", lambda self, images: call(self, images)[..., ::-1]
     )
     with pytest.raises(DataError, match="does not only scale pixels"):
-        build_backbone(name, input_shape=SHAPE)
+        build_base(name, input_shape=SHAPE)
 
 
 def test_damaged_presets_are_refused(tmp_path):
@@ -256,12 +256,12 @@ def test_damaged_presets_are_refused(tmp_path):
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"model\.weights\.h5 is (truncated|damaged)"):
-        build_backbone(name, input_shape=SHAPE)
+        build_base(name, input_shape=SHAPE)
     weights.write_bytes(whole)
     text = config.read_text()
     config.write_text(text.replace("ResNetBackbone", "NoBackbone"))
     with pytest.raises(DataError, match="KerasHub cannot build the preset"):
-        build_backbone(name, input_shape=SHAPE)
+        build_base(name, input_shape=SHAPE)
     config.write_text("{")
     with pytest.raises(DataError, match="damaged"):
         base_named(name).takes()

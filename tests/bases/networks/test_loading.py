@@ -14,7 +14,7 @@ from keras.src.legacy.saving import legacy_h5_format
 from shared_data import SHARED
 from viewfinder.bases.networks.loading import load_weights
 from viewfinder.core.errors import DataError
-from viewfinder.models import build_backbone
+from viewfinder.models import build_base
 
 SHAPE = (32, 32, 3)
 REAL = [
@@ -51,7 +51,7 @@ def legacy(original, tmp_path_factory) -> Path:
 
 
 def loaded(path: Path, name: str = "MobileNet", alpha: float | None = 0.25):
-    return build_backbone(name, input_shape=SHAPE, alpha=alpha, weights=path)
+    return build_base(name, input_shape=SHAPE, alpha=alpha, weights=path)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_the_hash_tells_weights_apart(reference, legacy, tmp_path):
 def test_real_weights_give_keras_own_features(name, alpha, file):
     path = SHARED / "weights" / file
     shape = (96, 96, 3)
-    ours = build_backbone(name, input_shape=shape, alpha=alpha, weights=path)
+    ours = build_base(name, input_shape=shape, alpha=alpha, weights=path)
     theirs = getattr(keras.applications, name)(
         include_top=False, weights=path, alpha=alpha, input_shape=shape
     )
@@ -114,7 +114,7 @@ def test_published_efficientnets_are_mended_as_keras_mends_them(tmp_path, monkey
     path = write_legacy(plain, tmp_path / "efficientnetb0_notop.h5")
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *_, **__: str(path))
     theirs = keras.applications.EfficientNetB0(include_top=False, input_shape=SHAPE)
-    ours = build_backbone("EfficientNetB0", input_shape=SHAPE, weights=path)
+    ours = build_base("EfficientNetB0", input_shape=SHAPE, weights=path)
     pixels = np.random.default_rng(0).integers(0, 256, (2, *SHAPE)).astype(np.float32)
     # With weights far from any training, values explode: the first convolution is enough.
     heads = [
@@ -130,7 +130,7 @@ def test_inception_loads_from_a_file_in_its_published_format(tmp_path):
     shape = (75, 75, 3)
     original = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=shape)
     path = write_legacy(original, tmp_path / "inception_notop.h5")
-    ours = build_backbone("InceptionV3", input_shape=shape, weights=path)
+    ours = build_base("InceptionV3", input_shape=shape, weights=path)
     pixels = np.random.default_rng(0).integers(0, 256, (1, *shape)).astype(np.float32)
     np.testing.assert_allclose(
         ours.model.predict_on_batch(pixels),

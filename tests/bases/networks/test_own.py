@@ -12,7 +12,7 @@ from keras import layers
 from viewfinder.bases.networks.blocks import blocks_of
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
-from viewfinder.models import build_backbone, transfer
+from viewfinder.models import build_base, transfer
 
 SHAPE = (32, 32, 3)
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, *SHAPE), np.uint8)
@@ -52,21 +52,21 @@ def mine(classifier, tmp_path_factory) -> str:
 
 
 def test_it_says_what_the_saved_model_says(classifier, mine):
-    base = build_backbone(mine, input_shape=SHAPE)
+    base = build_base(mine, input_shape=SHAPE)
     np.testing.assert_allclose(answers(base.model), answers(classifier), atol=1e-6)
     assert (base.name, base.weights) == ("mine", mine)
     assert not base.model.trainable_weights
 
 
 def test_a_cut_drops_its_head(classifier, mine):
-    base = build_backbone(mine, input_shape=SHAPE, cut="second")
+    base = build_base(mine, input_shape=SHAPE, cut="second")
     until = keras.Model(classifier.inputs, classifier.get_layer("second").output)
     np.testing.assert_allclose(answers(base.model), answers(until), atol=1e-6)
     assert base.feature_shape == (28, 28, 6)
     blocks = blocks_of(transfer(base, classes=2))
     assert [block[-1].name for block in blocks] == ["norm", "second"]
     with pytest.raises(UsageError, match=r"mine has no layer 'secnd'(.|\n)*mean 'second'"):
-        build_backbone(mine, input_shape=SHAPE, cut="secnd")
+        build_base(mine, input_shape=SHAPE, cut="secnd")
 
 
 def test_what_it_has_learnt_of_the_pixels_mean_is_kept(tmp_path):
@@ -75,7 +75,7 @@ def test_what_it_has_learnt_of_the_pixels_mean_is_kept(tmp_path):
     normal.adapt(PIXELS.astype(np.float32))
     stack = keras.Sequential([keras.Input(SHAPE), normal, layers.Conv2D(2, 3)])
     stack.save(tmp_path / "net.keras")
-    base = build_backbone(str(tmp_path / "net.keras"), input_shape=SHAPE)
+    base = build_base(str(tmp_path / "net.keras"), input_shape=SHAPE)
     np.testing.assert_allclose(answers(base.model), answers(stack), atol=1e-5)
 
 
@@ -84,11 +84,11 @@ def test_it_takes_gray_pictures_if_it_is_for_them(tmp_path):
     net = keras.Model(pixels, layers.Conv2D(3, 3)(layers.Rescaling(1 / 255)(pixels)))
     net.save(tmp_path / "gray.keras")
     path = str(tmp_path / "gray.keras")
-    base = build_backbone(path, input_shape=(20, 24, 1))
+    base = build_base(path, input_shape=(20, 24, 1))
     gray = PIXELS[:, :20, :24, :1]
     np.testing.assert_allclose(answers(base.model, gray), answers(net, gray), atol=1e-6)
     with pytest.raises(UsageError, match="takes other pictures"):
-        build_backbone(path, input_shape=SHAPE)
+        build_base(path, input_shape=SHAPE)
     with pytest.raises(UsageError, match="takes pictures of any size"):
         transfer(path, classes=2)
 
@@ -122,11 +122,11 @@ def test_a_classifier_of_ours_keeps_its_head_under_another_name(mine, tmp_path):
 
 def test_probabilities_as_features_are_said(mine, capsys):
     options = {"input_shape": SHAPE, "progress": Progress()}
-    build_backbone(mine, **options)
+    build_base(mine, **options)
     assert (
         "mine ends in probabilities, which are poor features; `cut=row`" in capsys.readouterr().err
     )
-    build_backbone(mine, **options, cut="row")
+    build_base(mine, **options, cut="row")
     assert capsys.readouterr().err == ""
 
 
@@ -135,7 +135,7 @@ def test_code_in_a_file_is_not_run(tmp_path):
     net = keras.Model(pixels, layers.Lambda(lambda x: x / 255)(pixels))
     net.save(tmp_path / "net.keras")
     with pytest.raises(DataError, match=r"net\.keras cannot be loaded(.|\n)*Lambda") as refused:
-        build_backbone(str(tmp_path / "net.keras"), input_shape=SHAPE)
+        build_base(str(tmp_path / "net.keras"), input_shape=SHAPE)
     assert len(str(refused.value)) < 600  # Keras prints the whole configuration
 
 
@@ -156,9 +156,9 @@ def of_another_package(path: str, package: str, other: Path) -> Path:
 def test_layers_that_are_not_here_are_said(mine, tmp_path, monkeypatch):
     other = of_another_package(mine, "mine.layers", tmp_path / "other.keras")
     with pytest.raises(DataError, match="Could not locate class 'Own'") as refused:
-        build_backbone(str(other), input_shape=SHAPE)
+        build_base(str(other), input_shape=SHAPE)
     assert len(str(refused.value)) < 600
     monkeypatch.setattr("viewfinder.runtime.loading.find_spec", lambda _: None)
     other = of_another_package(mine, "keras_hub.src.models.own", tmp_path / "other.keras")
     with pytest.raises(DataError, match=r"layers of KerasHub(.|\n)*install 'viewfinder\[hub\]'"):
-        build_backbone(str(other), input_shape=SHAPE)
+        build_base(str(other), input_shape=SHAPE)

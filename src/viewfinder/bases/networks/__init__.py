@@ -1,7 +1,7 @@
 """Pretrained networks as plain `keras.Model`s from pixels to a feature map."""
 
-from viewfinder.bases.networks.backbone import Backbone
-from viewfinder.bases.networks.building import build_backbone, build_from
-from viewfinder.bases.networks.own import wrap_backbone
+from viewfinder.bases.networks.building import build_base, build_from
+from viewfinder.bases.networks.built import BuiltBase
+from viewfinder.bases.networks.own import wrap_base
 
-__all__ = ["Backbone", "build_backbone", "build_from", "wrap_backbone"]
+__all__ = ["BuiltBase", "build_base", "build_from", "wrap_base"]

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from viewfinder.bases.networks.backbone import HEAD
+from viewfinder.bases.networks.built import HEAD
 
 _JOINS = {"Add", "Concatenate", "Average", "Maximum"}
 

@@ -1,4 +1,4 @@
-"""Building of any base as a backbone; only this file distinguishes the kinds of bases."""
+"""Builds any base; only this file distinguishes the kinds of bases."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from viewfinder.bases.from_file import FromFile
 from viewfinder.bases.from_hub import FromHub
 from viewfinder.bases.from_wheel import FromWheel
 from viewfinder.bases.naming import base_named
-from viewfinder.bases.networks.backbone import Backbone
+from viewfinder.bases.networks.built import BuiltBase
 from viewfinder.bases.networks.hub import build_preset
 from viewfinder.bases.networks.lite import build_lite
 from viewfinder.bases.networks.network import build_network
@@ -16,7 +16,7 @@ from viewfinder.bases.networks.own import build_own
 from viewfinder.core.progress import Progress
 
 
-def build_backbone(
+def build_base(
     name: str,
     *,
     input_shape: tuple[int, int, int],
@@ -25,7 +25,7 @@ def build_backbone(
     cut: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
-) -> Backbone:
+) -> BuiltBase:
     """Build a base by its name, with its weights and its scaling of pixels.
 
     Args:
@@ -59,8 +59,8 @@ def build_from(
     cut: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
-) -> Backbone:
-    """Build a base from the result of :meth:`Base.obtain`; raises as :func:`build_backbone`."""
+) -> BuiltBase:
+    """Build a base from the result of :meth:`Base.obtain`; raises as :func:`build_base`."""
     match base:
         case FromCatalogue():
             return build_network(base, source, input_shape=input_shape, cut=cut, seed=seed)

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from viewfinder.bases.networks.backbone import HEAD, LAST_LAYER
+from viewfinder.bases.networks.built import HEAD, LAST_LAYER
 from viewfinder.bases.networks.layers import every_layer
 from viewfinder.core.errors import UsageError
 from viewfinder.runtime.features import is_graph

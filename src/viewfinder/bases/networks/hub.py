@@ -1,4 +1,4 @@
-"""A preset of KerasHub as a backbone: its scaling of pixels and its network."""
+"""A preset of KerasHub as a built base: its scaling of pixels and its network."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from viewfinder.bases.from_hub import WEIGHTS, FromHub
-from viewfinder.bases.networks.backbone import Backbone
+from viewfinder.bases.networks.built import BuiltBase
 from viewfinder.bases.networks.copying import as_one_layer, copied, fitting_shape
 from viewfinder.bases.networks.layers import cut_at, freeze
 from viewfinder.bases.networks.loading import load_weights
@@ -19,7 +19,7 @@ _TOLERANCE = 1e-5
 
 def build_preset(
     base: FromHub, folder: Path, *, input_shape: tuple[int, int, int], cut: str | None = None
-) -> Backbone:
+) -> BuiltBase:
     """Build the backbone of a preset.
 
     The model is flat if its layers can be copied one by one. Otherwise, as for the vision
@@ -50,10 +50,9 @@ def build_preset(
     load_weights(network, folder / WEIGHTS, name=base.label)
     shape = fitting_shape(network, input_shape)
     scaling = _scaling_of(converter, shape, base)
-    return Backbone(
+    return BuiltBase(
         name=base.label,
         model=freeze(_over_pixels(network, shape, scaling, cut, base.label)),
-        preprocessing_words=base.scaling_in_words,
         weights=str(folder),
         cut=cut,
     )

@@ -10,7 +10,7 @@ from viewfinder.bases.base import require_fitting
 from viewfinder.bases.from_wheel import FromWheel
 from viewfinder.bases.lite.plan import MEAN, SCALE, Convolution, layers_up_to
 from viewfinder.bases.lite.weights import weights_of
-from viewfinder.bases.networks.backbone import Backbone
+from viewfinder.bases.networks.built import BuiltBase
 from viewfinder.bases.networks.layers import freeze
 
 
@@ -21,7 +21,7 @@ def build_lite(
     input_shape: tuple[int, int, int],
     cut: str | None = None,
     seed: int = 0,
-) -> Backbone:
+) -> BuiltBase:
     """Build the network with its weights and its scaling of pixels, batch norms folded.
 
     Args:
@@ -51,10 +51,9 @@ def build_lite(
             both = [outputs[layer.shortcut], outputs[last]]
             outputs[layer.name] = layers.Add(name=layer.name)(both)
         last = layer.name
-    return Backbone(
+    return BuiltBase(
         name=base.name,
         model=freeze(keras.Model(pixels, outputs[last], name=base.name)),
-        preprocessing_words=base.scaling_in_words,
         weights="none" if source is None else str(source),
         cut=cut,
     )

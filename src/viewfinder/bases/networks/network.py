@@ -1,4 +1,4 @@
-"""Networks of `keras.applications` as backbones."""
+"""Networks of `keras.applications` as built bases."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import numpy as np
 from viewfinder.bases.base import require_fitting
 from viewfinder.bases.catalogue import Network
 from viewfinder.bases.from_catalogue import FromCatalogue
-from viewfinder.bases.networks.backbone import Backbone
+from viewfinder.bases.networks.built import BuiltBase
 from viewfinder.bases.networks.layers import cut_at, freeze, scaled
 from viewfinder.bases.networks.loading import load_weights
 from viewfinder.bases.networks.seeding import redraw
@@ -25,7 +25,7 @@ def build_network(
     input_shape: tuple[int, int, int],
     cut: str | None = None,
     seed: int = 0,
-) -> Backbone:
+) -> BuiltBase:
     """Build a network with its weights and its scaling of pixels.
 
     Args:
@@ -49,10 +49,9 @@ def build_network(
     else:
         load_weights(network, source, name=title)
         _mend_efficientnet(network)
-    return Backbone(
+    return BuiltBase(
         name=title,
         model=freeze(cut_at(network, cut)),
-        preprocessing_words=base.scaling_in_words,
         weights="none" if source is None else str(source),
         cut=cut,
     )

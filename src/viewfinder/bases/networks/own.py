@@ -1,4 +1,4 @@
-"""The user's own model as a backbone, built in Python or saved in a file."""
+"""The user's own model as a built base, built in Python or saved in a file."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from viewfinder.bases.from_file import FromFile
-from viewfinder.bases.networks.backbone import Backbone
+from viewfinder.bases.networks.built import BuiltBase
 from viewfinder.bases.networks.copying import as_one_layer, copied
 from viewfinder.bases.networks.layers import cut_at, freeze
 from viewfinder.core.errors import UsageError
@@ -15,10 +15,10 @@ from viewfinder.runtime.features import is_graph
 from viewfinder.runtime.loading import load_model
 
 
-def wrap_backbone(
+def wrap_base(
     model: keras.Model, *, input_shape: tuple[int, int, int] | None = None, cut: str | None = None
-) -> Backbone:
-    """Wrap your own model as a backbone.
+) -> BuiltBase:
+    """Wrap your own model as a built base.
 
     Args:
         model: A built model from pixels of 0 to 255 to features. A functional or sequential model
@@ -46,10 +46,9 @@ def wrap_backbone(
         )
     else:
         network = as_one_layer(model, input_shape)
-    return Backbone(
+    return BuiltBase(
         name=model.name,
         model=freeze(network),
-        preprocessing_words="pixels from 0 to 255 scaled by the model itself",
         weights="given",
         cut=cut,
     )
@@ -61,8 +60,8 @@ def build_own(
     input_shape: tuple[int, int, int],
     cut: str | None = None,
     progress: Progress | None = None,
-) -> Backbone:
-    """Load the model of a checked file as a backbone.
+) -> BuiltBase:
+    """Load the model of a checked file as a built base.
 
     Args:
         base: The file.
@@ -83,8 +82,8 @@ def build_own(
         )
     if is_graph(model):
         cut_at(model, cut, base.label)  # an error names the base as the user does
-    backbone = wrap_backbone(model, input_shape=input_shape, cut=cut)
-    return replace(backbone, name=base.label, weights=str(base.path))
+    built = wrap_base(model, input_shape=input_shape, cut=cut)
+    return replace(built, name=base.label, weights=str(base.path))
 
 
 def _above_features(model: keras.Model) -> str | None:

@@ -44,13 +44,13 @@ def measure_speed(base: Base, *, progress: Progress | None = None) -> Speed:
         )
     if isinstance(base, FromCatalogue | FromWheel):
         base = replace(base, weights="none")
-    backbone = build_from(base, base.obtain(), input_shape=shape)
+    built = build_from(base, base.obtain(), input_shape=shape)
     pictures = np.zeros((_BATCH, *shape), np.uint8)
-    backbone.model.predict_on_batch(pictures)  # the first one compiles
+    built.model.predict_on_batch(pictures)  # the first one compiles
     seconds = []
     for _ in range(_REPEATS):
         began = time.perf_counter()
-        backbone.model.predict_on_batch(pictures)
+        built.model.predict_on_batch(pictures)
         seconds.append(time.perf_counter() - began)
     speed = Speed(
         pictures_per_s=_BATCH / statistics.median(seconds),

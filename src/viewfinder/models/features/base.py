@@ -23,7 +23,7 @@ from viewfinder.runtime.quantizing import INT8, quantized
 if TYPE_CHECKING:
     import keras
 
-    from viewfinder.bases.networks import Backbone
+    from viewfinder.bases.networks import BuiltBase
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ class FrozenBase:
         return self.settings.built_on
 
     @cached_property
-    def backbone(self) -> "Backbone":
+    def built(self) -> "BuiltBase":
         """The built network.
 
         Raises:
@@ -161,7 +161,7 @@ class FrozenBase:
         onnx.save(graph, path)
 
     def _network(self) -> "keras.Model":
-        model = self.backbone.model  # imports Keras, on the right backend
+        model = self.built.model  # imports Keras, on the right backend
 
         import keras
 

@@ -119,7 +119,7 @@ class Extractor:
         from viewfinder.runtime.export import export_onnx
 
         model = self.build()
-        from viewfinder.bases.networks.backbone import HEAD
+        from viewfinder.bases.networks.built import HEAD
 
         try:
             heads = [layer for layer in model.layers if layer.name.startswith(HEAD)]

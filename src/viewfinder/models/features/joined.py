@@ -138,15 +138,15 @@ def write_keras(folder: Path) -> None:
             expected="the same network and weights",
             remedy="train the run again",
         )
-    backbone = base.backbone  # imports Keras, on the right backend
-    from viewfinder.bases.networks.backbone import LAST_LAYER
+    built = base.built  # imports Keras, on the right backend
+    from viewfinder.bases.networks.built import LAST_LAYER
     from viewfinder.models.networks.head import model_name
     from viewfinder.models.networks.transfer import with_head
     from viewfinder.runtime.export import require_equal_outputs
 
     classes = len(run.classes)
     name = model_name(run.recipe.name)
-    model = with_head(backbone, settings.fitted_head, classes, seed=run.recipe.seed, name=name)
+    model = with_head(built, settings.fitted_head, classes, seed=run.recipe.seed, name=name)
     model.get_layer(LAST_LAYER).set_weights([head.weights, head.bias])
     if INT8 not in facts:
         require_equal_outputs(model, folder / EXPORT, None, _TOLERANCE)

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from viewfinder.bases.networks.backbone import HEAD, LAST_LAYER
+from viewfinder.bases.networks.built import HEAD, LAST_LAYER
 from viewfinder.bases.networks.seeding import seed_of
 from viewfinder.core.errors import RecipeError
 from viewfinder.core.randomness import Randomness

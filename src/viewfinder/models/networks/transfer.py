@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 
 from viewfinder.bases.naming import base_named
-from viewfinder.bases.networks import Backbone, build_backbone, build_from, wrap_backbone
+from viewfinder.bases.networks import BuiltBase, build_base, build_from, wrap_base
 from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.core.randomness import Randomness
@@ -15,7 +15,7 @@ from viewfinder.recipe.transfer import Head, Transfer
 
 
 def transfer(
-    base: str | keras.Model | Backbone,
+    base: str | keras.Model | BuiltBase,
     *,
     classes: int,
     cut: str | None = None,
@@ -30,7 +30,7 @@ def transfer(
 
     Args:
         base: A name of `keras.applications`, a `.keras` file or a preset of KerasHub, as
-            for :func:`build_backbone`; your own model, from pixels of 0 to 255; or a backbone,
+            for :func:`build_base`; your own model, from pixels of 0 to 255; or a built base,
             with its own width and seed.
         classes: The number of classes, at least 2.
         cut: The layer at which the base ends; None for the last.
@@ -52,32 +52,32 @@ def transfer(
         )
     if isinstance(base, str):
         shape = input_shape or _shape_of(base)
-        backbone = build_backbone(base, input_shape=shape, weights=weights, cut=cut)
-    elif isinstance(base, Backbone):
+        built = build_base(base, input_shape=shape, weights=weights, cut=cut)
+    elif isinstance(base, BuiltBase):
         _require_neither(cut, input_shape)
-        backbone = base
+        built = base
     else:
-        backbone = wrap_backbone(base, input_shape=input_shape, cut=cut)
-    return with_head(backbone, head or Head(), classes)
+        built = wrap_base(base, input_shape=input_shape, cut=cut)
+    return with_head(built, head or Head(), classes)
 
 
 def with_head(
-    backbone: Backbone, head: Head, classes: int, *, seed: int = 0, name: str = "transfer"
+    built: BuiltBase, head: Head, classes: int, *, seed: int = 0, name: str = "transfer"
 ) -> keras.Model:
-    """Return a backbone with a head, as one flat functional model.
+    """Return a built base with a head, as one flat functional model.
 
     Args:
-        backbone: The backbone, whose layers the model shares.
+        built: The base, whose layers the model shares.
         head: Pooling, dense layers and dropout.
         classes: The number of classes, at least 2.
         seed: The seed of the head's initial weights.
         name: The model's name.
 
     Raises:
-        RecipeError: The head cannot pool the output of the backbone.
+        RecipeError: The head cannot pool the output of the base.
     """
-    outputs = add_head(backbone.model.outputs[0], head, classes, Randomness(seed))
-    return keras.Model(backbone.model.inputs[0], outputs, name=name)
+    outputs = add_head(built.model.outputs[0], head, classes, Randomness(seed))
+    return keras.Model(built.model.inputs[0], outputs, name=name)
 
 
 def build_transfer(
@@ -90,7 +90,7 @@ def build_transfer(
         DataError: The weights are missing, damaged, or another network's.
     """
     shape = recipe.preprocessing.shape
-    backbone = build_from(
+    built = build_from(
         settings.built_on,
         settings.built_on.obtain(min(shape[:2]), progress),
         input_shape=shape,
@@ -99,7 +99,7 @@ def build_transfer(
         progress=progress,
     )
     name = model_name(recipe.name)
-    return with_head(backbone, settings.fitted_head, classes, seed=recipe.seed, name=name)
+    return with_head(built, settings.fitted_head, classes, seed=recipe.seed, name=name)
 
 
 def _shape_of(name: str) -> tuple[int, int, int]:
@@ -117,7 +117,7 @@ def _shape_of(name: str) -> tuple[int, int, int]:
 def _require_neither(cut: str | None, input_shape: tuple[int, int, int] | None) -> None:
     if cut is not None or input_shape is not None:
         raise UsageError(
-            "A backbone has its cut and its input shape already.",
-            expected="cut and input_shape given to build_backbone",
+            "A built base has its cut and its input shape already.",
+            expected="cut and input_shape given to build_base",
             received=f"cut {cut!r}, input_shape {input_shape}",
         )

@@ -1,4 +1,4 @@
-"""A backbone: a frozen pretrained network from pixels to a feature map."""
+"""A built base: a frozen pretrained network from pixels to a feature map."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _HASH_BYTES = 16
 
 
 @dataclass(frozen=True, eq=False)
-class Backbone:
+class BuiltBase:
     """A frozen network without its top.
 
     Attributes:
@@ -19,14 +19,12 @@ class Backbone:
         model: Maps pixels from 0 to 255, shape (n, height, width, channels), uint8 or float, to the
             feature map, float32, shape (n, …), including the scaling of pixels. All layers are
             frozen, so that batch norm and dropout behave as in inference.
-        preprocessing_words: The scaling of pixels, for people.
         weights: The origin of the weights: a file, "none", or "given".
         cut: The layer whose output is the feature map; None for the last.
     """
 
     name: str
     model: keras.Model
-    preprocessing_words: str
     weights: str
     cut: str | None = None
 
