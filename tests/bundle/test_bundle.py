@@ -167,7 +167,7 @@ def test_a_light_install_predicts_and_verifies(whole: Path, digits: Path) -> Non
     assert '"model.onnx": 0.0' in done.stdout
 
 
-@pytest.mark.parametrize("attempts", [8, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("attempts", [8, pytest.param(40, marks=pytest.mark.slow)])
 def test_a_writer_that_is_killed_leaves_the_old_bundle_or_the_new_one(
     tmp_path: Path, attempts: int
 ) -> None:

@@ -81,6 +81,7 @@ def test_ctrl_c_keeps_the_folds_that_are_done_and_resume_goes_on(viewfinder, dig
     assert ended.json["all"]["count"] == 120
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_says_what_is_kept(viewfinder, digits, monkeypatch):
     from viewfinder.run import Run
 

@@ -15,7 +15,7 @@ import pytest
 from small import copied, small_words
 from viewfinder.run import Run
 
-KILLS, PLAIN_KILLS, TUNING_KILLS = 20, 10, 6
+KILLS, PLAIN_KILLS, TUNING_KILLS = 20, 4, 3
 
 
 def assert_equal(whole: Path, resumed: Path) -> None:

@@ -335,6 +335,7 @@ def test_a_held_out_validation_split_steers_nothing(three_parts, tmp_path, monke
     assert all(locator.startswith("valid/") for locator in tested)
 
 
+@pytest.mark.slow
 def test_a_held_out_test_split_steers_nothing(three_parts, tmp_path, monkeypatch):
     shutil.rmtree(three_parts / "valid")
     seen, run = seen_by_fit(three_parts, tmp_path / "runs", monkeypatch, data__holdout="test")
@@ -695,6 +696,7 @@ def test_flips_are_an_extra_figure_where_the_recipe_mirrors(digits, tmp_path):
     assert flipped["test"]["loss"] == pytest.approx(-np.log(of_truth).mean(), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_class_weights_and_sampling_change_the_training_and_not_the_judging(digits, tmp_path):
     lopsided = tmp_path / "lopsided"
     shutil.copytree(digits, lopsided)
