@@ -167,6 +167,16 @@ def test_prediction_sets_are_fitted_on_validation_and_kept(run: Run) -> None:
         vf.evaluate(run, coverage=0.9)
 
 
+def test_other_pictures_may_be_given_by_their_path(tmp_path: Path) -> None:
+    folder = write_pictures(tmp_path / "others", {"cats": 6, "dogs": 4})
+    scores = [
+        vf.evaluate(ByBrightness(), data).metrics.scores
+        for data in (open_dataset(folder), folder, str(folder))
+    ]
+    assert len(set(map(str, scores))) == 1
+    assert scores[0].count == 10
+
+
 def test_a_guarantee_that_fails_is_reported(run: Run) -> None:
     assert "guarantee fails" not in " ".join(vf.evaluate(run, coverage=0.9).notes)
     rows = run.predictions
