@@ -1,5 +1,6 @@
 """Each suggestion of the doctor, run on the data and the recipe of the run that it was made for."""
 
+import re
 import shlex
 import shutil
 import sys
@@ -18,6 +19,7 @@ from small import small_recipe
 from viewfinder.cli.train.folds import first_fold
 from viewfinder.data.sources import open_dataset
 from viewfinder.evaluation.doctor import Case, diagnose
+from viewfinder.evaluation.doctor import verdict as rules
 from viewfinder.jobs.prepare import placed
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
@@ -58,6 +60,7 @@ RECIPES = {
     "course, on a base": recipe_named("course/cats-dogs-inception"),
     "strong": small_recipe(training__augment="strong", model__dropout=0.5, model__l2=0.05),
     "target": small_recipe(training__stop={"target": "accuracy=0.9", "patience": 5}),
+    "ended early": small_recipe(training__epochs=40, training__stop={"patience": 5}),
     "held out": small_recipe(data__holdout="validation"),
     "tested": small_recipe(data__test=0.2, data__validation=0.4),
     "solved": LINEAR,
@@ -98,6 +101,18 @@ def cases(recipe: Recipe, given: frozenset[str]) -> Iterator[Case]:
     labels = np.arange(100) % 2
     same = {"train": told(0.9, 100), "validation": answered(labels, [0] * 100, 2)}
     yield replace(one, scores=same, class_counts={"0": 900, "1": 90})
+    few = np.where(labels, np.arange(100) % 5 == 0, 0)  # of class 1, a fifth is found
+    weak = {"train": told(0.9, 100), "validation": answered(labels, few, 2)}
+    yield replace(one, scores=weak, class_counts={"0": 900, "1": 90})
+    thirds = np.arange(99) % 3
+    never = {"train": told(0.9, 99), "validation": answered(thirds, thirds.clip(max=1), 3)}
+    yield replace(one, scores=never, class_counts={"0": 900, "1": 90, "2": 90})
+    if not recipe.chooses_on_folds:
+        yield replace(one, history=tables[0][:2], interrupted=True)
+        rates = np.full(done, recipe.steps.optimizer.learning_rate)
+        yield replace(one, history=tables[0].assign(learning_rate=rates)[:10])
+    yield replace(one, stages={"decoding": 90.0})
+    yield replace(one, scores={"train": told(0.6, 2000), "validation": told(0.95, 2000)})
     if recipe.training.fine_tune:
         yield replace(one, fine_tuning=REFUSED)
     if not recipe.chooses_on_folds:
@@ -167,7 +182,27 @@ def test_every_setting_is_accepted_and_changes_recipe_or_splits(folders, each, p
         for flag in flags:
             # Another recipe replaces that of the run; settings change it.
             own = () if flag.startswith("--recipe") else ("--config", file)
-            assert planned(folder, *own, *shlex.split(flag)) != before, (recipe.name, flag)
+            is_setting = not flag.startswith("--store-limit")  # it is of the machine
+            after = planned(folder, *own, *shlex.split(flag))
+            assert (after != before) == is_setting, (recipe.name, flag)
+
+
+def test_the_cases_give_all_advice():
+    """A verdict that no case here has would give advice that is never run."""
+    found = {
+        verdict.code
+        for name in ("varied", "ended early", "solved", "tuned")
+        for given in (frozenset(), frozenset({"train", "validation", "test"}))
+        for sick in cases(RECIPES[name], given)
+        for verdict in diagnose(sick).verdicts
+    }
+    sources = Path(rules.__file__).parent.glob("*.py")
+    codes = {
+        code
+        for path in sources
+        for code in re.findall(r'Verdict\(\s*"([a-z-]+)"', path.read_text())
+    }
+    assert codes - found == set()
 
 
 @pytest.mark.parametrize("data", ["plain", "split"])
@@ -178,6 +213,7 @@ def test_every_command_runs(folders, data, viewfinder, tmp_path):
     saved = tmp_path / "name.dataset"
     named = {"DATA": folder, "NAME.dataset": saved, "RUN/recipe.yaml": file}
     flags = [flag for flag in suggested(recipe, splits_of(folder)) if flag.startswith("viewf")]
+    flags.remove("viewfinder train --resume RUN")  # run by tests/cli/test_resume_command.py
     assert len(flags) == (5 if data == "split" else 4)
     for flag in flags:
         words = [named.get(word, word) for word in shlex.split(flag)[1:]]

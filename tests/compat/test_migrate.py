@@ -1,6 +1,7 @@
 """Old scripts run after `migrate`, modern ones stay as they are, notebooks keep their form."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from commands import Command
 from viewfinder.compat.migrate.files import migrate
+from viewfinder.core.errors import DataError
 
 pytest.importorskip("libcst")
 
@@ -179,3 +181,20 @@ def test_a_folder_goes_on_past_a_bad_file(tmp_path: Path, viewfinder: Command) -
     assert "+m.fit(g)" in ended.out
     assert "Would rewrite 1 of 2 files" in ended.out
     assert (tmp_path / "b.py").read_text() == "m.fit_generator(g)\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["(" * 5_000 + ")" * 5_000, "x = " + "-" * 200_000 + "1", "x" + ".a" * 50_000],
+    ids=["brackets", "signs", "attributes"],
+)
+def test_code_that_nests_too_deeply_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "deep.py").write_text(text)
+    with pytest.raises(DataError, match="nests too deeply"):
+        list(migrate(tmp_path / "deep.py"))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    with pytest.raises(DataError, match="it is a pipe"):
+        list(migrate(tmp_path / "pipe.py"))

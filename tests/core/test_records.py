@@ -28,6 +28,10 @@ BOMB = "\n".join(
         "seed: " + "9" * 5_000,
         "a: !!python/object/apply:os.getcwd []",
         "? [a]\n: 1",
+        "seed: " + ":".join(["59"] * 3_000),
+        "seed: 0x" + "f" * 5_000,
+        "seed: 1\nseed: 2",
+        "a: [{b: 1, b: 2}]",
         "a: [",
         "a: \x00",
     ],
@@ -40,3 +44,8 @@ def test_yaml_that_is_no_setting_is_refused(text, tmp_path):
         read_settings(tmp_path / "recipe.yaml")
     with pytest.raises(RecipeError, match="Cannot read the value of name"):
         parse_settings([f"name={text}"])
+
+
+def test_a_file_without_settings_is_none():
+    assert parse_yaml("") is None
+    assert parse_yaml("# nothing\n") is None

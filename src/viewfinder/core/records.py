@@ -1,6 +1,7 @@
 """Records in files from outside: JSON that Pydantic validates, and YAML without aliases."""
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ _MOST_JSON = 256 << 20
 # A recipe with a plan of every augmentation takes 4 KB.
 _MOST_YAML = 256 << 10
 _DEEPEST = 32
+_LONGEST_NUMBER = 100
 
 
 class RunRecord(BaseModel):
@@ -89,7 +91,8 @@ def parse_yaml(text: str) -> Any:
     """Parse YAML from a user or a stranger.
 
     Aliases are refused, because a few bytes of them can stand for gigabytes; so is text of more
-    than 256 KB or more than 32 levels.
+    than 256 KB or more than 32 levels, a key that stands twice, of which one would be lost, and a
+    number of more than 100 digits.
 
     Raises:
         ValueError: The text is not such YAML.
@@ -107,6 +110,24 @@ def parse_yaml(text: str) -> Any:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST:
                 raise ValueError(f"more than {_DEEPEST} levels")
+        _require_plain(yaml.compose(text, yaml.SafeLoader))
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ValueError(str(error)) from error
+
+
+def _require_plain(node: Any) -> None:
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := [key for key, count in Counter(keys).items() if count > 1]:
+            raise ValueError(f"the key {twice[0]} stands twice")
+        for _, value in node.value:
+            _require_plain(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _require_plain(value)
+    elif node and len(node.value) > _LONGEST_NUMBER and node.tag.endswith(":int"):
+        # Python refuses to print it in a message.
+        raise ValueError(f"a number of {len(node.value):,} digits")

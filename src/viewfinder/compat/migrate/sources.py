@@ -4,6 +4,7 @@ Lines of shell and IPython (`!ls`, `%matplotlib inline`) are replaced by comment
 and restored afterwards. Of a notebook only the lines of changed cells are written.
 """
 
+import ast
 import io
 import json
 import re
@@ -18,9 +19,11 @@ from viewfinder.compat.migrate.base import Change
 from viewfinder.compat.migrate.facts import facts_of
 from viewfinder.compat.migrate.rewrites import rewritten
 from viewfinder.core.errors import DataError
+from viewfinder.core.files import read_regular, regular_status
 
 _LARGEST = 64 * 2**20
 _SHELL = re.compile(r"^(\s*)([!%]|\?|[\w.]+\?{1,2}\s*$|\w+\s*=\s*[!%])")
+_TOO_DEEP = "its code nests too deeply"
 _MASK = "pass  # viewfinder: masked line "
 _PYTHON_2 = re.compile(
     r"^\s*(print\s+[\"'\w]|exec\s+[\"']|except\s+\w+\s*,\s*\w+\s*:)", re.MULTILINE
@@ -53,11 +56,9 @@ def migrated(path: Path) -> Migrated:
         DataError: The file is not readable, not Python 3, or not a notebook.
     """
     try:
-        if path.stat().st_size > _LARGEST:
+        if regular_status(path).st_size > _LARGEST:
             raise DataError(f"{path} is too large for a script.", expected="at most 64 MiB")
-        # newline="": Windows line endings stay as they are.
-        with path.open(encoding="utf-8", newline="") as file:
-            text = file.read()
+        text = read_regular(path).decode("utf-8")  # Windows line endings stay as they are
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path} cannot be read: {error}.", expected="a .py or .ipynb file"
@@ -126,7 +127,7 @@ def _parsed(text: str) -> tuple[cst.Module, list[str]]:
     if "\0" in text:
         raise ValueError("NUL is not a character of Python")
     with suppress(cst.ParserSyntaxError):
-        return cst.parse_module(text), []
+        return _module(text), []
     masked: list[str] = []
     lines = text.splitlines(True)
     continued, indentation = False, ""
@@ -139,7 +140,22 @@ def _parsed(text: str) -> tuple[cst.Module, list[str]]:
         lines[number] = f"{indentation}{_MASK}{len(masked)}{line[len(body) :]}"
         masked.append(body)
         continued = body.endswith("\\")
-    return cst.parse_module("".join(lines)), masked
+    return _module("".join(lines)), masked
+
+
+def _module(text: str) -> cst.Module:
+    """Parse Python; raise `ValueError` where it nests so deeply that the parser would crash."""
+    try:
+        ast.parse(text)
+    except (RecursionError, MemoryError):
+        raise ValueError(_TOO_DEEP) from None
+    except SyntaxError as error:
+        if "nested" in error.msg:
+            raise ValueError(_TOO_DEEP) from None
+    try:
+        return cst.parse_module(text)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
 
 
 def _restored(code: str, masked: list[str]) -> str:
@@ -150,6 +166,8 @@ def _restored(code: str, masked: list[str]) -> str:
 def _refusal(path: Path, text: str, error: Exception) -> DataError:
     if _PYTHON_2.search(text):
         return DataError(f"{path} is Python 2.", remedy=f"2to3 -w {path} first, then migrate again")
+    if str(error) == _TOO_DEEP:
+        return DataError(f"{path} cannot be read: {_TOO_DEEP}.")
     line = getattr(error, "raw_line", None)
     where = f"line {line}" if line else "its text"
     return DataError(f"{path} is not valid Python: {where} cannot be parsed.")
