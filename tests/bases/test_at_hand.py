@@ -96,10 +96,14 @@ def test_offline_it_is_said_which_file_from_where_to_where(monkeypatch, own_cach
 def test_none_and_files(tmp_path):
     base = network_named("MobileNetV2")
     assert weights_file(base, 0.4, "none", 96) is None
-    (tmp_path / "own.h5").touch()
+    (tmp_path / "own.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
     assert weights_file(base, 0.4, str(tmp_path / "own.h5"), 96) == tmp_path / "own.h5"
     with pytest.raises(DataError, match=r"no weights file .*gone\.h5"):
         weights_file(base, 0.4, tmp_path / "gone.h5", 96)
+    with (tmp_path / "zeros.h5").open("wb") as file:
+        file.truncate(1 << 40)  # sparse; hashing it would take a quarter of an hour
+    with pytest.raises(DataError, match="is not a weights file"):
+        weights_file(base, 0.4, tmp_path / "zeros.h5", 96)
     with pytest.raises(UsageError, match="has no ImageNet weights"):
         weights_file(base, 0.4, "imagenet", 96)
 

@@ -10,6 +10,7 @@ from viewfinder.core.progress import Progress
 from viewfinder.fetch.catalogue import Address, RemoteFile
 from viewfinder.fetch.download import Patience, download
 from viewfinder.fetch.trust import Checksums
+from viewfinder.runtime.header import require_weights_file
 
 
 def weights_folder() -> Path:
@@ -87,18 +88,14 @@ def weights_file(
 
     Raises:
         UsageError: There are no ImageNet weights of this width.
-        DataError: The file does not exist, or cannot be downloaded.
+        DataError: The file does not exist, is no weights file, or cannot be downloaded.
     """
     if str(weights) == "none":
         return None
     if str(weights) == "imagenet":
         return obtain_weights(network, alpha, side, progress=progress)
     path = Path(weights).expanduser()
-    if not path.is_file():
-        raise DataError(
-            f"There is no weights file {path}.",
-            remedy="give the path of a file, 'imagenet' or 'none' as `weights`",
-        )
+    require_weights_file(path)  # before its content is hashed
     return path
 
 

@@ -8,6 +8,7 @@ stored: an array of gigabytes can be declared in a few bytes. `bases/networks/lo
 compares the shapes.
 """
 
+import io
 import re
 import zipfile
 from collections.abc import Iterator
@@ -125,33 +126,42 @@ class _Refused(Exception):
     """Content that does not belong in a weights file."""
 
 
-@contextmanager
-def _as_hdf5(path: Path, most_bytes: int) -> Iterator[Path]:
-    """Yield the file itself, or the HDF5 file of a `.keras` file, unpacked temporarily."""
+def require_weights_file(path: Path) -> int:
+    """Return the size of a weights file, by its first bytes HDF5 or `.keras`.
+
+    Raises:
+        DataError: The file is missing, or is not a weights file.
+    """
     try:
-        size = path.stat().st_size
         with open_regular(path) as file:
-            start = file.read(512)
+            start, size = file.read(512), file.seek(0, io.SEEK_END)
     except OSError as error:
         raise DataError(
             f"There is no weights file {path}.",
             received=error.strerror or str(error),
             remedy="give the path of a file, 'imagenet' or 'none' as `weights`",
         ) from error
-    if start.startswith(_HDF5):
-        if size > most_bytes:
-            raise _oversized(path, size, most_bytes)
-        yield path
-    elif start.startswith(_ZIP):
-        with TemporaryDirectory(prefix="viewfinder-") as folder:
-            yield _unzipped(path, Path(folder), most_bytes)
-    else:
+    if not start.startswith((_HDF5, _ZIP)):
         raise DataError(
             f"{path} is not a weights file.",
             expected="HDF5 (.h5, .weights.h5) or a .keras file",
             received=looks_like(start),
             remedy="download it again; in a browser, save the file itself and not its web page",
         )
+    return size
+
+
+@contextmanager
+def _as_hdf5(path: Path, most_bytes: int) -> Iterator[Path]:
+    """Yield the file itself, or the HDF5 file of a `.keras` file, unpacked temporarily."""
+    size = require_weights_file(path)
+    if is_hdf5(path):
+        if size > most_bytes:
+            raise _oversized(path, size, most_bytes)
+        yield path
+    else:
+        with TemporaryDirectory(prefix="viewfinder-") as folder:
+            yield _unzipped(path, Path(folder), most_bytes)
 
 
 def _unzipped(path: Path, folder: Path, most_bytes: int) -> Path:
