@@ -381,6 +381,11 @@ class TestLinks:
         assert len(dataset) == 2
         assert passed_over(dataset) == {"a/loop": self.LISTED}
 
+    def test_a_table_beside_the_folders_is_pointed_out(self, root: Path) -> None:
+        write_files(root, "a/1.jpg", "b/1.jpg", "clips.csv")
+        (note,) = [note for note in opened(root).notes if "clips.csv" in note]
+        assert note.startswith("Tables beside the folders are not read: clips.csv. If one of them")
+
     @pytest.mark.parametrize("at", ["loop", "a/loop", "a/loop.jpg"])
     def test_a_link_to_itself_is_no_picture_anywhere(self, root: Path, at: str) -> None:
         write_files(root, "a/1.jpg", "b/1.jpg")

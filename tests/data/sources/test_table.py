@@ -158,6 +158,22 @@ class TestRows:
         assert rows(dataset) == EXPECTED
         assert dataset.source.read("b/2.jpg") == b"b/2.jpg"
 
+    @pytest.mark.parametrize("start", ["/content/drive/My Drive/", "C:/Users/anna/", "D:\\x\\"])
+    def test_paths_of_another_computer_lead_to_the_files_here(self, root: Path, start: str) -> None:
+        dataset = open_table(
+            write_csv(root, "path,label", f"{start}a/1.jpg,x", f"{start}b/1.jpg,y")
+        )
+        assert list(dataset.table["locator"]) == ["a/1.jpg", "b/1.jpg"]
+        plain = start.replace("\\", "/")
+        assert (
+            f"The paths start with {plain}, which is not here: read below {root}." in dataset.notes
+        )
+
+    def test_paths_of_two_other_folders_are_refused(self, root: Path) -> None:
+        table = write_csv(root, "path,label", "/content/a/1.jpg,x", "/kaggle/b/1.jpg,y")
+        with pytest.raises(DataError, match="None of the 2 files"):
+            open_table(table)
+
     def test_absolute_and_outer_paths_are_followed_aloud(self, root: Path, tmp_path: Path) -> None:
         write_files(tmp_path, "outer.jpg")
         absolute = str(root / "a" / "1.jpg")

@@ -1,5 +1,7 @@
 """A dataset's features: saved, as neighbours, as a map, and in the audit."""
 
+import os
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -150,3 +152,10 @@ def test_without_labels_only_outliers_are_reported(tmp_path, made, capsys):
     given = evidence(unlabelled, tmp_path / "f.npz", Progress())
     assert set(given) == {"features"}
     assert "fewer than two classes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["f.npz", "f.parquet"])
+def test_a_pipe_is_not_waited_for(name, tmp_path):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError):
+        load_features(tmp_path / name)

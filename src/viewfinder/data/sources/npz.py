@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from viewfinder.core.errors import DataError
+from viewfinder.core.files import regular_status
 from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.sources.folder_names import split_named
 from viewfinder.data.sources.hints import Hints
@@ -73,7 +74,7 @@ def open_npz(file: Path, hints: Hints = Hints()) -> Dataset:
         DataError: The file is damaged, or its arrays are not pictures and labels.
     """
     hints.only("classes", "image_size", "value_range", kind="an .npz file")
-    pairs, others = find_arrays(_headers(file), str(file))
+    pairs, others = find_arrays(headers_of(file), str(file))
     files = dict.fromkeys(pairs, file)
     source = NpzSource(files, size=hints.image_size, value_range=hints.value_range)
     pictures, note = _read(source)
@@ -121,7 +122,7 @@ def find_arrays(
 
 def _read(source: NpzSource) -> tuple[dict[str, Pixels], str]:
     file = next(iter(source.files.values()))
-    pairs, _ = find_arrays(_headers(file), str(file))
+    pairs, _ = find_arrays(headers_of(file), str(file))
     if missing := set(source.files) - set(pairs):
         raise DataError(f"{file} no longer has arrays of {', '.join(sorted(missing))}.")
     with _opened(file) as arrays:
@@ -131,11 +132,15 @@ def _read(source: NpzSource) -> tuple[dict[str, Pixels], str]:
     return {s: as_pictures(pixels, named[s], source.size) for s, pixels in levels.items()}, note
 
 
-def _headers(file: Path) -> dict[str, tuple[int, ...]]:
-    """The shape of each array in its header, checked against the member's size."""
+def headers_of(file: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each array in a file, from its headers.
+
+    Raises:
+        DataError: The file is missing or damaged, holds objects, or would become too large.
+    """
     shapes: dict[str, tuple[int, ...]] = {}
     try:
-        most_bytes = most_unpacked(file.stat().st_size)
+        most_bytes = most_unpacked(regular_status(file).st_size)
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             with archive_errors(file):

@@ -106,6 +106,7 @@ KINDS = (
 )
 # Tables, and what may stand beside them.
 _OF_TABLES = frozenset({*TEXT_ENDINGS, ".parquet", ".pq", ".npz", *_WORDS})
+_LABEL_TABLES = frozenset({".csv", ".tsv", ".parquet", ".pq"})
 # A run's folder holds plots and checkpoints, which would read as two classes.
 _OF_A_RUN = ("recipe.yaml", "labels.json")
 
@@ -178,11 +179,23 @@ def open_any_folder(root: Path, hints: Hints) -> Dataset:
             break
         folder = folder / folders[0]
     try:
-        return open_folder(root, hints)
+        return _noting_tables(open_folder(root, hints), files)
     except NoClassFolders as error:
         if metadata.unlabelled:
             raise without_labels(metadata) from error
         raise
+
+
+def _noting_tables(dataset: Dataset, files: list[str]) -> Dataset:
+    """Note tables beside the folders, which may be meant to give the labels."""
+    tables = [name for name in files if Path(name).suffix.lower() in _LABEL_TABLES]
+    if not tables:
+        return dataset
+    more = f" and {len(tables) - 1} more" if len(tables) > 1 else ""
+    return dataset.noting(
+        f"Tables beside the folders are not read: {tables[0]}{more}. If one of them has the "
+        "labels, open it by its own path."
+    )
 
 
 def _open_data_files(

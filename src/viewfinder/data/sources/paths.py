@@ -1,6 +1,7 @@
 """The paths in a table: their form, and the files that they name."""
 
 import os
+import re
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -8,12 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError
+from viewfinder.core.files import kind_of
 from viewfinder.data.sources.delimited import names_a_picture
 
 # The size of a missing file.
 NO_FILE = -1
 # How many folders are searched for files that are missing.
 _MOST_FOLDERS = 500
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:")
 
 
 def plain_paths(paths: pd.Series, root: Path, notes: list[str]) -> pd.Series:
@@ -58,6 +61,9 @@ def found_files(
     missing = int((sizes == NO_FILE).sum())
     if missing and missing == len(sizes):
         first = str(locators.iloc[0])
+        if start := _start_elsewhere(root, locators):
+            notes.append(f"The paths start with {start}, which is not here: read below {root}.")
+            return found_files(table, root, locators.str.removeprefix(start), notes)
         elsewhere = _folder_of(root, first)
         raise DataError(
             f"None of the {missing:,} files in {table} exists.",
@@ -128,10 +134,22 @@ def _folder_of(root: Path, locator: str) -> Path | None:
     return None
 
 
+def _start_elsewhere(root: Path, locators: pd.Series) -> str:
+    """What absolute paths of another computer start with, if their rest leads to files; else ""."""
+    first = str(locators.iloc[0])
+    if not _ABSOLUTE.match(first):
+        return ""
+    parts = first.split("/")
+    rests = pd.Series(["/".join(parts[cut:]) for cut in range(1, len(parts))])
+    found = rests[_sizes(root, rests) != NO_FILE]
+    start = first.removesuffix(found.iloc[0]) if len(found) else ""
+    return start if start and locators.str.startswith(start).all() else ""
+
+
 def _folders(root: Path) -> list[Path]:
     try:
         with os.scandir(root) as entries:
-            return sorted(Path(one) for one in entries if one.is_dir())[:_MOST_FOLDERS]
+            return sorted(Path(one) for one in entries if kind_of(one) == "folder")[:_MOST_FOLDERS]
     except OSError:
         return []
 

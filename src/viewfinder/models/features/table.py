@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError, UsageError
-from viewfinder.core.files import written_whole
+from viewfinder.core.files import regular_status, written_whole
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
+from viewfinder.data.sources.npz import headers_of
 from viewfinder.data.store import open_store
 from viewfinder.data.store.sizes import suitable_input
 from viewfinder.models.features.base import FrozenBase
@@ -104,13 +105,18 @@ def load_features(path: Path) -> FeatureTable:
     """Read a file of :meth:`FeatureTable.save`; never executes code in it.
 
     Raises:
-        DataError: The file is missing or has no features.
+        DataError: The file is missing, unsafe, or has no features.
     """
     try:
         if _kind(path) == _PARQUET:
+            regular_status(path)
             read = pd.read_parquet(path)
             rows = np.stack(read["features"].to_list()).astype(np.float32)
             return _checked(FeatureTable(read[list(_COLUMNS)], rows))
+        try:
+            headers_of(path)  # no array is larger than its bytes
+        except DataError as error:
+            raise ValueError(error.fact) from error
         with np.load(path, allow_pickle=False) as file:
             pictures = pd.DataFrame({name: file[name] for name in _COLUMNS})
             return _checked(FeatureTable(pictures, np.asarray(file["features"], np.float32)))
