@@ -3,24 +3,28 @@
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.special
 
 import bundles_by_hand as made
+from commands import Command
 from small import copied
 from viewfinder.bundle.pack import bundle
 from viewfinder.bundle.verify import verify
 from viewfinder.classifier import load
-from viewfinder.core.errors import RunError, UsageError
+from viewfinder.core.errors import OutputError, RunError, UsageError
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.calibration import fit_temperature
 from viewfinder.run import Run
@@ -31,7 +35,7 @@ from viewfinder.run.evaluation import evaluate
 def whole(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle with everything: both models, thresholds, prediction sets, golden pictures."""
     run = Run(copied(trained.folder, tmp_path_factory.mktemp("run")))
-    evaluate(run, coverage=0.8)
+    evaluate(run, coverage=0.8, thresholds=["recall >= 0.9 for 2"])
     return bundle(run, keras=True, thresholds=["precision >= 0.9 for 1"])
 
 
@@ -70,7 +74,8 @@ def test_it_holds_what_the_validation_pictures_chose(whole: Path, trained: Run) 
     rows = rows[rows["split"] == "validation"]
     assert settings.pictures == len(rows)
     assert settings.temperature == fit_temperature(*arrays_of(rows, trained.classes))
-    (threshold,) = settings.thresholds
+    recall, threshold = settings.thresholds
+    assert (recall.figure, recall.name) == ("recall", "2")
     answered = [row["1"] >= threshold.threshold for row in by_name(rows, trained.classes)]
     right = (rows["label"] == "1").to_numpy()[answered]
     assert right.mean() >= 0.9
@@ -88,6 +93,74 @@ def test_prediction_sets_come_along(whole: Path, digits: Path) -> None:
     ]
     with pytest.raises(RunError, match=r"no prediction sets for a coverage of 0\.5"):
         load(whole).predict(pictures(digits)[:1], coverage=0.5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"calibrated": True},
+        {"threshold": "recall >= 90 % for 2"},
+        {"threshold": "recall >= 0.9 for 2", "calibrated": True, "coverage": 0.8},
+        {"threshold": 0.6, "calibrated": True},
+    ],
+)
+def test_temperature_and_thresholds_hold_alike_in_run_and_bundle(
+    whole: Path, digits: Path, options: dict[str, Any]
+) -> None:
+    run = load(whole.with_suffix(""))
+    plain, rest = run.predict(pictures(digits)), run.predict(pictures(digits), **options)
+    assert load(whole).predict(pictures(digits), **options) == rest
+    settings = load(whole).settings
+    threshold = options.get("threshold")
+    for before, found in zip(plain, rest, strict=True):
+        if options.get("calibrated"):
+            # As in SciPy: a softmax of the logarithms, divided by the temperature.
+            logits = np.log([before.probabilities[name] for name in run.classes])
+            expected = scipy.special.softmax(logits / settings.temperature)
+            shares = [found.probabilities[name] for name in run.classes]
+            np.testing.assert_allclose(shares, expected, atol=1e-9)
+        if isinstance(threshold, str):
+            least = settings.thresholds[0].threshold
+            assert (found.label == "2") == (before.probabilities["2"] >= least)
+            if before.label != "2":
+                assert found.label in (before.label, "2")
+        if isinstance(threshold, float) and found.confidence < threshold:
+            assert found.label == "unknown"
+    assert [one.classes for one in rest] == [
+        one.classes for one in run.predict(pictures(digits), coverage=options.get("coverage"))
+    ]
+
+
+def test_what_was_not_fitted_is_refused_with_the_command_that_fits_it(
+    whole: Path, run: Run, digits: Path
+) -> None:
+    picture = pictures(digits)[0]
+    with pytest.raises(RunError, match=r"no threshold for recall >= 0\.5 for 1") as refused:
+        load(whole).predict(picture, threshold="recall >= 0.5 for 1")
+    assert "evaluate RUN --threshold 'recall >= 0.5 for 1'" in str(refused.value.remedy)
+    with pytest.raises(UsageError, match="is not a condition"):
+        load(whole).predict(picture, threshold="half")
+    (run.folder / "settings.json").unlink()
+    with pytest.raises(RunError, match="no temperature"):
+        run.predict(picture, calibrated=True)
+    run.evaluate()
+    assert run.predict(picture, calibrated=True)
+
+
+def test_it_is_evaluated_as_the_run_is(
+    whole: Path, digits: Path, viewfinder: Command, tmp_path: Path
+) -> None:
+    words = ["--threshold", "recall >= 0.9 for 2", "--split", "test", "--json"]
+    ended = viewfinder("evaluate", whole, digits, *words)
+    assert ended.code == 0, ended.err
+    of_bundle = json.loads(ended.out)
+    of_run = json.loads(viewfinder("evaluate", whole.with_suffix(""), digits, *words).out)
+    for key in ("accuracy", "log_loss", "temperature", "tempered", "thresholds"):
+        assert of_bundle[key] == of_run[key]
+    assert of_bundle["temperature"] > 0
+    refused = viewfinder("evaluate", whole)
+    assert refused.code == 2
+    assert "no pictures of its own" in refused.err
 
 
 def test_the_model_of_keras_is_there_where_it_was_requested(
@@ -122,11 +195,21 @@ def test_private_pictures_stay_at_home(run: Run) -> None:
 
 
 def test_the_card_has_the_figures_of_the_run(whole: Path, trained: Run) -> None:
-    card = load(whole).bundle.files["card.md"].decode()
+    card = load(whole).bundle.files["model-card.md"].decode()
+    assert card == (whole.with_suffix("") / "model-card.md").read_text()
     test = trained.metrics["test"]
-    assert f"| test | {test['count']} | {test['accuracy']:.1%} |" in card
-    assert "one of 3 classes" in card
-    assert "## Limits" in card
+    assert f"| accuracy | {100 * test['accuracy']:.1f}\N{NO-BREAK SPACE}% |" in card
+    assert "classifier of 3 classes" in card
+    assert trained.environment["data"]["hash"] in card
+    assert f"viewfinder {trained.environment['versions']['viewfinder']}" in card
+
+
+def test_what_the_owner_has_added_to_the_card_comes_along(run: Run) -> None:
+    card = run.folder / "model-card.md"
+    card.write_text(card.read_text().replace("library_name", "license: mit\nlibrary_name"))
+    assert b"license: mit" in load(bundle(run)).bundle.files["model-card.md"]
+    card.unlink()
+    assert b"# " in load(bundle(run)).bundle.files["model-card.md"]
 
 
 def test_a_lambda_in_its_model_of_keras_does_not_run(tmp_path: Path) -> None:
@@ -167,7 +250,26 @@ def test_a_light_install_predicts_and_verifies(whole: Path, digits: Path) -> Non
     assert '"model.onnx": 0.0' in done.stdout
 
 
-@pytest.mark.parametrize("attempts", [8, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("limit", [0, 1000, 15_000])
+def test_a_full_disk_leaves_the_old_bundle_and_nothing_else(
+    run: Run, tmp_path: Path, limit: int
+) -> None:
+    """The system refuses to let any file grow beyond so many bytes."""
+    path = bundle(run, tmp_path / "out" / "pets.bundle", golden=False)
+    before = path.read_bytes()
+    assert len(before) > limit
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        with pytest.raises(OutputError):
+            bundle(run, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("attempts", [8, pytest.param(100, marks=pytest.mark.slow)])
 def test_a_writer_that_is_killed_leaves_the_old_bundle_or_the_new_one(
     tmp_path: Path, attempts: int
 ) -> None:
@@ -176,19 +278,27 @@ def test_a_writer_that_is_killed_leaves_the_old_bundle_or_the_new_one(
     from viewfinder.core.files import written_whole
 
     path, drawn = tmp_path / "pets.bundle", random.Random(1)
+    began = time.perf_counter()
+    for _ in range(4):
+        made.bundle(path, made.contents(**{"card.md": b"no" * 200_000}))
+    seconds = (time.perf_counter() - began) / 4
     seen = set()
     for attempt in range(attempts):
+        begun, begins = os.pipe()
         child = os.fork()
         if not child:
+            os.write(begins, b"!")
             for number in range(10_000):
                 members = made.contents(**{"card.md": bytes([attempt, number % 256]) * 200_000})
                 with written_whole(path) as temporary:
                     first = {"viewfinder.json": made.manifest(members)}
                     _write_archive(temporary, first | members)
             os._exit(0)
-        time.sleep(0.02 + drawn.random() / 20)
+        os.read(begun, 1)
+        time.sleep(seconds * (2 + 8 * drawn.random()))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        if path.exists():
-            seen.add(load(path).bundle.files["card.md"][:2])
+        os.close(begun)
+        os.close(begins)
+        seen.add(load(path).bundle.files["card.md"][:2])
     assert len(seen) > 2

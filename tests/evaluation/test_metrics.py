@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as oracle
 
+from viewfinder.classifier.settings import Condition, read_condition, tempered
 from viewfinder.core.errors import DataError, UsageError
-from viewfinder.evaluation.calibration import calibration, fit_temperature, tempered
+from viewfinder.evaluation.calibration import calibration, fit_temperature
 from viewfinder.evaluation.intervals import Figure
 from viewfinder.evaluation.metrics import Metrics, measure
-from viewfinder.evaluation.thresholds import Condition, at_threshold, best_threshold, read_condition
+from viewfinder.evaluation.thresholds import at_threshold, best_threshold
 
 Drawn = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -158,7 +159,7 @@ def test_no_other_threshold_meets_the_condition_and_is_better(
 ) -> None:
     labels, shares = drawn
     is_class, values = labels == 0, shares[:, 0]
-    found = best_threshold(Condition(figure, goal, "class 0"), is_class, values)  # type: ignore[arg-type]
+    found = best_threshold(Condition(figure=figure, goal=goal, name="class 0"), is_class, values)  # type: ignore[arg-type]
     other = 1 if figure == "precision" else 0
     tried = [at_threshold(value, is_class, values) for value in np.unique(values)]
     fit = [pair[other].value for pair in tried if pair[1 - other].value >= goal]
@@ -181,7 +182,7 @@ def test_no_other_threshold_meets_the_condition_and_is_better(
 )
 def test_conditions_are_read(text: str, goal: float) -> None:
     assert read_condition(text, ["cats", "dogs"]) == Condition(
-        "precision", pytest.approx(goal), "cats"
+        figure="precision", goal=goal, name="cats"
     )
 
 

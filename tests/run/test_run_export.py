@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from small import copied
 from viewfinder.classifier import Classifier, load
@@ -49,8 +50,11 @@ def test_it_answers_as_keras_does(trained: Run, digits: Path):
         assert one.probabilities == pytest.approx(other.probabilities, abs=1e-4)
 
 
-def test_one_picture_is_predicted_without_keras_and_pandas(trained: Run, digits: Path):
-    words = ["predict", str(trained.folder), str(pictures(digits)[0]), "--json"]
+def test_one_jpeg_is_predicted_without_what_it_does_not_need(
+    trained: Run, digits: Path, tmp_path: Path
+):
+    Image.open(pictures(digits)[0]).save(tmp_path / "one.jpg")
+    words = ["predict", str(trained.folder), str(tmp_path / "one.jpg"), "--json"]
     code = (
         "import sys\nfrom viewfinder.cli import main\n"
         f"try:\n    main({words!r})\n"
@@ -60,7 +64,7 @@ def test_one_picture_is_predicted_without_keras_and_pandas(trained: Run, digits:
     assert json.loads(done.stdout)["predictions"][0]["label"] in trained.classes
     loaded = set(done.stderr.split())
     assert "onnxruntime" in loaded
-    assert not loaded & HEAVY
+    assert not loaded & {*HEAVY, "PIL", "filelock", "viewfinder.cli.train.command"}
 
 
 def test_a_run_is_evaluated_and_reported_again_without_keras(folder: Path, digits: Path):

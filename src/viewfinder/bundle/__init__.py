@@ -2,7 +2,6 @@
 
 pack       a run → a bundle
 golden     the pictures that travel in it, with their expected results
-card       the model card
 verify     a bundle → the largest difference of each format from the expected results
 signature  signing it, and checking the signature, with `model-signing`
 

@@ -7,32 +7,25 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from viewfinder.bundle.card import model_card
 from viewfinder.bundle.golden import golden_pictures
 from viewfinder.bundle.signature import sign
 from viewfinder.bundle.verify import verify
 from viewfinder.classifier import Classifier
 from viewfinder.classifier.bundle import (
-    CARD,
     GOLDEN,
     MANIFEST,
     RECIPE,
     SCHEMA,
-    SETTINGS,
     SIGNATURE,
     SUFFIX,
-    ClassThreshold,
     Golden,
-    Settings,
 )
-from viewfinder.classifier.files import EXPORT, LABELS, MODEL
+from viewfinder.classifier.files import CARD, EXPORT, LABELS, MODEL
 from viewfinder.classifier.outliers import OUTLIERS, REFERENCE
 from viewfinder.classifier.sets import SETS, PredictionSets
+from viewfinder.classifier.settings import SETTINGS, Settings, read_condition
 from viewfinder.core.errors import UsageError
 from viewfinder.core.files import json_text, read_regular, written_whole
-from viewfinder.evaluation.answers import arrays_of
-from viewfinder.evaluation.calibration import fit_temperature
-from viewfinder.evaluation.thresholds import best_threshold, read_condition
 from viewfinder.run import Run
 
 # The same bytes from the same run: members have no date of their own.
@@ -61,7 +54,7 @@ def bundle(
         golden: Whether 8 of the run's test or validation pictures travel in the bundle, with
             their expected results; False for private pictures.
         thresholds: Conditions such as "precision >= 0.99 for cats"; the validation pictures choose
-            the threshold of each.
+            the threshold of each. Those of `viewfinder.evaluate` come along without being named.
         key: A private key (PEM, elliptic curve), to sign the bundle with.
 
     Returns:
@@ -101,9 +94,9 @@ def _members(run: Run, *, keras: bool, golden: bool, thresholds: Sequence[str]) 
     members = {
         LABELS: read_regular(folder / LABELS),
         EXPORT: read_regular(folder / EXPORT),
-        SETTINGS: _json(_settings(run, thresholds).model_dump(by_alias=True)),
+        SETTINGS: _json({"schema": 1, **_settings(run, thresholds).model_dump()}),
         RECIPE: run.recipe.to_yaml().encode(),
-        CARD: model_card(run).encode(),
+        CARD: _card(run),
     }
     if (folder / SETS).is_file():
         sets = PredictionSets.read(folder / SETS)
@@ -126,6 +119,16 @@ def _members(run: Run, *, keras: bool, golden: bool, thresholds: Sequence[str]) 
     return members
 
 
+def _card(run: Run) -> bytes:
+    """Return the card of the run's report, with what its owner has added."""
+    if not run.is_evaluated:
+        return f"# {run.name}\n\nThe model has not been evaluated.\n".encode()
+    path = run.folder / CARD
+    if not path.is_file():
+        run.report()
+    return read_regular(path)
+
+
 def _exported(run: Run) -> Classifier:
     """Return the run's classifier on ONNX Runtime; export the model if there is no export."""
     if not run.classifier.starts_at_once:
@@ -141,25 +144,16 @@ def _exported(run: Run) -> Classifier:
 
 
 def _settings(run: Run, conditions: Sequence[str]) -> Settings:
-    """Fit temperature and thresholds on the validation pictures."""
-    rows = run.predictions if run.is_evaluated else None
-    rows = None if rows is None else rows[rows["split"] == "validation"]
-    if rows is None or not len(rows):
-        if conditions:
-            raise UsageError(
-                "`thresholds`: the run has no evaluated validation pictures to choose them.",
-                expected="a run with a validation split",
-            )
-        return Settings(temperature=None, thresholds=[], pictures=0)
-    labels, shares = arrays_of(rows, run.classes)
-    chosen = []
-    for text in conditions:
-        condition = read_condition(text, run.classes)
-        at = run.classes.index(condition.name)
-        threshold = best_threshold(condition, labels == at, shares[:, at])
-        chosen.append(ClassThreshold(**vars(condition), threshold=threshold))
-    temperature = fit_temperature(labels, shares)
-    return Settings(temperature=temperature, thresholds=chosen, pictures=len(rows))
+    """Return the temperature and thresholds that the validation pictures choose."""
+    requested = [read_condition(text, run.classes) for text in conditions]
+    none = Settings(temperature=None, thresholds=[], pictures=0)
+    found = run.fitted_settings(requested) if run.is_evaluated else none
+    if requested and not found.pictures:
+        raise UsageError(
+            "`thresholds`: the run has no evaluated validation pictures to choose them.",
+            expected="a run with a validation split",
+        )
+    return found
 
 
 def _json(content: Any) -> bytes:

@@ -37,6 +37,7 @@ class OnnxNetwork(OnnxModel):
         Outputs below 0 or above 1 are logits; several with a sum of 1 are a softmax, others
         sigmoids.
         """
+        self.prove(shape)
         self.scaling = scaling
         noise = np.random.default_rng(0).integers(0, 256, (_PROBES, *shape), np.uint8)
         ramp = np.linspace(0, 1, _PROBES)[:, None, None, None]  # from black to noise

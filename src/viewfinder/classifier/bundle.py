@@ -18,6 +18,7 @@ from typing import IO, Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from viewfinder.classifier.files import EXPORT, MODEL
+from viewfinder.classifier.settings import SETTINGS, Settings, Share
 from viewfinder.core.errors import DataError, RunError, UsageError
 from viewfinder.core.files import open_regular
 from viewfinder.core.records import reason
@@ -28,8 +29,6 @@ SCHEMA = 1
 MANIFEST = "viewfinder.json"
 SIGNATURE = "signature.json"
 GOLDEN = "golden.json"
-SETTINGS = "settings.json"
-CARD = "card.md"
 RECIPE = "recipe.yaml"
 SUFFIX = ".bundle"
 
@@ -46,12 +45,13 @@ MOST_BESIDE = 64 << 20
 _MODELS = (EXPORT, MODEL)
 _CHUNK = 1 << 20
 
-Share = Annotated[float, Field(ge=0, le=1)]
 _Record = TypeVar("_Record", bound=BaseModel)
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, allow_inf_nan=False, frozen=True, defer_build=True
+    )
 
 
 class Member(_Strict):
@@ -81,30 +81,6 @@ class _AnySchema(BaseModel):
 
     schema_: Annotated[int, Field(alias="schema")]
     version: str = "a later version"
-
-
-class ClassThreshold(_Strict):
-    """The probability of a class from which a condition such as "precision >= 0.99" holds."""
-
-    figure: Literal["precision", "recall"]
-    goal: Share
-    name: str
-    threshold: Share | None
-
-
-class Settings(_Strict):
-    """The content of `settings.json`: what validation pictures chose for the use of the model.
-
-    Attributes:
-        temperature: Calibrates probabilities; None without validation pictures.
-        thresholds: A threshold for each condition.
-        pictures: How many validation pictures chose them.
-    """
-
-    schema_: Annotated[Literal[1], Field(alias="schema")] = 1
-    temperature: Annotated[float, Field(gt=0)] | None
-    thresholds: list[ClassThreshold]
-    pictures: Annotated[int, Field(ge=0)]
 
 
 class GoldenPicture(_Strict):

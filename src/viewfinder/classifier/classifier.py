@@ -1,6 +1,7 @@
 """The `Classifier`: the only way from a picture to probabilities."""
 
 import math
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ from viewfinder.classifier.networks import load_keras
 from viewfinder.classifier.outliers import Outliers, outliers_in, read_outliers
 from viewfinder.classifier.prediction import Prediction, PredictOptions, Rule
 from viewfinder.classifier.sets import SETS, PredictionSets, least_confidence, read_sets
+from viewfinder.classifier.settings import Settings, read_condition, read_settings
 from viewfinder.core.errors import RejectedPicture, RunError, UsageError
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
@@ -162,13 +164,25 @@ class Classifier:
             return outliers_in(self.bundle)
         return None if self.folder is None else read_outliers(self.folder, self.model_name)
 
+    @property
+    def settings(self) -> Settings | None:
+        """The temperature and the thresholds of classes; None where none were fitted to this model.
+
+        Raises:
+            RunError: The file is damaged.
+        """
+        if self.bundle is not None:
+            return self.bundle.settings
+        return None if self.folder is None else read_settings(self.folder, self.model_name)
+
     def predict(
         self,
         pictures: Iterable[Picture] | Picture,
         *,
         coverage: float | None = None,
-        threshold: float | None = None,
+        threshold: float | str | None = None,
         error: float | None = None,
+        calibrated: bool = False,
         progress: Progress | None = None,
     ) -> list[Prediction]:
         """Predict the classes of pictures of any size, mode and orientation.
@@ -178,9 +192,13 @@ class Classifier:
                 (uploads too), images of Pillow, or arrays of pixels, uint8, of shape (height,
                 width) or (height, width, channels).
             coverage: The coverage of prediction sets, which `viewfinder.evaluate` has fitted.
-            threshold: The least confidence, 0 to 1, of a label; below it the label is "unknown".
+            threshold: The least confidence, 0 to 1, of a label; below it the label is "unknown". Or
+                a condition, such as "precision >= 0.99 for cats", which `viewfinder.evaluate` has
+                fitted: the label is cats from its threshold on, and never below.
             error: The largest share of wrong labels, such as 0.05: the label is "unknown" below
                 the threshold that `viewfinder.evaluate` with `coverage=1 - error` has fitted.
+            calibrated: Whether probabilities are those at the temperature that the validation
+                pictures chose.
             progress: Shows the prediction.
 
         Returns:
@@ -189,10 +207,11 @@ class Classifier:
 
         Raises:
             UsageError: One of `pictures` is none of these, or the threshold is no probability.
-            RunError: The run has no prediction sets of this coverage.
+            RunError: The run has no prediction sets of this coverage, no such threshold, or no
+                temperature.
         """
         given = list(several(pictures))
-        predictions = self.stream(given, PredictOptions(coverage, threshold, error))
+        predictions = self.stream(given, PredictOptions(coverage, threshold, error, calibrated))
         return list((progress or Progress(0)).track(predictions, "Predicting", len(given)))
 
     def stream(
@@ -226,14 +245,39 @@ class Classifier:
         """Return what decides over predictions, read from the run's files.
 
         Raises:
-            RunError: The run has no prediction sets of this coverage, no threshold for this error,
-                or an outlier threshold of another model.
+            RunError: The run has no prediction sets of this coverage, no threshold for this error
+                or condition, no temperature, or an outlier threshold of another model.
+            UsageError: The text of the threshold is not a condition.
         """
         sets = None if options.coverage is None else self._sets(options.coverage)
-        least = options.threshold
+        answered = None
         if options.error is not None:
-            least = max(least or 0.0, least_confidence(self._sets(1 - options.error)))
-        return Rule(self.classes, least, sets, self.outliers)
+            answered = least_confidence(self._sets(1 - options.error))
+        least, condition = options.threshold, None
+        needs_settings = isinstance(least, str) or options.calibrated
+        settings = self.settings if needs_settings else None
+        if isinstance(least, str):
+            wanted = read_condition(least, self.classes)
+            condition = settings.of(wanted) if settings else None
+            if condition is None:
+                raise self._not_fitted(f"threshold for {wanted}", f" --threshold '{wanted}'")
+            least = None
+        temperature = None
+        if options.calibrated:
+            temperature = settings.temperature if settings else None
+            if temperature is None:
+                raise self._not_fitted("temperature", "")
+        return Rule(self.classes, least, sets, self.outliers, answered, condition, temperature)
+
+    def _not_fitted(self, what: str, words: str) -> RunError:
+        name = self.bundle.path if self.bundle else self.folder
+        again = "; then bundle the run again" if self.bundle else ""
+        run = "RUN" if self.bundle or not self.folder else shlex.quote(str(self.folder))
+        return RunError(
+            f"{name or 'This model'} has no {what}.",
+            expected="a run with validation pictures, which choose it",
+            remedy=f"viewfinder evaluate {run}{words}{again}",
+        )
 
     def answer(
         self,

@@ -24,6 +24,8 @@ MODEL = "best.keras"
 EXPORT = "model.onnx"
 # The name of its second output: the pooled features before the head.
 FEATURES = "features"
+# The card for sharing the model, in a run and in its bundle.
+CARD = "model-card.md"
 # Beside a model that leaves the run: the classes, one a line, and the preprocessing.
 NAMES = "labels.txt"
 HANDED = "preprocessing.json"

@@ -40,7 +40,7 @@ def open_foreign(
     network: Any
     # ONNX has no signature; any other content is refused as not one of Keras's.
     if model.suffix.lower() == ".onnx":
-        network = OnnxNetwork(model)
+        network = OnnxNetwork(model, is_proved=False)
         shape, outputs = network.input_shape, network.outputs
     else:
         network = load_model(model)

@@ -10,7 +10,7 @@ from viewfinder.classifier.classifier import Classifier
 from viewfinder.classifier.files import EXPORT, LABELS, MODEL, Labels, read_labels, run_folder
 from viewfinder.classifier.foreign import is_teachable, open_foreign
 from viewfinder.classifier.networks import load_export, load_keras, require_fit
-from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.errors import DataError, RunError, UsageError
 from viewfinder.runtime.onnx import OnnxModel
 
 # The endings of files that may be a model trained elsewhere; the content decides on the format.
@@ -77,11 +77,19 @@ def _from_bundle(path: Path) -> Classifier:
     classes, preprocessing = tuple(labels.classes), labels.preprocessing
     files = dict(bundle.files)
     try:
-        network = OnnxModel(files.pop(EXPORT, b""))
+        network = OnnxModel(files.pop(EXPORT, b""), is_proved=False)
+        require_fit(path, network, classes, preprocessing)
+        network.prove(preprocessing.shape)
+    except RunError:
+        raise
     except DataError as error:
         raise unsound(path, f"{EXPORT}: {error.received}") from error
-    require_fit(path, network, classes, preprocessing)
     return Classifier(network, classes, preprocessing, bundle=replace(bundle, files=files))
+
+
+def is_without_run(path: Path) -> bool:
+    """Whether the path is that of a bundle, or of a model which was trained elsewhere."""
+    return is_bundle(path) or is_foreign(path)
 
 
 def is_foreign(path: Path) -> bool:

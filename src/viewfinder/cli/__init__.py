@@ -3,39 +3,76 @@
 One file a command; what a command needs is imported when it runs, so that help is instant.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typing_extensions import override
 
-from viewfinder.cli.audit import audit
-from viewfinder.cli.bases import bases
 from viewfinder.cli.boundary import add_command
-from viewfinder.cli.bundle import bundle, verify
-from viewfinder.cli.cache import cache
-from viewfinder.cli.clean import clean
-from viewfinder.cli.compare import compare
-from viewfinder.cli.convolve import convolve
-from viewfinder.cli.crops import crops
-from viewfinder.cli.datasets import datasets, fetch
-from viewfinder.cli.demo import demo
-from viewfinder.cli.doctor import doctor
-from viewfinder.cli.evaluate import evaluate
-from viewfinder.cli.explain import explain
-from viewfinder.cli.export import export
-from viewfinder.cli.features import features
-from viewfinder.cli.journal import journal
-from viewfinder.cli.lr_find import lr_find
-from viewfinder.cli.materialize import materialize
-from viewfinder.cli.migrate import migrate
-from viewfinder.cli.predict import predict
-from viewfinder.cli.preview import preview
-from viewfinder.cli.recipes import recipes
-from viewfinder.cli.serve import serve
-from viewfinder.cli.split import split
-from viewfinder.cli.train.command import train
 from viewfinder.core.extras import INSTALL_BACKEND
+
+# In the order of the work, as the help shows them.
+_PANELS = {
+    "Data": ("fetch", "audit", "clean", "split", "journal", "materialize"),
+    "Training": ("train", "preview", "lr-find", "features", "demo", "migrate"),
+    "Results": ("predict", "evaluate", "doctor", "compare", "serve"),
+    "Handing over": ("bundle", "verify", "export"),
+    "Seeing": ("explain", "crops", "convolve"),
+    "What there is": ("recipes", "bases", "datasets", "cache"),
+}
+# The files that are not named like their command.
+_FILES = {"fetch": "datasets", "verify": "bundle", "train": "train.command"}
+_NEED_KERAS = ("train", "lr-find", "features", "demo", "explain", "crops")
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by name; the file of one is imported when it is looked up."""
+
+    def __init__(self) -> None:
+        self._panels = {name: panel for panel, names in _PANELS.items() for name in names}
+        self._made: dict[str, Any] = {}
+
+    @override
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = _command(name, self._panels[name])
+        return self._made[name]
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._panels)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._panels)
+
+    @override
+    def __contains__(self, name: object) -> bool:
+        return name in self._panels
+
+
+def _command(name: str, panel: str) -> Any:
+    file = import_module(f"viewfinder.cli.{_FILES.get(name, name.replace('-', '_'))}")
+    found: Callable[..., None] | typer.Typer = getattr(file, name.replace("-", "_"))
+    app = found
+    if not isinstance(app, typer.Typer):
+        app = typer.Typer(add_completion=False, context_settings=_SETTINGS)
+        install = INSTALL_BACKEND if name in _NEED_KERAS else None
+        add_command(app, found, panel=panel, install=install)
+    command: Any = typer.main.get_command(app)
+    command.name, command.rich_help_panel = name, panel
+    return command
+
+
+class _Group(TyperGroup):
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands: Any = _Commands()
 
 
 def _show_version(is_given: bool) -> None:
@@ -50,7 +87,8 @@ main = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=_SETTINGS,
+    cls=_Group,
 )
 
 
@@ -64,20 +102,3 @@ def _main(
     ] = False,
 ) -> None:
     pass
-
-
-# In the order of the work, as the help shows them.
-_COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Data": (fetch, audit, clean, split, journal, materialize),
-    "Training": (train, preview, lr_find, features, demo, migrate),
-    "Results": (predict, evaluate, doctor, compare, serve),
-    "Handing over": (bundle, verify, export),
-    "Seeing": (explain, crops, convolve),
-    "What there is": (recipes, bases, datasets),
-}
-_NEED_KERAS = (train, lr_find, features, demo, explain, crops)
-for panel, commands in _COMMANDS.items():
-    for command in commands:
-        install = INSTALL_BACKEND if command in _NEED_KERAS else None
-        add_command(main, command, panel=panel, install=install)
-main.add_typer(cache, name="cache", rich_help_panel="What there is")

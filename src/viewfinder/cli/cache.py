@@ -7,7 +7,9 @@ import typer
 from viewfinder.cli.boundary import add_command, print_json
 from viewfinder.cli.options import AsJson
 
-cache = typer.Typer(help="List or clear decoded pictures and features.", no_args_is_help=True)
+cache = typer.Typer(
+    help="List or clear decoded pictures and features.", no_args_is_help=True, add_completion=False
+)
 
 
 def list_(as_json: AsJson = False) -> None:

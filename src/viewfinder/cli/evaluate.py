@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, or a model: .keras, .h5, .onnx.")],
+    run: Annotated[
+        Path,
+        typer.Argument(help="Folder of a run, a bundle, or a model: .keras, .h5, .onnx."),
+    ],
     data: Annotated[
         Path | None,
         typer.Argument(
@@ -117,8 +120,10 @@ def evaluate(
 
     Without DATA and options, metrics.json, plots and report.html are written again, with slices.
     """
+    from viewfinder.classifier.bundle import is_bundle
     from viewfinder.classifier.opening import is_foreign
     from viewfinder.core.progress import Progress
+    from viewfinder.models.opening import load
     from viewfinder.run import Run
 
     if data is None and any(value is not None for value in reading.record.values()):
@@ -131,7 +136,8 @@ def evaluate(
         opened = ForeignOptions(reading.classes, preprocessing).load(run, Progress(0))
         reading = replace(reading, classes=None)
     else:
-        opened = _run(run, preprocessing)
+        _refuse_scaling(run, preprocessing)
+        opened = load(run) if is_bundle(run) else Run.open(run)
     if coverage is None and (by_class or sets != "lac"):
         raise UsageError(
             "These sets have no coverage.", expected="--coverage 0.95 with --sets and --by-class"
@@ -174,15 +180,12 @@ def evaluate(
     _show(found, results, slices=slices, robustness=robustness, crops=crops, plots=plots)
 
 
-def _run(folder: Path, preprocessing: str | None) -> "Run":
-    from viewfinder.run import Run
-
+def _refuse_scaling(path: Path, preprocessing: str | None) -> None:
     if preprocessing is not None:
         raise UsageError(
-            f"{folder} states its preprocessing itself.",
+            f"{path} states its preprocessing itself.",
             expected="`preprocessing` for a model that was trained elsewhere",
         )
-    return Run.open(folder)
 
 
 def _show(

@@ -97,7 +97,9 @@ class _MapOptions:
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, or a model: .keras, .h5.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a run, a bundle, or a model: .keras, .h5.")
+    ],
     pictures: Annotated[
         list[Path], typer.Argument(help="Files or folders; of a folder, up to 16 pictures.")
     ],
@@ -114,7 +116,7 @@ def explain(
     results: ResultOptions,
 ) -> None:
     """Draw where a model looked in pictures, its feature maps, or its answers for crops."""
-    from viewfinder.classifier.opening import is_foreign
+    from viewfinder.classifier.opening import is_without_run
     from viewfinder.run import Run
 
     if sum((maps.maps, crops, maps.channel is not None)) > 1:
@@ -122,7 +124,7 @@ def explain(
             "One figure at a time.", expected="one of --maps, --channel and --crops, or none"
         )
     _require_effect(look, maps, crops)
-    opened = None if is_foreign(run) else Run.open(run)
+    opened = None if is_without_run(run) else Run.open(run)
     classifier = foreign.load(opened.folder if opened else run, results.progress)
     if maps.channel is not None:
         document = _channel(classifier, pictures, maps.channel, output)

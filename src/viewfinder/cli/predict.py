@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,14 +35,22 @@ class AnswerOptions:
         ),
     ] = None
     threshold: Annotated[
-        float | None,
+        str | None,
         typer.Option(
-            metavar="SHARE",
-            help="Print `unknown` where the most probable class has a probability below this.",
+            metavar="SHARE|CONDITION",
+            help="Print `unknown` where the most probable class has a probability below this. Or "
+            "apply the threshold of a class that `evaluate RUN --threshold CONDITION` has fitted.",
             rich_help_panel=_ANSWER,
         ),
     ] = None
-
+    calibrated: Annotated[
+        bool,
+        typer.Option(
+            "--calibrated",
+            help="Print probabilities at the temperature that the validation pictures chose.",
+            rich_help_panel=_ANSWER,
+        ),
+    ] = False
     error: Annotated[
         float | None,
         typer.Option(
@@ -57,7 +66,11 @@ class AnswerOptions:
         """As the library takes them."""
         from viewfinder.classifier.prediction import PredictOptions
 
-        return PredictOptions(coverage=self.coverage, threshold=self.threshold, error=self.error)
+        threshold: float | str | None = self.threshold
+        if self.threshold is not None:
+            with suppress(ValueError):  # a condition
+                threshold = float(self.threshold)
+        return PredictOptions(self.coverage, threshold, self.error, self.calibrated)
 
 
 @dataclass(frozen=True)
@@ -182,6 +195,6 @@ def _require_order(run: Path, pictures: list[str]) -> None:
 
 
 def _is_run(path: Path) -> bool:
-    from viewfinder.classifier.opening import is_foreign
+    from viewfinder.classifier.opening import is_without_run
 
-    return os.path.isfile(path / "labels.json") or is_foreign(path)  # noqa: PTH113 (names that are too long)
+    return os.path.isfile(path / "labels.json") or is_without_run(path)  # noqa: PTH113 (names that are too long)

@@ -50,7 +50,7 @@ class _LimitOptions:
 
 
 def serve(
-    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run, or a bundle.")],
     *,
     host: Annotated[
         str, typer.Option(help="Address to listen at; by default only this machine reaches it.")

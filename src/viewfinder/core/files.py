@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
-import platformdirs
-from filelock import FileLock, Timeout
-
 from viewfinder.core.errors import OutputError, ViewfinderError
 from viewfinder.core.progress import Progress
 
@@ -22,7 +19,11 @@ from viewfinder.core.progress import Progress
 def cache_folder() -> Path:
     """Return the folder for files that can be made again; `VIEWFINDER_CACHE` sets another one."""
     chosen = os.environ.get("VIEWFINDER_CACHE")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("viewfinder"))
+    if chosen:
+        return Path(chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("viewfinder"))
 
 
 def keras_home() -> Path:
@@ -229,6 +230,8 @@ def locked(path: Path, otherwise: ViewfinderError, *, patience: float = 0.0) -> 
     Raises:
         OutputError: The folder cannot be written.
     """
+    from filelock import FileLock, Timeout
+
     lock = FileLock(path)
     try:
         lock.acquire(timeout=patience)
@@ -249,6 +252,8 @@ def locked_in_turn(path: Path, progress: Progress, why: str) -> Iterator[None]:
     Raises:
         OutputError: The folder cannot be written.
     """
+    from filelock import FileLock, Timeout
+
     lock = FileLock(path)
     try:
         lock.acquire(timeout=_SILENT_S)

@@ -21,7 +21,9 @@ _LONGEST_NUMBER = 100
 class RunRecord(BaseModel):
     """A JSON file of a run: the keys that are read from it. Others are kept as they are."""
 
-    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(
+        extra="allow", strict=True, allow_inf_nan=False, frozen=True, defer_build=True
+    )
 
     @classmethod
     def read(cls, path: Path) -> Self:

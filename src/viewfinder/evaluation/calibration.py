@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from viewfinder.classifier.settings import tempered
 from viewfinder.evaluation.intervals import Figure, share
 
 Matrix = NDArray[np.float64]
@@ -98,10 +99,3 @@ def fit_temperature(labels: Labels, probabilities: Matrix) -> float:
 
     found = minimize_scalar(loss, bounds=(-3, 3), method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))
-
-
-def tempered(probabilities: Matrix, temperature: float) -> Matrix:
-    """Return softmax(log p / temperature), shape `(n, k)`; the answers stay the same."""
-    logits = np.log(np.maximum(probabilities, _LEAST)) / temperature
-    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))

@@ -1,30 +1,17 @@
 """Thresholds: the probability from which one class has a requested precision or recall."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, cast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.core.errors import UsageError, nearest
+from viewfinder.classifier.settings import ClassThreshold, Condition, Settings
+from viewfinder.evaluation.answers import arrays_of
+from viewfinder.evaluation.calibration import fit_temperature
 from viewfinder.evaluation.intervals import Figure, share
-
-_CONDITION = re.compile(
-    r"\s*(?P<figure>precision|recall)\s*(?:>=|≥|=>)\s*(?P<goal>\d*\.?\d+)\s*(?P<percent>%?)"
-    r"\s*(?:for|of)\s+(?P<name>.+?)\s*",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A requested figure of one class: "precision >= 0.99 for cats"."""
-
-    figure: Literal["precision", "recall"]
-    goal: float
-    name: str
 
 
 @dataclass(frozen=True)
@@ -48,33 +35,12 @@ class Threshold:
     def to_json(self) -> dict[str, Any]:
         """Return the record as `--json` prints it."""
         return {
-            **asdict(self.condition),
+            **self.condition.content,
             "threshold": self.threshold,
             "chosen_on": self.chosen_on,
             "precision": self.precision.to_json(),
             "recall": self.recall.to_json(),
         }
-
-
-def read_condition(text: str, classes: Sequence[str]) -> Condition:
-    """Read a condition such as "precision >= 0.99 for cats", or "recall ≥ 95 % for dogs".
-
-    Raises:
-        UsageError: The text is not a condition, or there is no such class.
-    """
-    found = _CONDITION.fullmatch(text)
-    goal = float(found["goal"]) / (100 if found["percent"] else 1) if found else 0.0
-    if not found or not 0 < goal <= 1:
-        raise UsageError(
-            f"`threshold`: {text!r} is not a condition.",
-            expected="'precision >= 0.99 for cats' or 'recall >= 95 % for cats'",
-        )
-    if found["name"] not in classes:
-        raise UsageError(
-            f"There is no class {found['name']!r}.", remedy=nearest(found["name"], classes)
-        )
-    figure = cast('Literal["precision", "recall"]', found["figure"].lower())
-    return Condition(figure, goal, found["name"])
 
 
 def best_threshold(
@@ -101,6 +67,30 @@ def best_threshold(
     if not enough.any():
         return None
     return float(thresholds[np.where(enough, other, -1.0).argmax()])
+
+
+def fit_settings(
+    rows: pd.DataFrame, classes: Sequence[str], conditions: Iterable[Condition], model: str | None
+) -> Settings:
+    """Return the temperature, and a threshold for each condition, that validation pictures choose.
+
+    Args:
+        rows: The predictions of the validation pictures; without any there is no temperature.
+        classes: The class names.
+        conditions: The conditions; none without pictures.
+        model: The name of the model.
+    """
+    if not len(rows):
+        return Settings(temperature=None, thresholds=[], pictures=0, model=model)
+    labels, shares = arrays_of(rows, classes)
+    thresholds = []
+    for condition in conditions:
+        at = list(classes).index(condition.name)
+        threshold = best_threshold(condition, labels == at, shares[:, at])
+        facts = {key: getattr(condition, key) for key in Condition.model_fields}
+        thresholds.append(ClassThreshold(**facts, threshold=threshold))
+    temperature = fit_temperature(labels, shares)
+    return Settings(temperature=temperature, thresholds=thresholds, pictures=len(rows), model=model)
 
 
 def at_threshold(

@@ -2,32 +2,35 @@
 
 import io
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, Union
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from viewfinder.core.errors import Reason, RejectedPicture, UsageError
 from viewfinder.pictures.codecs.types import Limits
 from viewfinder.pictures.files import bytes_of
 
-Picture = (
-    str
-    | os.PathLike[str]
-    | bytes
-    | bytearray
-    | memoryview
-    | IO[bytes]
-    | Image.Image
-    | NDArray[np.uint8]
-)
+if TYPE_CHECKING:
+    from PIL import Image
+
+Picture = Union[
+    str,
+    os.PathLike[str],
+    bytes,
+    bytearray,
+    memoryview,
+    IO[bytes],
+    "Image.Image",
+    NDArray[np.uint8],
+]
 """A picture as a path, encoded bytes, a file opened for reading bytes, an image of Pillow, or
 pixels (uint8, height × width × channels)."""
 
-_IN_MEMORY = (bytes, bytearray, memoryview, Image.Image, np.ndarray)
+_IN_MEMORY = (bytes, bytearray, memoryview, np.ndarray)
 # The modes of Pillow that PNG has; others are converted to RGB.
 _PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I;16"})
 _UNSCALED = frozenset({"I", "F"})
@@ -52,7 +55,13 @@ def several(pictures: Any) -> Iterable[Any]:
 def is_open(picture: object) -> bool:
     """Whether a picture is read from an open file, which only one thread may do."""
     # Pillow reads an image's file when its pixels are first used.
-    return hasattr(picture, "read") or isinstance(picture, Image.Image)
+    return hasattr(picture, "read") or _is_of_pillow(picture)
+
+
+def _is_of_pillow(picture: object) -> bool:
+    # Without the module there is no such image, nor before it has its class: it may be imported
+    # by another thread at this moment.
+    return isinstance(picture, getattr(sys.modules.get("PIL.Image"), "Image", ()))
 
 
 def name_of(picture: object, index: int = 0) -> str:
@@ -77,7 +86,7 @@ def source_of(picture: Any) -> bytes | NDArray[np.uint8]:
             return picture
         case bytearray() | memoryview():
             return bytes(picture)
-        case Image.Image():
+        case _ if _is_of_pillow(picture):
             return _as_png(picture)
         case _ if is_open(picture):
             return _content(picture)
@@ -95,7 +104,7 @@ def _content(file: Any) -> bytes:
     return data
 
 
-def _as_png(image: Image.Image) -> bytes:
+def _as_png(image: "Image.Image") -> bytes:
     if image.mode in _UNSCALED:
         raise _no_picture(f"an image of mode {image.mode}, which defines no white")
     encoded = io.BytesIO()

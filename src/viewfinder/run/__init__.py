@@ -13,6 +13,7 @@ probe.json           for a linear head on a base: the result of each strength on
 metrics.json         accuracy, loss and per-class figures of each split
 predictions.parquet  a row per prediction
 out_of_fold.parquet  for a linear head: the training pictures' predictions by other folds' heads
+settings.json        the temperature, and the thresholds of classes
 prediction_sets.json the fitted levels of prediction sets, and the reject threshold
 outliers.json        the threshold of outliers; with outlier_features.npy, the training features
 doctor.json          the diagnosis of the training, with suggestions

@@ -14,6 +14,12 @@ from viewfinder.audit.duplicates import duplicate_groups
 from viewfinder.audit.finding import pictures
 from viewfinder.audit.measurements import Measurements, survey
 from viewfinder.classifier import Classifier
+from viewfinder.classifier.settings import (
+    ClassThreshold,
+    Condition,
+    read_condition,
+    tempered,
+)
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.files import written_whole
 from viewfinder.core.progress import Progress
@@ -23,19 +29,13 @@ from viewfinder.data.sources import open_dataset
 from viewfinder.data.store import open_store
 from viewfinder.evaluation.answers import answer, arrays_of
 from viewfinder.evaluation.baselines import Baseline
-from viewfinder.evaluation.calibration import fit_temperature, tempered
+from viewfinder.evaluation.calibration import fit_temperature
 from viewfinder.evaluation.conformal import SetOptions
 from viewfinder.evaluation.intervals import UNKNOWN, Figure, share
 from viewfinder.evaluation.metrics import Metrics, measure
 from viewfinder.evaluation.shortcuts import Shortcut, find_shortcuts, shortcut_properties
 from viewfinder.evaluation.slices import Slice, find_slices, properties_of
-from viewfinder.evaluation.thresholds import (
-    Condition,
-    Threshold,
-    at_threshold,
-    best_threshold,
-    read_condition,
-)
+from viewfinder.evaluation.thresholds import Threshold, at_threshold, best_threshold
 from viewfinder.run.baselines import baselines_of
 from viewfinder.run.matching import match_classes
 from viewfinder.run.outliers import OutlierEvaluation, evaluate_outliers
@@ -52,7 +52,7 @@ class Evaluation:
     """A run's figures on labelled pictures.
 
     Attributes:
-        run: The run, or the classifier of a model that was trained elsewhere.
+        run: The run, or the classifier of a model without its run.
         name: Its path; "" of a classifier in memory.
         data: What was evaluated: "test", or the data's path.
         metrics: The figures.
@@ -240,12 +240,13 @@ def evaluate(
     pictures are matched by name.
 
     Args:
-        run: The run, or its folder; or the classifier of a model that was trained elsewhere, which
-            needs `data` and has neither baselines nor a temperature.
+        run: The run, or its folder; or the classifier of a bundle or of a model that was trained
+            elsewhere, which needs `data` and has no baselines. Temperature and thresholds are then
+            those of the bundle, where it has them.
         data: Other labelled pictures, or the path of such data; None for the run's own.
         split: Which split; by default all of `data`, or the run's test split, else validation.
         thresholds: Conditions such as "precision >= 0.99 for cats"; the run's validation pictures
-            choose each threshold, where there are any.
+            choose each threshold, where there are any, and `predict` then takes the condition.
         coverage: The coverage of prediction sets, which are fitted on the run's validation pictures
             and written to its folder for `predict`.
         inside: The share of pictures like those of training that are no outliers: a threshold of
@@ -266,7 +267,7 @@ def evaluate(
     if isinstance(run, Classifier):
         if data is None or coverage is not None or inside is not None:
             raise UsageError(
-                "A model that was trained elsewhere has no pictures of its own.",
+                "A model without its run has no pictures of its own.",
                 expected="`data`; sets and outliers are fitted on a run's validation pictures",
             )
         return _evaluate_classifier(run, data, split, thresholds, progress)
@@ -307,6 +308,8 @@ def evaluate(
         outliers = evaluate_outliers(opened, inside, shown, others, progress)
         rows = rows.assign(outlier_score=rows["locator"].map(dict(outliers.scores)))
         notes += tuple(one for one in outliers.notes if one not in notes)
+    if conditions:
+        opened.write_settings(opened.fitted_settings(conditions))
     baselines, more = baselines_of(opened, rows, data, progress)
     return Evaluation(
         run=opened,
@@ -358,17 +361,23 @@ def _evaluate_classifier(
     progress: Progress,
 ) -> Evaluation:
     """Evaluate a model of which only the network is known, on labelled pictures."""
-    conditions = [read_condition(text, classifier.classes) for text in thresholds]
+    classes, settings = classifier.classes, classifier.settings
+    conditions = [read_condition(text, classes) for text in thresholds]
     rows, notes = _answered(classifier, data, split, progress)
+    labels, shares = arrays_of(rows, classes)
+    temperature = settings.temperature if settings else None
     return Evaluation(
         run=classifier,
         name="",
         data=str(data.source),
-        metrics=measure(*arrays_of(rows, classifier.classes), classifier.classes),
-        temperature=None,
-        tempered=None,
+        metrics=measure(labels, shares, classes),
+        temperature=temperature,
+        tempered=measure(labels, tempered(shares, temperature), classes) if temperature else None,
         baselines=(),
-        thresholds=tuple(_threshold(one, rows, None, classifier.classes) for one in conditions),
+        thresholds=tuple(
+            _threshold(one, rows, None, classes, settings.of(one) if settings else None)
+            for one in conditions
+        ),
         sets=None,
         outliers=None,
         known=0,
@@ -417,14 +426,18 @@ def _threshold(
     rows: pd.DataFrame,
     validation: pd.DataFrame | None,
     classes: Sequence[str],
+    stored: ClassThreshold | None = None,
 ) -> Threshold:
     at = list(classes).index(condition.name)
     choosing = rows if validation is None or not len(validation) else validation
-    labels, shares = arrays_of(choosing, classes)
-    found = best_threshold(condition, labels == at, shares[:, at])
+    if stored:
+        found = stored.threshold
+    else:
+        labels, shares = arrays_of(choosing, classes)
+        found = best_threshold(condition, labels == at, shares[:, at])
     labels, shares = arrays_of(rows, classes)
     figures = (
         (UNKNOWN, UNKNOWN) if found is None else at_threshold(found, labels == at, shares[:, at])
     )
-    chosen_on = "the evaluated pictures" if choosing is rows else "validation"
+    chosen_on = "the evaluated pictures" if choosing is rows and not stored else "validation"
     return Threshold(condition, found, chosen_on, *figures)

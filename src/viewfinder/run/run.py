@@ -2,7 +2,8 @@
 
 import html
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.classifier import Classifier, Prediction
-from viewfinder.classifier.files import EXPORT, FEATURES, fingerprint, read_labels
+from viewfinder.classifier.files import EXPORT, FEATURES, MODEL, fingerprint, read_labels
+from viewfinder.classifier.settings import Condition, Settings, read_settings
 from viewfinder.core.errors import (
     OutputError,
     RejectedPicture,
@@ -30,6 +32,7 @@ from viewfinder.evaluation.answers import answer
 from viewfinder.evaluation.doctor import Diagnosis, diagnose
 from viewfinder.evaluation.doctor.case import LayerHealth, case_of
 from viewfinder.evaluation.evaluate import score_split
+from viewfinder.evaluation.thresholds import fit_settings
 from viewfinder.models.opening import load
 from viewfinder.pictures.given import Picture
 from viewfinder.pictures.prepare import before_resizing
@@ -167,13 +170,19 @@ class Run(RunFolder):
         pictures: Iterable[Picture] | Picture,
         *,
         coverage: float | None = None,
-        threshold: float | None = None,
+        threshold: float | str | None = None,
         error: float | None = None,
+        calibrated: bool = False,
         progress: Progress | None = None,
     ) -> list[Prediction]:
         """Predict the classes of any pictures; see :meth:`Classifier.predict`."""
         return self.classifier.predict(
-            pictures, coverage=coverage, threshold=threshold, error=error, progress=progress
+            pictures,
+            coverage=coverage,
+            threshold=threshold,
+            error=error,
+            calibrated=calibrated,
+            progress=progress,
         )
 
     def evaluate(
@@ -341,7 +350,27 @@ class Run(RunFolder):
         if flipped:
             metrics["flipped"] = flipped
         write_json(self.folder / "metrics.json", metrics)
+        self.write_settings(self.fitted_settings())
         return metrics
+
+    def fitted_settings(self, conditions: Sequence[Condition] = ()) -> Settings:
+        """Return the temperature, and thresholds for these conditions and for those before.
+
+        The validation pictures of the run choose them.
+        """
+        keras = self.folder / MODEL
+        if keras.is_file():
+            model: str | None = fingerprint(keras)
+        else:
+            model = self.classifier.model_name if self.has_model else None
+        before: Sequence[Condition] = ()
+        with suppress(RunError):  # damaged: it is written again
+            if stored := read_settings(self.folder, model):
+                before = [one for one in stored.thresholds if one.name in self.classes]
+        by_name = {str(one): one for one in (*before, *conditions)}
+        rows = self.predictions
+        validation = rows[rows["split"] == "validation"]
+        return fit_settings(validation, self.classes, by_name.values(), model)
 
 
 def _summary(model: "keras.Model", classifier: Classifier) -> str:

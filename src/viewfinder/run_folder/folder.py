@@ -21,6 +21,7 @@ from viewfinder.classifier.files import (
 )
 from viewfinder.classifier.outliers import OUTLIERS, REFERENCE, OutlierSettings
 from viewfinder.classifier.sets import SETS, PredictionSets
+from viewfinder.classifier.settings import SETTINGS, Settings
 from viewfinder.core.errors import DataError, OutputError, RunError, UsageError
 from viewfinder.core.files import (
     content_hash,
@@ -278,6 +279,10 @@ class RunFolder:
     def write_prediction_sets(self, sets: PredictionSets) -> None:
         """Write the fitted levels of prediction sets."""
         write_json(self.folder / SETS, {"schema": 1, **sets.content})
+
+    def write_settings(self, settings: Settings) -> None:
+        """Write the temperature and the thresholds of classes."""
+        write_json(self.folder / SETTINGS, {"schema": 1, **settings.model_dump()})
 
     def write_outliers(self, settings: OutlierSettings, reference: NDArray[np.float32]) -> None:
         """Write the threshold of outliers, and the training features that distances are from."""

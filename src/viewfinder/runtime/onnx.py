@@ -3,8 +3,10 @@
 It needs neither Keras nor a backend, so an exported network starts within a second.
 """
 
+from collections.abc import Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from threading import Lock, Timer
 from typing import Any
 
 import numpy as np
@@ -12,11 +14,21 @@ from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError
 from viewfinder.core.files import open_regular
+from viewfinder.core.parallel import cores
 from viewfinder.runtime.onnx_file import require_self_contained
 
 # On two cores small batches are at least as fast as large ones, and need less memory; see
 # docs/performance.md.
 BATCH = 16
+
+# What a network may allocate beside its weights, in bytes: for one picture, when it is opened, and
+# in a call a core. NASNetLarge takes 90 MB for a picture of 331 × 331, VGG16 0.4 GB for a batch.
+_MOST_FOR_ONE, _MOST_A_CORE = 192 << 20, 1 << 30
+# What constants of the network may become when it is opened.
+_MOST_FOLDED = 16 << 20
+_LONGEST_S = 30
+# The limit that a session takes is that of the process at the time when it is made.
+_ONE_AT_A_TIME = Lock()
 
 _TYPES = {
     "tensor(uint8)": np.uint8,
@@ -33,6 +45,8 @@ class OnnxModel:
 
     Args:
         source: The file, or its content. It holds all its weights: others are not opened.
+        is_proved: Whether the network is one of ours. Any other is opened with little memory, until
+            `prove` has predicted one picture with it.
 
     Attributes:
         input_shape: (height, width, channels); None for a side of any length.
@@ -48,20 +62,12 @@ class OnnxModel:
         DataError: The file is not such a network.
     """
 
-    def __init__(self, source: Path | bytes) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # warnings are about its own optimisations
+    def __init__(self, source: Path | bytes, *, is_proved: bool = True) -> None:
+        self._source = b"" if is_proved else source
         try:
-            _require_self_contained(source)
-            self._session: Any = onnxruntime.InferenceSession(
-                source if isinstance(source, bytes) else str(source),
-                options,
-                providers=["CPUExecutionProvider"],
-            )
+            size = _require_self_contained(source)
+            most = cores() * _MOST_A_CORE if is_proved else _MOST_FOR_ONE + 2 * size
+            self._session: Any = _session(source, most)
             (taken,), (given, *others) = self._session.get_inputs(), self._session.get_outputs()
             self._input, self._output = taken.name, given.name
         except Exception as error:  # ONNX Runtime's exceptions share no base class
@@ -85,6 +91,28 @@ class OnnxModel:
         """The names of the outputs after the first."""
         return tuple(self.shapes)
 
+    def prove(self, shape: tuple[int, int, int]) -> None:
+        """Predict one picture with little memory; then allow batches.
+
+        Args:
+            shape: Of the picture.
+
+        Raises:
+            DataError: The network takes much memory or time for one picture, or cannot be run.
+        """
+        import onnxruntime
+
+        count = self.batch if self.batch and self.batch <= BATCH else 1
+        ends = onnxruntime.RunOptions()
+        timer = Timer(_LONGEST_S, setattr, (ends, "terminate", True))
+        timer.start()
+        try:
+            self._run(np.zeros((count, *shape), np.uint8), [], ends)
+        finally:
+            timer.cancel()
+        self._session = _session(self._source, cores() * _MOST_A_CORE)
+        self._source = b""
+
     def __call__(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Compute the network's output for a batch.
 
@@ -98,7 +126,16 @@ class OnnxModel:
         return output
 
     def run(self, images: NDArray[Any], *further: str) -> list[NDArray[np.float32]]:
-        """Compute the network's output and some of the further ones; see :meth:`__call__`."""
+        """Compute the network's output and some of the further ones; see :meth:`__call__`.
+
+        Raises:
+            DataError: The network cannot be run, or takes more than 1 GB a core.
+        """
+        return self._run(images, further, None)
+
+    def _run(
+        self, images: NDArray[Any], further: Sequence[str], options: Any
+    ) -> list[NDArray[np.float32]]:
         if self.channels_first:
             images = np.moveaxis(images, 3, 1)
         elif images.ndim != len(self.input_shape) + 1:  # rows of numbers, or grids without channels
@@ -112,16 +149,50 @@ class OnnxModel:
             )
         batches = [taken] if self.batch != 1 else [one[None] for one in taken]
         names = [self._output, *further]
-        found = [self._session.run(names, {self._input: batch}) for batch in batches]
+        try:
+            found = [self._session.run(names, {self._input: batch}, options) for batch in batches]
+        except Exception as error:  # as above
+            raise DataError(
+                "The network cannot be run.",
+                expected="a network that takes pictures of this size, within limits on memory",
+                received=str(error),
+            ) from error
         return [np.concatenate(parts).astype(np.float32) for parts in zip(*found, strict=True)]
 
 
-def _require_self_contained(source: Path | bytes) -> None:
+def _session(source: Path | bytes, most: int) -> Any:
+    """Return a session that allocates at most so many bytes in all of its calls together."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # warnings are about its own optimisations; errors are raised
+    for key, value in {
+        "session.use_env_allocators": 1,
+        "session.use_device_allocator_for_initializers": 1,
+        "optimization.constant_folding_max_output_size_in_bytes": _MOST_FOLDED,
+    }.items():
+        options.add_session_config_entry(key, str(value))
+    kind, memory = onnxruntime.OrtAllocatorType, onnxruntime.OrtMemType
+    at = onnxruntime.OrtMemoryInfo("Cpu", kind.ORT_ARENA_ALLOCATOR, 0, memory.DEFAULT)
+    with _ONE_AT_A_TIME:
+        onnxruntime.create_and_register_allocator(at, onnxruntime.OrtArenaCfg({"max_mem": most}))
+        return onnxruntime.InferenceSession(
+            source if isinstance(source, bytes) else str(source),
+            options,
+            providers=["CPUExecutionProvider"],
+        )
+
+
+def _require_self_contained(source: Path | bytes) -> int:
+    """Raise unless the file holds all its weights; return its size in bytes."""
     if isinstance(source, bytes):
         require_self_contained(source)
-        return
+        return len(source)
     with open_regular(source) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         require_self_contained(content)
+        return len(content)
 
 
 def _sides(shape: list[int | str | None]) -> tuple[int | None, ...]:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -701,3 +702,37 @@ def test_a_build_that_is_killed_leaves_a_store_that_works(root: Path, attempt: i
     assert len(readable(store, dataset)) == 7
     write_picture(root / "a" / "0.png", seed=98)  # whatever was left is removed by the next build
     assert names(open_store(dataset, FORM)) == WHOLE
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_hundred_kills_leave_a_store_that_works(root: Path) -> None:
+    """Forked processes change a picture and bring the store up to date, again and again."""
+    drawn = random.Random(0)
+    dataset = open_dataset(root)
+    open_store(dataset, FORM, budget=BUDGET)
+    began = time.perf_counter()
+    write_picture(root / "a" / "0.png", seed=1)
+    open_store(open_dataset(root), FORM, budget=BUDGET)
+    seconds = time.perf_counter() - began
+    for kill in range(100):
+        begun, begins = os.pipe()
+        child = os.fork()
+        if not child:
+            try:
+                os.write(begins, b"!")
+                for number in range(10_000):
+                    write_picture(root / "a" / "0.png", seed=1000 * kill + number)
+                    open_store(open_dataset(root), FORM, budget=BUDGET)
+            finally:
+                os._exit(0)
+        os.read(begun, 1)
+        time.sleep(seconds * 3 * drawn.random())
+        assert os.waitpid(child, os.WNOHANG) == (0, 0), "it ended before it was killed"
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(begun)
+        os.close(begins)
+        write_picture(root / "a" / "0.png", seed=kill)  # the child may have left half of one
+        changed = open_dataset(root)
+        require_right(open_store(changed, FORM, budget=BUDGET), changed)

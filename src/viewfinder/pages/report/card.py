@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment
 
+from viewfinder.classifier.files import CARD
 from viewfinder.core.files import write_text
 from viewfinder.pages.parts.environment import page_environment
 from viewfinder.pages.parts.words import drawable
@@ -16,6 +17,7 @@ from viewfinder.recipe.transfer import Transfer
 _HERE = Path(__file__).parent
 # What Markdown or HTML would read as markup.
 _MARKUP = str.maketrans({letter: f"\\{letter}" for letter in "\\`*_[]<>|#$"})
+_VERSIONS = ("viewfinder", "keras", "tensorflow-cpu", "jax", "torch", "onnxruntime", "numpy")
 
 
 def write_card(report: Report, content: Mapping[str, Any]) -> Path:
@@ -45,9 +47,10 @@ def write_card(report: Report, content: Mapping[str, Any]) -> Path:
             colour="gray" if pixels.color == "gray" else "colour",
             height=pixels.height,
             width=pixels.width,
+            versions=_versions(report.environment),
         )
     )
-    path = report.folder / "model-card.md"
+    path = report.folder / CARD
     write_text(path, drawable(text))
     return path
 
@@ -57,6 +60,11 @@ def _environment() -> Environment:
     environment = page_environment(_HERE).overlay(autoescape=False)
     environment.filters["plain"] = _plain
     return environment
+
+
+def _versions(environment: Mapping[str, Any]) -> list[str]:
+    versions = environment.get("versions", {})
+    return [f"{name} {versions[name]}" for name in _VERSIONS if name in versions]
 
 
 def _front(report: Report) -> dict[str, Any]:

@@ -11,9 +11,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from viewfinder.classifier.settings import tempered
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.baselines import Baseline, majority
-from viewfinder.evaluation.calibration import fit_temperature, tempered
+from viewfinder.evaluation.calibration import fit_temperature
 from viewfinder.evaluation.doctor import Diagnosis
 from viewfinder.evaluation.metrics import Metrics, measure
 from viewfinder.pages.report.further import Further

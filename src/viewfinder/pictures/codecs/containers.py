@@ -4,12 +4,15 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from viewfinder.core.errors import Reason, RejectedPicture
 from viewfinder.pictures.codecs.types import Limits, truncated
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _PNG_START = 8
 _PNG_HEADER = struct.Struct(">IIBBBBB")
@@ -119,7 +122,7 @@ def is_cut_off(error: Exception) -> bool:
     return any(words in str(error) for words in _CUT_OFF)
 
 
-def percent_of_rows(partial: Image.Image, data: bytes, format: str) -> int:
+def percent_of_rows(partial: "Image.Image", data: bytes, format: str) -> int:
     """Return the share of present rows in percent, rounded down and below 100.
 
     For PNG the rows are counted in the data. For other formats, rows that still have Pillow's fill
@@ -132,7 +135,7 @@ def percent_of_rows(partial: Image.Image, data: bytes, format: str) -> int:
     return 100 * min(present, rows - 1) // rows
 
 
-def _untouched_rows(partial: Image.Image) -> int:
+def _untouched_rows(partial: "Image.Image") -> int:
     fill = partial.info.get("transparency", 0) if partial.mode == "P" else 0
     values = np.asarray(partial).reshape(partial.height, -1)
     written = np.flatnonzero((values != (fill if isinstance(fill, int) else 0)).any(axis=1))

@@ -6,18 +6,20 @@ whose samples all fit into 12 or 8 bits is read as one of 12 or 8 bits: taken fo
 16 levels, all nearly black.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from viewfinder.core.errors import RejectedPicture
 from viewfinder.pictures.codecs.containers import png_chunks
 from viewfinder.pictures.codecs.magic import unsupported
 from viewfinder.pictures.codecs.quiet import quiet_libtiff
 from viewfinder.pictures.codecs.types import Pixels
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _DEEP_GRAY = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 # The numbers of bits that are used without being stated, beside all of them.
@@ -78,7 +80,7 @@ def require_black(depth: Depth, mode: str) -> None:
         raise _without_white("samples of 32 bits")
 
 
-def to_eight_bits(image: Image.Image, depth: Depth, data: bytes) -> tuple[Image.Image, str]:
+def to_eight_bits(image: "Image.Image", depth: Depth, data: bytes) -> tuple["Image.Image", str]:
     """Return the image with samples of 8 bits, and the trait that it had more; "" if it had not.
 
     Args:
@@ -86,6 +88,8 @@ def to_eight_bits(image: Image.Image, depth: Depth, data: bytes) -> tuple[Image.
         depth: The file's.
         data: The file's bytes, which are decoded again if colours use only the lower bits.
     """
+    from PIL import Image
+
     if image.mode in _DEEP_GRAY or image.mode == "I":
         levels = np.asarray(image).astype(np.uint16, copy=False)
         used, white = depth.white(int(levels.max()))

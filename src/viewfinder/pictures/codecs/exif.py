@@ -6,7 +6,6 @@ from io import BytesIO
 from typing import NamedTuple, cast
 
 import numpy as np
-from PIL import Image
 
 from viewfinder.pictures.codecs.quiet import quiet_pillow
 from viewfinder.pictures.codecs.types import Pixels
@@ -54,6 +53,8 @@ def shot_of(data: bytes | Pixels) -> Shot:
     """Return when and by what a picture was taken; empty where its metadata are damaged."""
     if not isinstance(data, bytes) or (b"Exif" not in data and b"eXIf" not in data):
         return Shot()
+    from PIL import Image
+
     try:
         with quiet_pillow(), Image.open(BytesIO(data)) as image:
             exif = image.getexif()
@@ -122,6 +123,8 @@ def _from_first_directory(exif: bytes) -> int | None:
 
 def _from_pillow(exif: bytes) -> object:
     """Return the orientation that Pillow reads from a damaged block."""
+    from PIL import Image
+
     parsed = Image.Exif()
     try:
         with quiet_pillow():

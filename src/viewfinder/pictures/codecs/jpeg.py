@@ -16,7 +16,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from viewfinder.core.errors import Reason, RejectedPicture
 from viewfinder.pictures.codecs import libjpeg, scans
@@ -187,6 +186,8 @@ def _memory(header: _Header, size: Size) -> int:
 
 def _from_inverted_cmyk(pixels: Pixels, wanted: Wanted) -> Pixels:
     """Convert CMYK to RGB or gray; values are inverted, as Adobe writes and Pillow assumes them."""
+    from PIL import Image
+
     image = Image.frombuffer("CMYK", pixels.shape[1::-1], (255 - pixels).tobytes())
     image = image.convert("RGB")
     converted: Pixels = np.asarray(image if wanted.color == "rgb" else image.convert("L"))

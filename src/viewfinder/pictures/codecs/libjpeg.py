@@ -4,7 +4,6 @@ import io
 
 import numpy as np
 import simplejpeg
-from PIL import Image, UnidentifiedImageError
 
 from viewfinder.pictures.codecs.quiet import quiet_pillow
 from viewfinder.pictures.codecs.types import Pixels, Size
@@ -48,6 +47,8 @@ def read(data: bytes, colorspace: str, size: Size, *, strict: bool = False) -> P
 
 def _read_with_pillow(data: bytes, colorspace: str) -> Pixels:
     """Decode to the full size; an end marker is added, as Pillow requires one."""
+    from PIL import Image, UnidentifiedImageError
+
     try:
         with quiet_pillow():
             image = Image.open(io.BytesIO(data + b"\xff\xd9"), formats=["JPEG"])

@@ -6,10 +6,9 @@ import re
 import struct
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from PIL import Image, features
 
 from viewfinder.core.errors import Reason, RejectedPicture
 from viewfinder.pictures.codecs import containers
@@ -19,8 +18,11 @@ from viewfinder.pictures.codecs.magic import unsupported
 from viewfinder.pictures.codecs.quiet import quiet_libtiff, quiet_pillow
 from viewfinder.pictures.codecs.types import Background, Color, Decoded, Pixels, Wanted, truncated
 
+if TYPE_CHECKING:
+    from PIL import Image
 
-def traits_of(opened: Any, loaded: Image.Image, deep: str) -> tuple[str, ...]:
+
+def traits_of(opened: Any, loaded: "Image.Image", deep: str) -> tuple[str, ...]:
     """Return how the pixels differ from plain 8-bit RGB or gray.
 
     Args:
@@ -44,7 +46,7 @@ def traits_of(opened: Any, loaded: Image.Image, deep: str) -> tuple[str, ...]:
     return (deep, *traits) if deep else traits
 
 
-def _shows_through(loaded: Image.Image) -> bool:
+def _shows_through(loaded: "Image.Image") -> bool:
     """Whether any pixel is not opaque; without a copy, because the picture may be large."""
     if "transparency" in loaded.info:  # a declared colour or palette entry is assumed to be used
         return True
@@ -78,6 +80,8 @@ def decode_raster(data: bytes, format: str, wanted: Wanted) -> Decoded:
     Raises:
         RejectedPicture: TRUNCATED, CORRUPT, UNSUPPORTED or TOO_LARGE.
     """
+    from PIL import Image
+
     _require_reader(format)
     containers.check_before_opening(data, format, wanted.limits)
     try:
@@ -130,11 +134,15 @@ def array_to_pixels(array: Pixels, color: Color, background: Background) -> Pixe
     """
     if array.shape[2] == (3 if color == "rgb" else 1):
         return array
+    from PIL import Image
+
     image = Image.fromarray(array.squeeze(2) if array.shape[2] == 1 else array)
     return _to_pixels(image, color, background)
 
 
-def _open(data: bytes, format: str) -> Image.Image:
+def _open(data: bytes, format: str) -> "Image.Image":
+    from PIL import Image
+
     try:
         return Image.open(io.BytesIO(data), formats=[format.upper()])
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
@@ -158,8 +166,8 @@ def _why_unidentified(data: bytes, format: str) -> str:
 
 
 def _load(
-    image: Image.Image, data: bytes, format: str
-) -> tuple[Image.Image, RejectedPicture | None]:
+    image: "Image.Image", data: bytes, format: str
+) -> tuple["Image.Image", RejectedPicture | None]:
     """Return the loaded image, and the rejection if rows are missing."""
     try:
         with quiet_libtiff() if format == "tiff" else nullcontext():
@@ -174,13 +182,13 @@ def _load(
         return partial, truncated(containers.percent_of_rows(partial, data, format))
 
 
-def _partial(image: Any) -> Image.Image | None:
+def _partial(image: Any) -> "Image.Image | None":
     """Return the part that Pillow decoded before its error; missing rows keep its fill value."""
     core = image._im
     return image._new(core) if core is not None else None
 
 
-def _to_pixels(image: Image.Image, color: Color, background: Background) -> Pixels:
+def _to_pixels(image: "Image.Image", color: Color, background: Background) -> Pixels:
     """Convert to RGB or gray pixels, in strips, which saves a second copy of a large picture."""
     channels = 3 if color == "rgb" else 1
     pixels = np.empty((image.height, image.width, channels), np.uint8)
@@ -193,15 +201,17 @@ def _to_pixels(image: Image.Image, color: Color, background: Background) -> Pixe
     return pixels
 
 
-def _strips(image: Image.Image) -> Iterator[tuple[int, int]]:
+def _strips(image: "Image.Image") -> Iterator[tuple[int, int]]:
     rows = max(1, _STRIP_PIXELS // image.width)
     for top in range(0, image.height, rows):
         yield top, min(top + rows, image.height)
 
 
-def _to_color(image: Image.Image, color: Color, background: Background) -> Image.Image:
+def _to_color(image: "Image.Image", color: Color, background: Background) -> "Image.Image":
     """Convert an image to mode RGB or L, composited on the background where it is transparent."""
     if image.has_transparency_data:
+        from PIL import Image
+
         canvas = Image.new("RGBA", image.size, (*background, 255))
         canvas.alpha_composite(image.convert("RGBA"))
         image = canvas
@@ -210,7 +220,7 @@ def _to_color(image: Image.Image, color: Color, background: Background) -> Image
     return image.convert("RGB" if color == "rgb" else "L")
 
 
-def _memory(image: Image.Image, format: str, bits: int) -> int:
+def _memory(image: "Image.Image", format: str, bits: int) -> int:
     """Estimate the peak memory in bytes: Pillow's pixels, the result, and a turned copy of it."""
     per_pixel = _BYTES_PER_PIXEL.get(image.mode, 4) + 3
     if bits > 8:
@@ -227,7 +237,7 @@ def _tiff_orientation(image: Any) -> int | None:
     return None if tags is None else valid(tags.get(_ORIENTATION))
 
 
-def _orientation(image: Image.Image) -> int:
+def _orientation(image: "Image.Image") -> int:
     try:
         return valid(image.getexif().get(_ORIENTATION))
     except Exception:  # damaged metadata do not reject a picture
@@ -257,6 +267,8 @@ def _require_reader(format: str) -> None:
             raise unsupported(
                 f"HEIC and HEIF pictures need another package: {INSTALL_HEIF}", remedy=INSTALL_HEIF
             ) from None
+    from PIL import features
+
     feature, name = _FEATURES.get(format, ("", ""))
     if feature and not features.check(feature):
         raise unsupported(f"this build of Pillow does not read {name} pictures")
