@@ -82,6 +82,33 @@ def test_on_average_pooling_hirescam_is_the_class_activation_map():
     assert maps[Method.HIRES_CAM] == pytest.approx(maps[Method.GRAD_CAM], rel=1e-3, abs=1e-7)
 
 
+def test_the_fused_map_adds_the_map_of_a_finer_layer():
+    inputs = keras.Input((SIDE, SIDE, 3))
+    fine = keras.layers.Conv2D(4, 3, activation="relu", name="fine")(inputs)
+    padded = keras.layers.ZeroPadding2D()(fine)
+    coarse = keras.layers.Conv2D(5, 3, strides=2, activation="relu", name="coarse")(padded)
+    pooled = keras.layers.GlobalMaxPooling2D()(coarse)
+    model = keras.Model(inputs, keras.layers.Dense(2, "softmax")(pooled))
+    network, images = Network(model, pictures()[0]), pictures(2)
+    classes = np.array([0, 1])
+
+    def expected(name: str, weights_of) -> np.ndarray:
+        step = network.step(name)
+        values = network.values(step, images)
+        gradients = network.gradients(step, values, images, classes)
+        small = (values * weights_of(gradients)).sum(axis=3)
+        large = np.stack([cv2.resize(one, (SIDE, SIDE)) for one in small])
+        return large / np.abs(large).max(axis=(1, 2), keepdims=True)
+
+    found, layer = attribute(network, images, classes, method="fused-cam")
+    means = expected("coarse", lambda one: one.mean(axis=(1, 2), keepdims=True))
+    assert found == pytest.approx(means + expected("fine", lambda one: one), abs=1e-5)
+    assert layer == "coarse"
+    alone, layer = attribute(network, images, classes, method="fused-cam", layer="fine")
+    means = expected("fine", lambda one: one.mean(axis=(1, 2), keepdims=True))
+    assert alone == pytest.approx(means, abs=1e-5)  # none is finer
+
+
 def test_one_sigmoid_speaks_for_the_second_class_and_against_the_first():
     network, images = traced("binary"), pictures(1)
     first, second = network.scores(images)[0]

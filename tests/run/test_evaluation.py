@@ -313,9 +313,9 @@ def test_a_split_without_known_classes_or_labels_is_refused(run: Run, tmp_path: 
     _, notes = match_classes(dataset.with_table(table), CLASSES)
     assert "1 picture is left out: without a label." in notes
     nameless = dataset.with_table(table.assign(label=""))
-    with pytest.raises(DataError, match="no class in common") as error:
+    with pytest.raises(DataError, match="None of the pictures has a label") as error:
         vf.evaluate(run, nameless)
-    assert "no labels" in str(error.value)
+    assert "predict` needs no labels" in str(error.value)
     with pytest.raises(DataError, match="no validation split"):
         vf.evaluate(run, dataset, split="validation")
 

@@ -31,6 +31,7 @@ class _Method(StrEnum):
     GRAD_CAM_PP = "grad-cam++"
     HIRES_CAM = "hirescam"
     LAYER_CAM = "layercam"
+    FUSED_CAM = "fused-cam"
     INTEGRATED_GRADIENTS = "integrated-gradients"
     OCCLUSION = "occlusion"
 

@@ -40,6 +40,7 @@ class Method(StrEnum):
     GRAD_CAM_PP = "grad-cam++"
     HIRES_CAM = "hirescam"
     LAYER_CAM = "layercam"
+    FUSED_CAM = "fused-cam"
     INTEGRATED_GRADIENTS = "integrated-gradients"
     OCCLUSION = "occlusion"
 
@@ -61,7 +62,8 @@ class Explanation:
         method: How the map is computed.
         layer: The layer whose map it is; None for a map of the pixels.
         values: float32, (height, width) of the model's input, not scaled. Class activation maps
-            are 0 or positive; a negative value of the others speaks against the class.
+            other than `fused-cam` are 0 or positive; a negative value of the others speaks against
+            the class.
         pixels: The model's input, uint8, (height, width, channels).
     """
 
@@ -217,7 +219,7 @@ def network_of(
         BackendError: Keras is needed, and no backend is installed.
         UsageError: The model does not map a picture to one row of numbers.
     """
-    if layer is None and method != Method.INTEGRATED_GRADIENTS:
+    if layer is None and method not in (Method.INTEGRATED_GRADIENTS, Method.FUSED_CAM):
         linear = LinearNetwork.of(classifier)
         if linear is not None:
             return linear
@@ -260,12 +262,16 @@ def attribute(
     if layer:
         assert not isinstance(network, LinearNetwork)
         step = network.step(layer)
-    values = network.values(step, images)
-    gradients = network.gradients(step, values, images, classes)
-    small = _activation_map(chosen, values, gradients)
-    height, width = images.shape[1:3]
-    maps = [cv2.resize(one, (width, height), interpolation=cv2.INTER_LINEAR) for one in small]
-    return np.stack(maps), step.name
+    if chosen is not Method.FUSED_CAM:
+        small = np.maximum(_weighted(network, step, images, classes, chosen), 0)
+        return _enlarged(small, images), step.name
+    assert not isinstance(network, LinearNetwork)
+    fused = _scaled(_enlarged(_weighted(network, step, images, classes, Method.GRAD_CAM), images))
+    finer = network.finer_map(step)
+    if finer:
+        small = _weighted(network, finer, images, classes, Method.HIRES_CAM)
+        fused += _scaled(_enlarged(small, images))
+    return fused, step.name
 
 
 def blurred(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -275,8 +281,16 @@ def blurred(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(soft, np.uint8).reshape(image.shape)
 
 
-def _activation_map(method: Method, values: Values, gradients: Values) -> Values:
-    """Weigh the channels of a layer, (n, height, width, channels), and keep what is positive."""
+def _weighted(
+    network: "Network | LinearNetwork",
+    step: Any,
+    images: NDArray[np.uint8],
+    classes: NDArray[np.intp],
+    method: Method,
+) -> Values:
+    """Return the weighted sums over a layer's channels, signed: (n, height, width) of the layer."""
+    values = network.values(step, images)
+    gradients = network.gradients(step, values, images, classes)
     match method:
         case Method.GRAD_CAM:
             weights = gradients.mean(axis=(1, 2), keepdims=True)
@@ -289,7 +303,19 @@ def _activation_map(method: Method, values: Values, gradients: Values) -> Values
             weights = np.maximum(gradients, 0)
         case _:
             weights = gradients
-    return np.asarray(np.maximum((weights * values).sum(axis=3), 0), np.float32)
+    return np.asarray((weights * values).sum(axis=3), np.float32)
+
+
+def _enlarged(maps: Values, images: NDArray[np.uint8]) -> Values:
+    height, width = images.shape[1:3]
+    size = (width, height)
+    return np.stack([cv2.resize(one, size, interpolation=cv2.INTER_LINEAR) for one in maps])
+
+
+def _scaled(maps: Values) -> Values:
+    """Divide each map by its largest absolute value."""
+    largest = np.abs(maps).max(axis=(1, 2), keepdims=True)
+    return np.divide(maps, largest, out=np.zeros_like(maps), where=largest > 0)
 
 
 def _integrated(network: "Network", image: NDArray[np.uint8], index: int) -> Values:

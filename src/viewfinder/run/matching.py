@@ -12,11 +12,13 @@ from viewfinder.data.dataset import Dataset
 _MOST_NAMED = 5
 
 
-def _remedy(data: Dataset, classes: Mapping[str, str]) -> str:
+def _remedy(data: Dataset, classes: Mapping[str, str], labelled: bool) -> str:
     """What to give instead of pictures that have no class of the model."""
     folder = Path(str(data.source)).resolve()
     if _plain(folder.name) in classes and folder.is_dir():
         return f"state the folder above, {folder.parent}, whose folders name the classes"
+    if not labelled:
+        return "put them into folders named as the classes; `viewfinder predict` needs no labels"
     return "rename the folders of the classes, or the labels of the table"
 
 
@@ -34,10 +36,14 @@ def match_classes(data: Dataset, classes: Sequence[str]) -> tuple[Dataset, tuple
     names = {name: name if name in classes else alike.get(_plain(name)) for name in present}
     if not any(names.values()):
         raise DataError(
-            "The data and the run have no class in common.",
+            "The data and the run have no class in common."
+            if present
+            else "None of the pictures has a label.",
             expected=f"pictures of {_some(classes)}",
-            received=f"pictures of {_some(present)}" if present else "no labels",
-            remedy=_remedy(data, alike),
+            received=f"pictures of {_some(present)}"
+            if present
+            else f"{pictures(len(data))} without labels",
+            remedy=_remedy(data, alike, bool(present)),
         )
     notes = [
         f"{old!r} is taken for {new!r}." for old, new in names.items() if new not in (old, None)

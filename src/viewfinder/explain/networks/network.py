@@ -154,6 +154,30 @@ class Network:
                 last = step
         return last
 
+    def finer_map(self, step: Step) -> Step | None:
+        """Return the last map before a step with more positions; None where there is none.
+
+        In a residual network it is the last sum of that size, which holds what its block has
+        found. Maps before the first convolution do not count.
+        """
+        kinds = [isinstance(one.layer, CONVOLUTIONS) for one in self.maps]
+        before = self.maps[kinds.index(True) if any(kinds) else 0 : self.maps.index(step)]
+        sides = step.output.shape[1]
+        finer = [
+            one
+            for one in before
+            if one.output.shape[1] > sides and not isinstance(one.layer, layers.ZeroPadding2D)
+        ]
+        if not finer:
+            return None
+        size = finer[-1].output.shape[1:3]
+        sums = [
+            one
+            for one in finer
+            if isinstance(one.layer, layers.Add) and one.output.shape[1:3] == size
+        ]
+        return (sums or finer)[-1]
+
     def values(self, step: Step, images: NDArray[Any]) -> Values:
         """Return the output of a step for pictures: float32, (n, height, width, channels)."""
         found: list[Values] = []
