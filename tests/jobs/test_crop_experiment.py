@@ -77,6 +77,10 @@ def test_both_ways_are_trained_and_compared(viewfinder, tmp_path: Path) -> None:
     # Of a stopped experiment, finished trainings are kept and the others trained.
     written = {path: path.stat().st_mtime_ns for path in whole.folder.iterdir()}
     shutil.rmtree(cropped.folder)
+    plan = Path(found["folder"]) / "plan.json"
+    older = json.loads(plan.read_text())
+    del older["recipe"]["input"]["isolate"]  # as if the key were new
+    plan.write_text(json.dumps(older))
     again = [*command[:-1], "--resume", found["folder"], "--json"]
     assert viewfinder(*again).document("crops") == found
     assert {path: path.stat().st_mtime_ns for path in whole.folder.iterdir()} == written

@@ -309,13 +309,14 @@ def _weighted(
 def _enlarged(maps: Values, images: NDArray[np.uint8]) -> Values:
     height, width = images.shape[1:3]
     size = (width, height)
-    return np.stack([cv2.resize(one, size, interpolation=cv2.INTER_LINEAR) for one in maps])
+    large = [cv2.resize(one, size, interpolation=cv2.INTER_LINEAR) for one in maps]
+    return np.asarray(np.stack(large), np.float32)
 
 
 def _scaled(maps: Values) -> Values:
     """Divide each map by its largest absolute value."""
     largest = np.abs(maps).max(axis=(1, 2), keepdims=True)
-    return np.divide(maps, largest, out=np.zeros_like(maps), where=largest > 0)
+    return np.asarray(maps / np.where(largest > 0, largest, 1), np.float32)
 
 
 def _integrated(network: "Network", image: NDArray[np.uint8], index: int) -> Values:

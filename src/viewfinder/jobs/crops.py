@@ -152,6 +152,8 @@ def _folder(output: Path, name: str, plan: dict[str, Any], resume: Path | None) 
         write_json(folder / _PLAN, plan)
         return folder
     before = CropPlanFile.read(resume / _PLAN).content
+    recipe = recipe_in(resume / _PLAN, before["recipe"])  # with keys that are new since
+    before["recipe"] = recipe.model_dump(mode="json")
     if differing := [key for key, value in plan.items() if before.get(key) != value]:
         raise UsageError(
             "A resumed crop experiment keeps its pictures and settings, and these differ: "
