@@ -10,7 +10,7 @@ import pytest
 
 from shared_data import SHARED
 from viewfinder.bases.from_wheel import installed_weights
-from viewfinder.bundle import bundle
+from viewfinder.bundle.pack import bundle
 from viewfinder.classifier import Classifier
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
