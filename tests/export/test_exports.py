@@ -199,6 +199,18 @@ def test_an_export_that_predicts_otherwise_is_refused_and_nothing_is_left(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_converter_raises_is_said_in_words_and_nothing_is_left(
+    trained, tmp_path, monkeypatch
+):
+    def fail(*_, **__):
+        raise ZeroDivisionError("no such operation\nand much more")
+
+    monkeypatch.setattr("onnx.save", fail)
+    with pytest.raises(UsageError, match=r"cannot be exported to onnx(.|\n)*no such operation\n"):
+        vf.export(trained, "onnx", tmp_path / "exported")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_exists_is_kept(trained, tmp_path):
     (tmp_path / "exported").mkdir()
     with pytest.raises(OutputError, match="exists already"):

@@ -50,6 +50,7 @@ assert "There are no heat maps" not in (run.folder / "report.html").read_text()
 picture = next(Path(data).rglob("*.png"))
 assert vf.load(run.folder).predict(picture)[0].label in run.classes
 assert vf.explain(run.classifier, picture, method="occlusion")[0].values.shape == (32, 32)
+vf.export(run.folder, "onnx", Path(runs) / "exported", raw=True)
 extract(vf.open(data), recipe.on_features, size=(32, 32), progress=quiet)
 print(json.dumps([name for name in ("keras", "tensorflow", "jax", "torch") if name in sys.modules]))
 """

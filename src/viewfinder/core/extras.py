@@ -12,7 +12,8 @@ _EVALUATE = "pip install 'viewfinder[evaluate]'"
 # The command that installs a package, by the name under which it is imported. Packages with a
 # message of their own are not listed.
 _INSTALLED_BY = {
-    **dict.fromkeys(("keras", "h5py", "onnx", "tf2onnx"), INSTALL_BACKEND),
+    **dict.fromkeys(("keras", "h5py", "tf2onnx"), INSTALL_BACKEND),
+    "onnx": "pip install 'viewfinder[base]'",
     "openvino": "pip install 'viewfinder[openvino]'",
     "model_signing": "pip install 'viewfinder[sign]'",
     "tensorflow": "pip install 'viewfinder[cpu]'",

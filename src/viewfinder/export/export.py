@@ -18,7 +18,7 @@ from viewfinder.classifier.bundle import read_bundle
 from viewfinder.classifier.classifier import shares_of
 from viewfinder.classifier.files import EXPORT, HANDED, NAMES
 from viewfinder.core.class_names import read_class_names
-from viewfinder.core.errors import DataError, OutputError, UsageError, nearest
+from viewfinder.core.errors import DataError, OutputError, UsageError, ViewfinderError, nearest
 from viewfinder.core.files import unwritable, write_json, write_text
 from viewfinder.core.progress import Progress
 from viewfinder.export.formats import (
@@ -124,6 +124,8 @@ def export(
     name = _name(to, raw=raw)
     progress = progress or Progress(0)
     classifier = load(source, class_names=class_names, preprocessing=preprocessing)
+    for note in classifier.notes:
+        progress.say(note)
     if raw and classifier.preprocessing.isolate:
         raise UsageError(
             "`raw`: the preprocessing cuts subjects out of their scenes, which no network can.",
@@ -139,10 +141,12 @@ def export(
     checked, ranges = real_pictures(classifier, given, ranges=name == "onnx-int8")
     with _written_folder(folder) as temporary:
         path = temporary / FORMATS[name].file
-        share, preparing = _write(path, classifier, source, name, ranges, raw=raw)
-        size = sum(file.stat().st_size for file in temporary.rglob("*") if file.is_file())
         _write_facts(temporary, classifier)
-        network = FORMATS[name].open(path, raw)
+        before = _size(temporary)
+        with _errors_in_words(name):
+            share, preparing = _write(path, classifier, source, name, ranges, raw=raw)
+            network = FORMATS[name].open(path, raw)
+        size = _size(temporary) - before
         answers = _answers(network, classifier, checked, preparing, progress)
         return _export(folder, name, size, share, answers)
 
@@ -171,6 +175,25 @@ def _written_folder(folder: Path) -> Iterator[Path]:
         raise unwritable(folder, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+@contextmanager
+def _errors_in_words(name: Name) -> Iterator[None]:
+    """Raise `UsageError` for what a converter raises: their exceptions share no base class."""
+    try:
+        yield
+    except (ViewfinderError, OSError, ModuleNotFoundError):
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"This model cannot be exported to {name}.",
+            received=str(error).strip().partition("\n")[0][:300] or type(error).__name__,
+            remedy="another format",
+        ) from error
 
 
 def _write_facts(folder: Path, classifier: Classifier) -> None:

@@ -144,14 +144,7 @@ def _write_litert(model: "keras.Model", path: Path, facts: Preprocessing | None)
     with tempfile.TemporaryDirectory(prefix="viewfinder-") as folder:
         _write_savedmodel(model, Path(folder) / "saved", facts)
         converter = tf.lite.TFLiteConverter.from_saved_model(str(Path(folder) / "saved"))
-        try:
-            path.write_bytes(converter.convert())
-        except Exception as error:  # the converter's errors share no base class
-            raise UsageError(
-                f"{model.name} cannot be exported to LiteRT.",
-                received=str(error).strip().partition("\n")[0][:300],
-                remedy="--to onnx or savedmodel",
-            ) from error
+        path.write_bytes(converter.convert())
 
 
 def _open_litert(path: Path, raw: bool) -> Network:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.classifier.adapting import OnnxNetwork
+from viewfinder.core.errors import UsageError
 from viewfinder.export.picture_graph import prepared
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.pictures.scaling import Scaling
@@ -233,17 +234,26 @@ def quantized(network: Any, images: Iterable[NDArray[np.uint8]]) -> Any:
     Args:
         network: From pixels to probabilities, in float32.
         images: Prepared pictures, from which the ranges of the activations are measured.
+
+    Raises:
+        UsageError: There are none.
     """
     import onnx
     from onnxruntime import quantization
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     name = network.graph.input[0].name
-    rows = iter([{name: image[None].astype(np.float32)} for image in images])
+    rows = [{name: image[None].astype(np.float32)} for image in images]
+    if not rows:
+        raise UsageError(
+            "None of the pictures to measure the ranges of int8 on can be read.",
+            remedy="give others as `pictures`",
+        )
+    given = iter(rows)
 
     class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
         def get_next(self) -> Any:
-            return next(rows, None)
+            return next(given, None)
 
     with tempfile.TemporaryDirectory(prefix="viewfinder-") as folder, without_logs():
         whole, ready, small = (Path(folder) / f"{name}.onnx" for name in ("whole", "ready", "int8"))
