@@ -27,6 +27,7 @@ from viewfinder.classifier import load
 from viewfinder.core.errors import OutputError, RunError, UsageError
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.calibration import fit_temperature
+from viewfinder.pages.parts.words import percent
 from viewfinder.run import Run
 from viewfinder.run.evaluation import evaluate
 
@@ -198,8 +199,8 @@ def test_the_card_has_the_figures_of_the_run(whole: Path, trained: Run) -> None:
     card = load(whole).bundle.files["model-card.md"].decode()
     assert card == (whole.with_suffix("") / "model-card.md").read_text()
     test = trained.metrics["test"]
-    assert f"| accuracy | {100 * test['accuracy']:.1f}\N{NO-BREAK SPACE}% |" in card
-    assert "classifier of 3 classes" in card
+    assert f"| accuracy | {percent(test['accuracy'])} |" in card
+    assert "An image classifier of 3\N{NO-BREAK SPACE}classes" in card
     assert trained.environment["data"]["hash"] in card
     assert f"viewfinder {trained.environment['versions']['viewfinder']}" in card
 
