@@ -1,6 +1,5 @@
 """Each check alone, on a made table."""
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -233,7 +232,6 @@ def test_keys_keep_groups_together() -> None:
 
 
 def test_doubtful_labels_are_the_planted_ones() -> None:
-    pytest.importorskip("cleanlab")
     random = np.random.default_rng(0)
     truth = random.integers(0, 3, 300)
     wrong = random.choice(300, 12, replace=False)
@@ -248,13 +246,6 @@ def test_doubtful_labels_are_the_planted_ones() -> None:
     at = int(found.paths[0].split(".")[0])
     assert found.suggested[0] == "abc"[truth[at]]
     assert found.to_json()["pictures"][0]["suggested"] == "abc"[truth[at]]
-
-
-def test_cleanlab_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cleanlab.filter", None)
-    with pytest.raises(UsageError, match="cleanlab") as error:
-        doubts.doubtful_labels(table(plain=2), ["cats"], np.ones((2, 1)))
-    assert 'pip install "viewfinder[audit]"' in str(error.value)
 
 
 def test_arrays_of_another_shape_are_refused() -> None:

@@ -115,7 +115,7 @@ WRONG_ARGUMENTS = {
 }
 # Packages of the extras; a light install has none of them.
 OPTIONAL = {
-    *("keras", "tensorflow", "jax", "torch", "h5py", "onnx", "tf2onnx", "libcst", "cleanlab"),
+    *("keras", "tensorflow", "jax", "torch", "h5py", "onnx", "tf2onnx", "libcst"),
     "openvino",
     *("pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "jinja2", "xxhash", "threadpoolctl"),
 }

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from viewfinder.core.errors import DataError
-from viewfinder.evaluation.evaluate import score, wilson_interval
+from viewfinder.core.shares import wilson_interval
+from viewfinder.evaluation.evaluate import score
 
 NAMES = ["a", "b", "c", "d"]
 

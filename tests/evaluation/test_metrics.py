@@ -11,8 +11,8 @@ from sklearn import metrics as oracle
 
 from viewfinder.classifier.settings import Condition, read_condition, tempered
 from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.shares import Figure
 from viewfinder.evaluation.calibration import calibration, fit_temperature
-from viewfinder.evaluation.intervals import Figure
 from viewfinder.evaluation.metrics import Metrics, measure
 from viewfinder.evaluation.thresholds import at_threshold, best_threshold
 

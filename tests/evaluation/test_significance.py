@@ -9,12 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from viewfinder.core.pairs import mcnemar_p
-from viewfinder.evaluation.significance import (
-    difference_interval,
-    holm,
-    mean_interval,
-    paired_interval,
-)
+from viewfinder.core.shares import holm
+from viewfinder.evaluation.significance import difference_interval, mean_interval, paired_interval
 
 
 @given(st.integers(0, 400), st.integers(0, 400))

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from viewfinder.audit.shortcuts import find_shortcuts
 from viewfinder.evaluation.robustness import CHANGES, measure_robustness
-from viewfinder.evaluation.shortcuts import find_shortcuts
 from viewfinder.evaluation.slices import find_slices
 from viewfinder.pictures.codecs.exif import shot_of
 
@@ -87,6 +87,7 @@ def test_a_property_that_tells_the_label_is_found():
     assert brightness.accuracy.value > 0.7 > brightness.majority.value
     assert not size.tells
     assert find_shortcuts(labels * 0, properties, np.arange(300)) == ()
+    assert find_shortcuts(labels[:0], {"size": properties["size"][:0]}, np.arange(0)) == ()
 
 
 def test_noise_tells_no_label_beyond_the_stated_rate():

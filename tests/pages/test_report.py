@@ -19,9 +19,9 @@ from PIL import Image
 from pages.made import Made, history, made_run
 from viewfinder.core.errors import OutputError
 from viewfinder.core.files import write_json
+from viewfinder.core.shares import Figure
 from viewfinder.evaluation.doctor import Diagnosis, case_of, diagnose
 from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict
-from viewfinder.evaluation.intervals import Figure
 from viewfinder.evaluation.slices import Slice
 from viewfinder.pages.parts.words import counted
 from viewfinder.pages.report import Further, Look, write_report

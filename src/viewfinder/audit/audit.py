@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from viewfinder.audit.checks.classes import balance
 from viewfinder.audit.checks.copies import copies
 from viewfinder.audit.checks.files import reading
-from viewfinder.audit.checks.labels import doubtful_labels, outliers
+from viewfinder.audit.checks.labels import doubtful_labels, look_alikes, outliers, weak_groups
 from viewfinder.audit.checks.looks import looks
 from viewfinder.audit.checks.material import material
+from viewfinder.audit.checks.order import order_dependence
 from viewfinder.audit.checks.series import unnamed_series
+from viewfinder.audit.checks.shortcuts import shortcuts
 from viewfinder.audit.duplicates import DuplicateGroups, duplicate_groups
 from viewfinder.audit.finding import Finding, Severity
 from viewfinder.audit.measurements import Measurements, survey
@@ -24,6 +26,7 @@ from viewfinder.audit.series import Series, find_series
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import as_dataset
+from viewfinder.data.splits.groups import GROUP
 
 _DESCRIBED = ("status", "detail", "width", "height", "content")
 
@@ -115,14 +118,15 @@ def audit(
         dataset: The pictures, or their path.
         probabilities: Out-of-fold probabilities, shape `(len(dataset), len(dataset.classes))`, to
             find doubtful labels; rows with NaN are skipped.
-        features: Vectors, shape `(len(dataset), d)`, to find outliers, and to measure how much a
-            series raises the accuracy; rows with NaN are skipped.
+        features: Vectors, shape `(len(dataset), d)`, to find outliers, look-alikes and (with
+            probabilities) weak groups, and to measure how much a series raises the accuracy; rows
+            with NaN are skipped.
         workers: Threads that decode; by default one per core.
         progress: Shows the reading.
 
     Raises:
         OutputError: The cache cannot be written.
-        UsageError: An array has the wrong shape, or cleanlab is needed and not installed.
+        UsageError: An array has the wrong shape.
     """
     dataset = as_dataset(dataset)
     measurements = survey(dataset, workers=workers, progress=progress)
@@ -138,13 +142,20 @@ def audit(
         *looks(table),
         *material(table, groups),
         *unnamed_series(dataset, series),
+        *shortcuts(dataset, measurements, groups),
     ]
+    if series is None and GROUP not in dataset.table:
+        findings += order_dependence(dataset, measurements, groups, features)
+    vectors = None if features is None else np.asarray(features, np.float64)
     if probabilities is not None:
         given = np.asarray(probabilities, np.float64)
-        vectors = None if features is None else np.asarray(features, np.float64)
-        findings += doubtful_labels(table, dataset.classes, given, features=vectors)
-    if features is not None:
-        findings += outliers(table, np.asarray(features, np.float64))
+        doubts = doubtful_labels(table, dataset.classes, given, features=vectors)
+        findings += doubts
+        if vectors is not None:
+            wrong = [path for one in doubts if one.check == "doubtful label" for path in one.paths]
+            findings += weak_groups(table, dataset.classes, given, vectors, wrong)
+    if vectors is not None:
+        findings += [*outliers(table, vectors), *look_alikes(table, vectors, groups)]
     findings.sort(key=lambda finding: finding.severity.rank)
     described = dataset.with_columns({name: table[name].array for name in _DESCRIBED})
     has_probabilities = probabilities is not None

@@ -8,10 +8,10 @@ import numpy as np
 from viewfinder.cli.tables import stdout, table
 
 if TYPE_CHECKING:
+    from viewfinder.audit.shortcuts import Shortcut
+    from viewfinder.core.shares import Figure
     from viewfinder.evaluation.crops import CropScores
-    from viewfinder.evaluation.intervals import Figure
     from viewfinder.evaluation.robustness import Robustness
-    from viewfinder.evaluation.shortcuts import Shortcut
     from viewfinder.evaluation.slices import Slice
     from viewfinder.evaluation.thresholds import Threshold
     from viewfinder.run.evaluation import Evaluation
@@ -142,7 +142,7 @@ def show_crops(found: "CropScores") -> None:
 
 
 def _figures(found: "Evaluation") -> Iterator[list[str]]:
-    from viewfinder.evaluation.intervals import Figure
+    from viewfinder.core.shares import Figure
 
     figures = {
         **{str(name): Figure(*row) for name, *row in found.metrics.figures.itertuples(name=None)},

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.evaluation.intervals import Figure, mean_of_shares, share
+from viewfinder.core.shares import Figure, share
+from viewfinder.evaluation.intervals import mean_of_shares
 
 Labels = NDArray[np.integer]
 

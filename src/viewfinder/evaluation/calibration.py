@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.classifier.settings import tempered
-from viewfinder.evaluation.intervals import Figure, share
+from viewfinder.core.shares import Figure, share
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.integer]

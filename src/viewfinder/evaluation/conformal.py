@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from viewfinder.classifier.sets import Method, PredictionSets, needed_levels
 from viewfinder.core.errors import DataError, UsageError
-from viewfinder.evaluation.intervals import Figure, share, table_of
+from viewfinder.core.shares import Figure, share
+from viewfinder.evaluation.intervals import table_of
 
 Labels = NDArray[np.integer]
 Matrix = NDArray[np.float64]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.core.pairs import mcnemar_p
-from viewfinder.evaluation.intervals import Figure, share
+from viewfinder.core.shares import Figure, share
 from viewfinder.evaluation.significance import mean_interval
 
 _LEVEL = 0.05

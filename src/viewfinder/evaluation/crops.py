@@ -14,9 +14,8 @@ from viewfinder.core.errors import DataError, RejectedPicture
 from viewfinder.core.pairs import mcnemar_p
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
+from viewfinder.core.shares import Figure, holm, share
 from viewfinder.data.dataset import Dataset
-from viewfinder.evaluation.intervals import Figure, share
-from viewfinder.evaluation.significance import holm
 from viewfinder.pictures.prepare import before_resizing
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.pictures.resize import crop, resize

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from viewfinder.core.errors import DataError
+from viewfinder.core.shares import wilson_interval
 
 # Keras clips probabilities at `keras.config.epsilon()` before it takes their logarithm.
 _EPSILON = 1e-7
@@ -141,33 +142,6 @@ def score_split(
 def _score_answers(answers: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
     labels = pd.Index(classes).get_indexer(pd.Index(answers["label"]))
     return score(labels, np.stack(list(answers["probabilities"])), classes).to_json()
-
-
-def wilson_interval(right: int, count: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the confidence interval of a share, given `right` of `count`.
-
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal
-    of the American Statistical Association 22 (1927), 209-212. Unlike the normal approximation, it
-    stays within 0 to 1 and keeps its width when every answer is right.
-
-    Args:
-        right: The number of right answers, 0 to `count`.
-        count: The number of answers, at least 1.
-        confidence: The coverage, between 0 and 1.
-
-    Raises:
-        DataError: `right` is not between 0 and `count`, or `count` is not positive.
-    """
-    if not (count > 0 and 0 <= right <= count):
-        raise DataError(
-            "A confidence interval needs counts.",
-            expected="0 ≤ right ≤ count, with count at least 1",
-            received=f"right = {right}, count = {count}",
-        )
-    from scipy import stats
-
-    interval = stats.binomtest(right, count).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def _cross_entropy(truth: NDArray[np.intp], shares: NDArray[np.float64]) -> float:

@@ -1,34 +1,16 @@
-"""A figure with its 95 % interval, and the intervals of each kind of figure."""
+"""The 95 % intervals of figures that are not shares, and tables of figures."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.evaluation.evaluate import wilson_interval
+from viewfinder.core.shares import Figure, share, wilson_interval
 
 Values = NDArray[np.float64]
 
 _NORMAL = 1.959963984540054  # the 97.5 % quantile
-
-
-class Figure(NamedTuple):
-    """A figure with its 95 % interval; NaN where there is nothing to divide by."""
-
-    value: float
-    low: float
-    high: float
-
-    def to_json(self) -> dict[str, Any] | None:
-        """Return `value` and `interval`, or None for NaN."""
-        if np.isnan(self.value):
-            return None
-        return {"value": self.value, "interval": [self.low, self.high]}
-
-
-UNKNOWN = Figure(float("nan"), float("nan"), float("nan"))
 
 
 def table_of(figures: Mapping[str, Figure | None]) -> pd.DataFrame:
@@ -36,11 +18,6 @@ def table_of(figures: Mapping[str, Figure | None]) -> pd.DataFrame:
     rows = {name: figure for name, figure in figures.items() if figure is not None}
     index = pd.Index(list(rows), name="figure")
     return pd.DataFrame(list(rows.values()), index, ["value", "low", "high"])
-
-
-def share(right: int, count: int) -> Figure:
-    """Return a share with Wilson's interval; unknown without pictures."""
-    return Figure(right / count, *wilson_interval(right, count)) if count else UNKNOWN
 
 
 def mean_of_shares(shares: list[Figure]) -> Figure:

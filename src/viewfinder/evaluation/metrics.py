@@ -9,16 +9,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from viewfinder.core.errors import DataError
+from viewfinder.core.shares import UNKNOWN, Figure, share
 from viewfinder.evaluation.calibration import Calibration, calibration
 from viewfinder.evaluation.evaluate import Scores, checked, score
 from viewfinder.evaluation.intervals import (
-    UNKNOWN,
-    Figure,
     average_precision,
     f1,
     mean_of_shares,
     positive_mean,
-    share,
     smooth,
     table_of,
 )

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from viewfinder.classifier.outliers import nearest_distances, unit_length
 from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.shares import Figure, share
 from viewfinder.evaluation.conformal import SetOptions, conformal_level
-from viewfinder.evaluation.intervals import Figure, share, table_of
+from viewfinder.evaluation.intervals import table_of
 from viewfinder.evaluation.metrics import area_under_roc
 
 Matrix = NDArray[np.float32]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from viewfinder.augment.batches import Pictures
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
-from viewfinder.evaluation.intervals import Figure, share
+from viewfinder.core.shares import Figure, share
 
 Pixels = NDArray[np.uint8]
 

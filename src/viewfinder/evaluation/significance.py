@@ -1,13 +1,12 @@
 """Confidence intervals and tests for differences between classifiers."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.core.randomness import Randomness
-from viewfinder.evaluation.evaluate import wilson_interval
+from viewfinder.core.shares import wilson_interval
 
 _RESAMPLES = 2000
 _NORMAL = 1.959963984540054  # the 97.5 % quantile
@@ -53,21 +52,6 @@ def paired_interval(lost: int, won: int, count: int) -> tuple[float, float]:
     total, apart = count + 2, won - lost
     width = _NORMAL * math.sqrt(lost + won + 1 - apart**2 / total) / total
     return apart / total - width, apart / total + width
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return the p-values corrected for multiple testing, in the given order.
-
-    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
-    Statistics 6 (1979), 65-70.
-    """
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    corrected = [1.0] * len(p_values)
-    largest = 0.0
-    for rank, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(order) - rank) * p_values[index]))
-        corrected[index] = largest
-    return corrected
 
 
 def mean_interval(

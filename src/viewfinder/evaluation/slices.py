@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from viewfinder.audit.duplicates import duplicate_groups
 from viewfinder.audit.measurements import Measurements
+from viewfinder.core.shares import Figure, holm
 from viewfinder.data.source import Source
-from viewfinder.evaluation.intervals import Figure
-from viewfinder.evaluation.significance import holm
 from viewfinder.pictures.codecs.exif import shot_of
 
 _LEVEL = 0.05

@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.classifier.settings import ClassThreshold, Condition, Settings
+from viewfinder.core.shares import Figure, share
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.calibration import fit_temperature
-from viewfinder.evaluation.intervals import Figure, share
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from viewfinder.audit.duplicates import duplicate_groups
 from viewfinder.audit.finding import pictures
 from viewfinder.audit.measurements import Measurements, survey
+from viewfinder.audit.shortcuts import Shortcut, find_shortcuts, shortcut_properties
 from viewfinder.classifier import Classifier
 from viewfinder.classifier.settings import (
     ClassThreshold,
@@ -23,6 +24,7 @@ from viewfinder.classifier.settings import (
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.files import written_whole
 from viewfinder.core.progress import Progress
+from viewfinder.core.shares import UNKNOWN, Figure, share
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
 from viewfinder.data.sources import open_dataset
@@ -31,9 +33,7 @@ from viewfinder.evaluation.answers import answer, arrays_of
 from viewfinder.evaluation.baselines import Baseline
 from viewfinder.evaluation.calibration import fit_temperature
 from viewfinder.evaluation.conformal import SetOptions
-from viewfinder.evaluation.intervals import UNKNOWN, Figure, share
 from viewfinder.evaluation.metrics import Metrics, measure
-from viewfinder.evaluation.shortcuts import Shortcut, find_shortcuts, shortcut_properties
 from viewfinder.evaluation.slices import Slice, find_slices, properties_of
 from viewfinder.evaluation.thresholds import Threshold, at_threshold, best_threshold
 from viewfinder.run.baselines import baselines_of
@@ -110,7 +110,7 @@ class Evaluation:
     def shortcuts(self, *, progress: Progress | None = None) -> tuple[Shortcut, ...]:
         """Test whether brightness, size, blur or background alone tells the label.
 
-        See :func:`viewfinder.evaluation.shortcuts.find_shortcuts`.
+        See :func:`viewfinder.audit.shortcuts.find_shortcuts`.
 
         Raises:
             DataError: The pictures are no longer there.

@@ -89,7 +89,6 @@ def test_the_map_is_the_first_two_principal_components(made):
 
 
 def test_switched_labels_are_reported(made, tmp_path):
-    pytest.importorskip("cleanlab")
     table, dataset = made
     table.save(tmp_path / "f.npz")
     labels = dataset.table["label"].to_numpy(object, copy=True)

@@ -22,6 +22,8 @@ _MOST_FOLDS = 10
 _HALVINGS = 3
 _MOST_DIMENSIONS, _SPARE = 256, 32
 _CONFIDENCE = 0.975
+# Of properties that are equal in all pictures of a class.
+_LEAST_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,13 @@ def accuracies(
 
     try:
         with threadpool_limits(1):  # several threads are slower on such small matrices
-            rows = _reduced(rows)
+            rows = principal_components(rows)
             grouped, at_random = (
-                _correct(rows, labels, _folds(labels, keys, folds)) for keys in (groups, copies)
+                correct(rows, labels, stratified_folds(labels, keys, folds))
+                for keys in (groups, copies)
             )
             halves = [
-                _correct(rows, labels, _folds(labels, groups, 2, seed)).mean()
+                correct(rows, labels, stratified_folds(labels, groups, 2, seed)).mean()
                 for seed in range(_HALVINGS if folds > 2 else 0)
             ]
     except TooFewGroups:
@@ -88,13 +91,18 @@ def accuracies(
     return Accuracies(float(at_random.mean()), min(1.0, accuracy), margin, folds)
 
 
-def _folds(labels: Rows, keys: Keys, count: int, seed: int = 0) -> Rows:
+def stratified_folds(labels: Rows, keys: Keys, count: int, seed: int = 0) -> Rows:
+    """Return each picture's fold, stratified; pictures of equal keys are in one.
+
+    Raises:
+        TooFewGroups: A class has fewer groups than folds.
+    """
     examples = np.arange(len(labels), dtype=np.uint64)
     ordered = OrderedGroups.of("folds", seed, examples, labels, keys)
     return assign_folds(ordered, np.zeros((int(labels.max()) + 1, count), np.int64))
 
 
-def _reduced(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def principal_components(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """The vectors, or their principal components where there are many dimensions.
 
     The components are those of a randomised range finder with two power iterations (N. Halko,
@@ -112,14 +120,14 @@ def _reduced(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((left * sizes)[:, :_MOST_DIMENSIONS], np.float32)
 
 
-def _correct(rows: NDArray[np.float32], labels: Rows, folds: Rows) -> Correct:
-    """Whether each picture is classified rightly by a classifier fitted on the other folds."""
-    correct = np.zeros(len(labels), np.bool_)
+def correct(rows: NDArray[np.float32], labels: Rows, folds: Rows) -> Correct:
+    """Return whether linear discriminant analysis, fitted on the other folds, is right, `(n,)`."""
+    right = np.zeros(len(labels), np.bool_)
     for fold in np.unique(folds):
         held = folds == fold
         scores = _discriminant(rows[~held], labels[~held], rows[held])
-        correct[held] = scores.argmax(axis=1) == labels[held]
-    return correct
+        right[held] = scores.argmax(axis=1) == labels[held]
+    return right
 
 
 def _discriminant(
@@ -130,7 +138,9 @@ def _discriminant(
     sums = np.zeros((len(counts), rows.shape[1]), np.float32)
     np.add.at(sums, labels, rows)
     means = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
-    weights = np.linalg.solve(ledoit_wolf(rows - means[labels]), means.T)
+    covariance = ledoit_wolf(rows - means[labels])
+    covariance.flat[:: len(covariance) + 1] += _LEAST_VARIANCE
+    weights = np.linalg.solve(covariance, means.T)
     with np.errstate(divide="ignore"):
         prior = np.log(counts / len(labels))
     return np.asarray(others @ weights - (means.T * weights).sum(axis=0) / 2 + prior, np.float32)

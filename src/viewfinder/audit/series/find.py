@@ -75,7 +75,7 @@ def find_series(
         usable &= measurements.readable
     if features is not None:
         usable &= np.isfinite(features).all(axis=1)
-    rows = _sample(dataset.labels, np.flatnonzero(usable))
+    rows = sample(dataset.labels, np.flatnonzero(usable))
     if len(rows) < _FEWEST_PICTURES:
         return None
     part, labels = dataset.where(np.isin(np.arange(len(dataset)), rows)), dataset.labels[rows]
@@ -107,7 +107,7 @@ def on_features(
         features: A finite vector for each of them, shape `(n, d)`.
         name: What computes the features.
     """
-    rows = _sample(dataset.labels, np.arange(len(dataset)))
+    rows = sample(dataset.labels, np.arange(len(dataset)))
     table = dataset.table.iloc[rows]
     groups = groups_in(series.expression, table["locator"], dataset.source)
     table = table.assign(**{GROUP: groups})
@@ -116,7 +116,7 @@ def on_features(
     return replace(series, accuracies=figures, measured_on=f"the features of {name}")
 
 
-def _sample(labels: Rows, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+def sample(labels: Rows, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     """The rows, or of each class a run of neighbouring names, which contains whole series."""
     if len(rows) <= _MOST_COMPARED:
         return rows

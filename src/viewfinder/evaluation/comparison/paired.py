@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from viewfinder.core.pairs import mcnemar_p
-from viewfinder.evaluation.significance import holm, mean_interval
+from viewfinder.core.shares import holm
+from viewfinder.evaluation.significance import mean_interval
 from viewfinder.run_folder import RunFolder
 
 # Keras and `score` clip probabilities at this before they take the logarithm.

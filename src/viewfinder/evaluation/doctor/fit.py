@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from viewfinder.core import curves
+from viewfinder.core.shares import wilson_interval
 from viewfinder.evaluation.doctor.case import Case
 from viewfinder.evaluation.doctor.gap import gap_of, stronger_augmentation, without_scenes
 from viewfinder.evaluation.doctor.verdict import (
@@ -15,7 +16,6 @@ from viewfinder.evaluation.doctor.verdict import (
     percent,
     plural,
 )
-from viewfinder.evaluation.evaluate import wilson_interval
 
 # The least training accuracy that is no underfitting, as a share of the way from guessing to 1.
 _HALF_WAY = 0.5

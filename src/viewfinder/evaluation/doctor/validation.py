@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from viewfinder.core import curves
+from viewfinder.core.shares import wilson_interval
 from viewfinder.evaluation.doctor.case import Case
 from viewfinder.evaluation.doctor.gap import without_scenes
 from viewfinder.evaluation.doctor.verdict import (
@@ -19,7 +20,6 @@ from viewfinder.evaluation.doctor.verdict import (
     points,
     points_between,
 )
-from viewfinder.evaluation.evaluate import wilson_interval
 from viewfinder.evaluation.significance import difference_interval
 
 _WIDE = 0.10

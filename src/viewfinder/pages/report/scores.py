@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from viewfinder.evaluation.intervals import Figure
+from viewfinder.core.shares import Figure
 from viewfinder.evaluation.metrics import ClassMetrics, Metrics
 from viewfinder.pages.parts.words import decimal, percent, percent_range
 from viewfinder.pages.report.gallery import Cell

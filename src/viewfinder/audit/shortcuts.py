@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.audit.measurements import Measurements
+from viewfinder.audit.series.figure import correct, stratified_folds
 from viewfinder.core.pairs import mcnemar_p
-from viewfinder.evaluation.intervals import Figure, share
-from viewfinder.evaluation.significance import holm
+from viewfinder.core.shares import Figure, holm, share
+from viewfinder.data.splits.groups import connected
+from viewfinder.data.splits.placement import TooFewGroups
 
 _LEVEL = 0.05
 _FOLDS = 5
@@ -23,7 +25,7 @@ class Shortcut:
 
     Attributes:
         name: The property.
-        accuracy: The share of right answers of the logistic regression, cross-validated.
+        accuracy: The share of right answers of the linear classifier, cross-validated.
         majority: The share of the commonest class, on the same pictures.
         p: Of McNemar's exact test between both, corrected by Holm's method.
         tells: Whether the property beats the commonest class and `p` is below 0.05.
@@ -51,8 +53,10 @@ def find_shortcuts(
     properties: Mapping[str, NDArray[np.float64]],
     groups: NDArray[np.integer],
 ) -> tuple[Shortcut, ...]:
-    """Predict the label from one property at a time, by logistic regression in five folds.
+    """Predict the label from one property at a time, by linear discriminant analysis in five folds.
 
+    The classifier has the squares of the numbers, too, so that a class of one size among others of
+    smaller and larger ones is found.
     At most 5,000 evenly spaced pictures are used, of classes with at least five groups.
 
     Args:
@@ -61,16 +65,21 @@ def find_shortcuts(
         groups: Pictures of the same group, such as duplicates, are in the same fold; shape `(n,)`.
 
     Returns:
-        A result for each property; none where fewer than two classes remain.
+        A result for each property; none where fewer than two classes remain, or where groups span
+        classes so that no folds have all classes.
     """
-    rows = np.arange(len(labels))[:: -(-len(labels) // _MOST)]
+    rows = np.arange(len(labels))[:: -(-len(labels) // _MOST) or 1]
     kinds = [one for one in np.unique(labels) if len(set(groups[rows][labels[rows] == one])) >= 5]
     rows = rows[np.isin(labels[rows], kinds)]
     if len(kinds) < 2:
         return ()
-    truth = labels[rows]
+    _, truth = np.unique(labels[rows], return_inverse=True)
     common = truth == np.bincount(truth).argmax()
-    rights = [_right(values[rows], truth, groups[rows]) for values in properties.values()]
+    try:
+        folds = stratified_folds(truth, connected(groups[rows]), _FOLDS)
+    except TooFewGroups:
+        return ()
+    rights = [correct(_with_squares(values[rows]), truth, folds) for values in properties.values()]
     p_values = holm(
         [mcnemar_p(int((hit & ~common).sum()), int((common & ~hit).sum())) for hit in rights]
     )
@@ -88,17 +97,19 @@ def find_shortcuts(
 
 
 def shortcut_properties(measurements: Measurements) -> dict[str, NDArray[np.float64]]:
-    """Return the numbers of brightness, size, blur and background of measured pictures.
+    """Return the numbers of brightness, size, shape, blur and background of measured pictures.
 
     The background is the frame of the picture, a quarter of its width and height in all: the mean
     and the standard deviation of its levels, and its mean colour (Cr, Cb).
     """
     table = measurements.table
+    size = np.log(table[["width", "height"]].clip(lower=1).to_numpy(np.float64))
     frame = _frame(measurements.thumbnails)
     tints = _frame(measurements.tints)
     return {
         "brightness": table[["brightness"]].to_numpy(np.float64),
-        "size": np.log(table[["width", "height"]].clip(lower=1).to_numpy(np.float64)),
+        "size": size,
+        "shape": size[:, :1] - size[:, 1:],
         "blur": np.log(table[["sharpness"]].to_numpy(np.float64) + 0.01),
         "background": np.column_stack(
             [frame.mean(axis=1), frame.std(axis=1), tints.mean(axis=1)]
@@ -115,14 +126,7 @@ def _frame(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return images[:, mask]
 
 
-def _right(
-    values: NDArray[np.float64], truth: NDArray[np.integer], groups: NDArray[np.integer]
-) -> NDArray[np.bool_]:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=0)
-    return np.asarray(cross_val_predict(model, values, truth, groups=groups, cv=folds) == truth)
+def _with_squares(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    deviation = np.maximum(values.std(axis=0), 1e-9)
+    scaled = (values - values.mean(axis=0)) / deviation
+    return np.hstack([scaled, scaled**2]).astype(np.float32)
