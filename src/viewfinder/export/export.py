@@ -33,6 +33,7 @@ from viewfinder.export.formats import (
 from viewfinder.export.pictures import Real, prepared_batches, real_pictures
 from viewfinder.models.opening import load
 from viewfinder.runtime.onnx import BATCH, OnnxModel
+from viewfinder.runtime.quantizing import quantized
 
 if TYPE_CHECKING:
     from viewfinder.run import Run
@@ -232,7 +233,7 @@ def _write(
     if name not in OF_ONNX:
         write(classifier.model, path, within)
         return None, tensor_preparing(facts) if raw else None
-    from viewfinder.export.onnx_graph import modern, preparing, quantized
+    from viewfinder.export.onnx_graph import modern, preparing
 
     network, share = _as_onnx(classifier, source), None
     if raw or name == "onnx-int8":

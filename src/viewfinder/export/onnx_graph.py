@@ -1,19 +1,14 @@
 """ONNX networks as they leave a run: from pixels, or decoded pictures, to probabilities."""
 
-import tempfile
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from viewfinder.classifier.adapting import OnnxNetwork
-from viewfinder.core.errors import UsageError
 from viewfinder.export.picture_graph import prepared
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.pictures.scaling import Scaling
-from viewfinder.runtime.export import without_logs
 
 # Quantization by channel needs 13.
 _LEAST_OPSET, _OPSET = 13, 17
@@ -223,41 +218,3 @@ def preparing(facts: Preprocessing, network: Any) -> Any:
 def on_pictures(network: Any, facts: Preprocessing) -> Any:
     """Return a network that takes one decoded picture: uint8, height × width × 3, of any size."""
     return _merged(preparing(facts, network), network, "prepared", network.graph.input[0].name)
-
-
-def quantized(network: Any, images: Iterable[NDArray[np.uint8]]) -> Any:
-    """Return a network with weights of 8 bits by channel, and activations of 8 bits.
-
-    The weights use 7 of the bits: x86 processors without VNNI add products of 8 bits in 16, which
-    would overflow, and the same file would predict otherwise there.
-
-    Args:
-        network: From pixels to probabilities, in float32.
-        images: Prepared pictures, from which the ranges of the activations are measured.
-
-    Raises:
-        UsageError: There are none.
-    """
-    import onnx
-    from onnxruntime import quantization
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    name = network.graph.input[0].name
-    rows = [{name: image[None].astype(np.float32)} for image in images]
-    if not rows:
-        raise UsageError(
-            "None of the pictures to measure the ranges of int8 on can be read.",
-            remedy="give others as `pictures`",
-        )
-    given = iter(rows)
-
-    class Reader(quantization.CalibrationDataReader):  # type: ignore[misc]
-        def get_next(self) -> Any:
-            return next(given, None)
-
-    with tempfile.TemporaryDirectory(prefix="viewfinder-") as folder, without_logs():
-        whole, ready, small = (Path(folder) / f"{name}.onnx" for name in ("whole", "ready", "int8"))
-        onnx.save(network, whole)
-        quant_pre_process(whole, ready, skip_symbolic_shape=True)
-        quantization.quantize_static(ready, small, Reader(), per_channel=True, reduce_range=True)
-        return onnx.load(small)
