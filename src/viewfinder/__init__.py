@@ -50,8 +50,6 @@ if TYPE_CHECKING:
     from viewfinder.audit import Audit, audit
     from viewfinder.augment import POLICIES, Plan, make_plan, policy
     from viewfinder.augment.batches import Batches, balanced_weights
-    from viewfinder.bundle.pack import bundle
-    from viewfinder.bundle.verify import verify
     from viewfinder.classifier import Classifier, Prediction
     from viewfinder.clean import CleaningPlan, clean, plan_cleaning
     from viewfinder.core.errors import ViewfinderError
@@ -63,13 +61,15 @@ if TYPE_CHECKING:
     from viewfinder.data.sources import open_dataset as open
     from viewfinder.data.sources import open_table as from_table
     from viewfinder.data.store import open_store
+    from viewfinder.delivery.bundle.pack import bundle
+    from viewfinder.delivery.bundle.verify import verify
+    from viewfinder.delivery.export.export import export
     from viewfinder.evaluation.comparison.compare import compare
     from viewfinder.evaluation.evaluate import Scores, score
     from viewfinder.explain.activations import feature_maps
     from viewfinder.explain.attribution import explain
     from viewfinder.explain.convolution import convolve, pool
     from viewfinder.explain.crops import crop_map
-    from viewfinder.export.export import export
     from viewfinder.fetch.datasets import fetch
     from viewfinder.jobs.crops import crop_experiment
     from viewfinder.jobs.folds import cross_validate

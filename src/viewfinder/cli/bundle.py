@@ -44,8 +44,8 @@ def bundle(
 
     The file is verified before it takes its name. `predict`, `evaluate` and `verify` take it.
     """
-    from viewfinder.bundle.pack import bundle as write_bundle
     from viewfinder.cli.tables import stdout
+    from viewfinder.delivery.bundle.pack import bundle as write_bundle
 
     path = write_bundle(
         run,
@@ -69,9 +69,9 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check a bundle's hashes, and predict its golden pictures with each model in it."""
-    from viewfinder.bundle.verify import TOLERANCE
-    from viewfinder.bundle.verify import verify as verified
     from viewfinder.cli.tables import stdout
+    from viewfinder.delivery.bundle.verify import TOLERANCE
+    from viewfinder.delivery.bundle.verify import verify as verified
 
     found = verified(path, key=key)
     if as_json:

@@ -9,7 +9,7 @@ from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import ForeignOptions, ResultOptions
 
 if TYPE_CHECKING:
-    from viewfinder.export.export import Export
+    from viewfinder.delivery.export.export import Export
 
 
 def export(
@@ -48,7 +48,7 @@ def export(
     The export is kept only if it predicts real pictures as `predict` does.
     """
     from viewfinder.cli.tables import stdout
-    from viewfinder.export.export import export as write_export
+    from viewfinder.delivery.export.export import export as write_export
 
     found = write_export(
         run,

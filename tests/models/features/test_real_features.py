@@ -10,12 +10,12 @@ import pytest
 
 from shared_data import SHARED
 from viewfinder.bases.from_wheel import installed_weights
-from viewfinder.bundle.pack import bundle
 from viewfinder.classifier import Classifier
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
 from viewfinder.data.store import open_store
 from viewfinder.data.store.live import some_pixels
+from viewfinder.delivery.bundle.pack import bundle
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.conformal import SetOptions, fit_levels
 from viewfinder.jobs.train import train

@@ -7,10 +7,10 @@ import pytest
 
 import bundles_by_hand as made
 from small import copied
-from viewfinder.bundle.pack import bundle
-from viewfinder.bundle.signature import sign
-from viewfinder.bundle.verify import verify
 from viewfinder.core.errors import RunError, UsageError
+from viewfinder.delivery.bundle.pack import bundle
+from viewfinder.delivery.bundle.signature import sign
+from viewfinder.delivery.bundle.verify import verify
 from viewfinder.run import Run
 
 pytest.importorskip("model_signing", reason="the extra [sign] is not installed")

@@ -21,7 +21,7 @@ from viewfinder.core.class_names import read_class_names
 from viewfinder.core.errors import DataError, OutputError, UsageError, ViewfinderError, nearest
 from viewfinder.core.files import unwritable, write_json, write_text
 from viewfinder.core.progress import Progress
-from viewfinder.export.formats import (
+from viewfinder.delivery.export.formats import (
     FORMATS,
     OF_ONNX,
     RAW,
@@ -30,7 +30,7 @@ from viewfinder.export.formats import (
     session,
     tensor_preparing,
 )
-from viewfinder.export.pictures import Real, prepared_batches, real_pictures
+from viewfinder.delivery.export.pictures import Real, prepared_batches, real_pictures
 from viewfinder.models.opening import load
 from viewfinder.runtime.onnx import BATCH, OnnxModel
 from viewfinder.runtime.quantizing import quantized
@@ -233,7 +233,7 @@ def _write(
     if name not in OF_ONNX:
         write(classifier.model, path, within)
         return None, tensor_preparing(facts) if raw else None
-    from viewfinder.export.onnx_graph import modern, preparing
+    from viewfinder.delivery.export.onnx_graph import modern, preparing
 
     network, share = _as_onnx(classifier, source), None
     if raw or name == "onnx-int8":
@@ -251,7 +251,7 @@ def _as_onnx(classifier: Classifier, source: Path) -> Any:
     """Return an ONNX network from prepared pictures to probabilities."""
     import onnx
 
-    from viewfinder.export.onnx_graph import on_pixels, one_output
+    from viewfinder.delivery.export.onnx_graph import on_pixels, one_output
 
     network = classifier.network
     if isinstance(network, OnnxNetwork):

@@ -7,9 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from viewfinder.bundle.golden import golden_pictures
-from viewfinder.bundle.signature import sign
-from viewfinder.bundle.verify import verify
 from viewfinder.classifier import Classifier
 from viewfinder.classifier.bundle import (
     GOLDEN,
@@ -26,6 +23,9 @@ from viewfinder.classifier.sets import SETS, PredictionSets
 from viewfinder.classifier.settings import SETTINGS, Settings, read_condition
 from viewfinder.core.errors import UsageError
 from viewfinder.core.files import json_text, read_regular, written_whole
+from viewfinder.delivery.bundle.golden import golden_pictures
+from viewfinder.delivery.bundle.signature import sign
+from viewfinder.delivery.bundle.verify import verify
 from viewfinder.run import Run
 
 # The same bytes from the same run: members have no date of their own.

@@ -18,9 +18,9 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 import bundles_by_hand as made
-from viewfinder.bundle.verify import verify
 from viewfinder.classifier import load
 from viewfinder.core.errors import RunError, ViewfinderError
+from viewfinder.delivery.bundle.verify import verify
 from viewfinder.runtime.onnx_file import require_self_contained
 
 Write = Callable[[Path], Any]

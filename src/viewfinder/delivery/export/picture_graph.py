@@ -1,9 +1,9 @@
 """The preprocessing of decoded pictures of any size, as a part of an exported network.
 
 It is written once, over the functions that NumPy, `keras.ops` and
-:class:`viewfinder.export.onnx_graph.Nodes` share. A matrix resizes each side: by the average over
-the area of each new pixel or by linear interpolation, as :mod:`viewfinder.pictures.resize` chooses.
-Only the rounding differs: OpenCV rounds after each of its steps, this once.
+the class `Nodes` of `onnx_graph` share. A matrix resizes each side: by the average over the area of
+each new pixel or by linear interpolation, as :mod:`viewfinder.pictures.resize` chooses. Only the
+rounding differs: OpenCV rounds after each of its steps, this once.
 """
 
 from typing import Any

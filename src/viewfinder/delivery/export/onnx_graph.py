@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from viewfinder.classifier.adapting import OnnxNetwork
-from viewfinder.export.picture_graph import prepared
+from viewfinder.delivery.export.picture_graph import prepared
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.pictures.scaling import Scaling
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
-from viewfinder.bundle.golden import without_metadata
+from viewfinder.delivery.bundle.golden import without_metadata
 from viewfinder.pictures.preprocessing import Preprocessing
 
 RGB = Preprocessing(height=32, width=32, color="rgb")

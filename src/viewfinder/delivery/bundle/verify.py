@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.bundle.signature import require_signature
 from viewfinder.classifier import Classifier
 from viewfinder.classifier.bundle import Bundle, Golden, unsound
 from viewfinder.classifier.files import EXPORT, MODEL
 from viewfinder.core.errors import RejectedPicture, RunError, UsageError
+from viewfinder.delivery.bundle.signature import require_signature
 from viewfinder.models.opening import load
 from viewfinder.pictures.prepare import prepare
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import UsageError
-from viewfinder.export.picture_graph import prepared
+from viewfinder.delivery.export.picture_graph import prepared
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.runtime.backend import use_backend
 from viewfinder.runtime.loading import load_model
@@ -48,7 +48,7 @@ class Format:
 def _write_onnx(network: Any, path: Path, facts: Preprocessing | None) -> None:
     import onnx
 
-    from viewfinder.export.onnx_graph import on_pictures
+    from viewfinder.delivery.export.onnx_graph import on_pictures
 
     onnx.save(network if facts is None else on_pictures(network, facts), path)
 

@@ -21,10 +21,10 @@ import scipy.special
 import bundles_by_hand as made
 from commands import Command
 from small import copied
-from viewfinder.bundle.pack import bundle
-from viewfinder.bundle.verify import verify
 from viewfinder.classifier import load
 from viewfinder.core.errors import OutputError, RunError, UsageError
+from viewfinder.delivery.bundle.pack import bundle
+from viewfinder.delivery.bundle.verify import verify
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.calibration import fit_temperature
 from viewfinder.pages.parts.words import percent
@@ -275,8 +275,8 @@ def test_a_writer_that_is_killed_leaves_the_old_bundle_or_the_new_one(
     tmp_path: Path, attempts: int
 ) -> None:
     """Forked processes write the same path again and again, and are killed at random moments."""
-    from viewfinder.bundle.pack import _write_archive
     from viewfinder.core.files import written_whole
+    from viewfinder.delivery.bundle.pack import _write_archive
 
     path, drawn = tmp_path / "pets.bundle", random.Random(1)
     began = time.perf_counter()

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from viewfinder.bundle.verify import pixels_hash
 from viewfinder.classifier import Classifier
 from viewfinder.classifier.bundle import GoldenPicture
 from viewfinder.core.errors import RejectedPicture, ViewfinderError
+from viewfinder.delivery.bundle.verify import pixels_hash
 from viewfinder.pictures.codecs.types import Pixels
 from viewfinder.pictures.decode import decode
 from viewfinder.pictures.prepare import prepare

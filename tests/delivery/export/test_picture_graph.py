@@ -7,8 +7,8 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from viewfinder.export.onnx_graph import preparing
-from viewfinder.export.picture_graph import prepared
+from viewfinder.delivery.export.onnx_graph import preparing
+from viewfinder.delivery.export.picture_graph import prepared
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
 

@@ -1,0 +1,1 @@
+"""Handing a model over: `bundle/`, one verified file; `export/`, formats of other programs."""
