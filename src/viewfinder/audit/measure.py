@@ -16,6 +16,7 @@ from viewfinder.audit.detail import ground, letters, true_side
 from viewfinder.audit.hashes import SIDE, perceptual_hash
 from viewfinder.core.errors import Reason, RejectedPicture
 from viewfinder.data.source import Source, Stamp
+from viewfinder.pictures.codecs.exif import Shot, shot_of
 from viewfinder.pictures.codecs.magic import format_of
 from viewfinder.pictures.codecs.rasters import array_to_pixels
 from viewfinder.pictures.codecs.types import Decoded, Pixels
@@ -26,7 +27,7 @@ from viewfinder.pictures.resize import resize
 OK = "ok"
 
 # Raised when the meaning of a column changes; older rows are then measured again.
-MEASURES_VERSION = 2
+MEASURES_VERSION = 3
 
 # The shorter side at which brightness and sharpness, and colours, are measured.
 _GRAY_SIDE = 128
@@ -58,6 +59,9 @@ class Measurement(NamedTuple):
         height: Upright, in pixels.
         orientation: EXIF, 1 to 8.
         traits: "CMYK", "16-bit" …, separated by semicolons.
+        camera: Maker and model, from EXIF as the next two; "" without it.
+        serial: The serial number of the camera.
+        time: The time of exposure, such as "2024:05:01 10:59:03".
         brightness: The mean level.
         contrast: The standard deviation of the levels.
         darkest: The first percentile of the levels.
@@ -88,6 +92,9 @@ class Measurement(NamedTuple):
     height: int
     orientation: int
     traits: str
+    camera: str
+    serial: str
+    time: str
     brightness: float
     contrast: float
     darkest: int
@@ -107,7 +114,7 @@ class Measurement(NamedTuple):
 
 
 _EMPTY = Measurement(
-    *("", -1, -1, "", "", OK, "", "", 0, 0, 1, ""),
+    *("", -1, -1, "", "", OK, "", "", 0, 0, 1, "", *Shot()),
     *(0.0, 0.0, 0, 0, 0, 0, 0.0, 0.0, 0),
     *(0.0, 0, 0, 0, 0),
     *(bytes(SIDE * SIDE), bytes(TINT_SIDE * TINT_SIDE * 2)),
@@ -170,6 +177,7 @@ def _measured(row: Measurement, data: bytes | Pixels, picture: Decoded) -> Measu
         height=picture.height,
         orientation=picture.orientation,
         traits="; ".join(picture.traits),
+        **shot_of(data)._asdict(),
         brightness=brightness,
         contrast=contrast,
         darkest=darkest,

@@ -45,6 +45,16 @@ def test_a_constant_column_has_no_effect():
     )
 
 
+def test_features_that_do_not_vary_tell_the_shares_of_the_classes():
+    labels = np.array([0] * 30 + [1] * 10)
+    probe = fit_probe(np.full((40, 4), 7, np.float32), labels, NAMES[:2])
+    assert {tried.kind for tried in probe.tried} == {"logistic"}
+    assert np.isfinite([tried.loss for tried in probe.tried]).all()
+    np.testing.assert_allclose(
+        probe.head.probabilities(np.zeros((1, 4)))[0], [0.75, 0.25], atol=0.01
+    )
+
+
 def test_out_of_fold_probabilities_are_of_heads_fitted_on_other_folds():
     # Random labels: a head is right on its own training pictures, and at chance on others.
     random = np.random.default_rng(0)

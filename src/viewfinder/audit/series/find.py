@@ -6,7 +6,7 @@ does not predict the look and is not suggested. Of tokens that refine each other
 the series if its pictures look alike beyond the finer one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 
@@ -23,7 +23,6 @@ from viewfinder.audit.series.pixels import looks, shapes
 from viewfinder.audit.series.series import Series
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.source import Source
 from viewfinder.data.sources.grouping import BY_EXIF, groups_in, groups_of_shots, shots_of
 from viewfinder.data.splits.groups import GROUP, by_column
 from viewfinder.pictures.codecs.exif import Shot
@@ -79,13 +78,15 @@ def find_series(
     if len(rows) < _FEWEST_PICTURES:
         return None
     part, labels = dataset.where(np.isin(np.arange(len(dataset)), rows)), dataset.labels[rows]
-    if not (tokens := list(_tokens(part, labels))):
+    tokens = list(_tokens(part, labels, _by_names(part)))
+    if measurements is None and not tokens and not _has_shots(part):
         return None
     measured = measurements.of_rows(rows) if measurements else survey(part, progress=progress)
+    tokens += _tokens(part, labels, _by_shots(part, measured))
     found = _chosen(tokens, looks(measured), labels)
     if found is None:
         return None
-    every = groups_in(found.expression, dataset.table["locator"], dataset.source).to_numpy(object)
+    every = _groups(found.expression, dataset, measurements).to_numpy(object)
     keys = by_column(pd.DataFrame({GROUP: every[rows]}), GROUP)
     copies = by_column(measured.table, "pixels")
     evaluated = shapes(measured) if features is None else np.asarray(features[rows], np.float32)
@@ -129,12 +130,13 @@ def _by_class(labels: Rows) -> Iterator[NDArray[np.intp]]:
     return (np.flatnonzero(labels == label) for label in np.unique(labels))
 
 
-def _tokens(dataset: Dataset, labels: Rows) -> Iterator[_Token]:
+def _tokens(
+    dataset: Dataset, labels: Rows, groupings: Iterable[tuple[str, pd.Series]]
+) -> Iterator[_Token]:
     """Yield the tokens that group pictures within classes; the simplest for each grouping."""
-    locators = dataset.table["locator"]
     splits, _ = pd.factorize(dataset.table["split"])
     seen: set[bytes] = set()
-    for expression, names in _groupings(dataset.source, locators):
+    for expression, names in groupings:
         codes = pd.factorize(names.where(names != ""))[0].astype(np.int64)
         if codes.tobytes() in seen:
             continue
@@ -144,14 +146,34 @@ def _tokens(dataset: Dataset, labels: Rows) -> Iterator[_Token]:
             yield _Token(expression, codes, pd.factorize(within)[0].astype(np.int64))
 
 
-def _groupings(source: Source, locators: pd.Series) -> Iterator[tuple[str, pd.Series]]:
-    """Yield each `group_from` with its groups: of file names, and of EXIF where files have it."""
+def _by_names(dataset: Dataset) -> Iterator[tuple[str, pd.Series]]:
+    """Yield each expression for `group_from` with the groups that it finds in file names."""
+    locators = dataset.table["locator"]
     for expression in expressions(list(locators)):
-        yield expression, groups_in(expression, locators, source)
+        yield expression, groups_in(expression, locators, dataset.source)
+
+
+def _has_shots(dataset: Dataset) -> bool:
+    """Whether files have EXIF, as some of them tell."""
+    locators = dataset.table["locator"]
     some = locators.iloc[:: max(1, len(locators) // _PROBED)]
-    if np.mean([shot != Shot() for shot in shots_of(source, some)]) >= _NAMED:
-        shots = list(shots_of(source, locators))
-        yield from ((key, groups_of_shots(key, shots, locators)) for key in BY_EXIF)
+    return bool(np.mean([shot != Shot() for shot in shots_of(dataset.source, some)]) >= _NAMED)
+
+
+def _by_shots(dataset: Dataset, measured: Measurements) -> Iterator[tuple[str, pd.Series]]:
+    """Yield each key for `group_from` with the groups that it finds in EXIF."""
+    for key in BY_EXIF:
+        yield key, _groups(key, dataset, measured)
+
+
+def _groups(group_from: str, dataset: Dataset, measured: Measurements | None) -> pd.Series:
+    """Return the group of each picture, from EXIF as it was measured where it was."""
+    locators = dataset.table["locator"]
+    if measured is None or group_from not in BY_EXIF:
+        return groups_in(group_from, locators, dataset.source)
+    columns = measured.table[list(Shot._fields)]
+    shots = (Shot(*row) for row in columns.itertuples(index=False))
+    return groups_of_shots(group_from, shots, locators)
 
 
 def _joined(first: Rows, second: Rows) -> Rows:

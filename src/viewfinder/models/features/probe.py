@@ -312,6 +312,8 @@ def _ridges(
 
     views, scaled, mean, deviation = _standardised(features)
     kernel = (scaled @ scaled.T).astype(np.float64)
+    if not np.trace(kernel):
+        return  # no column varies
     targets = 2.0 * (labels.repeat(views)[:, None] == np.arange(labels.max() + 1)) - 1
     wrong = 1 / (len(labels) + 2)
     wanted = np.full((len(labels), targets.shape[1]), wrong / (targets.shape[1] - 1))
