@@ -118,7 +118,7 @@ _HOMES = {
     "auto": "jobs.search",
     "balanced_weights": "augment.batches",
     "build_model": "models",
-    "bundle": "bundle.pack",
+    "bundle": "delivery.bundle.pack",
     "callbacks": "training:stopping",
     "clean": "clean",
     "compare": "evaluation.comparison.compare",
@@ -131,7 +131,7 @@ _HOMES = {
     "draw": "pages.drawing",
     "evaluate": "run.evaluation",
     "explain": "explain.attribution",
-    "export": "export.export",
+    "export": "delivery.export.export",
     "feature_maps": "explain.activations",
     "fetch": "fetch.datasets",
     "find_learning_rate": "jobs.learning_rate",
@@ -153,7 +153,7 @@ _HOMES = {
     "resume": "jobs.resume",
     "score": "evaluation.evaluate",
     "train": "jobs.train",
-    "verify": "bundle.verify",
+    "verify": "delivery.bundle.verify",
     "write_full_report": "run.full_report",
 }
 

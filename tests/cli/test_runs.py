@@ -64,7 +64,7 @@ def test_a_report_that_cannot_be_written_costs_no_run(viewfinder, digits, monkey
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr("viewfinder.run.run.write_report", fail)
+        patch.setattr("viewfinder.pages.report.write_report", fail)
         ended = viewfinder("train", digits, *small_words(training__epochs=1), "--name", "a b", "-q")
     ended.refused(2, "runs/a b is trained and kept", "No space left on device")
     run = Run.open("runs/a b")
@@ -80,7 +80,7 @@ def test_a_bug_in_the_report_is_not_hidden(run, monkeypatch):
     def fail(*_):
         raise ValueError("a plot of ours")
 
-    monkeypatch.setattr("viewfinder.run.run.write_report", fail)
+    monkeypatch.setattr("viewfinder.pages.report.write_report", fail)
     with pytest.raises(ValueError, match="a plot of ours") as raised:
         Run.open(run).conclude(Progress(0))
     assert "viewfinder evaluate" in raised.value.__notes__[0]

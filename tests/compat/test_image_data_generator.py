@@ -385,3 +385,17 @@ def test_a_folder_of_splits_or_without_classes_is_pointed_out(tmp_path: Path) ->
         compat.ImageDataGenerator().flow_from_directory(tmp_path)
     with pytest.warns(UserWarning, match="no pictures in folders of classes"):
         compat.ImageDataGenerator().flow_from_directory(tmp_path / "train/cats")
+
+
+def test_an_iterator_without_pictures_takes_any_batch_size() -> None:
+    assert [next(compat.Iterator(0, size, False, 0).index_generator).size for size in (0, 32)] == [
+        0,
+        0,
+    ]
+
+
+@pytest.mark.parametrize("level", [128, 1024, -1024])
+def test_the_brightness_of_an_even_picture(level: int) -> None:
+    even = np.full((2, 2, 3), level)
+    np.testing.assert_array_equal(compat.apply_brightness_shift(even, 1, scale=False), even)
+    np.testing.assert_array_equal(compat.apply_brightness_shift(even, 1, scale=True), 0)

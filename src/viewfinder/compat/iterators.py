@@ -58,7 +58,7 @@ class Iterator(keras.utils.PyDataset):
         super().__init__(**kwargs)
         if not isinstance(batch_size, int | np.integer):
             raise TypeError(f"`batch_size` should be a whole number. Received: {batch_size!r}")
-        if batch_size < 1:
+        if batch_size < 1 and n:  # without pictures, Keras takes any
             raise ValueError(f"`batch_size` should be at least 1. Received: {batch_size}")
         if seed is not None and not isinstance(seed, int | np.integer):
             raise TypeError(f"`seed` should be a whole number or None. Received: {seed!r}")

@@ -103,7 +103,7 @@ def apply_brightness_shift(x: Array, brightness: float, scale: bool = True) -> A
     levels = np.array(x, dtype=np.float32)
     if outside or scale:
         levels -= low
-        levels *= 255 / max(levels.max(), np.finfo(np.float32).tiny)
+        levels *= 255 / (levels.max() or 1)
     levels = np.trunc(levels)
     result: Array = np.clip(np.trunc(np.float32(brightness) * levels), 0, 255)
     if result.shape[-1] == 4:
