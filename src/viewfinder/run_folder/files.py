@@ -98,9 +98,8 @@ class MetricsFile(RunRecord):
 
 
 class TriedRecord(_Part):
-    """The result of one kind and strength of a linear head."""
+    """The result of one strength of regularisation of a linear head."""
 
-    kind: Literal["logistic", "ridge"] = "logistic"
     strength: float
     accuracy: Share
     accuracies: Annotated[list[Share], Field(min_length=1)]
@@ -110,7 +109,6 @@ class TriedRecord(_Part):
 class ProbeFile(RunRecord):
     """The content of `probe.json`."""
 
-    kind: Literal["logistic", "ridge"] = "logistic"
     chosen: float
     accuracy: Share
     tried: list[TriedRecord]

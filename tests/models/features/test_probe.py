@@ -4,9 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.special import softmax
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import log_loss
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -14,13 +12,7 @@ from folders import table_only
 from models.features.made import clouds
 from viewfinder.core.errors import DataError
 from viewfinder.models.features import fit_probe
-from viewfinder.models.features.probe import (
-    PENALTIES,
-    STRENGTHS,
-    _ridges,
-    fold_groups,
-    fold_numbers,
-)
+from viewfinder.models.features.probe import STRENGTHS, fold_groups, fold_numbers
 
 NAMES = ["a", "b", "c"]
 
@@ -48,7 +40,6 @@ def test_a_constant_column_has_no_effect():
 def test_features_that_do_not_vary_tell_the_shares_of_the_classes():
     labels = np.array([0] * 30 + [1] * 10)
     probe = fit_probe(np.full((40, 4), 7, np.float32), labels, NAMES[:2])
-    assert {tried.kind for tried in probe.tried} == {"logistic"}
     assert np.isfinite([tried.loss for tried in probe.tried]).all()
     np.testing.assert_allclose(
         probe.head.probabilities(np.zeros((1, 4)))[0], [0.75, 0.25], atol=0.01
@@ -69,73 +60,12 @@ def test_out_of_fold_probabilities_are_of_heads_fitted_on_other_folds():
 def test_the_strength_with_the_best_folds_is_chosen():
     features, labels = clouds(120, 40, 3)
     probe = fit_probe(features, labels, NAMES)
-    strengths = [(one.kind, one.strength) for one in probe.tried]
-    assert strengths == [
-        *(("logistic", strength) for strength in STRENGTHS),
-        *(("ridge", pytest.approx(penalty * 40, rel=1e-4)) for penalty in PENALTIES),
-    ]
+    assert [one.strength for one in probe.tried] == list(STRENGTHS)
     assert probe.best.accuracy == max(one.accuracy for one in probe.tried)
     right = probe.out_of_fold.argmax(axis=1) == labels
     assert probe.best.accuracy == pytest.approx(right.mean(), abs=0.02)
     given = probe.out_of_fold[np.arange(120), labels]
     assert probe.best.loss == pytest.approx(-np.log(given).mean())
-
-
-@pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("views", [1, 2])
-def test_ridge_regression_is_scikit_learns_on_each_fold(classes, views):
-    """The closed form on folds, and the head, held against fits of scikit-learn."""
-    plain, labels = clouds(90, 60, classes)
-    labels[::6] = (labels[::6] + 1) % classes  # so that no head is certain
-    noise = np.random.default_rng(3).normal(size=(90, views, 60)).astype(np.float32)
-    noise[:, 0] = 0
-    features = plain[:, None] + noise
-    rows = features.reshape(-1, 60).astype(float)
-    scaled = (rows - rows.mean(axis=0)) / rows.std(axis=0)
-    targets = 2.0 * (labels.repeat(views)[:, None] == np.arange(classes)) - 1
-    folds = fold_numbers(labels, [str(row) for row in range(90)], NAMES[:classes], seed=0)
-    found = list(_ridges(features, labels, folds))
-    assert len(found) == len(PENALTIES)
-    for alpha, head, out_of_fold in found:
-        scores = np.empty((90, classes))
-        for fold in set(folds):
-            of_fold = (folds == fold).repeat(views)
-            fitted = Ridge(alpha).fit(scaled[~of_fold], targets[~of_fold])
-            scores[folds == fold] = fitted.predict(scaled[of_fold])[::views]
-        logits = np.log(out_of_fold)
-        gaps, expected = logits[:, 1:] - logits[:, :1], scores[:, 1:] - scores[:, :1]
-        scale = (gaps * expected).sum() / (expected**2).sum()
-        np.testing.assert_allclose(gaps, scale * expected, atol=1e-3 * np.abs(gaps).max())
-        losses = [log_loss(labels, softmax(scores * scale * by, axis=1)) for by in (0.7, 1, 1.4)]
-        assert losses[1] < min(losses[0], losses[2])
-        whole = softmax(scale * Ridge(alpha).fit(scaled, targets).predict(scaled), axis=1)
-        np.testing.assert_allclose(head.probabilities(features.reshape(-1, 60)), whole, atol=1e-3)
-
-
-def test_ridge_regression_without_errors_is_not_certain():
-    features, labels = clouds(60, 8, 2)
-    features += 40 * labels[:, None].astype(np.float32)
-    for _, head, out_of_fold in _ridges(features, labels, np.arange(60) % 5):
-        own = out_of_fold[np.arange(60), labels]
-        assert (own > 0.5).all()
-        assert 0.005 < 1 - own.mean() < 0.06  # one wrong picture of 62 is 0.016
-        assert head.probabilities(features).max() < 0.9999
-
-
-def test_ridge_regression_is_chosen_where_its_folds_are_better():
-    """Many correlated columns of little meaning, and labels that are linear in all of them."""
-    random = np.random.default_rng(0)
-    features = random.normal(size=(150, 400)).astype(np.float32)
-    labels = (features @ random.normal(size=400) > 0).astype(np.int64)
-    probe = fit_probe(features, labels, NAMES[:2])
-    by_kind = {
-        kind: max(one.accuracy for one in probe.tried if one.kind == kind)
-        for kind in ("logistic", "ridge")
-    }
-    assert by_kind[probe.best.kind] == max(by_kind.values())
-    record = probe.to_json()
-    assert record["kind"] == probe.best.kind
-    assert record["kind"] in probe.in_words()
 
 
 def test_views_of_a_picture_count_as_one_picture():

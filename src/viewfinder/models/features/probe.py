@@ -1,16 +1,13 @@
-"""The linear probe: logistic or ridge regression on features, chosen on folds.
+"""The linear probe: logistic regression on features, with its regularisation chosen on folds.
 
 Features are standardised to mean 0 and deviation 1. The folds of the training pictures are
-stratified by class; duplicates and groups stay in one fold. Of ridge regression, the results on
-folds follow in closed form from one inverse matrix (S. An, W. Liu and S. Venkatesh, "Fast
-cross-validation algorithms for least squares support vector machine and kernel ridge regression",
-Pattern Recognition 40, 2007).
+stratified by class; duplicates and groups stay in one fold.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +23,6 @@ Labels = NDArray[np.int64]
 
 # scikit-learn's C, the inverse of the L2 penalty: from strong regularisation to weak.
 STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0)
-# scikit-learn's alpha, the L2 penalty of ridge regression, for each feature that varies.
-PENALTIES = (0.025, 0.1, 0.4, 1.6, 6.4)
-# The inverse of a matrix of so many rows takes a few seconds, and more pictures need ridge
-# regression less.
-_MOST_RIDGE_ROWS = 3_000
 
 _FEWEST_FOLDS, _MOST_FOLDS = 2, 5
 _MOST_STEPS = 200
@@ -68,13 +60,11 @@ class Tried:
     """The result of a strength of regularisation on the folds.
 
     Attributes:
-        kind: "logistic" or "ridge" regression.
-        strength: scikit-learn's C, or its alpha.
+        strength: scikit-learn's C.
         accuracies: The accuracy on each fold, 0 to 1.
         loss: The mean cross-entropy of the out-of-fold probabilities, in nats.
     """
 
-    kind: Literal["logistic", "ridge"]
     strength: float
     accuracies: tuple[float, ...]
     loss: float
@@ -84,12 +74,6 @@ class Tried:
         """The mean accuracy of the folds."""
         return float(np.mean(self.accuracies))
 
-    def in_words(self) -> str:
-        """Return the kind and its strength."""
-        return f"{self.kind} regression with {'C' if self.kind == 'logistic' else 'alpha'} = " + (
-            f"{self.strength:g}"
-        )
-
 
 @dataclass(frozen=True)
 class Probe:
@@ -97,7 +81,7 @@ class Probe:
 
     Attributes:
         head: The classifier, fitted on all pictures at the best strength.
-        tried: The results of all kinds and strengths.
+        tried: The results of all strengths.
         best: The result with the highest mean accuracy, at ties with the lowest loss.
         out_of_fold: Each picture's probabilities from a classifier fitted on the other folds, at
             the best strength; float64, shape (n, classes).
@@ -114,14 +98,13 @@ class Probe:
         return (
             f"Linear head: mean accuracy {best.accuracy:.1%} on {len(best.accuracies)} folds of "
             f"the training pictures ({min(best.accuracies):.1%} to {max(best.accuracies):.1%}), "
-            f"by {best.in_words()}."
+            f"with C = {best.strength:g}."
         )
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `probe.json`; see docs/formats.md."""
         tried = [
             {
-                "kind": result.kind,
                 "strength": result.strength,
                 "accuracy": result.accuracy,
                 "accuracies": list(result.accuracies),
@@ -129,9 +112,7 @@ class Probe:
             }
             for result in self.tried
         ]
-        best = self.best
-        chosen = {"kind": best.kind, "chosen": best.strength, "accuracy": best.accuracy}
-        return {**chosen, "tried": tried}
+        return {"chosen": self.best.strength, "accuracy": self.best.accuracy, "tried": tried}
 
 
 @dataclass(frozen=True)
@@ -180,7 +161,7 @@ def fit_probe(
     *,
     groups: Sequence[str] | None = None,
     seed: int = 0,
-    strengths: Sequence[float] | None = None,
+    strengths: Sequence[float] = STRENGTHS,
 ) -> Probe:
     """Fit a linear classifier on features.
 
@@ -190,8 +171,7 @@ def fit_probe(
         classes: The names of the classes.
         groups: The name of each picture's group, which stays in one fold; None for no groups.
         seed: The seed of the folds.
-        strengths: The candidates for C of logistic regression; None for the usual ones, and for
-            ridge regression beside them where the rows are at most 3,000.
+        strengths: The candidates for C.
 
     Raises:
         DataError: A class has too few pictures for two folds.
@@ -203,28 +183,19 @@ def fit_probe(
     plain = features[:, 0] if features.ndim == 3 else features
     # The matrices are so small that several threads are slower than one.
     with threadpool_limits(1):
-        logistic = STRENGTHS if strengths is None else strengths
-        out_of_fold = np.empty((len(logistic), len(labels), len(classes)))
+        out_of_fold = np.empty((len(strengths), len(labels), len(classes)))
         for fold in np.unique(folds):
             others = folds != fold
-            heads = _fitted(features[others], labels[others], logistic, _FOLD_TOLERANCE)
+            heads = _fitted(features[others], labels[others], strengths, _FOLD_TOLERANCE)
             for index, head in enumerate(heads):
                 out_of_fold[index, ~others] = head.probabilities(plain[~others])
-        found = [
-            (_tried("logistic", strength, probabilities, labels, folds), probabilities)
-            for strength, probabilities in zip(logistic, out_of_fold, strict=True)
-        ]
-        ridges = {}
-        if strengths is None and features.size <= _MOST_RIDGE_ROWS * features.shape[-1]:
-            for alpha, head, probabilities in _ridges(features, labels, folds):
-                found.append((_tried("ridge", alpha, probabilities, labels, folds), probabilities))
-                ridges[alpha] = head
-        best, probabilities = max(found, key=lambda one: (round(one[0].accuracy, 9), -one[0].loss))
-        if best.kind == "ridge":
-            head = ridges[best.strength]
-        else:
-            (head,) = _fitted(features, labels, [best.strength], _LAST_TOLERANCE)
-    return Probe(head, tuple(tried for tried, _ in found), best, probabilities)
+        tried = tuple(
+            _tried(strength, probabilities, labels, folds)
+            for strength, probabilities in zip(strengths, out_of_fold, strict=True)
+        )
+        best = max(tried, key=lambda result: (round(result.accuracy, 9), -result.loss))
+        (head,) = _fitted(features, labels, [best.strength], _LAST_TOLERANCE)
+    return Probe(head, tried, best, out_of_fold[tried.index(best)])
 
 
 def fold_numbers(
@@ -267,7 +238,11 @@ def _fitted(
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    views, scaled, mean, deviation = _standardised(features)
+    views = features.shape[1] if features.ndim == 3 else 1
+    rows = features.reshape(-1, features.shape[-1])
+    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    deviation = deviations(rows)
+    scaled = (rows - mean) / deviation
     model = LogisticRegression(warm_start=True, max_iter=_MOST_STEPS, tol=tolerance)
     heads = []
     for strength in strengths:
@@ -284,78 +259,11 @@ def _fitted(
     return heads
 
 
-def _standardised(features: Matrix) -> tuple[int, Matrix, Matrix, Matrix]:
-    """Return the number of views, all rows standardised, their means and their deviations."""
-    views = features.shape[1] if features.ndim == 3 else 1
-    rows = features.reshape(-1, features.shape[-1])
-    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    deviation = deviations(rows)
-    return views, (rows - mean) / deviation, mean, deviation
-
-
-def _ridges(
-    features: Matrix, labels: Labels, folds: NDArray[np.intp]
-) -> Iterator[tuple[float, Linear, NDArray[np.float64]]]:
-    """Fit ridge regressions to targets of -1 and 1, one a class.
-
-    With G the inverse of (Z Zᵀ + alpha), without its part along the intercept, the residuals of a
-    fold b by the regression on the other folds are the inverse of G[b, b] times (G T)[b].
-
-    Yields:
-        Alpha, the classifier, and the out-of-fold probabilities: the softmax of the scores times
-        the number with which its cross-entropy out of fold is lowest. One more wrong picture is
-        counted, as J. Platt did (1999), so that scores without an error stay finite.
-    """
-    from scipy.linalg.lapack import dpotrf, dpotri
-    from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
-
-    views, scaled, mean, deviation = _standardised(features)
-    kernel = (scaled @ scaled.T).astype(np.float64)
-    if not np.trace(kernel):
-        return  # no column varies
-    targets = 2.0 * (labels.repeat(views)[:, None] == np.arange(labels.max() + 1)) - 1
-    wrong = 1 / (len(labels) + 2)
-    wanted = np.full((len(labels), targets.shape[1]), wrong / (targets.shape[1] - 1))
-    wanted[np.arange(len(labels)), labels] = 1 - wrong
-    for penalty in PENALTIES:
-        # The trace is the rows times the columns that vary; the views of a picture weigh as one.
-        alpha = float(penalty * views * np.trace(kernel) / len(kernel))
-        inverse = kernel.copy()
-        inverse[np.diag_indices_from(inverse)] += alpha
-        inverse = np.tril(dpotri(dpotrf(inverse, lower=1)[0], lower=1)[0])
-        inverse += np.tril(inverse, -1).T
-        sums = inverse.sum(axis=0)
-        intercept = sums @ targets / sums.sum()
-        coefficients = inverse @ targets - np.outer(sums, intercept)
-        inverse -= np.outer(sums, sums / sums.sum())
-        scores = np.empty((len(labels), targets.shape[1]))
-        for fold in np.unique(folds):
-            rows = np.flatnonzero((folds == fold).repeat(views))
-            missing = np.linalg.solve(inverse[np.ix_(rows, rows)], coefficients[rows])
-            scores[folds == fold] = (targets[rows] - missing)[::views]
-
-        def loss(log: float, scores: NDArray[np.float64] = scores) -> float:
-            return -float((wanted * log_softmax(np.exp(log) * scores, axis=1)).sum(axis=1).mean())
-
-        scale = np.exp(minimize_scalar(loss, bounds=(-3, 5), method="bounded").x)
-        weights = scale * (scaled.T @ coefficients) / deviation[:, None]
-        bias = scale * intercept - mean @ weights
-        if len(bias) == 2:
-            weights, bias = weights[:, 1:] - weights[:, :1], bias[1:] - bias[:1]
-        head = Linear(weights.astype(np.float32), bias.astype(np.float32))
-        yield alpha, head, np.exp(log_softmax(scale * scores, axis=1))
-
-
 def _tried(
-    kind: Literal["logistic", "ridge"],
-    strength: float,
-    probabilities: NDArray[np.float64],
-    labels: Labels,
-    folds: NDArray[np.intp],
+    strength: float, probabilities: NDArray[np.float64], labels: Labels, folds: NDArray[np.intp]
 ) -> Tried:
     correct = probabilities.argmax(axis=1) == labels
     accuracies = tuple(float(correct[folds == fold].mean()) for fold in np.unique(folds))
     of_label = probabilities[np.arange(len(labels)), labels]
     loss = float(-np.log(np.maximum(of_label, _LEAST_PROBABILITY)).mean())
-    return Tried(kind, float(strength), accuracies, loss)
+    return Tried(float(strength), accuracies, loss)

@@ -18,7 +18,7 @@ from viewfinder.data.store import open_store
 from viewfinder.data.store.sizes import suitable_input
 from viewfinder.models.features.base import FrozenBase
 from viewfinder.models.features.compute import features_of
-from viewfinder.models.features.probe import STRENGTHS, fit_probe, fold_groups
+from viewfinder.models.features.probe import fit_probe, fold_groups
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.recipe.transfer import Transfer
 
@@ -216,10 +216,7 @@ def out_of_fold(dataset: Dataset, features: Matrix, progress: Progress) -> NDArr
     known = np.asarray(np.isfinite(features).all(axis=1))
     part = dataset.where(known)
     groups = fold_groups(part)
-    # Logistic regression only: its probabilities say more about a label than those of ridge do.
-    probe = fit_probe(
-        features[known], part.labels, part.classes, groups=groups.names, strengths=STRENGTHS
-    )
+    probe = fit_probe(features[known], part.labels, part.classes, groups=groups.names)
     progress.say(probe.in_words())
     if groups.note:
         progress.say(groups.note, style="yellow")
