@@ -234,6 +234,25 @@ def test_what_cannot_be_exported_is_refused(tmp_path, words, message):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("cut", [{"isolate": True}, {"zoom": 0.7}])
+def test_what_cuts_pictures_has_no_raw_export(tmp_path, cut):
+    facts = {"height": 4, "width": 4, "color": "gray", **cut}
+    labels = {"schema": 1, "classes": ["a", "b", "c"], "preprocessing": facts}
+    path = made.bundle(tmp_path / "pets.bundle", made.contents(**{"labels.json": labels}))
+    with pytest.raises(UsageError, match="cuts pictures"):
+        vf.export(path, "onnx", raw=True)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_model_in_8_bits_is_not_quantized_again(tmp_path):
+    network = onnx.load_from_string(made.network())
+    helper.set_model_props(network, {"int8": "{}"})
+    content = made.contents(**{"model.onnx": network.SerializeToString()})
+    path = made.bundle(tmp_path / "pets.bundle", content)
+    with pytest.raises(UsageError, match="8 bits already"):
+        vf.export(path, "onnx-int8")
+
+
 def test_names_that_are_no_lines_are_refused(tmp_path):
     facts = {"height": 4, "width": 4, "color": "gray"}
     labels = {"schema": 1, "classes": ["a\nb", "c", "d"], "preprocessing": facts}

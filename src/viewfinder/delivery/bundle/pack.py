@@ -107,7 +107,7 @@ def _members(run: Run, *, keras: bool, golden: bool, thresholds: Sequence[str]) 
     if keras and run.recipe.int8:
         raise UsageError(
             "best.keras is the model in float32, which predicts otherwise than the bundle in int8.",
-            expected="a bundle of an int8 model without --keras",
+            expected="a bundle of an int8 model with `keras=False`",
         )
     if keras:
         _ = classifier.model  # written into the folder, if the run was trained without Keras

@@ -33,7 +33,7 @@ from viewfinder.delivery.export.formats import (
 from viewfinder.delivery.export.pictures import Real, prepared_batches, real_pictures
 from viewfinder.models.opening import load
 from viewfinder.runtime.onnx import BATCH, OnnxModel
-from viewfinder.runtime.quantizing import quantized
+from viewfinder.runtime.quantizing import INT8, quantized
 
 if TYPE_CHECKING:
     from viewfinder.run import Run
@@ -127,11 +127,13 @@ def export(
     classifier = load(source, class_names=class_names, preprocessing=preprocessing)
     for note in classifier.notes:
         progress.say(note)
-    if raw and classifier.preprocessing.isolate:
+    if raw and (classifier.preprocessing.isolate or classifier.preprocessing.zoom < 1):
         raise UsageError(
-            "`raw`: the preprocessing cuts subjects out of their scenes, which no network can.",
+            "`raw`: the preprocessing cuts pictures (isolate, zoom), which the export does not.",
             expected="an export of prepared pictures",
         )
+    if name == "onnx-int8" and INT8 in getattr(classifier.network, "facts", {}):
+        raise UsageError("The model predicts in 8 bits already.", remedy="export it as onnx")
     suffix = f"-{name}{'-raw' if raw else ''}"
     home = source if source.name else source.absolute()
     folder = Path(output) if output else home.with_name(home.stem + suffix)
@@ -338,7 +340,7 @@ def _export(folder: Path, name: Name, size: int, share: float | None, answers: _
             expected=most,
             received=f"the same label on {agreement:.1%} of {len(labels):,} pictures, "
             f"probabilities up to {difference:.2g} apart",
-            remedy="export in float32: --to onnx" if share is not None else "another format",
+            remedy="export it as onnx, in float32" if share is not None else "another format",
         )
     return Export(
         folder,

@@ -1,9 +1,9 @@
 """The preprocessing of decoded pictures of any size, as a part of an exported network.
 
-It is written once, over the functions that NumPy, `keras.ops` and
-the class `Nodes` of `onnx_graph` share. A matrix resizes each side: by the average over the area of
-each new pixel or by linear interpolation, as :mod:`viewfinder.pictures.resize` chooses. Only the
-rounding differs: OpenCV rounds after each of its steps, this once.
+It is written once, over the functions that NumPy, `keras.ops` and the class `Nodes` of `onnx_graph`
+share. A matrix resizes each side: by the average over the area of each new pixel or by linear
+interpolation, as :mod:`viewfinder.pictures.resize` chooses. Only the rounding differs: OpenCV
+rounds after each of its steps, this once.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ def prepared(xp: Any, picture: Any, height: Any, width: Any, facts: Preprocessin
         picture: float32, shape (height, width, 3), R, G and B from 0 to 255.
         height: float32, its height.
         width: float32, its width.
-        facts: The preprocessing, without `isolate`.
+        facts: The preprocessing, without `isolate` and `zoom`.
 
     Returns:
         float32 whole numbers from 0 to 255, shape `facts.shape`.
