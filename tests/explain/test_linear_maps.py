@@ -21,19 +21,11 @@ from viewfinder.models.networks.head import pooled
 from viewfinder.recipe.named import recipe_named
 from viewfinder.runtime.onnx import OnnxModel
 
+pytestmark = pytest.mark.usefixtures("shared_cache")
+
 SIDE = 96  # a map of 3 × 3 positions, so that the quarters overlap
 CUT = "block3b_add"  # 12 × 12 positions, 40 channels
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, SIDE, SIDE, 3), np.uint8)
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def shared_cache(cache, own_cache, monkeypatch):
-    monkeypatch.setenv("VIEWFINDER_CACHE", str(cache))
 
 
 def joined(folder: Path, pooling: str, classes: int, cut: str | None = None) -> Classifier:

@@ -26,6 +26,8 @@ from viewfinder.run import Run
 from viewfinder.runtime.export import export_onnx
 from viewfinder.runtime.onnx import OnnxModel
 
+pytestmark = pytest.mark.usefixtures("shared_cache")
+
 SMALL_BASE = {
     "model.alpha": 0.35,
     "model.weights": "none",
@@ -42,21 +44,10 @@ def recipe(**settings) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory) -> Path:
-    """One cache for this module: its runs share exports and features."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def shared_cache(cache, own_cache, monkeypatch):
-    monkeypatch.setenv("VIEWFINDER_CACHE", str(cache))
-
-
-@pytest.fixture(scope="module")
-def linear(cache, digits, tmp_path_factory) -> Run:
+def linear(module_cache, digits, tmp_path_factory) -> Run:
     """A run that has its model from the fit, and so loads none. Tests only read it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIEWFINDER_CACHE", str(cache))
+        patch.setenv("VIEWFINDER_CACHE", str(module_cache))
         patch.setattr("keras.saving.load_model", lambda *_, **__: pytest.fail("loaded"))
         runs = tmp_path_factory.mktemp("runs")
         return train(open_dataset(digits), recipe(), output=runs, progress=Progress(0))

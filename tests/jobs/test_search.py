@@ -30,6 +30,8 @@ from viewfinder.recipe.named import recipe_named
 from viewfinder.run import Run
 from viewfinder.training.stopping import StopBefore, StopIfBehind
 
+pytestmark = pytest.mark.usefixtures("shared_cache")
+
 # --- Which of two ways is better ------------------------------------------------------------------
 
 
@@ -108,17 +110,6 @@ def quick(dataset, probe: Recipe) -> Recipe:
     return recipe.changed({"data": probe.data.model_dump()}).resolved((8, 8), "gray")
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    """One cache for this module: its searches share features."""
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def shared_cache(cache, own_cache, monkeypatch):
-    monkeypatch.setenv("VIEWFINDER_CACHE", str(cache))
-
-
 @pytest.fixture
 def opened(digits, monkeypatch):
     monkeypatch.setattr("viewfinder.jobs.search._from_scratch", quick)
@@ -132,11 +123,11 @@ def held(blind) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def whole(digits, held, cache, tmp_path_factory) -> Run:
+def whole(digits, held, module_cache, tmp_path_factory) -> Run:
     """What a search that never stopped has chosen. Tests only read it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("viewfinder.jobs.search._from_scratch", quick)
-        patch.setenv("VIEWFINDER_CACHE", str(cache))
+        patch.setenv("VIEWFINDER_CACHE", str(module_cache))
         runs = tmp_path_factory.mktemp("runs")
         return auto(open_dataset(digits), held, output=runs, progress=Progress(0))
 

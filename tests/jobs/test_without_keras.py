@@ -19,6 +19,8 @@ from viewfinder.evaluation.conformal import SetOptions
 from viewfinder.recipe.named import recipe_named
 from viewfinder.run.sets import fit_sets
 
+pytestmark = pytest.mark.usefixtures("shared_cache")
+
 BASE = {"model.base": "EfficientNetLite0", "model.weights": "none", "input.size": [32, 32]}
 MOBILE = {
     "model.base": "MobileNetV2",
@@ -56,26 +58,16 @@ print(json.dumps([name for name in ("keras", "tensorflow", "jax", "torch") if na
 """
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def shared_cache(cache, own_cache, monkeypatch):
-    monkeypatch.setenv("VIEWFINDER_CACHE", str(cache))
-
-
 def trained(digits: Path, runs: Path, settings: dict) -> vf.Run:
     recipe = recipe_named("transfer").changed(settings)
     return vf.train(digits, recipe, output=runs, name="run", progress=vf.Progress(0))
 
 
 @pytest.fixture(scope="module")
-def kept(cache, digits, tmp_path_factory) -> Path:
+def kept(module_cache, digits, tmp_path_factory) -> Path:
     """A run without `best.keras`. Tests only copy it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VIEWFINDER_CACHE", str(cache))
+        patch.setenv("VIEWFINDER_CACHE", str(module_cache))
         return trained(digits, tmp_path_factory.mktemp("runs"), BASE).folder
 
 

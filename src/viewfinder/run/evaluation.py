@@ -108,7 +108,7 @@ class Evaluation:
         return find_slices(right, properties_of(shown.source, measurements))
 
     def shortcuts(self, *, progress: Progress | None = None) -> tuple[Shortcut, ...]:
-        """Test whether brightness, size, blur or background alone tells the label.
+        """Test whether brightness, size, shape, blur or background alone tells the label.
 
         See :func:`viewfinder.audit.shortcuts.find_shortcuts`.
 

@@ -138,9 +138,7 @@ def outliers(table: pd.DataFrame, features: Matrix) -> list[Finding]:
     Raises:
         UsageError: The shape does not fit.
     """
-    given = np.asarray(features)
-    given = _checked(features, (len(table), given.shape[-1] if given.ndim else 0), "features")
-    known = np.flatnonzero(np.isfinite(given).all(axis=1))
+    given, known = _known(table, features)
     if len(known) <= 2 * _NEIGHBOURS:
         return []
     distance = _neighbours(given[known])[0].mean(axis=1)
@@ -189,9 +187,7 @@ def look_alikes(table: pd.DataFrame, features: Matrix, groups: DuplicateGroups) 
     Raises:
         UsageError: The shape does not fit.
     """
-    given = np.asarray(features)
-    given = _checked(features, (len(table), given.shape[-1] if given.ndim else 0), "features")
-    known = np.flatnonzero(np.isfinite(given).all(axis=1))
+    given, known = _known(table, features)
     if len(known) <= 2 * _NEIGHBOURS:
         return []
     distances, rows = _neighbours(_directions(given[known]))
@@ -323,6 +319,13 @@ def _robust(values: Matrix) -> Matrix:
     """How many robust standard deviations each value is above the median."""
     deviation = _MAD_TO_DEVIATION * np.median(np.abs(values - np.median(values)))
     return np.asarray((values - np.median(values)) / max(float(deviation), 1e-9))
+
+
+def _known(table: pd.DataFrame, features: Matrix) -> tuple[Matrix, NDArray[np.intp]]:
+    """The features, checked, and the rows without NaN."""
+    given = np.asarray(features)
+    given = _checked(features, (len(table), given.shape[-1] if given.ndim else 0), "features")
+    return given, np.flatnonzero(np.isfinite(given).all(axis=1))
 
 
 def _checked(array: Matrix, shape: tuple[int, int], name: str) -> Matrix:

@@ -39,16 +39,15 @@ def grouped_by_names(dataset: Dataset, group_from: str) -> Dataset:
         read_pattern("group_from", group_from, _EXPECTED)
     _require_names(dataset, group_from)
     _require_no_groups(dataset)
-    groups = groups_in(group_from, dataset.table["locator"], dataset.source)
+    locators = dataset.table["locator"]
+    groups = groups_in(group_from, locators, dataset.source)
     matched = groups != ""
     if not matched.any():
+        place, expected = "any file name", f"a match in names such as {locators.iloc[0]}"
+        if is_exif:
+            place, expected = "the EXIF data of any file", "files as a camera has written them"
         raise UsageError(
-            f"`group_from` finds no group in {'the EXIF data of any file' * is_exif}"
-            f"{'any file name' * (not is_exif)}.",
-            expected="files as a camera has written them"
-            if is_exif
-            else f"a match in names such as {dataset.table['locator'].iloc[0]}",
-            received=group_from,
+            f"`group_from` finds no group in {place}.", expected=expected, received=group_from
         )
     grouped = dataset.with_columns({GROUP: groups.astype("str").array})
     note = _note(groups[matched], len(groups) - int(matched.sum()), grouped)

@@ -141,7 +141,7 @@ class FrozenBase:
             raise UsageError(
                 f"{self.base.label} cannot be computed in 8 bits.",
                 expected="a network that ONNX Runtime can run",
-                remedy="train without --int8",
+                remedy="train with `int8=False`",
             )
         onnx.save(quantized(onnx.load(graph), self.ranges), path)
 
