@@ -153,7 +153,7 @@ def test_int8_states_its_size_its_agreement_and_its_accuracy(trained, tmp_path):
     before = expected(trained).argmax(axis=1)
     test_only = vf.export(trained, "onnx-int8", tmp_path / "on-test", pictures=pictures_of(trained))
     assert test_only.accuracy_change is None  # of pictures without a class
-    assert found.same_label >= 0.98 * found.pictures
+    assert found.same_label >= 0.9 * found.pictures
     assert (by_int8 == before).mean() >= 0.9
     change, (low, high) = found.accuracy_change
     assert low < change < high
@@ -175,11 +175,24 @@ def test_int8_that_predicts_otherwise_is_refused_and_nothing_is_left(tmp_path):
     path = made.bundle(tmp_path / "pets.bundle")
     pictures = few_pictures(tmp_path / "pictures", [255, 3] * 40)  # ranges of the dark ones
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(UsageError, match=r"predicts otherwise(.|\n)*98%(.|\n)*of 40 pictures"):
+    with pytest.raises(UsageError, match=r"at most 1 of 40(.|\n)*another label on"):
         vf.export(path, "onnx-int8", pictures=pictures)
     assert sorted(tmp_path.iterdir()) == before
     bright = few_pictures(tmp_path / "bright", [255] * 80)
     assert vf.export(path, "onnx-int8", pictures=bright).same_label >= 39
+
+
+def test_int8_may_choose_another_of_two_labels_that_the_model_finds_as_probable(tmp_path):
+    def undecided(model):
+        scale = next(one for one in model.graph.initializer if one.name == "scale")
+        scale.CopyFrom(numpy_helper.from_array(np.float32([0.000003]), "scale"))
+
+    members = made.contents() | {"model.onnx": made.network(change=undecided)}
+    path = made.bundle(tmp_path / "pets.bundle", members)
+    pictures = few_pictures(tmp_path / "pictures", [255, 3] * 40)
+    found = vf.export(path, "onnx-int8", pictures=pictures)
+    assert found.same_label < 38
+    assert found.difference < 0.01
 
 
 def test_an_export_that_predicts_otherwise_is_refused_and_nothing_is_left(
