@@ -21,6 +21,14 @@ def test_long_lines_are_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_terminal_wraps_between_words_and_keeps_paths_whole() -> None:
+    terminal, path = Screen(), "runs/" + "x" * 150
+    terminal.say(f"{'word ' * 40}{path} words")
+    lines = terminal.text.splitlines()
+    assert path in lines
+    assert all(len(line) < 120 and set(line.split()) == {"word"} for line in lines[:2])
+
+
 def test_quiet_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     quiet = Progress(0)
     quiet.say("something")

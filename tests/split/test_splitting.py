@@ -358,6 +358,13 @@ class TestLeaks:
         words = capsys.readouterr().err
         assert "viewfinder split" not in words
         assert "--fix near-duplicates keeps one picture of each" in words
+        # A search trains on a part of them: the same words would be wrong, and printed again.
+        rows = marked.table
+        leaking = rows[rows[leaks.LEAK] != ""]["locator"].iloc[0]
+        part = marked.where((rows["split"] == "train") | (rows["locator"] == leaking))
+        again = leaks.marked(part, allowed=False, progress=Progress(1))
+        assert capsys.readouterr().err == ""
+        assert set(again.table[leaks.LEAK]) == {"", leaks.INSEPARABLE}
 
     def test_many_pictures_are_compared_only_if_they_are_measured(
         self, pets: Path, monkeypatch: pytest.MonkeyPatch

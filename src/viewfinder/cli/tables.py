@@ -202,5 +202,5 @@ def _skipped(prepared: "Prepared") -> list[str]:
     for why, paths in sorted(whys.items()):
         names = ", ".join(paths[:_MOST_SKIPPED])
         more = f" and {len(paths) - _MOST_SKIPPED} more" if len(paths) > _MOST_SKIPPED else ""
-        lines.append(f"Passed over, {why}: {len(paths)} ({names}{more})")
+        lines.append(f"Skipped, {why}: {len(paths)} ({names}{more})")
     return lines

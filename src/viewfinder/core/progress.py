@@ -1,5 +1,6 @@
 """Messages and progress bars on stderr."""
 
+import textwrap
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -45,8 +46,10 @@ class Progress:
         return self.verbosity > 0 and (self.console.is_terminal or self.console.is_jupyter)
 
     def say(self, text: str, *, style: str | None = None) -> None:
-        """Print a line; `text` is not read as Rich markup."""
+        """Print a line, on a terminal wrapped between words; `text` is not read as Rich markup."""
         if self.verbosity > 0:
+            if self.console.is_terminal:
+                text = "\n".join(_wrapped(line, self.console.width) for line in text.split("\n"))
             self.console.print(text, style=style, markup=False, soft_wrap=True)
 
     def say_once(self, text: str, *, style: str | None = None) -> None:
@@ -90,6 +93,11 @@ class Progress:
         bars = Progress(*columns, console=self.console, transient=True, redirect_stdout=False)
         with bars:
             yield from bars.track(items, total=total, description=description)
+
+
+def _wrapped(line: str, width: int) -> str:
+    """The line wrapped between words; a longer word, such as a path to be copied, stays whole."""
+    return textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
 
 
 class Transfer:

@@ -1,6 +1,7 @@
 """Leaks: pictures of another split that are in training too, exactly or nearly."""
 
 import numpy as np
+import pandas as pd
 
 from viewfinder.audit.measurements import is_measured
 from viewfinder.core.errors import DataError
@@ -39,7 +40,7 @@ def marked(dataset: Dataset, *, allowed: bool, progress: Progress) -> Dataset:
 
     Exact leaks, by the hash of the pictures' bytes, are always found. Near leaks are looked for
     where that is cheap: in up to 5,000 pictures, or where an audit or a split has measured all of
-    them before.
+    them before. Pictures that are marked already, as those of a search, are not printed again.
 
     Args:
         dataset: Pictures that have been read, in splits.
@@ -53,14 +54,18 @@ def marked(dataset: Dataset, *, allowed: bool, progress: Progress) -> Dataset:
         require_no_exact(dataset)
     exact = partners(dataset, by_column(dataset.table, "content"))
     near, kind_of_near = np.full(len(dataset), -1, np.int64), "near"
+    before = dataset.table.get(LEAK, pd.Series("", dataset.table.index)).to_numpy(object)
     if _is_cheap(dataset):
         groups = by_duplicates(dataset, progress)
         near = partners(dataset, groups.keys)
-        if (near >= 0).any() and not _are_separable(dataset, groups):
+        # Without the held-out pictures, a group may look smaller than it is.
+        if INSEPARABLE in before or ((near >= 0).any() and not _are_separable(dataset, groups)):
             kind_of_near = INSEPARABLE
     kinds = np.where(exact >= 0, "exact", np.where(near >= 0, kind_of_near, ""))
     for kind, partner in (("exact", exact), (kind_of_near, near)):
-        if count := int((kinds == kind).sum()):
+        is_new = (kinds == kind) & (before != kind)
+        if is_new.any():
+            count = int((kinds == kind).sum())
             progress.say_once(_warning(dataset, kind, count, partner), style="yellow")
     return dataset.with_columns({LEAK: kinds.astype(object)})
 

@@ -144,6 +144,17 @@ class TestLevels:
             with pytest.raises(DataError, match=r"not clear(.|\n)*scale the splits alike"):
                 self.two_splits(one, two)
 
+    def test_the_remedy_fits_every_split(self) -> None:
+        """A range from the lowest to the highest number would turn one split nearly black."""
+        signed = self.IMAGES / 127.5 - 1
+        with pytest.raises(DataError, match=r"Remedy: scale the splits alike$"):
+            self.two_splits(signed, self.IMAGES)
+        with pytest.raises(DataError, match=r"such as `value_range=-1,1`"):
+            self.two_splits(signed, signed)
+        standard = self.IMAGES / 100 - 1.25
+        with pytest.raises(DataError, match=r"such as `value_range=-1.25,1.23`"):
+            self.two_splits(standard, standard)
+
     @pytest.mark.parametrize("white", [0.004, 1.5, 4, 10, 16, 63, 100, 127])
     def test_ranges_that_nobody_would_choose_are_refused_unless_stated(self, white: float) -> None:
         images = self.IMAGES / self.IMAGES.max() * white

@@ -510,6 +510,13 @@ class TestTree:
             "  └─ w/b/{train, test}/  class, 2 files",
         ]
 
+    def test_what_is_skipped_beside_wrapped_splits(self, tmp_path: Path) -> None:
+        root = written(tmp_path / "data", "w/{train,val}/{a,b}/1.jpg")
+        written(root, "w/w/train/a/1.jpg")
+        assert layout_lines(open_dataset(root))[-1] == (
+            "  └─ w/w/      skipped, not inside a split folder"
+        )
+
     def test_many_classes(self, tmp_path: Path) -> None:
         root = written(tmp_path / "data", "{0,1,2,3,4,5,6,7,8,9}/1.jpg")
         lines = layout_lines(open_dataset(root))

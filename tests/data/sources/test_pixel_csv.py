@@ -149,7 +149,7 @@ class TestNumbers:
         shares = np.column_stack([rows[:, 0], np.round(rows[:, 1:] / 255, 6)])
         dataset = open_dataset(write(tmp_path / "x.csv", shares, f"label,{PIXELS}"))
         np.testing.assert_array_equal(pictures(dataset).reshape(-1, 25), rows[:, 1:])
-        assert dataset.classes == ("0.0", "1.0", "2.0")
+        assert dataset.classes == ("0", "1", "2")  # as in a table of the same labels as integers
         assert "Numbers from 0 to 1 were read as shares of full brightness." in dataset.notes
 
     @pytest.mark.parametrize("bad", [256, 1000])
@@ -176,9 +176,10 @@ class TestNumbers:
             open_dataset(path)
         assert caught.value.received == repr(bad)
 
-    def test_no_label(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("cell", ["", "NaN"])
+    def test_no_label(self, tmp_path: Path, cell: str) -> None:
         rows = table().astype(object)
-        rows[2, 0] = ""
+        rows[2, 0] = cell
         with pytest.raises(DataError, match=r"no label for row 2|There is no label in line 4"):
             open_dataset(write(tmp_path / "x.csv", rows, f"label,{PIXELS}"))
 

@@ -126,6 +126,26 @@ class TestSplitsAndFolds:
         assert dataset.split_sizes() == {"unsplit": 6}
 
 
+@pytest.mark.parametrize(
+    ("cells", "classes"),
+    [
+        (["0.0", "1.0", "0.0", "1.0", "", "1."], ("0", "1")),
+        (["1", "1.0", "0", "0.0", "nan", "1"], ("0", "1")),
+        (["0.5", "1.0", "0.5", "1.0", "0.5", "1.0"], ("0.5", "1.0")),
+        (["00", "01", "00", "01", "00", "01"], ("00", "01")),
+        (["v1.0", "1.0", "v1.0", "1.0", "NaN", "1.0"], ("1.0", "v1.0")),
+        (["None", "NA", "None", "NA", "None", "NA"], ("NA", "None")),
+    ],
+)
+def test_whole_numbers_are_labels_without_a_fraction_and_nan_is_none(
+    root: Path, cells: list[str], classes: tuple[str, ...]
+) -> None:
+    dataset = open_dataset(write(root, {"path": PATHS, "label": cells}))
+    assert dataset.classes == classes
+    empty = [path for path, cell in zip(PATHS, cells, strict=True) if cell in ("", "nan", "NaN")]
+    assert skipped(dataset) == dict.fromkeys(empty, "it has no label in the table")
+
+
 class TestSeveralLabels:
     @pytest.mark.parametrize("both", ["cat,dog", "dog; cat", "cat|dog", "dog cat"])
     def test_a_cell_with_two_labels_is_no_class(self, root: Path, both: str) -> None:
@@ -135,6 +155,15 @@ class TestSeveralLabels:
         assert len(dataset) == 5
         assert skipped(dataset)[PATHS[5]].startswith("it has several labels: ")
         assert "Rows with several labels, which were skipped: 1." in dataset.notes
+
+    def test_a_cell_with_a_list_is_read_as_its_labels(self, root: Path) -> None:
+        cells = ["['cat']", '["dog"]', "['cat']", "['dog']", "['cat', 'dog']", "[]"]
+        dataset = open_dataset(write(root, {"path": PATHS, "labels": cells}))
+        assert list(labels(dataset).values()) == ["cat", "dog", "cat", "dog"]
+        assert skipped(dataset) == {
+            PATHS[4]: "it has several labels: cat, dog",
+            PATHS[5]: "it has no label in the table",
+        }
 
     @pytest.mark.parametrize(
         "names",
@@ -178,8 +207,12 @@ class TestOneHot:
 
     def test_attributes_are_no_classes(self, root: Path) -> None:
         """CelebA's are -1 and 1, and others' 0 and 1, with many of them in a row."""
-        for marks in ({"a": [1] * 6, "b": [1] * 6}, {"a": [1, -1] * 3, "b": [-1, 1] * 3}):
-            with pytest.raises(DataError, match="no column that is named like a label"):
+        for marks, words in (
+            ({"a": [1] * 6, "b": [1] * 6}, "Most rows(.|\n)*6 rows with several, 0 with none"),
+            ({"a": [1, 0] * 3, "b": [0] * 6, "c": [0] * 6}, "single 1 in the columns a, b, c"),
+            ({"a": [1, -1] * 3, "b": [-1, 1] * 3}, "no column that is named like a label"),
+        ):
+            with pytest.raises(DataError, match=words):
                 open_dataset(write(root, {"filename": PATHS, **marks}))
 
     @pytest.mark.parametrize("packed", [False, True])

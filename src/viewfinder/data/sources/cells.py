@@ -16,6 +16,7 @@ from viewfinder.core.errors import DataError
 from viewfinder.data.sources.columns import (
     PATHS,
     as_folds,
+    as_labels,
     as_marks,
     as_text,
     column_named,
@@ -158,7 +159,7 @@ def chosen_cells(table: Table, given: Columns) -> Cells:
     read = table.read(roles.columns)
     cells = pd.DataFrame({"path": read[roles.path]})
     if len(roles.labels) == 1:
-        cells["label"] = read[roles.labels[0]]
+        cells["label"] = as_labels(read[roles.labels[0]])
     else:
         cells["label"], cells["several"] = _of_one_hot(read[list(roles.labels)])
     if roles.split:

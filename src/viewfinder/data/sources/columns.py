@@ -94,6 +94,20 @@ def as_text(values: pd.Series) -> pd.Series:
     return values.astype("string").fillna("").str.strip().astype("str")
 
 
+def as_labels(cells: pd.Series) -> pd.Series:
+    """The cells as labels: plain words, whole numbers, and "" for none.
+
+    Numbers lose a fraction of zero (1.0 is 1, as pandas writes whole numbers beside a missing one),
+    lists lose their brackets and quotes, and NaN is no label.
+    """
+    labels = cells.where(cells.str.lower() != "nan", "")
+    if labels.str.fullmatch(r"\[.*\]|").all():
+        labels = labels.str.replace(r"[\[\]'\"]", "", regex=True)
+    if labels.str.fullmatch(r"-?\d+(\.0*)?|").all():
+        labels = labels.str.replace(r"\.0*$", "", regex=True)
+    return labels.str.strip().astype("str")
+
+
 def as_splits(values: pd.Series, table: str) -> pd.Series:
     """The cells as names of splits, "" for empty cells.
 

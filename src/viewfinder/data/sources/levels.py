@@ -221,8 +221,10 @@ def _not_levels(name: str, found: Mapping[str, _Numbers], stated: ValueRange | N
         )
     black = -1 if -1 - _SLACK <= low < 0 else min(low, 0)
     remedy = f"state what is black and white, such as `value_range={black:g},{max(1, high):g}`"
-    if _are_unequal(found):
-        remedy = "scale the splits alike"
+    half = (high - low) / 2
+    torn = any(one.low > low + half or one.high < high - half for one in found.values())
+    if torn or (low >= 0 and _are_unequal(found)):
+        remedy = "scale the splits alike"  # in one range, some would be nearly black
     if low >= 0 and high <= _LEVELS[1]:
         remedy += "; or `value_range=0,255`, if the pictures are as dark as that"
     return DataError(

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.dataset import Dataset, PassedOver
-from viewfinder.data.sources.columns import LABELS, column_named
+from viewfinder.data.sources.columns import LABELS, as_labels, column_named
 from viewfinder.data.sources.delimited import (
     TEXT_ENDINGS,
     Delimited,
@@ -205,7 +205,10 @@ def _read_file(
         numbers = _stacked(read, pixels, kind)
         if numbers.size and float(numbers.max()) > white:
             raise _too_bright(sniffed, numbers, white)
-        return numbers, read[names[label]].to_pandas()
+        labels = as_labels(read[names[label]].to_pandas())
+        if (labels == "").any():
+            raise _first_fault(sniffed, label, ignored)
+        return numbers, labels
     raise AssertionError("the last type returns or raises")
 
 
@@ -259,7 +262,7 @@ def _fault(
             received=f"{len(row)}{cut}",
         )
     for index, cell in enumerate(row):
-        if index == label and not cell.strip():
+        if index == label and cell.strip().lower() in ("", "nan"):
             return DataError(f"There is no label in {where}.")
         if index != label and index not in ignored and not is_number(cell):
             return DataError(

@@ -171,12 +171,25 @@ def _without_header(table: Table, given: Columns) -> Roles:
 
 
 def _one_hot(table: Table, names: list[str]) -> tuple[str, ...]:
-    """The columns of 0 and 1 of which most rows have a single 1; none if there are no such."""
+    """The columns of 0 and 1 of which most rows have a single 1; none if there are no such.
+
+    Raises:
+        DataError: Most rows have several, or none.
+    """
     cells = table.read(names)
     marks = {name: as_marks(cells[name]) for name in names}
     binary = pd.DataFrame({name: mark for name, mark in marks.items() if mark is not None})
-    if binary.shape[1] < 2 or (binary.sum(axis=1) == 1).mean() <= 0.5:
+    if binary.shape[1] < 2:
         return ()
+    if (binary.sum(axis=1) == 1).mean() <= 0.5:
+        more = ", …" if binary.shape[1] > _MOST_NAMES else ""
+        raise DataError(
+            f"Most rows of {table.name} do not have exactly one class.",
+            expected=f"a single 1 in the columns {', '.join(binary.columns[:_MOST_NAMES])}{more}",
+            received=f"{(binary.sum(axis=1) > 1).sum():,} rows with several, "
+            f"{(binary.sum(axis=1) == 0).sum():,} with none, of {len(binary):,}",
+            remedy="keep the rows with one class; or set `label_column` to a column of labels",
+        )
     return tuple(binary.columns)
 
 

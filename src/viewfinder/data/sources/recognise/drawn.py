@@ -1,5 +1,6 @@
 """What folders were read as, drawn as a small tree."""
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -65,10 +66,19 @@ def _skipped(dataset: Dataset, layout: Layout) -> list[_Row]:
         if one.why == NO_PICTURES:
             skipped[one.path] = one.why
         elif one.why == NO_SPLIT:
-            skipped[one.path.partition("/")[0]] = one.why
+            skipped[_outside(one.path, layout)] = one.why
     rows = [(_slashed(folder), f"skipped, {why}") for folder, why in skipped.items()]
     more = [("…", f"{len(rows) - _MOST_ROWS:,} more skipped")] if len(rows) > _MOST_ROWS else []
     return [*rows[:_MOST_ROWS], *more]
+
+
+def _outside(path: str, layout: Layout) -> str:
+    """The outermost part of the path that holds no split."""
+    return next(
+        path[:end]
+        for end in [*(found.start() for found in re.finditer("/", path)), len(path)]
+        if not any(split.startswith(_slashed(path[:end])) for split in layout.splits)
+    )
 
 
 def _slashed(folder: str) -> str:
