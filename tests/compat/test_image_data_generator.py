@@ -120,6 +120,8 @@ def test_files_are_resized_as_with_keras(folder: Path, interpolation: str, keep:
     }
     expected = keras.utils.load_img(path, **settings)
     np.testing.assert_array_equal(compat.load_img(path, **settings), expected)
+    settings["target_size"] = [15, 40, 3]  # Keras ignores the channels
+    np.testing.assert_array_equal(compat.load_img(path, **settings), expected)
 
 
 @pytest.mark.parametrize("subset", ["training", "validation"])
@@ -218,6 +220,112 @@ def test_brightness_is_pillows(pictures: Array, factor: float, mode: str) -> Non
     np.testing.assert_array_equal(received, expected)
 
 
+def test_inputs_and_outputs_may_be_several(folder: Path, pictures: Array) -> None:
+    table = pd.DataFrame({"filename": [f"cats/{name}" for name in ("p0.jpg", "a/c/p2.bmp")]})
+    table["a"], table["b"] = [0.0, 1.0], [[1.0, 2.0], [3.0, 4.0]]
+    generator = compat.ImageDataGenerator()
+    outputs = generator.flow_from_dataframe(
+        table, folder, y_col=["a", "b"], class_mode="multi_output", target_size=(4, 4)
+    )
+    picture = keras.Input((4, 4, 3))
+    flat = keras.layers.Flatten()(picture)
+    model = keras.Model(picture, [keras.layers.Dense(1)(flat), keras.layers.Dense(2)(flat)])
+    model.compile("sgd", ["mse", "mse"])
+    assert len(model.fit(outputs, verbose=0).history["loss"]) == 1
+    inputs = [keras.Input((24, 32, 3)), keras.Input((1,))]
+    both = keras.layers.Concatenate()([keras.layers.Flatten()(inputs[0]), inputs[1]])
+    model = keras.Model(inputs, keras.layers.Dense(1)(both))
+    model.compile("sgd", "mse")
+    batches = generator.flow((pictures, np.zeros((10, 1))), np.zeros(10))
+    assert len(model.fit(batches, verbose=0).history["loss"]) == 1
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+@pytest.mark.parametrize("fill_mode", ["nearest", "wrap"])
+@pytest.mark.filterwarnings("ignore:.*channels on axis")
+def test_pictures_of_any_number_of_channels(channels: int, fill_mode: str) -> None:
+    x = np.random.default_rng(2).integers(0, 256, (4, 24, 32, channels))
+    settings = {**COURSE, "fill_mode": fill_mode}
+    theirs = next(peer.ImageDataGenerator(**settings).flow(x, seed=5))
+    ours = next(compat.ImageDataGenerator(**settings).flow(x, seed=5))
+    np.testing.assert_allclose(ours, theirs, atol=0.01)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "uint8", "float64"])
+def test_files_are_changed_in_float32_whatever_the_dtype_of_the_batch(
+    folder: Path, dtype: str
+) -> None:
+    batches = [
+        next(
+            module.ImageDataGenerator(dtype=dtype, **COURSE).flow_from_directory(
+                folder, target_size=(20, 21), seed=3
+            )
+        )[0]
+        for module in (peer, compat)
+    ]
+    assert batches[1].dtype == batches[0].dtype == dtype
+    np.testing.assert_allclose(batches[1].astype(float), batches[0].astype(float), atol=1)
+
+
+def test_arrays_in_float16_are_changed_as_in_float32(pictures: Array) -> None:
+    half, single = (
+        next(compat.ImageDataGenerator(dtype=dtype, **COURSE).flow(pictures, seed=1))
+        for dtype in ("float16", "float32")
+    )
+    assert half.dtype == np.float16
+    np.testing.assert_allclose(half, single, atol=0.1)
+
+
+def test_a_preprocessing_function_may_return_one_channel(pictures: Array) -> None:
+    def gray(picture: Array) -> Array:
+        return picture.mean(axis=2, keepdims=True)
+
+    theirs = peer.ImageDataGenerator(preprocessing_function=gray).flow(pictures, seed=1)
+    ours = compat.ImageDataGenerator(preprocessing_function=gray).flow(pictures, seed=1)
+    np.testing.assert_array_equal(next(ours), next(theirs))
+
+
+def test_ranges_may_be_none(pictures: Array) -> None:
+    names = ("rotation_range", "shear_range", "width_shift_range", "height_shift_range")
+    settings: Any = dict.fromkeys((*names, "channel_shift_range", "validation_split"))
+    batches = compat.ImageDataGenerator(**settings).flow(pictures, shuffle=False)
+    np.testing.assert_array_equal(next(batches), pictures)
+    assert compat.ImageDataGenerator(zoom_range=np.float32(0.5)).zoom_range == [0.5, 1.5]
+
+
+def test_the_folder_itself_may_be_the_only_class(folder: Path) -> None:
+    settings: Any = {"classes": ["."], "class_mode": None, "target_size": (8, 8), "shuffle": False}
+    theirs = peer.ImageDataGenerator().flow_from_directory(str(folder / "cats"), **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ours = compat.ImageDataGenerator().flow_from_directory(folder / "cats", **settings)
+    assert ours.filenames == theirs.filenames
+    np.testing.assert_array_equal(next(ours), next(theirs))
+
+
+def test_a_class_that_is_named_twice_counts_as_in_keras(folder: Path) -> None:
+    theirs = peer.ImageDataGenerator().flow_from_directory(str(folder), classes=["cats", "cats"])
+    ours = compat.ImageDataGenerator().flow_from_directory(folder, classes=["cats", "cats"])
+    assert (ours.filenames, ours.class_indices) == (theirs.filenames, theirs.class_indices)
+    np.testing.assert_array_equal(ours.classes, theirs.classes)
+
+
+def test_weights_are_those_of_the_pictures_of_the_subset(pictures: Array) -> None:
+    batches = compat.ImageDataGenerator(validation_split=0.2).flow(
+        pictures,
+        np.arange(10) % 2,
+        sample_weight=np.arange(10),
+        subset="training",
+        shuffle=False,
+    )
+    np.testing.assert_array_equal(next(batches)[2], np.arange(2, 10))
+
+
+def test_a_table_without_rows_has_no_batches(folder: Path) -> None:
+    table = pd.DataFrame({"filename": [], "class": []})
+    assert len(compat.ImageDataGenerator().flow_from_dataframe(table, folder)) == 0
+
+
 def test_a_model_trains_on_it(folder: Path) -> None:
     batches = compat.ImageDataGenerator(rescale=1 / 255).flow_from_directory(
         folder, target_size=(8, 8), class_mode="binary", batch_size=4
@@ -270,6 +378,21 @@ def test_pictures_of_batches_are_saved(folder: Path, tmp_path: Path) -> None:
     assert sizes == [(9, 8)] * 3
 
 
+def test_saved_pictures_leave_the_random_numbers_as_in_keras(
+    pictures: Array, tmp_path: Path
+) -> None:
+    drawn = []
+    for module in (peer, compat):
+        to = tmp_path / module.__name__
+        to.mkdir()
+        np.random.seed(3)
+        changes = module.ImageDataGenerator(rotation_range=30)
+        batches = changes.flow(pictures, batch_size=4, save_to_dir=str(to), save_format="jpg")
+        drawn.append(([next(batches) for _ in range(4)], {path.name for path in to.iterdir()}))
+    np.testing.assert_allclose(drawn[1][0][3], drawn[0][0][3], atol=0.01)
+    assert drawn[1][1] == drawn[0][1]
+
+
 def test_an_unreadable_file_is_named_and_can_be_left_out(folder: Path, tmp_path: Path) -> None:
     kind = tmp_path / "data/cats"
     kind.mkdir(parents=True)
@@ -315,6 +438,12 @@ def test_the_validation_subset_is_augmented_with_a_warning_unless_refused(pictur
 
 
 TABLE = pd.DataFrame({"filename": ["a.png"], "kind": ["cats"]})
+RAGGED = pd.DataFrame({"filename": ["a.png"] * 2, "tags": [["a"], ["a", "b"]]})
+
+
+def ragged(generator: Any) -> Any:
+    settings = {"class_mode": "multi_output", "validate_filenames": False}
+    return generator.flow_from_dataframe(RAGGED, y_col=["tags"], **settings)
 
 
 def broken(function: Any) -> Any:
@@ -356,6 +485,14 @@ def broken(function: Any) -> Any:
         (lambda g, _: g.flow_from_dataframe("a.csv"), TypeError, "str.*read_csv"),
         (lambda g, _: g.flow_from_dataframe(TABLE, x_col="file"), KeyError, "'file'.*'filename'"),
         (lambda g, _: g.flow_from_dataframe(TABLE), KeyError, "'class'.*'filename', 'kind'"),
+        (lambda g, _: g.flow_from_dataframe(TABLE, y_col=None), KeyError, "no column None"),
+        (lambda g, _: g.flow_from_dataframe(TABLE, y_col=["kind"]), TypeError, "one column.*raw"),
+        (lambda g, _: ragged(g), ValueError, r"lists of several lengths.*'tags'.*categorical"),
+        (lambda g, f: g.flow_from_directory(f / "cats/p0.jpg"), NotADirectoryError, "is a file"),
+        (lambda g, f: g.flow_from_directory(f, save_to_dir=f, save_format="x"), ValueError, "'x'"),
+        (lambda *_: compat.ImageDataGenerator(dtype="x"), TypeError, "float32.*'x'"),
+        (lambda *_: compat.ImageDataGenerator(cval=None), TypeError, "cval.*None"),
+        (lambda *_: compat.ImageDataGenerator(zoom_range=None), ValueError, "pair.*None"),
         (lambda *_: next(broken(lambda picture: picture[:1])), ValueError, r"\(2, 2, 1\).*\(1,"),
         (lambda *_: next(broken(lambda _: None)), ValueError, "Received: None"),
     ],
@@ -383,8 +520,11 @@ def test_a_folder_of_splits_or_without_classes_is_pointed_out(tmp_path: Path) ->
         Image.new("RGB", (4, 4)).save(tmp_path / name / "a.png")
     with pytest.warns(UserWarning, match="look like splits"):
         compat.ImageDataGenerator().flow_from_directory(tmp_path)
-    with pytest.warns(UserWarning, match="no pictures in folders of classes"):
+    with pytest.warns(UserWarning, match=r"no pictures in folders of classes.*classes=\[\"\.\"\]"):
         compat.ImageDataGenerator().flow_from_directory(tmp_path / "train/cats")
+    (tmp_path / "train/.ipynb_checkpoints").mkdir()
+    with pytest.warns(UserWarning, match=r"No pictures of \.ipynb_checkpoints.*pictures: cats"):
+        compat.ImageDataGenerator().flow_from_directory(tmp_path / "train")
 
 
 def test_an_iterator_without_pictures_takes_any_batch_size() -> None:

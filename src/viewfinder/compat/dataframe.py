@@ -9,15 +9,8 @@ import numpy as np
 from typing_extensions import override
 
 from viewfinder.compat.directory import FileIterator, Reading, listed
-from viewfinder.compat.files import (
-    FORMATS,
-    check_choice,
-    check_folder_to_save,
-    validate_filename,
-)
-from viewfinder.compat.iterators import Saving
+from viewfinder.compat.files import FORMATS, check_choice, validate_filename
 
-_CLASS_MODES = ("binary", "categorical", "input", "multi_output", "raw", "sparse", None)
 _WITHOUT_CLASSES = ("input", "multi_output", "raw", None)
 
 
@@ -45,6 +38,8 @@ class DataFrameIterator(FileIterator):
         ValueError: An argument has an unknown value, or "binary" meets other than two classes.
         TypeError: A column holds values of the wrong type.
     """
+
+    allowed_class_modes = ("binary", "categorical", "input", "multi_output", "raw", "sparse", None)
 
     def __init__(
         self,
@@ -75,9 +70,8 @@ class DataFrameIterator(FileIterator):
         reading = Reading(target_size, color_mode, interpolation, keep_aspect_ratio)
         self._set_reading(image_data_generator, reading, data_format, dtype)
         self._set_subset(subset)
-        check_folder_to_save(save_to_dir)
-        self.saving = Saving(save_to_dir, save_prefix, save_format)
-        check_choice("class_mode", class_mode, _CLASS_MODES)
+        self._set_saving(save_to_dir, save_prefix, save_format)
+        check_choice("class_mode", class_mode, self.allowed_class_modes)
         self.class_mode = class_mode
         self.directory = os.fspath(directory) if directory is not None else ""
         _check_columns(dataframe, class_mode, (x_col, y_col, weight_col), classes)
@@ -106,7 +100,7 @@ class DataFrameIterator(FileIterator):
         if has_classes:
             self.classes = [self._indices(label) for label in table[y_col]]
         elif class_mode == "multi_output":
-            self._outputs = [np.array(table[column].tolist()) for column in y_col or []]
+            self._outputs = [_values(table[column]) for column in y_col or []]
         elif class_mode == "raw":
             self._outputs = table[y_col].to_numpy()
         kind = "validated" if validate_filenames else "non-validated"
@@ -142,7 +136,18 @@ class DataFrameIterator(FileIterator):
                 f"out: {listed(names)}. Expected existing files that end in {', '.join(FORMATS)}.",
                 stacklevel=3,
             )
-        return table[valid]
+        return table[np.array(valid, bool)]
+
+
+def _values(column: Any) -> Any:
+    try:
+        return np.array(column.tolist())
+    except ValueError:
+        raise ValueError(
+            'class_mode="multi_output" needs values of one shape in each column. Received lists '
+            f"of several lengths in column {column.name!r}. For several labels a picture: "
+            'class_mode="categorical".'
+        ) from None
 
 
 def _check_columns(
@@ -158,9 +163,11 @@ def _check_columns(
             f"`dataframe` should be a pandas table. Received: {type(table).__name__}. "
             "For a CSV file: pandas.read_csv(path)."
         )
-    of_labels = [] if class_mode in ("input", None) else y_col
-    for column in (x_col, *(of_labels if isinstance(of_labels, list) else [of_labels]), weight_col):
-        if column is not None and column not in table.columns:
+    needed: list[str | None] = [x_col, weight_col] if weight_col else [x_col]
+    if class_mode not in ("input", None):
+        needed += y_col if isinstance(y_col, list) else [y_col]
+    for column in needed:
+        if column not in table.columns:
             raise KeyError(
                 f"The table has no column {column!r}. Expected one of: "
                 f"{listed([repr(name) for name in table.columns])}. "
@@ -173,6 +180,11 @@ def _check_columns(
         )
     if not all(isinstance(name, str) for name in table[x_col]):
         raise TypeError(f"All values in column x_col={x_col} must be strings.")
+    if isinstance(y_col, list) and class_mode not in _WITHOUT_CLASSES:
+        raise TypeError(
+            f'class_mode="{class_mode}" needs one column as `y_col`. Received: {y_col}. '
+            'For several columns: "multi_output" or "raw".'
+        )
     types: Any = {"binary": str, "sparse": str, "categorical": (str, list, tuple)}.get(
         class_mode or ""
     )

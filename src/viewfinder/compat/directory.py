@@ -15,7 +15,6 @@ from viewfinder.compat.files import (
     RESAMPLING,
     Array,
     check_choice,
-    check_folder_to_save,
     checked_size,
     files_of_class,
     img_to_array,
@@ -26,12 +25,10 @@ from viewfinder.compat.files import (
 from viewfinder.compat.iterators import (
     SUBSETS,
     PictureIterator,
-    Saving,
     augments,
     warn_of_split,
 )
 
-_CLASS_MODES = ("categorical", "binary", "sparse", "input", None)
 _SPLITS = {"train", "training", "validation", "valid", "val", "test", "testing"}
 _MEMORY = 2 * 2**30
 
@@ -67,7 +64,8 @@ class FileIterator(PictureIterator):
         self.interpolation = reading.interpolation
         self.keep_aspect_ratio = reading.keep_aspect_ratio
         self.data_format = resolved_format(data_format)
-        self.dtype = dtype or str(keras.config.floatx())
+        self.precision = str(keras.config.floatx())
+        self.dtype = dtype or self.precision
         channels = MODES[self.color_mode]
         last = self.data_format == "channels_last"
         self.image_shape = (*self.target_size, channels) if last else (channels, *self.target_size)
@@ -136,7 +134,7 @@ class FileIterator(PictureIterator):
                 stacklevel=2,
             )
         if image.mode not in ("L", "RGB", "RGBA"):
-            return img_to_array(image, self.data_format, self.dtype)
+            return img_to_array(image, self.data_format)
         pixels = img_to_array(image, self.data_format, "uint8")
         if row < len(self._is_read):
             self._pixels[row] = pixels
@@ -204,7 +202,10 @@ class DirectoryIterator(FileIterator):
     Raises:
         ValueError: An argument has an unknown value.
         FileNotFoundError: The folder does not exist.
+        NotADirectoryError: It is a file.
     """
+
+    allowed_class_modes = ("categorical", "binary", "sparse", "input", None)
 
     def __init__(
         self,
@@ -231,43 +232,54 @@ class DirectoryIterator(FileIterator):
         reading = Reading(target_size, color_mode, interpolation, keep_aspect_ratio)
         self._set_reading(image_data_generator, reading, data_format, dtype)
         self._set_subset(subset)
-        check_folder_to_save(save_to_dir)
-        self.saving = Saving(save_to_dir, save_prefix, save_format)
-        check_choice("class_mode", class_mode, _CLASS_MODES)
+        self._set_saving(save_to_dir, save_prefix, save_format)
+        check_choice("class_mode", class_mode, self.allowed_class_modes)
         self.class_mode = class_mode
         if not isinstance(directory, str | os.PathLike):
             raise TypeError(f"`directory` should be the path of a folder. Received: {directory!r}")
         self.directory = os.fspath(directory)
-        present = _folders(self.directory)
-        names = list(classes) if classes else present
+        names = list(classes) if classes else _folders(self.directory)
         self.num_classes = len(names)
         self.class_indices = {name: index for index, name in enumerate(names)}
-        found = {name: self._files(name, follow_links) for name in names}
-        self.filenames = [file for files in found.values() for file in files]
+        found = [self._files(name, follow_links) for name in names]
+        self.filenames = [file for files in found for file in files]
         self.filepaths = self._paths(self.filenames)
-        counts = [len(files) for files in found.values()]
-        self.classes = np.repeat(np.arange(len(names), dtype=np.int32), counts)
+        counts = [len(files) for files in found]
+        indices = np.array([self.class_indices[name] for name in names], np.int32)
+        self.classes = np.repeat(indices, counts)
         self._keep_in_memory()
         self._keep_only(self._leave_out_unreadable())
         self.samples = len(self.filenames)
         print(f"Found {self.samples} images belonging to {self.num_classes} classes.")
         _warn_of_folders(self.directory, names, self.samples)
-        if gone := [name for name in names if name not in present]:
-            warnings.warn(
-                f"`classes` names {listed(gone)}, of which there is no folder. "
-                f"The sub-folders are: {listed(present)}",
-                stacklevel=2,
-            )
+        self._warn_of_classes(names, counts)
         if class_mode == "binary" and len(names) != 2:
             warnings.warn(
                 f'class_mode="binary" is for 2 classes. Received: {len(names)}, {listed(names)}. '
                 'For more, "sparse" gives their indices and "categorical" one column each.',
-                stacklevel=2,
+                stacklevel=3,
             )
         super().__init__(self.samples, batch_size, shuffle, seed, **kwargs)
 
+    def _warn_of_classes(self, names: list[str], counts: list[int]) -> None:
+        """Warn of classes without a folder, or with one without pictures."""
+        if gone := [name for name in names if not (Path(self.directory) / name).is_dir()]:
+            warnings.warn(
+                f"`classes` names {listed(gone)}, of which there is no folder. "
+                f"The sub-folders are: {listed(_folders(self.directory))}",
+                stacklevel=4,
+            )
+        empty = [name for name, count in zip(names, counts, strict=True) if not count]
+        if self.samples and (empty := [name for name in empty if name not in gone]):
+            full = [name for name, count in zip(names, counts, strict=True) if count]
+            warnings.warn(
+                f"No pictures of {listed(empty)}, which count as classes all the same. "
+                f"`classes` names those with pictures: {listed(full)}",
+                stacklevel=4,
+            )
+
     def _files(self, name: str, follow_links: bool) -> list[str]:
-        files = list(files_of_class(Path(self.directory) / name, follow_links))
+        files = list(files_of_class(self.directory, name, follow_links))
         if self.split:
             first, last = (int(share * len(files)) for share in self.split)
             files = files[first:last]
@@ -284,27 +296,32 @@ class DirectoryIterator(FileIterator):
 
 def _folders(directory: str) -> list[str]:
     path = Path(directory)
+    expected = "Expected: a folder with a sub-folder for each class."
+    if not path.exists():
+        raise FileNotFoundError(f"The folder {directory} does not exist. {expected}")
     if not path.is_dir():
-        raise FileNotFoundError(
-            f"The folder {directory} does not exist. Expected: a folder with a sub-folder for each "
-            "class."
-        )
+        raise NotADirectoryError(f"{directory} is a file. {expected}")
     return sorted(entry.name for entry in path.iterdir() if entry.is_dir())
 
 
 def _warn_of_folders(directory: str, names: list[str], samples: int) -> None:
     if not samples:
+        received = (
+            f"Received the sub-folders: {listed(names)}"
+            if names
+            else 'Received no sub-folder. For the pictures of the folder itself: classes=["."], '
+            "class_mode=None."
+        )
         warnings.warn(
             f"{directory} holds no pictures in folders of classes. Expected: a sub-folder for each "
-            f"class with files that end in {', '.join(FORMATS)}. Received the sub-folders: "
-            f"{listed(names)}",
-            stacklevel=3,
+            f"class with files that end in {', '.join(FORMATS)}. {received}",
+            stacklevel=4,
         )
     elif names and {name.lower() for name in names} <= _SPLITS:
         warnings.warn(
             f"The classes of {directory} are {listed(names)}, which look like splits. For one "
             f"split: flow_from_directory({str(Path(directory) / names[0])!r}).",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

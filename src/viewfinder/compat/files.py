@@ -8,7 +8,7 @@ import io
 import operator
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from numbers import Real
 from pathlib import Path
@@ -37,7 +37,7 @@ def load_img(
     path: str | os.PathLike[str] | bytes | io.BytesIO,
     grayscale: bool = False,
     color_mode: str = "rgb",
-    target_size: tuple[int, int] | None = None,
+    target_size: Sequence[int] | None = None,
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
     *,
@@ -49,7 +49,8 @@ def load_img(
         path: A path, or a `BytesIO`.
         grayscale: Keras 1's name for `color_mode="grayscale"`.
         color_mode: "rgb", "rgba" or "grayscale".
-        target_size: (height, width); None keeps the picture's own size.
+        target_size: (height, width), of which further numbers are ignored as in Keras; None
+            keeps the picture's own size.
         interpolation: "nearest", "bilinear", "bicubic", "hamming", "box" or "lanczos".
         keep_aspect_ratio: Cut the largest centred part of the target's aspect ratio out before
             resizing.
@@ -70,7 +71,8 @@ def load_img(
         image.load()
     if target_size is None:
         return image
-    return resized(image, target_size, interpolation, keep_aspect_ratio)
+    size = target_size[:2] if isinstance(target_size, tuple | list) else target_size
+    return resized(image, size, interpolation, keep_aspect_ratio)
 
 
 def read_picture(path: str, mode: str, exif: bool) -> tuple[Image.Image, bool]:
@@ -191,15 +193,16 @@ def validate_filename(filename: str, white_list_formats: tuple[str, ...]) -> boo
     return filename.lower().endswith(white_list_formats) and Path(filename).is_file()
 
 
-def files_of_class(folder: Path, follow_links: bool) -> Iterator[str]:
-    """Yield the paths of a class's pictures, relative to the parent of `folder`, in Keras's order.
+def files_of_class(directory: str, label: str, follow_links: bool) -> Iterator[str]:
+    """Yield the paths of a class's pictures, relative to `directory`, in Keras's order.
 
     Folders come in the order of their paths, the files of each in that of their names.
     """
+    folder = Path(directory) / label
     for root, _, names in sorted(os.walk(folder, followlinks=follow_links)):
         for name in sorted(names):
             if name.lower().endswith(FORMATS):
-                yield str((Path(root) / name).relative_to(folder.parent))
+                yield f"{label}{os.sep}{(Path(root) / name).relative_to(folder)}"
 
 
 def check_choice(name: str, value: Any, choices: Any) -> None:
@@ -232,9 +235,19 @@ def checked_size(target_size: Any) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
-def check_folder_to_save(folder: Any) -> None:
-    """Raise FileNotFoundError unless the folder exists that pictures are saved in."""
-    if folder and not Path(folder).is_dir():
+def check_saving(folder: Any, ending: Any) -> None:
+    """Raise unless pictures can be saved in a folder with an ending.
+
+    Raises:
+        FileNotFoundError: The folder does not exist.
+        ValueError: Pillow writes no files of this ending.
+    """
+    if Image.registered_extensions().get(f".{ending}".lower().replace("..", ".")) not in Image.SAVE:
+        raise ValueError(
+            f"Invalid save_format: {ending!r}. Expected the ending of a format that Pillow writes, "
+            "such as 'png' or 'jpg'."
+        )
+    if not Path(folder).is_dir():
         raise FileNotFoundError(
             f"The folder `save_to_dir` = {folder} does not exist. Create it first: "
             f"os.makedirs({str(folder)!r})."
@@ -284,7 +297,7 @@ def _converted(image: Image.Image, mode: str) -> Image.Image:
 
 
 def resized(
-    image: Image.Image, target_size: tuple[int, int], interpolation: str, keep_aspect_ratio: bool
+    image: Image.Image, target_size: Sequence[int], interpolation: str, keep_aspect_ratio: bool
 ) -> Image.Image:
     """Resize a picture to (height, width), as :func:`load_img` does."""
     height, width = checked_size(target_size)

@@ -4,6 +4,7 @@ import math
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 import keras
@@ -126,12 +127,12 @@ class ImageDataGenerator:
         self._check_settings()
         last = self.data_format == "channels_last"
         self.row_axis, self.col_axis, self.channel_axis = (1, 2, 3) if last else (2, 3, 1)
-        check_number("validation_split", validation_split, "a fraction, such as 0.2")
+        check_number("validation_split", validation_split or 0, "a fraction, such as 0.2")
         if validation_split and not 0 < validation_split < 1:
             raise ValueError(
                 f"`validation_split` must be strictly between 0 and 1. Received: {validation_split}"
             )
-        self._validation_split = validation_split
+        self._validation_split = validation_split or 0.0
         self.mean: Any = None
         self.std: Any = None
         self.zca_whitening_matrix: Any = None
@@ -147,12 +148,13 @@ class ImageDataGenerator:
 
     def _check_settings(self) -> None:
         """Raise Keras's exceptions before the first batch instead of in it."""
-        check_number("rotation_range", self.rotation_range, "a number of degrees")
-        check_number("shear_range", self.shear_range, "a number of degrees")
-        check_number("channel_shift_range", self.channel_shift_range)
+        check_number("rotation_range", self.rotation_range or 0, "a number of degrees")
+        check_number("shear_range", self.shear_range or 0, "a number of degrees")
+        check_number("channel_shift_range", self.channel_shift_range or 0)
+        check_number("cval", self.cval)
         for name in ("width_shift_range", "height_shift_range"):
             shift = getattr(self, name)
-            for one in np.ravel(np.asarray(shift, object)):
+            for one in np.ravel(np.asarray(0 if shift is None else shift, object)):
                 check_number(name, one, "a fraction, a number of pixels or a list of pixels")
         check_choice("fill_mode", self.fill_mode, _FILL_MODES)
         check_choice("interpolation_order", self.interpolation_order, range(6))
@@ -163,7 +165,12 @@ class ImageDataGenerator:
                 "`preprocessing_function` should be a function of one picture. "
                 f"Received: {self.preprocessing_function!r}"
             )
-        np.dtype(self.dtype)
+        try:
+            np.dtype(self.dtype)
+        except TypeError:
+            raise TypeError(
+                f"`dtype` should be one of NumPy's, such as 'float32'. Received: {self.dtype!r}"
+            ) from None
 
     @property
     def augments(self) -> bool:
@@ -468,10 +475,10 @@ class ImageDataGenerator:
         return value is not None
 
 
-def _zoom_range(zoom_range: Range) -> list[float]:
-    if isinstance(zoom_range, float | int):
-        return [1 - zoom_range, 1 + zoom_range]
-    if len(zoom_range) == 2 and all(isinstance(end, float | int) for end in zoom_range):
+def _zoom_range(zoom_range: Any) -> list[float]:
+    if isinstance(zoom_range, Real):
+        return [1 - float(zoom_range), 1 + float(zoom_range)]
+    if np.size(zoom_range) == 2 and all(isinstance(end, Real) for end in zoom_range):
         return list(zoom_range)
     raise ValueError(
         "`zoom_range` should be a number or a pair (smallest, largest), as 0.2 or (0.8, 1.2). "

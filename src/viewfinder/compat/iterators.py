@@ -10,7 +10,7 @@ import threading
 import warnings
 from collections.abc import Iterator as Generator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ from viewfinder.compat.files import (
     FORMATS,
     array_to_img,
     check_choice,
-    check_folder_to_save,
+    check_saving,
     resolved_format,
 )
 from viewfinder.core.parallel import cores, map_ahead
@@ -29,14 +29,6 @@ from viewfinder.core.parallel import cores, map_ahead
 Array = NDArray[Any]
 
 SUBSETS = ("training", "validation")
-
-
-class Saving(NamedTuple):
-    """Where the pictures of each batch are written, for inspection."""
-
-    folder: str | None
-    prefix: str
-    format: str
 
 
 class Iterator(keras.utils.PyDataset):
@@ -107,7 +99,11 @@ class Iterator(keras.utils.PyDataset):
             self._set_index_array()
         idx %= len(self)
         rows = self.index_array[self.batch_size * idx : self.batch_size * (idx + 1)]
-        return self._get_batches_of_transformed_samples(rows)
+        batch = self._get_batches_of_transformed_samples(rows)
+        if not isinstance(batch, tuple):
+            return batch
+        # `fit` of Keras 3 takes several inputs or outputs as tuples, not as Keras 2's lists.
+        return tuple(tuple(part) if isinstance(part, list) else part for part in batch)
 
     def __iter__(self) -> "Iterator":
         return self
@@ -159,8 +155,12 @@ class PictureIterator(Iterator):
     image_data_generator: Any
     data_format: str
     dtype: str
-    saving: Saving
+    precision: str  # the dtype of a picture while it is changed
+    save_to_dir: str | None
+    save_prefix: str
+    save_format: str
     augment: bool = True
+    _names = 10_000_000  # of saved pictures: their range is Keras's, for the same random numbers
 
     def _picture(self, row: int) -> Array:
         """Return a picture before any change, in the batch's data format."""
@@ -176,31 +176,41 @@ class PictureIterator(Iterator):
         changes = [generator.get_random_transform(self._shape()) if draws else {} for _ in rows]
 
         def changed(job: tuple[Any, dict[str, Any]]) -> Array:
-            picture = self._picture(int(job[0])).astype(self.dtype)
+            picture = self._picture(int(job[0])).astype(self.precision)
             return generator.apply_transform(picture, job[1]) if job[1] else picture
 
+        one_channel = np.array(batch.shape[1:])
+        one_channel[2 if self.data_format == "channels_last" else 0] = 1
+        shapes = {batch.shape[1:], tuple(one_channel.tolist())}
         workers = cores() if len(rows) > 1 else 0
         jobs = zip(rows, changes, strict=True)
         # The user's function runs in this thread only: it need not be thread-safe.
         for at, picture in enumerate(map_ahead(changed, jobs, workers=workers)):
             done = generator.standardize(picture) if generator is not None else picture
-            if np.shape(done) != batch.shape[1:]:
+            shape = None if done is None else np.shape(done)
+            if shape is None or shape[-3:] not in shapes:
                 raise ValueError(
                     "`preprocessing_function` should return a picture of the shape that it takes, "
-                    f"{batch.shape[1:]}. Received: {np.shape(done) if done is not None else None}"
+                    f"{batch.shape[1:]}, or one channel of it. Received: {shape}"
                 )
             batch[at] = done
         self._save(batch, rows)
         return batch
 
+    def _set_saving(self, folder: str | None, prefix: str, ending: str) -> None:
+        """Set where the pictures of each batch are written, for inspection."""
+        if folder:
+            check_saving(folder, ending)
+        self.save_to_dir, self.save_prefix, self.save_format = folder, prefix, ending
+
     def _save(self, batch: Array, rows: Array) -> None:
-        if not self.saving.folder:
+        if not self.save_to_dir:
             return
         for picture, row in zip(batch, rows, strict=True):
-            number = np.random.randint(10_000_000)
-            name = f"{self.saving.prefix}_{row}_{number}.{self.saving.format}"
+            number = np.random.randint(self._names)
+            name = f"{self.save_prefix}_{row}_{number}.{self.save_format}"
             image = array_to_img(picture, self.data_format, scale=True)
-            image.save(Path(self.saving.folder) / name)
+            image.save(Path(self.save_to_dir) / name)
 
 
 class NumpyArrayIterator(PictureIterator):
@@ -228,6 +238,8 @@ class NumpyArrayIterator(PictureIterator):
         ValueError: Lengths differ, the array is not 4-D, or a subset lacks a class.
     """
 
+    _names = 10_000
+
     def __init__(
         self,
         x: Any,
@@ -246,11 +258,10 @@ class NumpyArrayIterator(PictureIterator):
         dtype: str | None = None,
         **kwargs: Any,
     ) -> None:
-        self.dtype = dtype or str(keras.config.floatx())
+        self.dtype = self.precision = dtype or str(keras.config.floatx())
         self.data_format = resolved_format(data_format)
         self.image_data_generator = image_data_generator
-        check_folder_to_save(save_to_dir)
-        self.saving = Saving(save_to_dir, save_prefix, save_format)
+        self._set_saving(save_to_dir, save_prefix, save_format)
         if x is None or isinstance(x, str | os.PathLike):
             raise TypeError(
                 "`x` should be an array of pictures (pictures, rows, columns, channels). "

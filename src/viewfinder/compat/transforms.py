@@ -272,8 +272,16 @@ def transform_matrix_offset_center(matrix: Array, x: int, y: int) -> Array:
 
 def _resample(picture: Array, matrix: Array, mode: str, cval: float, order: int) -> Array:
     """Resample a picture (h, w, C) through the map (row, column) of the result → source."""
+    if picture.dtype == np.float16:  # which neither OpenCV nor SciPy resamples
+        return _resample(picture.astype(np.float32), matrix, mode, cval, order).astype(np.float16)
     if order == 1 and mode in {*_BORDERS, "wrap"} and picture.dtype in (np.uint8, np.float32):
-        return _resample_fast(np.ascontiguousarray(picture), matrix, mode, cval)
+        # Of other numbers of channels, OpenCV rounds coordinates to 1/32 of a pixel.
+        parts = 1 if picture.shape[-1] in (1, 3, 4) else picture.shape[-1]
+        resampled = [
+            _resample_fast(np.ascontiguousarray(part), matrix, mode, cval)
+            for part in np.split(picture, parts, axis=-1)
+        ]
+        return np.concatenate(resampled, axis=-1)
     from scipy import ndimage
 
     channels = [
