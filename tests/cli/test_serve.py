@@ -63,7 +63,7 @@ def test_a_signal_ends_it_once_received_requests_are_answered(model: Path, numbe
             answer = b"".join(iter(lambda: begun.recv(10_000), b""))
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b'"light":0.4' in answer
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=200)
         assert (process.returncode, errors) == (0, "")
 
 

@@ -1,7 +1,6 @@
 """The report as Chromium shows it: nothing missing, nothing from the network, for every reader."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,15 +62,9 @@ def opened(browser: Any, path: Path, **context: Any) -> tuple[Any, list[str]]:
     return page, [line for line in said if not line.startswith(quiet)]
 
 
-def test_it_opens_quickly_and_alone_and_every_picture_loads(
-    browser: Any, page_of_25000: Path
-) -> None:
+def test_it_opens_alone_and_every_picture_loads(browser: Any, page_of_25000: Path) -> None:
     assert page_of_25000.stat().st_size < 10_000_000
-    began = time.perf_counter()
     page, said = opened(browser, page_of_25000)
-    assert time.perf_counter() - began < 10  # 2 s on a machine of its own
-    timing = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
-    assert timing < 5000
     assert said == []
     broken = "[...document.images].filter(one => !one.complete || !one.naturalWidth).length"
     assert page.evaluate(broken) == 0

@@ -209,9 +209,9 @@ def bombs() -> dict[str, bytes]:
 @pytest.mark.parametrize("format", bombs())
 def test_a_bomb_is_refused_from_its_header(format):
     data = bytes(bombs()[format])
-    start = time.perf_counter()
+    start = time.process_time()
     assert rejection(data).reason is Reason.TOO_LARGE
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5  # decoding one takes many seconds
 
 
 def test_a_progressive_jpeg_of_endless_scans_is_refused():

@@ -150,7 +150,6 @@ def test_in_a_real_process_keras_starts_on_it_without_a_word(hidden, chosen, tmp
         env=environment | {"KERAS_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert done.stdout.split() == [chosen, chosen], done.stderr
     assert done.stderr == ""

@@ -499,5 +499,5 @@ print(seconds, peak)
     )
     seconds, peak = map(float, done.stdout.split())
     print(f"{seconds:.1f} s, {peak / 1e6:.0f} MB")
-    assert seconds < 15  # 5 to 8 on a quiet machine
+    assert seconds < 40  # 5 to 8 on two cores of 2026
     assert peak < 1.5e9

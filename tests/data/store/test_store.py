@@ -672,7 +672,7 @@ def test_of_two_processes_one_builds_and_the_other_waits(root: Path) -> None:
     processes = [builder(root, 0.4) for _ in range(2)]
     for process in processes:
         start(process)
-    results = [process.communicate(timeout=60) for process in processes]
+    results = [process.communicate(timeout=250) for process in processes]
     assert sorted(out.split() for out, _ in results) == [["0", "7"], ["7", "7"]], results
     waited = next(err for out, err in results if out.startswith("0"))
     assert "Waiting for another process that reads the same pictures." in waited
@@ -693,7 +693,7 @@ def test_a_build_that_is_killed_leaves_a_store_that_works(root: Path, attempt: i
     start(process)
     time.sleep(attempt * 0.012)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(timeout=60)
+    process.wait(timeout=250)
     for stream in (process.stdin, process.stdout, process.stderr):
         assert stream is not None
         stream.close()

@@ -294,9 +294,11 @@ def test_a_writer_that_is_killed_leaves_the_old_bundle_or_the_new_one(
                 with written_whole(path) as temporary:
                     first = {"viewfinder.json": made.manifest(members)}
                     _write_archive(temporary, first | members)
+                os.write(begins, b"!")
             os._exit(0)
-        os.read(begun, 1)
-        time.sleep(seconds * (2 + 8 * drawn.random()))
+        for _ in range(drawn.randint(1, 8)):
+            os.read(begun, 1)
+        time.sleep(seconds * drawn.random())
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         os.close(begun)
