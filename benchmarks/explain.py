@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 
 import harness
+from faithfulness import deletion_insertion
 from viewfinder.classifier import Classifier
 from viewfinder.explain.attribution import Method, explain, explain_images
 from viewfinder.explain.crops import crop_map
-from viewfinder.explain.faithfulness import deletion_insertion
 from viewfinder.explain.reading import plain_pixels
 from viewfinder.models.opening import load
 from viewfinder.pictures.preprocessing import Preprocessing

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
-NOT_BENCHMARKS = {"harness.py", "photos.py", "course_script.py", "transfer_script.py"}
+NOT_BENCHMARKS = {
+    "faithfulness.py",
+    "harness.py",
+    "photos.py",
+    "course_script.py",
+    "transfer_script.py",
+}
 SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.name not in NOT_BENCHMARKS)
 
 

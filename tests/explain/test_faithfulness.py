@@ -1,5 +1,8 @@
 """Tests of maps: a true map beats random orders, and maps follow what a model has learned."""
 
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -7,9 +10,14 @@ from small_networks import classifier_of, made, pictures
 
 import viewfinder as vf
 from viewfinder.explain.attribution import Method
-from viewfinder.explain.faithfulness import deletion_insertion, randomized_similarity
 from viewfinder.explain.networks import Network
 from viewfinder.explain.reading import input_pixels
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+import faithfulness
+from faithfulness import deletion_insertion, randomized_similarity
+
+sys.path.pop()
 
 
 @pytest.mark.parametrize("method", ["hirescam", "layercam", "occlusion"])
@@ -63,7 +71,6 @@ def test_maps_change_when_weights_are_made_random(trained, digits, method, noise
 
 def test_a_map_of_the_picture_alone_would_stay(monkeypatch):
     """What the test is for: it finds maps that do not depend on the weights."""
-    from viewfinder.explain import faithfulness
 
     def edges(network, images, classes, method):
         return np.asarray(images, np.float32).mean(axis=3), None

@@ -1,14 +1,12 @@
 """`viewfinder audit`: what a dataset looks like, and what is wrong or odd in it."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from viewfinder.cli.boundary import print_json
-from viewfinder.cli.evidence import EvidenceOptions
-from viewfinder.cli.options import Data, DataOptions, ResultOptions
+from viewfinder.cli.options import Data, DataOptions, EvidenceOptions, ResultOptions
 
 if TYPE_CHECKING:
     from viewfinder.audit import Audit
@@ -16,13 +14,6 @@ if TYPE_CHECKING:
 
 _PAGE = Path("audit.html")
 _EXAMPLES = 3
-
-
-class FailOn(StrEnum):
-    """The severity from which the exit code is 1."""
-
-    ERROR = "error"
-    WARNING = "warning"
 
 
 def audit(
@@ -38,7 +29,7 @@ def audit(
     ] = None,
     no_html: Annotated[bool, typer.Option("--no-html", help="Write no page.")] = False,
     fail_on: Annotated[
-        FailOn | None,
+        Literal["error", "warning"] | None,
         typer.Option(help="End with exit code 1 if a finding is as severe as this."),
     ] = None,
     expect: Annotated[
@@ -95,48 +86,42 @@ def audit(
             typer.echo(f"Lists: {lists}")
         if breaches is not None:
             _show_breaches(breaches)
-    if breaches or (fail_on and found.reaches(Severity(fail_on.value))):
+    if breaches or (fail_on and found.reaches(Severity(fail_on))):
         raise typer.Exit(1)
 
 
 def _show_breaches(breaches: "tuple[Breach, ...]") -> None:
-    from viewfinder.cli.tables import stdout, table
+    from viewfinder.cli.tables import print_lines, print_table
 
     if not breaches:
-        stdout().print("The contract is kept.")
+        print_lines("The contract is kept.")
         return
     rows = [[breach.rule, breach.expected, breach.received] for breach in breaches]
-    stdout().print(table(["broken rule", "expected", "received"], rows))
+    print_table(["broken rule", "expected", "received"], rows)
 
 
 def _show(found: "Audit", page: Path | None, *, everything: bool) -> None:
     from viewfinder.audit.finding import listed
     from viewfinder.audit.overview import sizes_in_words
-    from viewfinder.cli.tables import Row, counts_table, print_rows, stdout
+    from viewfinder.cli.tables import Row, counts_table, print_lines, print_rows, stdout
 
-    out = stdout()
     readable = found.readable
     if readable.classes:
-        out.print(counts_table(readable.counts()))
-    if len(readable):
-        out.print(f"Sizes: {sizes_in_words(readable)}.")
-    for note in found.dataset.notes:
-        out.print(note, markup=False, soft_wrap=True)
-    out.print()
+        stdout().print(counts_table(readable.counts()))
+    sizes = [f"Sizes: {sizes_in_words(readable)}."] if len(readable) else []
+    print_lines(*sizes, *found.dataset.notes, "")
     rows: list[Row] = []
     for one in found.findings:
         shown = listed(one.paths, len(one.paths) if everything else _EXAMPLES)
         rows.append((one.severity.value, f"{one.check} ({one.count:,})", "bold"))
         rows += [("", shown if one.paths else one.sentence, "dim"), ("", one.remedy, "")]
     if rows:
-        print_rows(out, rows)
-        out.print()
+        print_rows(rows)
+        print_lines("")
     words = {"error": "error", "warning": "warning", "info": "note"}
     counts = [
         f"{count} {words[severity]}{'' if count == 1 else 's'}"
         for severity, count in found.counts.items()
     ]
     pictures = f"{len(found.dataset):,} pictures, {len(readable):,} of them readable"
-    out.print(f"{pictures}: {', '.join(counts)}.", markup=False, soft_wrap=True)
-    if page:
-        out.print(f"Page: {page}", markup=False, soft_wrap=True)
+    print_lines(f"{pictures}: {', '.join(counts)}.", *([f"Page: {page}"] if page else []))

@@ -44,7 +44,7 @@ def bundle(
 
     The file is verified before it takes its name. `predict`, `evaluate` and `verify` take it.
     """
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.delivery.bundle.pack import bundle as write_bundle
 
     path = write_bundle(
@@ -56,7 +56,7 @@ def bundle(
         key=sign,
     )
     size = path.stat().st_size / 1e6
-    stdout().print(f"Bundle: {path} ({size:,.1f} MB)", markup=False, soft_wrap=True)
+    print_lines(f"Bundle: {path} ({size:,.1f} MB)")
 
 
 def verify(
@@ -69,7 +69,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check a bundle's hashes, and predict its golden pictures with each model in it."""
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.delivery.bundle.verify import TOLERANCE
     from viewfinder.delivery.bundle.verify import verify as verified
 
@@ -93,5 +93,4 @@ def verify(
             )
     if found.signed:
         lines.append(f"Signed by the owner of {key}.")
-    for line in lines:
-        stdout().print(line, markup=False, soft_wrap=True)
+    print_lines(*lines)

@@ -14,7 +14,7 @@ cache = typer.Typer(
 
 def list_(as_json: AsJson = False) -> None:
     """List decoded pictures and features, and the disk space of each."""
-    from viewfinder.cli.tables import stdout, table
+    from viewfinder.cli.tables import print_lines, print_table
     from viewfinder.core.files import cache_folder
     from viewfinder.data.store.cache import bytes_beside, list_stores
     from viewfinder.models.features.store import list_features
@@ -35,9 +35,9 @@ def list_(as_json: AsJson = False) -> None:
         document = {"schema": 1, "stores": listed, "features": [one.to_json() for one in features]}
         print_json(document)
         return
-    out, everything = stdout(), bytes_beside()
+    everything = bytes_beside()
     if not (stores or features or everything):
-        out.print(f"There is nothing in {cache_folder()} yet.", markup=False, soft_wrap=True)
+        print_lines(f"There is nothing in {cache_folder()} yet.")
         return
     rows = [
         [
@@ -66,18 +66,18 @@ def list_(as_json: AsJson = False) -> None:
         ["all", "", "", f"{(everything + sum(store.bytes for store in stores)) / 1e6:,.1f} MB", ""]
     )
     headings = ["pictures from", "stored as", "pictures", "on disk", "written"]
-    out.print(table(headings, rows, numbers=True, last_is_total=True))
-    out.print(f"In {cache_folder()}", markup=False, soft_wrap=True)
+    print_table(headings, rows, numbers=True, last_is_total=True)
+    print_lines(f"In {cache_folder()}")
 
 
 def clear() -> None:
     """Remove decoded pictures, features and unpacked archives. Downloads stay."""
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.data.store.cache import clear_cache
 
     freed = clear_cache()
     line = f"Freed {freed / 1e6:,.1f} MB." if freed else "There was nothing to clear."
-    stdout().print(line)
+    print_lines(line)
 
 
 add_command(cache, list_, name="list")

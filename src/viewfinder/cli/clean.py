@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from viewfinder.cli.boundary import print_json
-from viewfinder.cli.evidence import EvidenceOptions
 from viewfinder.cli.journal import change_lines, size_in_words
-from viewfinder.cli.options import Data, DataOptions, ResultOptions
+from viewfinder.cli.options import Data, DataOptions, EvidenceOptions, ResultOptions
 
 if TYPE_CHECKING:
     from viewfinder.clean import CleaningPlan
@@ -86,26 +85,23 @@ def clean(
 
 
 def _show_plan(plan: "CleaningPlan", saved: "SavedDataset | None", *, everything: bool) -> None:
-    from viewfinder.cli.tables import stdout, table
+    from viewfinder.cli.tables import print_lines, print_table
 
-    out = stdout()
     if plan.decisions:
         headings = ["what", "pictures", "why", "which"]
         rows = [
             [one.verb, f"{one.pictures:,}", one.why, _which(one.changes, everything)]
             for one in plan.decisions
         ]
-        out.print(table(headings, rows))
+        print_table(headings, rows)
     else:
-        out.print("There is nothing to clean.")
-    for warning in plan.warnings:
-        out.print(f"Warning: {warning}", markup=False, soft_wrap=True)
+        print_lines("There is nothing to clean.")
+    print_lines(*(f"Warning: {warning}" for warning in plan.warnings))
     if saved is None:
         said = f"{plan.leaves:,} of {len(plan.dataset):,} pictures would stay. Nothing was written."
-        out.print(said, markup=False, soft_wrap=True)
+        print_lines(said)
         return
-    out.print(size_in_words(saved), markup=False, soft_wrap=True)
-    out.print(f"Dataset: {saved}", markup=False, soft_wrap=True)
+    print_lines(size_in_words(saved), f"Dataset: {saved}")
 
 
 def _which(changes: Any, everything: bool) -> str:

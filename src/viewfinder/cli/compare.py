@@ -28,7 +28,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Show what differs between runs, and test the difference on the pictures in common."""
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.evaluation.comparison.compare import compare as compare_runs
     from viewfinder.pages.comparison.page import write_comparison
 
@@ -39,19 +39,18 @@ def compare(
         print_json(compared.to_json())
         return
     _show(compared)
-    stdout().print(f"Page: {page}", markup=False, soft_wrap=True)
+    print_lines(f"Page: {page}")
 
 
 def _show(compared: "Comparison") -> None:
-    from viewfinder.cli.tables import stdout, table
+    from viewfinder.cli.tables import print_lines, print_table
 
-    out = stdout()
     rows = [[one.name, *(_short(value) for value in one.shown)] for one in compared.differences]
     if rows:
-        out.print(table(["what differs", *compared.names], rows))
+        print_table(["what differs", *compared.names], rows)
     else:
-        out.print("Nothing differs: recipe, data and software are the same.")
-    out.print()
+        print_lines("Nothing differs: recipe, data and software are the same.")
+    print_lines("")
     rows = [
         [
             one.run,
@@ -64,20 +63,18 @@ def _show(compared: "Comparison") -> None:
         for one in compared.scores
     ]
     heads = ["run", "split", "pictures", "accuracy", "95 % interval", "loss"]
-    out.print(table(heads, rows))
+    print_table(heads, rows)
     if any(one.is_optimistic for one in compared.scores):
-        out.print("* These pictures also chose the best epoch: the figure is optimistic.")
+        print_lines("* These pictures also chose the best epoch: the figure is optimistic.")
     for split in compared.splits:
-        out.print()
+        print_lines("")
         _show_split(split)
 
 
 def _show_split(split: "PairedSplit") -> None:
-    from viewfinder.cli.tables import stdout, table
+    from viewfinder.cli.tables import print_lines, print_table
 
-    out = stdout()
-    for note in split.notes:
-        out.print(note, markup=False, soft_wrap=True)
+    print_lines(*split.notes)
     if not split.pairs:
         return
     rows = [
@@ -103,9 +100,8 @@ def _show_split(split: "PairedSplit") -> None:
         "95 %",
         "p (McNemar)",
     ]
-    out.print(table(heads, rows))
-    for pair in split.pairs:
-        out.print(pair.sentence, markup=False, soft_wrap=True)
+    print_table(heads, rows)
+    print_lines(*(pair.sentence for pair in split.pairs))
 
 
 def _short(text: str) -> str:

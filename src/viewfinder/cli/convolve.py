@@ -1,27 +1,12 @@
 """`viewfinder convolve`: convolution and pooling of a picture, by hand."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import AsJson
-
-
-class _Pooling(StrEnum):
-    """The pooling after the convolution."""
-
-    MAX = "max"
-    MEAN = "mean"
-
-
-class _Padding(StrEnum):
-    """What happens at the picture's edge."""
-
-    VALID = "valid"
-    SAME = "same"
 
 
 def convolve(
@@ -37,9 +22,12 @@ def convolve(
     ] = "edges",
     stride: Annotated[int, typer.Option(min=1, help="Step of the filter.")] = 1,
     padding: Annotated[
-        _Padding, typer.Option(help="At the edge: no padding, or zeros that keep the size.")
-    ] = _Padding.VALID,
-    pool: Annotated[_Pooling | None, typer.Option(help="Pooling after the convolution.")] = None,
+        Literal["valid", "same"],
+        typer.Option(help="At the edge: no padding, or zeros that keep the size."),
+    ] = "valid",
+    pool: Annotated[
+        Literal["max", "mean"] | None, typer.Option(help="Pooling after the convolution.")
+    ] = None,
     pool_size: Annotated[int, typer.Option(min=1, help="Side of the pooling window.")] = 2,
     pool_stride: Annotated[
         int | None, typer.Option(min=1, help="Step of the window; by default its side.")
@@ -53,7 +41,7 @@ def convolve(
     as_json: AsJson = False,
 ) -> None:
     """Convolve a picture with one filter, then pool it; draw each step with its shape."""
-    from viewfinder.cli.tables import stdout, table
+    from viewfinder.cli.tables import print_lines, print_table
     from viewfinder.explain import convolution
     from viewfinder.explain.reading import plain_pixels
     from viewfinder.pages.explanations.convolution import draw_convolution
@@ -62,11 +50,11 @@ def convolve(
     weights = convolution.filter_weights(filter)
     steps = {"picture": plain_pixels(picture, "rgb" if color else "gray").astype(float)}
     steps["convolution"] = convolution.convolve(
-        steps["picture"], weights, stride=stride, padding=padding.value
+        steps["picture"], weights, stride=stride, padding=padding
     )
     if pool:
         steps[f"{pool} pooling"] = convolution.pool(
-            steps["convolution"], pool.value, size=pool_size, stride=pool_stride
+            steps["convolution"], pool, size=pool_size, stride=pool_stride
         )
     name = filter if filter in convolution.FILTERS else "by numbers"
     save(draw_convolution(weights, name, steps), output)
@@ -92,6 +80,5 @@ def convolve(
         [step, " × ".join(map(str, values.shape)), f"{values.min():.4g}", f"{values.max():.4g}"]
         for step, values in steps.items()
     ]
-    out = stdout()
-    out.print(table(["step", "height × width × channels", "lowest", "highest"], rows, numbers=True))
-    out.print(f"Figure: {output}", markup=False, soft_wrap=True)
+    print_table(["step", "height × width × channels", "lowest", "highest"], rows, numbers=True)
+    print_lines(f"Figure: {output}")

@@ -72,9 +72,9 @@ def crops(
 
 
 def _show(found: "CropExperiment") -> None:
-    from viewfinder.cli.tables import stdout, table
+    from viewfinder.cli.tables import print_lines, print_table
 
-    out, result = stdout(), found.result
+    result = found.result
     rows = [
         [
             str(pair[0].recipe.seed),
@@ -90,18 +90,14 @@ def _show(found: "CropExperiment") -> None:
         ["all", "", "", f"{result.more_whole:,}", f"{result.more_cropped:,}", f"{result.p:.3g}"]
     )
     headings = ["seed", "whole", "cropped", "only whole", "only cropped", "p (exact)"]
-    out.print(table(headings, rows, numbers=True))
+    print_table(headings, rows, numbers=True)
     low, high = (100 * end for end in result.interval)
-    out.print(
+    print_lines(
         f"{result.count:,} {found.split} pictures; cropped: the central {found.zoom:.0%} of both "
         "sides, in training and evaluation.",
-        soft_wrap=True,
     )
-    out.print(
+    print_lines(
         f"Cropped minus whole: {100 * result.difference:+.1f} points ({low:+.1f} to {high:+.1f}). "
         f"{result.sentence}",
-        soft_wrap=True,
     )
-    for note in found.notes:
-        out.print(note, markup=False, soft_wrap=True)
-    out.print(f"Runs: {found.folder}", markup=False, soft_wrap=True)
+    print_lines(*found.notes, f"Runs: {found.folder}")

@@ -29,7 +29,7 @@ def datasets(
     as_json: AsJson = False,
 ) -> None:
     """List the course's datasets, their licences and which are fetched, or show one."""
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.fetch.catalogue import CATALOGUE, entry_named
     from viewfinder.fetch.datasets import datasets_folder
 
@@ -43,7 +43,7 @@ def datasets(
     if not as_json:
         folder = output or datasets_folder()
         line = f"Fetched datasets are in {folder}"
-        stdout().print(line, markup=False, soft_wrap=True)
+        print_lines(line)
 
 
 def fetch(
@@ -53,7 +53,7 @@ def fetch(
     results: ResultOptions,
 ) -> None:
     """Download one of the course's datasets, verify it, and unpack it."""
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.fetch.catalogue import entry_named
     from viewfinder.fetch.datasets import fetch as fetch_dataset
 
@@ -67,8 +67,7 @@ def fetch(
         f"Licence: {entry.licence}. Cite: {entry.citation}.",
         f"Next:    {_next_command(entry, place)}",
     ]
-    for line in lines:
-        stdout().print(line, markup=False, soft_wrap=True)
+    print_lines(*lines)
 
 
 def _next_command(entry: "Entry", place: Path) -> str:

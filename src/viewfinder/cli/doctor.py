@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from viewfinder.cli.boundary import print_json
 from viewfinder.cli.flags import in_flags
 from viewfinder.cli.groups import flags_of
 from viewfinder.cli.options import ResultOptions
-from viewfinder.cli.tables import Row, print_rows, stdout
+from viewfinder.cli.tables import Row, print_lines, print_rows, stdout
 from viewfinder.cli.train.options import Request
 
 if TYPE_CHECKING:
@@ -24,29 +23,28 @@ _MOST = 3
 
 def show_diagnosis(run: "RunFolder", diagnosis: "Diagnosis") -> None:
     """Print each verdict, its evidence, and everything to try."""
-    out = stdout()
     for number, verdict in enumerate(diagnosis.to_copy(run).verdicts):
         if number:
-            out.print()
+            print_lines("")
         rows = [_head(verdict)]
         if verdict.because:
             rows.append(("", verdict.because, "dim"))
         rows += [("", _advice(one), "") for one in verdict.tries]
-        print_rows(out, rows)
+        print_rows(rows)
     if diagnosis.unseen:
-        out.print(Text(f"\nNot examined: {'; '.join(diagnosis.unseen)}.", "dim"))
+        stdout().print(Text(f"\nNot examined: {'; '.join(diagnosis.unseen)}.", "dim"))
 
 
-def show_shortly(run: "RunFolder", diagnosis: "Diagnosis", out: Console) -> None:
+def show_shortly(run: "RunFolder", diagnosis: "Diagnosis") -> None:
     """Print the worst verdicts, each with the first thing to try, and the command for the rest."""
     for verdict in diagnosis.to_copy(run).verdicts[:_MOST]:
         rows = [_head(verdict)]
         rows += [("", _advice(one), "dim") for one in verdict.tries[:1]]
-        print_rows(out, rows)
+        print_rows(rows)
     more = len(diagnosis.verdicts) - _MOST
     rest = f" ({more} more)" if more > 0 else ""
     command = f"viewfinder doctor {shlex.quote(str(run))}{rest}"
-    out.print(f"Doctor: {command}", markup=False, soft_wrap=True)
+    print_lines(f"Doctor: {command}")
 
 
 def _head(verdict: "Verdict") -> Row:

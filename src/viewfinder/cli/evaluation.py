@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from viewfinder.cli.tables import stdout, table
+from viewfinder.cli.tables import print_lines, print_table
 
 if TYPE_CHECKING:
     from viewfinder.audit.shortcuts import Shortcut
@@ -24,11 +24,10 @@ _LEAST_SLICES = 5
 
 def show_evaluation(found: "Evaluation", *, everything: bool) -> None:
     """Print figures, classes, confusion matrix, calibration, thresholds and notes."""
-    out = stdout()
     metrics = found.metrics
-    out.print(f"{found.data}: {metrics.scores.count:,} pictures", markup=False, soft_wrap=True)
-    out.print(table(["", "figure", "95 % interval"], _figures(found), numbers=True))
-    out.print()
+    print_lines(f"{found.data}: {metrics.scores.count:,} pictures")
+    print_table(["", "figure", "95 % interval"], _figures(found), numbers=True)
+    print_lines("")
     most = None if everything else _MOST_CLASSES
     rows = [
         [
@@ -39,30 +38,27 @@ def show_evaluation(found: "Evaluation", *, everything: bool) -> None:
         for one in metrics.per_class[:most]
     ]
     headings = ["class", "pictures", "precision", "recall", "F1", "AUC", "PR AUC"]
-    out.print(table(headings, rows, numbers=True))
+    print_table(headings, rows, numbers=True)
     if most and len(metrics.per_class) > most:
-        out.print(f"… {len(metrics.per_class) - most} more classes; --verbose prints all")
+        print_lines(f"… {len(metrics.per_class) - most} more classes; --verbose prints all")
     elif len(metrics.per_class) <= _MOST_CLASSES:
-        out.print()
+        print_lines("")
         names = [one.name for one in metrics.per_class]
         counts = [
             [name, *map(str, row)]
             for name, row in zip(names, metrics.scores.confusion, strict=True)
         ]
-        out.print(table(["true \\ predicted", *names], counts, numbers=True))
-    out.print()
-    for line in _lines(found):
-        out.print(line, markup=False, soft_wrap=True)
+        print_table(["true \\ predicted", *names], counts, numbers=True)
+    print_lines("", *_lines(found))
 
 
 def show_slices(
     slices: "tuple[Slice, ...]", shortcuts: "tuple[Shortcut, ...]", *, everything: bool
 ) -> None:
     """Print the worst slices, and what each property tells of the label."""
-    out = stdout()
     worse = sum(one.is_worse for one in slices)
     shown = slices if everything else slices[: max(worse, _LEAST_SLICES)]
-    out.print()
+    print_lines("")
     rows = [
         [
             f"{one.name}: {one.value}",
@@ -76,15 +72,14 @@ def show_slices(
         for one in shown
     ]
     headings = ["slice", "pictures", "accuracy", "interval, all at once", "others", "p", "worse"]
-    out.print(table(headings, rows, numbers=True))
-    out.print(
+    print_table(headings, rows, numbers=True)
+    print_lines(
         f"Slices less accurate than the other pictures: {worse} of {len(slices)} (Fisher's exact "
         "test, Holm's correction, 5 %).",
-        soft_wrap=True,
     )
-    out.print()
+    print_lines("")
     if not shortcuts:
-        out.print("Too few pictures to test whether a property tells the label.")
+        print_lines("Too few pictures to test whether a property tells the label.")
         return
     rows = [
         [
@@ -98,27 +93,25 @@ def show_slices(
         for one in shortcuts
     ]
     headings = ["property alone", "accuracy", "95 % interval", "majority class", "p", "tells label"]
-    out.print(table(headings, rows, numbers=True))
+    print_table(headings, rows, numbers=True)
 
 
 def show_robustness(found: "Robustness") -> None:
     """Print the accuracy after each change and strength."""
-    out = stdout()
-    out.print()
+    print_lines("")
     rows = [["none", "", _value(found.unchanged), _interval(found.unchanged), ""]]
     rows += [
         [one.change, one.amount, _value(one.accuracy), _interval(one.accuracy), f"{one.lost:,}"]
         for one in found.changed
     ]
     headings = ["change", "strength", "accuracy", "95 % interval", "lost answers"]
-    out.print(table(headings, rows, numbers=True))
-    out.print(f"Robustness on {found.count:,} pictures, changed as the model receives them.")
+    print_table(headings, rows, numbers=True)
+    print_lines(f"Robustness on {found.count:,} pictures, changed as the model receives them.")
 
 
 def show_crops(found: "CropScores") -> None:
     """Print the accuracy on parts of the pictures."""
-    out = stdout()
-    out.print()
+    print_lines("")
     rows = [["whole picture", _value(found.whole), _interval(found.whole), "", "", "", ""]]
     rows += [
         [
@@ -133,11 +126,10 @@ def show_crops(found: "CropScores") -> None:
         for one in found.views
     ]
     headings = ["shown", "accuracy", "95 % interval", "lost", "gained", "p", "tells label"]
-    out.print(table(headings, rows, numbers=True))
-    out.print(
+    print_table(headings, rows, numbers=True)
+    print_lines(
         f"Parts of {found.count:,} pictures; the commonest class is {found.majority.value:.4f} of "
         "them. p: McNemar's exact test against whole pictures, Holm's correction.",
-        soft_wrap=True,
     )
 
 

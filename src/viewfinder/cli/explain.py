@@ -1,9 +1,8 @@
 """`viewfinder explain`: what a model sees in pictures."""
 
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -24,25 +23,22 @@ _LOOKED = "Where it looked"
 _MOST_OF_FOLDER = 16
 
 
-class _Method(StrEnum):
-    """How it is computed where the model looked."""
-
-    GRAD_CAM = "grad-cam"
-    GRAD_CAM_PP = "grad-cam++"
-    HIRES_CAM = "hirescam"
-    LAYER_CAM = "layercam"
-    FUSED_CAM = "fused-cam"
-    INTEGRATED_GRADIENTS = "integrated-gradients"
-    OCCLUSION = "occlusion"
-
-
 @dataclass(frozen=True)
 class _LookOptions:
     """Where the model looked."""
 
     method: Annotated[
-        _Method, typer.Option(help="How it is computed.", rich_help_panel=_LOOKED)
-    ] = _Method.GRAD_CAM
+        Literal[
+            "grad-cam",
+            "grad-cam++",
+            "hirescam",
+            "layercam",
+            "fused-cam",
+            "integrated-gradients",
+            "occlusion",
+        ],
+        typer.Option(help="How it is computed.", rich_help_panel=_LOOKED),
+    ] = "grad-cam"
     classes: Annotated[
         list[str] | None,
         typer.Option(
@@ -139,9 +135,9 @@ def explain(
     if results.as_json:
         print_json({"schema": 1, "run": str(run), "output": str(output), **document})
     else:
-        from viewfinder.cli.tables import stdout
+        from viewfinder.cli.tables import print_lines
 
-        stdout().print(f"Figure: {output}", markup=False, soft_wrap=True)
+        print_lines(f"Figure: {output}")
 
 
 def _require_effect(look: _LookOptions, maps: _MapOptions, crops: bool) -> None:
@@ -190,7 +186,7 @@ def _look(
         classifier,
         list(readable),
         list(readable.values()),
-        method=look.method.value,
+        method=look.method,
         classes=classifier.classes if list(classes) == ["all"] else classes,
         layer=look.layer,
     )
@@ -237,13 +233,13 @@ def _look_record(one: "Explanation") -> dict[str, Any]:
 
 
 def _print_looks(found: "list[Explanation]") -> None:
-    from viewfinder.cli.tables import stdout, table
+    from viewfinder.cli.tables import print_table
 
     rows = [
         [one.picture, one.answer, f"{one.label} {one.probability:.1%}", one.layer or "pixels"]
         for one in found
     ]
-    stdout().print(table(["picture", "answer", "map of", "layer"], rows))
+    print_table(["picture", "answer", "map of", "layer"], rows)
 
 
 def _maps(
@@ -331,9 +327,9 @@ def _held_out(run: "Run", results: ResultOptions) -> Any:
 
 
 def _print_crops(found: "CropMap") -> None:
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
 
-    out, whole, mildest = stdout(), found.whole, found.mildest
+    whole, mildest = found.whole, found.mildest
     lines = [f"The whole picture: {whole.label} {whole.probability:.1%}"]
     if not whole.is_decided:
         lines.append("The answer is undecided, so that another one for a crop is no evidence.")
@@ -349,8 +345,7 @@ def _print_crops(found: "CropMap") -> None:
             f"{smallest.label} {smallest.probability:.1%}",
             _controls_in_words(found),
         ]
-    for line in lines:
-        out.print(line, markup=False, soft_wrap=True)
+    print_lines(*lines)
 
 
 def _controls_in_words(found: "CropMap") -> str:

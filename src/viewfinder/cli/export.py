@@ -47,7 +47,7 @@ def export(
 
     The export is kept only if it predicts real pictures as `predict` does.
     """
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.delivery.export.export import export as write_export
 
     found = write_export(
@@ -63,8 +63,7 @@ def export(
     if results.as_json:
         print_json(found.to_json())
         return
-    for line in _lines(found):
-        stdout().print(line, markup=False, soft_wrap=True)
+    print_lines(*_lines(found))
 
 
 def _lines(found: "Export") -> list[str]:

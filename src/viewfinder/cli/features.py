@@ -1,8 +1,7 @@
 """`viewfinder features`: the features of each picture, as a file and as plots."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,15 +17,6 @@ from viewfinder.cli.options import (
     Weights,
     side_lengths,
 )
-
-
-class PoolingChoice(StrEnum):
-    """How a feature map becomes a vector."""
-
-    AVERAGE = "average"
-    MAX = "max"
-    QUARTERS = "quarters"
-    FLATTEN = "flatten"
 
 
 def features(
@@ -51,8 +41,9 @@ def features(
         ),
     ] = None,
     pooling: Annotated[
-        PoolingChoice, typer.Option(help="How the feature map becomes a vector.")
-    ] = PoolingChoice.QUARTERS,
+        Literal["average", "max", "quarters", "flatten"],
+        typer.Option(help="How the feature map becomes a vector."),
+    ] = "quarters",
     size: ImageSize = None,
     alpha: Alpha = None,
     weights: Weights = None,
@@ -61,7 +52,7 @@ def features(
     results: ResultOptions,
 ) -> None:
     """Write the features of each picture, and plot which pictures are similar."""
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.core.files import require_writable
     from viewfinder.models.features.table import extract
 
@@ -84,5 +75,4 @@ def features(
         return
     lines = [f"{len(table):,} pictures, {table.rows.shape[1]:,} features each: {output}"]
     lines += [f"Plot: {path}" for path in written]
-    for line in lines:
-        stdout().print(line, markup=False, soft_wrap=True)
+    print_lines(*lines)

@@ -8,7 +8,6 @@ import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
-from enum import StrEnum
 from functools import wraps
 from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
@@ -50,8 +49,8 @@ class Flag:
 def expanded(command: Callable[..., None]) -> Callable[..., None]:
     """`command` with the fields of its records as parameters, for Typer.
 
-    Fixed choices (a `Literal` or `StrEnum`) are text for Typer. Another value raises `UsageError`
-    with the nearest choice.
+    Fixed choices (a `Literal`) are text for Typer. Another value raises `UsageError` with the
+    nearest choice.
     """
     taken = inspect.signature(command).parameters
     parameters = [one for name in taken for one in _expanded(taken[name])]
@@ -103,15 +102,11 @@ def _built(parameter: inspect.Parameter, values: dict[str, Any]) -> Any:
     return record(**{name: _built(field, values) for name, field in fields.items()})
 
 
-def _choices(parameter: inspect.Parameter) -> dict[str, Any]:
-    """The values of a parameter with fixed choices, by their names; empty for others."""
+def _choices(parameter: inspect.Parameter) -> tuple[str, ...]:
+    """The values of a parameter with fixed choices; empty for others."""
     kind, *_ = get_args(parameter.annotation) or (None,)
-    for one in (kind, *get_args(kind)):
-        if get_origin(one) is Literal:
-            return {name: name for name in get_args(one)}
-        if isinstance(one, type) and issubclass(one, StrEnum):
-            return {member.value: member for member in one}
-    return {}
+    literals = [one for one in (kind, *get_args(kind)) if get_origin(one) is Literal]
+    return get_args(literals[0]) if literals else ()
 
 
 def _with_choices_as_text(parameter: inspect.Parameter) -> inspect.Parameter:
@@ -121,24 +116,18 @@ def _with_choices_as_text(parameter: inspect.Parameter) -> inspect.Parameter:
         if isinstance(one, OptionInfo):
             declared[position] = copy.copy(one)
             declared[position].metavar = one.metavar or shown
-    default = parameter.default
-    kind = str | None if default is None else str
-    return parameter.replace(
-        annotation=Annotated[kind, *declared],
-        default=default.value if isinstance(default, StrEnum) else default,
-    )
+    kind = str | None if parameter.default is None else str
+    return parameter.replace(annotation=Annotated[kind, *declared])
 
 
 def _chosen(parameter: inspect.Parameter, value: Any) -> Any:
-    """The parameter's value; of fixed choices, the one that is named."""
+    """The parameter's value; raise where it is none of its fixed choices."""
     choices = _choices(parameter)
-    if not choices or value is None:
-        return value
-    if value not in choices:
+    if choices and value is not None and value not in choices:
         raise UsageError(
             f"`{parameter.name}` cannot be {value!r}.", remedy=nearest(str(value), choices)
         )
-    return choices[value]
+    return value
 
 
 def _fields(parameter: inspect.Parameter) -> Mapping[str, inspect.Parameter]:

@@ -74,7 +74,7 @@ def change_lines(changes: Any) -> list[str]:
 
 def _show_change(made: "Entry", saved: "SavedDataset", as_json: bool) -> None:
     """Print the entry that was just added."""
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.data.splits.table import unsplit_among_split
 
     if as_json:
@@ -83,7 +83,6 @@ def _show_change(made: "Entry", saved: "SavedDataset", as_json: bool) -> None:
     what = made.why
     if made.verb == "restore":
         what = f"restores {', '.join(saved.changes(made)['locator'])}"
-    out = stdout()
     lines = [f"Entry {made.number} {what}.", size_in_words(saved)]
     if count := unsplit_among_split(saved.dataset().table):
         again = shlex.join(["viewfinder", "split", str(saved), "--output", str(saved)])
@@ -91,12 +90,11 @@ def _show_change(made: "Entry", saved: "SavedDataset", as_json: bool) -> None:
             f"Without a split, and therefore in train: {count:,}. "
             f"To place them with their duplicates: {again}"
         )
-    for line in lines:
-        out.print(line, markup=False, soft_wrap=True)
+    print_lines(*lines)
 
 
 def _show_entries(saved: "SavedDataset", as_json: bool) -> None:
-    from viewfinder.cli.tables import stdout, table
+    from viewfinder.cli.tables import print_lines, print_table
 
     entries, in_effect = saved.entries, saved.standing
     if as_json:
@@ -104,7 +102,6 @@ def _show_entries(saved: "SavedDataset", as_json: bool) -> None:
         created = saved.header.created
         print_json({"schema": 1, "dataset": str(saved), "created": created, "entries": listed})
         return
-    out = stdout()
     rows = [
         [
             str(one.number),
@@ -117,14 +114,14 @@ def _show_entries(saved: "SavedDataset", as_json: bool) -> None:
         for one in entries
     ]
     if rows:
-        out.print(table(["entry", "when", "what", "pictures", "why", "state"], rows))
+        print_table(["entry", "when", "what", "pictures", "why", "state"], rows)
     else:
-        out.print("The journal is empty.")
-    out.print(size_in_words(saved), markup=False, soft_wrap=True)
+        print_lines("The journal is empty.")
+    print_lines(size_in_words(saved))
 
 
 def _show_entry(saved: "SavedDataset", number: int, as_json: bool) -> None:
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.core.errors import UsageError
 
     entries = saved.entries
@@ -137,9 +134,7 @@ def _show_entry(saved: "SavedDataset", number: int, as_json: bool) -> None:
         rows = changes.to_dict("records")
         print_json({"schema": 1, **_entry_json(entry, saved), "changes": rows})
         return
-    out = stdout()
-    for line in [f"Entry {number}, {entry.verb}: {entry.why}", *change_lines(changes)]:
-        out.print(line, markup=False, soft_wrap=True)
+    print_lines(f"Entry {number}, {entry.verb}: {entry.why}", *change_lines(changes))
 
 
 def _entry_json(entry: "Entry", saved: "SavedDataset") -> dict[str, Any]:

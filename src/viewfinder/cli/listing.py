@@ -21,12 +21,12 @@ def show_list(
         rows: Of the table, in the order of the documents.
         as_json: Whether to print JSON.
     """
-    from viewfinder.cli.tables import stdout, table
+    from viewfinder.cli.tables import print_table
 
     if as_json:
         print_json({"schema": 1, **documents})
     else:
-        stdout().print(table(headings, rows, whole_names=True))
+        print_table(headings, rows, whole_names=True)
 
 
 def show_one(kind: str, document: Mapping[str, Any], *, as_json: bool) -> None:

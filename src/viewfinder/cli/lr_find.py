@@ -65,12 +65,10 @@ def lr_find(
 
 
 def _show(found: "RangeTest", rate: float, plot: Path) -> None:
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.training.lr_find import RULE
 
-    out = stdout()
-    out.print(f"Learning rate: {found.suggestion:g}, {RULE}.", soft_wrap=True)
+    print_lines(f"Learning rate: {found.suggestion:g}, {RULE}.")
     if not found.diverged:
-        out.print(f"The loss did not diverge up to {found.rates[-1]:g}; --high goes further.")
-    out.print(f"The recipe has {rate:g}.", soft_wrap=True)
-    out.print(f"Plot: {plot}", markup=False, soft_wrap=True)
+        print_lines(f"The loss did not diverge up to {found.rates[-1]:g}; --high goes further.")
+    print_lines(f"The recipe has {rate:g}.", f"Plot: {plot}")

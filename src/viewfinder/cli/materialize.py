@@ -22,7 +22,7 @@ def materialize(
 ) -> None:
     """Write a dataset as class folders, for tools that read nothing else."""
     from viewfinder.audit.finding import listed
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.data.saved.materialize import materialize as write_out
 
     dataset = reading.opened(data, results.progress)
@@ -30,7 +30,6 @@ def materialize(
     if results.as_json:
         print_json({"schema": 1, **done.to_json()})
         return
-    out = stdout()
     lines = [f"{done.linked:,} hard links: to change such a file changes the original."]
     lines = [*done.notes, *(lines if done.linked else [])]
     lines += [f"{count:,} copies: {why}." for why, count in done.copied.items()]
@@ -38,5 +37,4 @@ def materialize(
     if done.rejected:
         reasons = [f"{locator} ({why})" for locator, why in done.rejected.items()]
         lines.append(f"{len(reasons):,} left out, not readable: {listed(reasons, 3)}.")
-    for line in [*lines, f"Folder: {output}"]:
-        out.print(line, markup=False, soft_wrap=True)
+    print_lines(*lines, f"Folder: {output}")

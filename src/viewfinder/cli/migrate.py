@@ -13,31 +13,26 @@ def migrate(
     write: Annotated[bool, typer.Option("--write", help="Change the files in place.")] = False,
 ) -> None:
     """List what no longer works in old Keras code, and rewrite it."""
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.compat.migrate.files import migrate as migrated
-
-    out = stdout()
-
-    def show(text: str) -> None:
-        out.print(text, markup=False, soft_wrap=True)
 
     files = by_hand = changed = 0
     for outcome in migrated(path, write=write):
         files += 1
         changed += outcome.is_changed
         if outcome.result is None:
-            show(f"{outcome.path}: left as it is. {outcome.refusal}")
+            print_lines(f"{outcome.path}: left as it is. {outcome.refusal}")
             continue
         for cell, change in outcome.result.changes:
             by_hand += change.by_hand
             place = f"{change.line}" if cell is None else f"cell {cell}, line {change.line}"
             what = "change by hand: " if change.by_hand else ""
-            show(f"{outcome.path}:{place}: {what}{change.reason} ({change.link})")
+            print_lines(f"{outcome.path}:{place}: {what}{change.reason} ({change.link})")
         for cell, reason in outcome.result.skipped.items():
-            show(f"{outcome.path}:cell {cell}: left as it is. {reason}")
+            print_lines(f"{outcome.path}:cell {cell}: left as it is. {reason}")
         if diff:
-            show(outcome.diff)
+            print_lines(outcome.diff)
     to_do = f"; {by_hand} places to change by hand" if by_hand else ""
-    show(f"{'Rewrote' if write else 'Would rewrite'} {changed} of {files} files{to_do}.")
+    print_lines(f"{'Rewrote' if write else 'Would rewrite'} {changed} of {files} files{to_do}.")
     if changed and not write:
-        show("--write changes them in place, --diff shows how.")
+        print_lines("--write changes them in place, --diff shows how.")

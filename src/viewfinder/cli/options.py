@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,14 +24,7 @@ _BASE = "A pretrained base"
 _RESULTS = "What is printed"
 
 
-class HeadChoice(StrEnum):
-    """The head on a base."""
-
-    LINEAR = "linear"
-    DENSE = "dense"
-
-
-_DENSE: dict[HeadChoice, list[int]] = {HeadChoice.LINEAR: [], HeadChoice.DENSE: [128]}
+_DENSE: dict[str, list[int]] = {"linear": [], "dense": [128]}
 
 
 def side_lengths(text: str | None) -> tuple[int, int] | None:
@@ -356,7 +348,7 @@ class BaseOptions:
     weights: Weights = None
     cut: Cut = None
     head: Annotated[
-        HeadChoice | None,
+        Literal["linear", "dense"] | None,
         Key("model.dense", _DENSE.__getitem__),
         typer.Option(
             help="Linear classifier, or a dense layer with dropout.", rich_help_panel=_BASE
@@ -381,3 +373,47 @@ class BaseOptions:
         settings = recipe_named("transfer").changed(flags).on_features
         assert settings is not None
         return settings
+
+
+@dataclass(frozen=True)
+class EvidenceOptions:
+    """What an audit takes for doubtful labels and outliers."""
+
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|BASE",
+            help="Also find doubtful labels and outliers, by a file of `viewfinder features` or "
+            "by this base.",
+        ),
+    ] = None
+    alpha: Alpha = None
+    weights: Weights = None
+
+    def check(self) -> None:
+        """Refuse settings of a base where there is none.
+
+        Raises:
+            UsageError: There are some.
+        """
+        is_base = self.features is not None and not self._is_file
+        if not is_base and (self.alpha is not None or self.weights is not None):
+            raise UsageError(
+                "--alpha and --weights are settings of a base.",
+                expected="--features with the name of a base, such as MobileNetV2",
+                received=f"--features {self.features}" if self.features else "no --features",
+            )
+
+    @property
+    def _is_file(self) -> bool:
+        return Path(self.features or "").suffix in (".npz", ".parquet")
+
+    def of(self, dataset: "Dataset", progress: "Progress") -> dict[str, Any]:
+        """Return `features` and `probabilities` for the audit of this dataset."""
+        if self.features is None:
+            return {}
+        from viewfinder.models.features.table import evidence
+
+        base = BaseOptions(self.features, self.alpha, self.weights)
+        origin = Path(self.features) if self._is_file else base.for_features()
+        return evidence(dataset, origin, progress)

@@ -22,7 +22,7 @@ def preview(
     reading: DataOptions,
 ) -> None:
     """Draw pictures as a training would see them, epoch by epoch."""
-    from viewfinder.cli.tables import stdout
+    from viewfinder.cli.tables import print_lines
     from viewfinder.core.files import written_whole
     from viewfinder.core.progress import Progress
     from viewfinder.data.sources import open_dataset
@@ -33,7 +33,5 @@ def preview(
     figure = contact_sheet(dataset, wanted, pictures=pictures, versions=versions)
     with written_whole(output) as temporary:
         figure.savefig(temporary, format="png")
-    out = stdout()
-    for line in wanted.training.variations or wanted.training.plan.describe():
-        out.print(f"  {line}", markup=False)
-    out.print(f"Preview: {output}", markup=False, soft_wrap=True)
+    variations = wanted.training.variations or wanted.training.plan.describe()
+    print_lines(*(f"  {line}" for line in variations), f"Preview: {output}")

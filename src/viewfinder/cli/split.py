@@ -133,7 +133,7 @@ def _split(
 
 
 def _show(made: "SplitUp", written: Path | None, as_json: bool) -> None:
-    from viewfinder.cli.tables import counts_table, stdout
+    from viewfinder.cli.tables import counts_table, print_lines, stdout
 
     if as_json:
         print_json({**made.to_json(), "dataset": str(written) if written else None})
@@ -147,5 +147,4 @@ def _show(made: "SplitUp", written: Path | None, as_json: bool) -> None:
             lines[-1] += f" --fold 0     (and so on, to --fold {made.plan.folds - 1})"
     else:
         lines.append("Dry run: nothing was written.")
-    for line in lines:
-        out.print(line, markup=False, soft_wrap=True)
+    print_lines(*lines)

@@ -107,11 +107,11 @@ def table(
     return shown
 
 
-def print_rows(out: Console, rows: Iterable[Row]) -> None:
+def print_rows(rows: Iterable[Row]) -> None:
     """Print findings in two columns on a terminal; in a pipe, as lines of any length."""
+    out = stdout()
     if not out.is_terminal:
-        for left, right, _ in rows:
-            out.print(f"{left:<9}{right}", markup=False, soft_wrap=True)
+        print_lines(*(f"{left:<9}{right}" for left, right, _ in rows))
         return
     shown = Table.grid(padding=(0, 1, 0, 0))
     shown.add_column(no_wrap=True, width=8)
@@ -176,6 +176,18 @@ def trials_table(trials: Mapping[str, Any]) -> Table:
             ]
         )
     return table(["tried", "right", "accuracy", "on folds", "time"], rows, numbers=True)
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], **look: bool) -> None:
+    """Print a table on stdout; `look` as for :func:`table`."""
+    stdout().print(table(headings, rows, **look))
+
+
+def print_lines(*lines: str) -> None:
+    """Print lines on stdout as they are: nothing in them is markup, and none is broken."""
+    out = stdout()
+    for line in lines:
+        out.print(line, markup=False, soft_wrap=True)
 
 
 def stdout() -> Console:

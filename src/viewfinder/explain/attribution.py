@@ -44,11 +44,6 @@ class Method(StrEnum):
     INTEGRATED_GRADIENTS = "integrated-gradients"
     OCCLUSION = "occlusion"
 
-    @property
-    def uses_layer(self) -> bool:
-        """Whether the map is that of a layer, rather than of the pixels."""
-        return self not in (Method.INTEGRATED_GRADIENTS, Method.OCCLUSION)
-
 
 @dataclass(frozen=True, eq=False)
 class Explanation:

@@ -7,8 +7,7 @@ use_backend()  # before the first import of Keras, which reads the backend only 
 from viewfinder.training.adapters import BatchDataset
 from viewfinder.training.compiled import compile_model
 from viewfinder.training.fit import fit
-from viewfinder.training.tensorboard import require_tensorboard, tensorboard_logs
-from viewfinder.training.watching import watchers
+from viewfinder.training.watching import require_tensorboard, tensorboard_logs, watchers
 
 __all__ = [
     "BatchDataset",

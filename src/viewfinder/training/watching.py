@@ -1,7 +1,9 @@
-"""Callbacks that report overfitting and divergence, and draw the curves, while training."""
+"""Callbacks that warn, draw the curves, and log for TensorBoard, while training."""
 
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -9,6 +11,7 @@ import pandas as pd
 from typing_extensions import override
 
 from viewfinder.core import curves
+from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.training.adapters import Logs
 
@@ -21,7 +24,7 @@ _MIN_SECONDS, _MIN_MULTIPLE = 3.0, 20.0
 def watchers(
     history: History, draw: Callable[[pd.DataFrame], None], progress: Progress
 ) -> list[keras.callbacks.Callback]:
-    """Return the callbacks of this module.
+    """Return the callbacks that warn and draw.
 
     Args:
         history: Returns the epochs so far, including those before the training was resumed: a
@@ -117,3 +120,20 @@ class Redrawing(keras.callbacks.Callback):
             self._progress.say(f"Cannot draw the curves during training: {error}", style="yellow")
         ended = self._clock()
         self._next = ended + max(_MIN_SECONDS, _MIN_MULTIPLE * (ended - began))
+
+
+def require_tensorboard() -> None:
+    """Raise `UsageError` unless TensorFlow and TensorBoard can be imported."""
+    missing = [name for name in ("tensorflow", "tensorboard") if not find_spec(name)]
+    if missing:
+        raise UsageError(
+            f"TensorBoard's logs cannot be written: {' and '.join(missing)} cannot be imported.",
+            expected="TensorFlow and TensorBoard, with any backend",
+            remedy="pip install 'viewfinder[cpu,tensorboard]', or train without `tensorboard`",
+        )
+
+
+def tensorboard_logs(run: Path) -> keras.callbacks.Callback:
+    """Return a callback that logs each epoch for `tensorboard --logdir RUN/tensorboard`."""
+    require_tensorboard()
+    return keras.callbacks.TensorBoard(str(run / "tensorboard"), write_graph=False)

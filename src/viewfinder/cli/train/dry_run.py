@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from viewfinder.cli.boundary import print_json
-from viewfinder.cli.tables import show_data, show_pictures, stdout, table
+from viewfinder.cli.tables import print_lines, print_table, show_data, show_pictures
 
 if TYPE_CHECKING:
     from viewfinder.core.progress import Progress
@@ -23,9 +23,7 @@ def show_plan(prepared: "Prepared", progress: "Progress", *, as_json: bool) -> N
         settings = recipe.model_dump(mode="json")
         _print_json(prepared, recipe=settings, parameters=parameters)
     else:
-        out = stdout()
-        out.print(recipe.to_yaml(), markup=False, soft_wrap=True)
-        out.print(layers, markup=False, soft_wrap=True)
+        print_lines(recipe.to_yaml(), layers)
     progress.say(_NOTHING)
 
 
@@ -61,14 +59,11 @@ def show_search(
         ]
         _print_json(prepared, candidates=listed)
     else:
-        out = stdout()
         rows = [[name, recipe.name, _network(recipe)] for name, recipe in candidates]
-        out.print(table(["candidate", "recipe", "network"], rows))
-        out.print(
+        print_table(["candidate", "recipe", "network"], rows)
+        print_lines(
             "They are trained in this order, on the same pictures, while the validation pictures "
             "can still show one to be better. --recipe NAME --dry-run shows settings and model.",
-            markup=False,
-            soft_wrap=True,
         )
     progress.say(_NOTHING)
 

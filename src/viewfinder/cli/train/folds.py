@@ -77,7 +77,7 @@ def _show_dealt(dealt: "Prepared", request: Request) -> None:
 
 
 def _show(whole: "CrossValidation", as_json: bool) -> None:
-    from viewfinder.cli.tables import folds_table, stdout
+    from viewfinder.cli.tables import folds_table, print_lines, stdout
     from viewfinder.run_folder import FOLDS
 
     results = whole.results
@@ -90,12 +90,11 @@ def _show(whole: "CrossValidation", as_json: bool) -> None:
         if results["folds"]:
             out.print(folds_table(results))
         if is_whole:
-            for line in _in_words(results):
-                out.print(line, soft_wrap=True)
-        out.print(f"Folds:   {whole.folder / FOLDS}", markup=False, soft_wrap=True)
+            print_lines(*_in_words(results))
+        print_lines(f"Folds:   {whole.folder / FOLDS}")
         if results["folds"]:
             reports = whole.folder / "fold-*" / "report.html"
-            out.print(f"Reports: {reports}", markup=False, soft_wrap=True)
+            print_lines(f"Reports: {reports}")
     if not is_whole:
         raise typer.Exit(Interrupted.exit_code)
 

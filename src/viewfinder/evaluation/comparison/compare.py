@@ -1,13 +1,12 @@
 """Runs side by side: differences, figures, and paired tests."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from viewfinder.core.errors import UsageError
 from viewfinder.evaluation.comparison.paired import PairedSplit, paired_split
-from viewfinder.evaluation.comparison.settings import settings
 from viewfinder.run_folder import RunFolder
 
 _SPLITS = ("test", "validation")
@@ -190,3 +189,26 @@ def _scores(names: Sequence[str], metrics: Sequence[Mapping[str, Any]]) -> list[
         for name, of_run in zip(names, metrics, strict=True)
         if (scores := of_run.get(split))
     ]
+
+
+def settings(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Nested settings as rows of a dotted key and a value."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from settings(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", _setting(value)
+
+
+def _setting(value: Any) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case list() | tuple():
+            return ", ".join(_setting(item) for item in value) or "none"
+        case Mapping():
+            return ", ".join(f"{key}: {_setting(item)}" for key, item in value.items()) or "none"
+        case _:
+            return str(value)

@@ -1,6 +1,8 @@
-"""The course's transfer learning in one call: a frozen base, cut at a layer, with a new head."""
+"""The network of a recipe; and the course's transfer learning in one call."""
 
+import os
 from pathlib import Path
+from unittest import mock
 
 import keras
 
@@ -10,8 +12,11 @@ from viewfinder.core.errors import UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.core.randomness import Randomness
 from viewfinder.models.networks.head import add_head, model_name
+from viewfinder.models.networks.presets import build_preset
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import Head, Transfer
+
+_WIDTH = 88
 
 
 def transfer(
@@ -80,16 +85,22 @@ def with_head(
     return keras.Model(built.model.inputs[0], outputs, name=name)
 
 
-def build_transfer(
-    recipe: Recipe, settings: Transfer, classes: int, progress: Progress | None = None
-) -> keras.Model:
-    """Build the network of a recipe with a base, not compiled.
+def build_model(recipe: Recipe, classes: int, *, progress: Progress | None = None) -> keras.Model:
+    """Build a recipe's network, not compiled, with initial weights from the recipe's seed.
+
+    Args:
+        recipe: A resolved recipe.
+        classes: The number of classes, at least 2.
+        progress: Reports the origin of a base's weights.
 
     Raises:
-        UsageError: The base has no such layer, or the pictures are too small for it.
-        DataError: The weights are missing, damaged, or another network's.
+        RecipeError: The pictures are too small for the network.
+        UsageError: A base has no such layer or width, or the pictures are too small for it.
+        DataError: A base's weights are missing, damaged, or another network's.
     """
-    shape = recipe.preprocessing.shape
+    settings, shape = recipe.model, recipe.preprocessing.shape
+    if not isinstance(settings, Transfer):
+        return build_preset(recipe, classes)
     built = build_from(
         settings.built_on,
         settings.built_on.obtain(min(shape[:2]), progress),
@@ -100,6 +111,15 @@ def build_transfer(
     )
     name = model_name(recipe.name)
     return with_head(built, settings.fitted_head, classes, seed=recipe.seed, name=name)
+
+
+def model_summary(model: keras.Model) -> str:
+    """Return the text of `model.summary()`, 88 characters wide in any terminal."""
+    lines: list[str] = []
+    # Keras cuts the table at the width of the terminal, which this variable overrides.
+    with mock.patch.dict(os.environ, {"COLUMNS": str(_WIDTH)}):
+        model.summary(print_fn=lambda text, **_: lines.append(text), line_length=_WIDTH)
+    return "\n".join(lines).rstrip()
 
 
 def _shape_of(name: str) -> tuple[int, int, int]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from viewfinder.core.files import write_text
 from viewfinder.core.stages import limit_in_words
-from viewfinder.evaluation.comparison.settings import settings
+from viewfinder.evaluation.comparison.compare import settings
 from viewfinder.pages.parts import words
 from viewfinder.pages.parts.environment import page_environment
 from viewfinder.pages.report import gallery, scores, tables
