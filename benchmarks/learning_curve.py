@@ -21,7 +21,7 @@ from viewfinder import open as open_data
 from viewfinder.core.progress import Progress
 from viewfinder.data.store import open_store
 from viewfinder.models.features import features_of, fit_probe
-from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.base import BaseExtractor
 from viewfinder.recipe.named import recipe_named
 
 COUNTS = (10, 25, 50, 100, 250, 500, 1000)
@@ -60,7 +60,7 @@ def features(data: Path, weights: str, base: str | None) -> tuple:
     of_mobile = {"model.base": "MobileNetV2", "model.alpha": 0.35, "model.weights": weights}
     settings = {"model.base": base} if base else of_mobile
     recipe = recipe_named("transfer").changed(settings).resolved_by_base()
-    extractor = FrozenBase.of(recipe, recipe.on_features, Progress(0)).extractor
+    extractor = BaseExtractor.of(recipe, recipe.on_features, Progress(0))
     dataset = open_data(data)
     parts = []
     for split in ("train", "validation"):

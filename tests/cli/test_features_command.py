@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from folders import write_classes
-from models.features.made import MeansExtractor
+from models.features.made import Means
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
 from viewfinder.jobs.features import Features
 from viewfinder.jobs.prepare import prepare
-from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.base import BaseExtractor
 from viewfinder.recipe.named import recipe_named
 
 SMALL = ("--weights", "none", "--image-size", "32")
@@ -17,7 +17,7 @@ SMALL = ("--weights", "none", "--image-size", "32")
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
-    monkeypatch.setattr(FrozenBase, "extractor", MeansExtractor())
+    monkeypatch.setattr(BaseExtractor, "start", lambda *_: Means())
     return write_classes(tmp_path / "data", {"a": 12, "b": 12})
 
 
@@ -34,8 +34,8 @@ def test_features_are_written_drawn_and_listed(viewfinder, data, tmp_path):
     with np.load(tmp_path / "f.npz") as file:
         assert file["features"].shape == (24, 3)
     (listed,) = viewfinder("cache", "list", "--json").json["features"]
-    assert (listed["base"], listed["rows"]) == ("means", 24)
-    assert "features by means" in viewfinder("cache", "list").out
+    assert (listed["base"], listed["rows"]) == ("MobileNetV2", 24)
+    assert "features by MobileNetV2" in viewfinder("cache", "list").out
     viewfinder("cache", "clear")
     assert viewfinder("cache", "list", "--json").json["features"] == []
 
@@ -50,19 +50,13 @@ def test_the_audit_takes_a_file_or_a_base(viewfinder, data):
 
 
 def test_a_training_reads_the_features_that_the_audit_has_computed(viewfinder, data, monkeypatch):
-    seen = []
-
-    def extractor(base):
-        settings = base.settings
-        seen.append((base.base, settings.cut, settings.pooling, base.preprocessing))
-        return MeansExtractor()
-
-    monkeypatch.setattr(FrozenBase, "extractor", property(extractor))
+    means = Means()
+    monkeypatch.setattr(BaseExtractor, "start", lambda *_: means)
     viewfinder("audit", data, "--no-html", "--features", "MobileNetV2", "--weights", "none")
     viewfinder("features", data, "--weights", "none", "--output", "f.npz")
     recipe = recipe_named("transfer").changed({"model.weights": "none"})
     Features(prepare(open_dataset(data), recipe), Progress(0)).of("train")
-    assert seen[0] == seen[1] == seen[2]
+    assert means.seen == 24
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from viewfinder.core.errors import BackendError
 from viewfinder.core.progress import Progress
 from viewfinder.explain.attribution import network_of
 from viewfinder.explain.linear import LinearNetwork
-from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.base import BaseExtractor
 from viewfinder.models.features.joined import write_joined
 from viewfinder.models.features.probe import Linear
 from viewfinder.models.networks.head import pooled
@@ -39,8 +39,8 @@ def joined(folder: Path, pooling: str, classes: int, cut: str | None = None) -> 
             "input.color": "rgb",
         }
     )
-    base = FrozenBase.of(recipe, recipe.on_features, Progress(0))
-    graph = base.extractor.graph(Progress(0))
+    base = BaseExtractor.of(recipe, recipe.on_features, Progress(0))
+    graph = base.graph(Progress(0))
     width = OnnxModel(graph).outputs
     random = np.random.default_rng(1)
     outputs = 1 if classes == 2 else classes

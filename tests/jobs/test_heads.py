@@ -18,7 +18,7 @@ from viewfinder.jobs.prepare import prepare
 from viewfinder.jobs.resume import resume
 from viewfinder.jobs.train import train
 from viewfinder.models.features import features_of
-from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.base import BaseExtractor
 from viewfinder.pictures.prepare import prepare as decode
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
@@ -162,12 +162,12 @@ def test_features_are_those_that_keras_gives(linear):
     """ONNX Runtime, where it is installed, against the backend, for every picture."""
     dataset = linear.dataset
     settings = linear.recipe
-    base = FrozenBase.of(settings, settings.on_features, Progress(0))
+    base = BaseExtractor.of(settings, settings.on_features, Progress(0))
     store = open_store(dataset, settings.preprocessing)
     pictures = store.pictures(dataset)
-    found = features_of(store.describe(dataset), pictures, base.extractor, settings.preprocessing)
+    found = features_of(store.describe(dataset), pictures, base, settings.preprocessing)
     images, _ = pictures.read(np.arange(len(dataset)))
-    wanted = np.asarray(base.extractor.build().predict_on_batch(images))
+    wanted = np.asarray(base.build().predict_on_batch(images))
     np.testing.assert_allclose(found, wanted, atol=1e-3)
 
 

@@ -14,7 +14,7 @@ from viewfinder.core.errors import DataError, RecipeError
 from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
 from viewfinder.jobs.train import train
-from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.base import BaseExtractor
 from viewfinder.models.features.store import list_features
 from viewfinder.models.features.table import extract
 from viewfinder.recipe import Recipe
@@ -147,6 +147,6 @@ def test_without_a_recipe_it_is_what_the_search_builds_on(own, pictures, tmp_pat
 
 def test_a_base_is_built_once_for_its_features(own):
     recipe = recipe_on(own).resolved_by_base()
-    base = FrozenBase.of(recipe, recipe.model, Progress(0))
+    base = BaseExtractor.of(recipe, recipe.model, Progress(0))
     assert base.built is base.built
-    assert str(own) not in str(base.extractor.identity)
+    assert str(own) not in str(base.identity)

@@ -84,6 +84,22 @@ def test_another_network_is_not_written(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+class Built(Extractor):
+    """The features of a network that a function builds."""
+
+    name = "tiny"
+
+    def __init__(self, weights, build):
+        self.weights, self._build = weights, build
+
+    @property
+    def identity(self):
+        return {"weights": self.weights}
+
+    def build(self):
+        return self._build()
+
+
 @needs_onnx
 def test_what_onnx_runtime_cannot_run_runs_in_keras(monkeypatch, capsys):
     """As ConvNeXt, whose wide depthwise convolutions Keras compiles."""
@@ -92,7 +108,7 @@ def test_what_onnx_runtime_cannot_run_runs_in_keras(monkeypatch, capsys):
         Path(output_path).write_bytes(b"strange")
 
     monkeypatch.setattr("tf2onnx.convert.from_function", convert)
-    runner = Extractor("tiny", {"weights": "5"}, tiny).start(Progress(1))
+    runner = Built("5", tiny).start(Progress(1))
     assert not runner.in_threads
     assert "does not support" in capsys.readouterr().err
 
@@ -108,21 +124,21 @@ def test_a_file_that_is_no_network_is_refused(tmp_path, content):
 
 @needs_onnx
 def test_the_second_start_builds_nothing_and_a_damaged_file_is_made_again(own_cache):
-    extractor = Extractor("tiny", {"weights": "1"}, tiny)
+    extractor = Built("1", tiny)
     images = np.random.default_rng(1).integers(0, 256, (3, 9, 7, 3), dtype=np.uint8)
     first = extractor.start(Progress(0))(images)
 
     def never() -> keras.Model:
         raise AssertionError("it was built again")
 
-    again = Extractor("tiny", {"weights": "1"}, never).start(Progress(0))
+    again = Built("1", never).start(Progress(0))
     np.testing.assert_array_equal(again(images), first)
     (path,) = (own_cache / "onnx").glob("*.onnx")
     path.write_bytes(path.read_bytes()[:100])
-    mended = Extractor("tiny", {"weights": "1"}, tiny).start(Progress(0))
+    mended = Built("1", tiny).start(Progress(0))
     assert mended(images).shape == first.shape
     with pytest.raises(AssertionError, match="built again"):
-        Extractor("tiny", {"weights": "2"}, never).start(Progress(0))
+        Built("2", never).start(Progress(0))
 
 
 @needs_onnx
@@ -131,7 +147,7 @@ def test_an_extractor_is_started_once_and_records_the_seconds(own_cache):
         time.sleep(0.05)
         return tiny()
 
-    extractor = Extractor("tiny", {"weights": "4"}, slowly)
+    extractor = Built("4", slowly)
     assert extractor.started_s == 0
     runner = extractor.start(Progress(0))
     took = extractor.started_s
@@ -146,7 +162,7 @@ def test_a_network_that_cannot_be_exported_runs_in_keras_with_a_warning(monkeypa
         raise UsageError("tiny cannot be exported.")
 
     monkeypatch.setattr("viewfinder.runtime.export.export_onnx", refuse)
-    runner = Extractor("tiny", {"weights": "3"}, tiny).start(Progress(1))
+    runner = Built("3", tiny).start(Progress(1))
     assert not runner.in_threads
     assert "tiny cannot be exported" in capsys.readouterr().err
 

@@ -11,7 +11,7 @@ from viewfinder.data.dataset import Dataset
 from viewfinder.data.store import open_store
 from viewfinder.data.store.live import some_pixels
 from viewfinder.jobs.prepare import Prepared
-from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.base import BaseExtractor
 from viewfinder.models.features.compute import View, features_of
 from viewfinder.runtime.quantizing import CALIBRATING
 
@@ -50,7 +50,7 @@ class Features:
     progress: Progress
 
     @cached_property
-    def base(self) -> FrozenBase:
+    def base(self) -> BaseExtractor:
         """The frozen base.
 
         Raises:
@@ -60,7 +60,7 @@ class Features:
         settings = self.prepared.recipe.on_features
         assert settings is not None
         recipe = self.prepared.recipe
-        base = FrozenBase.of(recipe, settings, self.progress)
+        base = BaseExtractor.of(recipe, settings, self.progress)
         if not (recipe.int8 and recipe.chooses_on_folds):  # what Keras trains is quantized as whole
             return base
         train = self.prepared.dataset.only("train")
@@ -75,9 +75,7 @@ class Features:
                 dataset, preprocessing, budget=prepared.store_budget, progress=self.progress
             )
             pictures = store.pictures(dataset)
-        rows = features_of(
-            dataset, pictures, self.base.extractor, preprocessing, progress=self.progress
-        )
+        rows = features_of(dataset, pictures, self.base, preprocessing, progress=self.progress)
         kept = np.asarray(np.isfinite(rows).all(axis=1))
         return SplitFeatures(dataset.where(kept), np.flatnonzero(kept), rows[kept])
 
@@ -94,7 +92,7 @@ class Features:
         varied = features_of(
             self.prepared.dataset.only("train"),
             self.prepared.pictures["train"],
-            self.base.extractor,
+            self.base,
             recipe.preprocessing,
             views=View(recipe.training.plan, recipe.seed, further),
             progress=self.progress,

@@ -27,7 +27,7 @@ from viewfinder.evaluation.answers import answer_table
 from viewfinder.evaluation.evaluate import score
 from viewfinder.jobs.features import Features, Matrix, SplitFeatures
 from viewfinder.jobs.prepare import Prepared
-from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.base import BaseExtractor
 from viewfinder.models.features.joined import write_joined
 from viewfinder.models.features.probe import Linear, fit_probe, fold_groups
 from viewfinder.models.fitted import Fitted
@@ -79,7 +79,7 @@ def fit_on_features(
     began = time.perf_counter()
     recipe, features = prepared.recipe, Features(prepared, progress)
     base = features.base
-    graph = base.extractor.graph(progress) if recipe.chooses_on_folds else None
+    graph = base.graph(progress) if recipe.chooses_on_folds else None
     if graph is None:
         _ = base.built  # imports Keras, and raises for settings that do not fit
     built = time.perf_counter()
@@ -105,7 +105,7 @@ def fit_on_features(
         save_models(network, fitted.history, folder)
     series = _series(prepared, parts["train"], progress)
     ended = time.perf_counter()
-    started = 0.0 if graph else base.extractor.started_s
+    started = 0.0 if graph else base.started_s
     parts_s = {
         "base": built - began + started,
         "features": computed - built - started,
@@ -162,7 +162,7 @@ class _Head:
         progress: Shows how far it is.
     """
 
-    base: FrozenBase
+    base: BaseExtractor
     recipe: Recipe
     views: Matrix
     parts: Mapping[str, SplitFeatures]
@@ -226,13 +226,15 @@ class _Head:
         )
 
 
-def _agreement(base: FrozenBase, head: Linear, prepared: Prepared, progress: Progress) -> Agreement:
+def _agreement(
+    base: BaseExtractor, head: Linear, prepared: Prepared, progress: Progress
+) -> Agreement:
     """How the base in 8 bits and the head predict beside the same in float32; printed."""
     pixels = compared_pixels(prepared.dataset, prepared.recipe.preprocessing)
     starts = range(0, len(pixels), BATCH)
     expected, found = (
         head.probabilities(np.concatenate([run(pixels[at : at + BATCH]) for at in starts]))
-        for run in (base.in_float32.start(progress), base.extractor.start(progress))
+        for run in (base.in_float32.start(progress), base.start(progress))
     )
     agreement = Agreement.of(expected, found)
     progress.say(agreement.in_words())

@@ -7,11 +7,11 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from folders import noise, table_only
-from models.features.made import MeansExtractor, clouds, pictures
+from models.features.made import Means, clouds, pictures
 from viewfinder.audit.checks.labels import doubtful_labels, outliers
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
-from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.base import BaseExtractor
 from viewfinder.models.features.table import FeatureTable, evidence, extract, load_features
 from viewfinder.pages.feature_plots import feature_map, write_feature_plots
 from viewfinder.recipe.transfer import Transfer
@@ -122,7 +122,7 @@ def test_labels_are_not_checked_with_a_class_of_one_picture(made, tmp_path, caps
 def test_features_of_a_dataset_skip_unreadable_pictures(tmp_path, monkeypatch, capsys):
     dataset, _ = pictures(tmp_path)
     (tmp_path / "a" / "2.png").write_bytes(b"no picture")
-    monkeypatch.setattr(FrozenBase, "extractor", MeansExtractor())
+    monkeypatch.setattr(BaseExtractor, "start", lambda *_: Means())
     settings = Transfer(weights="none")
     table = extract(dataset, settings, size=(32, 32), progress=Progress(1))
     assert "a/2.png" not in set(table.pictures["locator"])

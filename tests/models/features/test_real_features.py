@@ -20,7 +20,7 @@ from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.conformal import SetOptions, fit_levels
 from viewfinder.jobs.train import train
 from viewfinder.models.features import features_of, fit_probe
-from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.base import BaseExtractor
 from viewfinder.models.opening import load
 from viewfinder.recipe.named import recipe_named
 
@@ -65,13 +65,13 @@ def mean_coverage(labels, shares, coverage):
 
 def test_onnx_and_keras_give_equal_features_and_1000_equal_predictions():
     recipe = recipe_named("transfer").changed(BASE).resolved_by_base()
-    base = FrozenBase.of(recipe, recipe.on_features, Progress(0))
+    base = BaseExtractor.of(recipe, recipe.on_features, Progress(0))
     dataset = open_dataset(SHARED / "cats_and_dogs_filtered").only("validation")
     store = open_store(dataset, recipe.preprocessing)
     pictures = store.pictures(dataset)
     dataset = store.describe(dataset)
-    found = features_of(dataset, pictures, base.extractor, recipe.preprocessing)
-    network = base.extractor.build()
+    found = features_of(dataset, pictures, base, recipe.preprocessing)
+    network = base.build()
     blocks = [pictures.read(np.arange(start, start + 50))[0] for start in range(0, 1000, 50)]
     wanted = np.concatenate([network.predict_on_batch(block) for block in blocks])
     np.testing.assert_allclose(found, wanted, atol=1e-3)
@@ -85,11 +85,11 @@ def test_jax_gives_the_same_features(tmp_path):
     """JAX, and a network exported by JAX, against TensorFlow."""
     script = (
         "import sys, numpy as np\n"
-        "from viewfinder.models.features.base import FrozenBase\n"
+        "from viewfinder.models.features.base import BaseExtractor\n"
         "from viewfinder.core.progress import Progress\n"
         "from viewfinder.recipe.named import recipe_named\n"
         f"recipe = recipe_named('transfer').changed({BASE!r}).resolved_by_base()\n"
-        "extractor = FrozenBase.of(recipe, recipe.on_features, Progress(0)).extractor\n"
+        "extractor = BaseExtractor.of(recipe, recipe.on_features, Progress(0))\n"
         "images = np.load(sys.argv[1])\n"
         "by_onnx = extractor.start(Progress(2))(images)\n"
         "by_keras = extractor.build().predict_on_batch(images)\n"

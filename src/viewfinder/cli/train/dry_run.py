@@ -31,11 +31,11 @@ def _layers(recipe: "Recipe", classes: int, progress: "Progress") -> tuple[str, 
     """The layers in words, and the number of weights; without Keras where training needs none."""
     settings = recipe.on_features
     if settings and recipe.chooses_on_folds:
-        from viewfinder.models.features.base import FrozenBase
+        from viewfinder.models.features.base import BaseExtractor
         from viewfinder.models.features.joined import planned
 
-        base = FrozenBase.of(recipe, settings, progress)
-        graph = base.extractor.graph(progress) if base.extractor.is_free else None
+        base = BaseExtractor.of(recipe, settings, progress)
+        graph = base.graph(progress) if base.runs_without_keras else None
         if graph:
             return planned(base, graph, 1 if classes == 2 else classes)
     from viewfinder.models import build_model, model_summary

@@ -1,4 +1,4 @@
-"""A recipe's frozen base: its network, and its features."""
+"""The features of a base with the settings of a recipe."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from viewfinder.bases.base import Base, require_fitting
 from viewfinder.bases.from_wheel import FromWheel
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from viewfinder.bases.networks import BuiltBase
 
 
-@dataclass(frozen=True, eq=False)
-class FrozenBase:
-    """A base with its settings, which Keras builds once, at first use.
+@dataclass(eq=False)
+class BaseExtractor(Extractor):
+    """The pooled features of a base, which Keras builds once, if it has to.
 
-    Attributes:
+    Args:
         settings: Base, width, weights, cut and pooling.
         preprocessing: The preprocessing of its input.
         seed: The seed of random weights.
@@ -38,18 +39,20 @@ class FrozenBase:
         progress: Reports warnings about the base.
         ranges: Prepared pictures on which the ranges of its activations in 8 bits are measured;
             None for the network in float32.
+        on_cpu: Whether ONNX Runtime runs it where there is an accelerator, too.
     """
 
     settings: Transfer
     preprocessing: Preprocessing
-    seed: int
-    source: Path | None
+    seed: int = 0
+    source: Path | None = None
     progress: Progress | None = None
     ranges: NDArray[np.uint8] | None = None
+    on_cpu: bool = False
 
     @classmethod
-    def of(cls, recipe: Recipe, settings: Transfer, progress: Progress) -> "FrozenBase":
-        """Return the base of a resolved recipe, with its weights downloaded if necessary.
+    def of(cls, recipe: Recipe, settings: Transfer, progress: Progress) -> "BaseExtractor":
+        """Return the extractor of a resolved recipe; weights are downloaded if necessary.
 
         Raises:
             UsageError: There are no ImageNet weights for this width, or KerasHub is missing.
@@ -65,15 +68,23 @@ class FrozenBase:
         *,
         seed: int = 0,
         progress: Progress | None = None,
-    ) -> "FrozenBase":
-        """Return a base for this preprocessing; raises as :meth:`of`."""
+    ) -> "BaseExtractor":
+        """Return the extractor for this preprocessing; raises as :meth:`of`."""
         side = min(preprocessing.height, preprocessing.width)
         source = settings.built_on.obtain(side, progress)
         return cls(settings, preprocessing, seed, source, progress)
 
-    def in_int8(self, ranges: NDArray[np.uint8]) -> "FrozenBase":
-        """Return the base with features that are computed in 8 bits, by ONNX Runtime."""
-        return replace(self, ranges=ranges)
+    def in_int8(self, ranges: NDArray[np.uint8]) -> "BaseExtractor":
+        """Return the same features computed in 8 bits, by ONNX Runtime.
+
+        Its start raises `UsageError` for a network that ONNX Runtime cannot run.
+        """
+        return replace(self, ranges=ranges, on_cpu=True)
+
+    @cached_property
+    def in_float32(self) -> "BaseExtractor":
+        """The same features in float32."""
+        return self if self.ranges is None else replace(self, ranges=None)
 
     @property
     def base(self) -> Base:
@@ -82,7 +93,7 @@ class FrozenBase:
 
     @cached_property
     def built(self) -> "BuiltBase":
-        """The built network.
+        """The base in Keras.
 
         Raises:
             UsageError: The base has no such layer, or the pictures are too small for it.
@@ -99,29 +110,15 @@ class FrozenBase:
             progress=self.progress,
         )
 
-    @cached_property
-    def extractor(self) -> Extractor:
-        """The extractor of its pooled features.
-
-        In 8 bits, its start raises `UsageError` for a network that ONNX Runtime cannot run.
-        """
-        if self.ranges is None:
-            return self.in_float32
-        digest = hashlib.blake2b(self.ranges.tobytes(), digest_size=16).hexdigest()
-        identity = {**self._identity(), INT8: digest}
-        return Extractor(
-            f"{self.base.label} in int8", identity, self._network, self._write_int8, on_cpu=True
-        )
+    @property
+    @override
+    def name(self) -> str:
+        return self.base.label if self.ranges is None else f"{self.base.label} in int8"
 
     @cached_property
-    def in_float32(self) -> Extractor:
-        """The extractor of its pooled features in float32."""
-        write = self._write_graph if isinstance(self.base, FromWheel) else None
-        on_cpu = self.ranges is not None
-        return Extractor(self.base.label, self._identity(), self._network, write, on_cpu)
-
-    def _identity(self) -> dict[str, Any]:
-        return {
+    @override
+    def identity(self) -> dict[str, Any]:
+        identity = {
             **self.base.identity(self.source, self.seed),
             "input": list(self.preprocessing.shape),
             "cut": self.settings.cut,
@@ -131,8 +128,33 @@ class FrozenBase:
             "keras": None if isinstance(self.base, FromWheel) else versions().get("keras"),
             "graph": 1,
         }
+        if self.ranges is not None:
+            identity[INT8] = hashlib.blake2b(self.ranges.tobytes(), digest_size=16).hexdigest()
+        return identity
 
-    def _write_int8(self, path: Path) -> None:
+    @override
+    def build(self) -> "keras.Model":
+        model = self.built.model  # imports Keras, on the right backend
+
+        import keras
+
+        from viewfinder.models.networks.head import model_name, pooled
+
+        rows = pooled(model.outputs[0], self.settings.pooling)
+        return keras.Model(model.inputs[0], rows, name=f"{model_name(self.base.label)}_features")
+
+    @property
+    @override
+    def needs_keras(self) -> bool:
+        return self.ranges is None and not isinstance(self.base, FromWheel)
+
+    @override
+    def write(self, path: Path) -> None:
+        import onnx
+
+        onnx.save(self._of_wheel() if self.ranges is None else self._quantized(), path)
+
+    def _quantized(self) -> Any:
         import onnx
 
         assert self.ranges is not None
@@ -143,29 +165,16 @@ class FrozenBase:
                 expected="a network that ONNX Runtime can run",
                 remedy="train with `int8=False`",
             )
-        onnx.save(quantized(onnx.load(graph), self.ranges), path)
+        return quantized(onnx.load(graph), self.ranges)
 
-    def _write_graph(self, path: Path) -> None:
-        import onnx
-
+    def _of_wheel(self) -> Any:
         from viewfinder.bases.lite.graph import graph_of
         from viewfinder.bases.lite.weights import weights_of
 
         require_fitting(self.base, self.preprocessing.shape)
-        graph = graph_of(
+        return graph_of(
             weights_of(self.source, self.seed),
             input_shape=self.preprocessing.shape,
             cut=self.settings.cut,
             pooling=self.settings.pooling,
         )
-        onnx.save(graph, path)
-
-    def _network(self) -> "keras.Model":
-        model = self.built.model  # imports Keras, on the right backend
-
-        import keras
-
-        from viewfinder.models.networks.head import model_name, pooled
-
-        rows = pooled(model.outputs[0], self.settings.pooling)
-        return keras.Model(model.inputs[0], rows, name=f"{model_name(self.base.label)}_features")

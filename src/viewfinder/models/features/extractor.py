@@ -4,8 +4,7 @@ import hashlib
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,29 +43,48 @@ class Runner(ABC):
         """Return features, float32 (n, d), of pixels (n, height, width, channels), 0 to 255."""
 
 
-@dataclass(eq=False)
-class Extractor:
+class Extractor(ABC):
     """A frozen network from prepared pictures to vectors, loaded once.
 
     Attributes:
-        name: The network's name, for people.
-        identity: Everything that decides the features apart from the pictures' pixels: the
-            network, its weights' hash, the cut, the pooling. Must fit JSON.
-        build: Builds the network in Keras, from pixels of 0 to 255 to (n, d). Not called for a
-            network that was exported before, which loads without Keras.
-        write: Writes the same network to an ONNX file without Keras, with the output `maps`, its
-            last feature map; None where only Keras can build it.
         on_cpu: Whether ONNX Runtime runs it where there is an accelerator, too.
         started_s: The seconds of loading, including an export; 0 before.
     """
 
-    name: str
-    identity: Mapping[str, Any]
-    build: "Callable[[], keras.Model]"
-    write: Callable[[Path], None] | None = None
     on_cpu: bool = False
-    started_s: float = field(default=0.0, init=False)
-    _runner: Runner | None = field(default=None, init=False, repr=False)
+    started_s: float = 0.0
+    _runner: Runner | None = None
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The network's name, for people."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> Mapping[str, Any]:
+        """Everything that decides the features apart from the pictures' pixels; must fit JSON."""
+
+    @abstractmethod
+    def build(self) -> "keras.Model":
+        """Build the network in Keras, from pixels of 0 to 255 to (n, d).
+
+        Not called for a network that was exported before, which loads without Keras.
+        """
+
+    @property
+    def needs_keras(self) -> bool:
+        """Whether only Keras can build it; `write` can otherwise."""
+        return True
+
+    def write(self, path: Path) -> None:
+        """Write the same network to an ONNX file, with the output `maps`: its last feature map."""
+        raise NotImplementedError
+
+    @property
+    def runs_without_keras(self) -> bool:
+        """Whether it is written and run without Keras on this machine."""
+        return not self.needs_keras and not may_have_accelerator()
 
     def start(self, progress: Progress) -> Runner:
         """Load the network: in Keras on an accelerator, else in ONNX Runtime.
@@ -81,11 +99,6 @@ class Extractor:
             self._runner = self._started(progress)
             self.started_s = time.perf_counter() - began
         return self._runner
-
-    @property
-    def is_free(self) -> bool:
-        """Whether it is written and run without Keras."""
-        return self.write is not None and not may_have_accelerator()
 
     def graph(self, progress: Progress) -> Path | None:
         """Return the ONNX file of the network, exported if missing; None where Keras runs it.
@@ -112,7 +125,7 @@ class Extractor:
         return cache_folder() / "onnx" / f"{self.name[:40]}-{key}.onnx"
 
     def _exported(self, progress: Progress) -> Runner:
-        if self.write:
+        if not self.needs_keras:
             with written_whole(self.path) as temporary:
                 self.write(temporary)
             return self._recorded()

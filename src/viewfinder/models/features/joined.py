@@ -18,7 +18,7 @@ from viewfinder.classifier.files import EXPORT, FEATURES, LABELS, MODEL, name_mo
 from viewfinder.core.errors import RunError
 from viewfinder.core.files import read_regular, written_whole
 from viewfinder.core.progress import Progress
-from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.base import BaseExtractor
 from viewfinder.models.features.probe import Linear
 from viewfinder.run_folder import RunFolder
 from viewfinder.runtime.onnx import OnnxModel
@@ -30,7 +30,7 @@ _TOLERANCE = 1e-4
 
 
 def write_joined(
-    base: FrozenBase,
+    base: BaseExtractor,
     graph: Path,
     head: Linear,
     folder: Path,
@@ -77,7 +77,7 @@ def write_joined(
         shape = ["n", length]
         inner.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
     inner.output.extend(maps)
-    identity = json.dumps(dict(base.extractor.identity), sort_keys=True)
+    identity = json.dumps(dict(base.identity), sort_keys=True)
     digest = hashlib.blake2b(identity.encode(), digest_size=16)
     digest.update(head.weights.tobytes() + head.bias.tobytes())
     facts = {
@@ -94,7 +94,7 @@ def write_joined(
     RunFolder(folder).write_model_summary(text)
 
 
-def planned(base: FrozenBase, graph: Path, outputs: int) -> tuple[str, int]:
+def planned(base: BaseExtractor, graph: Path, outputs: int) -> tuple[str, int]:
     """Return the layers of a base without Keras and its linear head, and the number of weights.
 
     Args:
@@ -111,7 +111,7 @@ def planned(base: FrozenBase, graph: Path, outputs: int) -> tuple[str, int]:
     return _layers(base, width, outputs), weights + (width + 1) * outputs
 
 
-def _layers(base: FrozenBase, width: int, outputs: int) -> str:
+def _layers(base: BaseExtractor, width: int, outputs: int) -> str:
     pooling = f"{base.settings.pooling}: {width:,} features"
     head = f"{_OUTPUT}: {width:,} × {outputs} weights, {outputs} biases"
     return f"{base.base.label}, frozen\n{pooling}\n{head}\n"
@@ -129,10 +129,10 @@ def write_keras(folder: Path) -> None:
     settings = run.recipe.on_features
     head, facts = _head_in(read_regular(folder / EXPORT), folder / EXPORT)
     assert settings is not None
-    base = FrozenBase.of(run.recipe, settings, Progress(0))
+    base = BaseExtractor.of(run.recipe, settings, Progress(0))
     identity = json.loads(facts.get("base", "{}"))
     in_float32 = {key: value for key, value in identity.items() if key != INT8}
-    if {**base.extractor.identity, "keras": None} != {**in_float32, "keras": None}:
+    if {**base.identity, "keras": None} != {**in_float32, "keras": None}:
         raise RunError(
             f"The base of the run {folder} has changed since the training.",
             expected="the same network and weights",

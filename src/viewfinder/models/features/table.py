@@ -16,7 +16,7 @@ from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources.npz import headers_of
 from viewfinder.data.store import open_store
 from viewfinder.data.store.sizes import suitable_input
-from viewfinder.models.features.base import FrozenBase
+from viewfinder.models.features.base import BaseExtractor
 from viewfinder.models.features.compute import features_of
 from viewfinder.models.features.probe import fit_probe, fold_groups
 from viewfinder.pictures.preprocessing import Preprocessing
@@ -153,7 +153,7 @@ def extract(
     takes = settings.built_on.takes()
     height, width = size or takes.size or suitable_input(dataset)[0]
     preprocessing = Preprocessing(height=height, width=width, color=takes.color)
-    base = FrozenBase.at(settings, preprocessing, progress=progress)
+    base = BaseExtractor.at(settings, preprocessing, progress=progress)
     store = open_store(dataset, preprocessing, progress=progress)
     described = store.describe(dataset)
     readable = described.where(described.table["status"] == "ok")
@@ -162,7 +162,7 @@ def extract(
     if not len(readable):
         raise DataError("None of the pictures can be read.", expected="at least one")
     pictures = store.pictures(readable)
-    rows = features_of(readable, pictures, base.extractor, preprocessing, progress=progress)
+    rows = features_of(readable, pictures, base, preprocessing, progress=progress)
     kept = np.asarray(np.isfinite(rows).all(axis=1))
     return FeatureTable(readable.where(kept).table[list(_COLUMNS)], rows[kept])
 
