@@ -1,9 +1,10 @@
-"""Shares with their confidence intervals, and p-values of several tests."""
+"""Figures with their confidence intervals, records of them, and p-values of several tests."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from viewfinder.core.errors import DataError
 
@@ -23,6 +24,24 @@ class Figure(NamedTuple):
 
 
 UNKNOWN = Figure(float("nan"), float("nan"), float("nan"))
+
+
+class Jsonable:
+    """A dataclass that `--json` prints, or a file of a run has, with its fields by name."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields by name, in JSON types; docs/schemas.py describes them."""
+        return {one.name: _plain(getattr(self, one.name)) for one in fields(cast(Any, self))}
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 def share(right: int, count: int) -> Figure:

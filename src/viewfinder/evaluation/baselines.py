@@ -1,19 +1,18 @@
 """What a classifier has to beat: the commonest class, and the mean colour of a picture."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.core.shares import Figure, share
+from viewfinder.core.shares import Figure, Jsonable, share
 from viewfinder.evaluation.intervals import mean_of_shares
 
 Labels = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
-class Baseline:
+class Baseline(Jsonable):
     """The result of a baseline on the evaluated pictures.
 
     Attributes:
@@ -25,14 +24,6 @@ class Baseline:
     name: str
     accuracy: Figure
     balanced_accuracy: Figure
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as `--json` prints it."""
-        return {
-            "name": self.name,
-            "accuracy": self.accuracy.to_json(),
-            "balanced_accuracy": self.balanced_accuracy.to_json(),
-        }
 
 
 def majority(training: Labels, labels: Labels) -> Baseline:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from viewfinder.classifier.sets import Method, PredictionSets, needed_levels
 from viewfinder.core.errors import DataError, UsageError
-from viewfinder.core.shares import Figure, share
+from viewfinder.core.shares import Figure, Jsonable, share
 from viewfinder.evaluation.intervals import table_of
 
 Labels = NDArray[np.integer]
@@ -50,7 +49,7 @@ class SetOptions:
 
 
 @dataclass(frozen=True)
-class SetFigures:
+class SetFigures(Jsonable):
     """The figures of prediction sets on the evaluated pictures.
 
     Attributes:
@@ -75,17 +74,6 @@ class SetFigures:
         of_classes = {f"coverage of {name}": one for name, one in self.by_class.items()}
         sums: dict[str, Figure | None] = {"answered": self.answered, "error": self.error}
         return table_of({"coverage": self.coverage, **of_classes, **sums})
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as `--json` prints it."""
-        return {
-            "coverage": self.coverage.to_json(),
-            "by_class": {name: one.to_json() for name, one in self.by_class.items()},
-            "mean_size": self.mean_size,
-            "sizes": {str(size): count for size, count in self.sizes.items()},
-            "answered": self.answered and self.answered.to_json(),
-            "error": self.error and self.error.to_json(),
-        }
 
 
 def fit_levels(

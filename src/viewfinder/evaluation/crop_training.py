@@ -1,20 +1,19 @@
 """What cropping does to training: models of whole and of cropped pictures, on the same pictures."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.core.pairs import mcnemar_p
-from viewfinder.core.shares import Figure, share
+from viewfinder.core.shares import Figure, Jsonable, share
 from viewfinder.evaluation.significance import mean_interval
 
 _LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class SeedResult:
+class SeedResult(Jsonable):
     """The models of one seed.
 
     Attributes:
@@ -31,19 +30,9 @@ class SeedResult:
     only_cropped: int
     p: float
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as `--json` prints it."""
-        return {
-            "whole": self.whole.to_json(),
-            "cropped": self.cropped.to_json(),
-            "only_whole": self.only_whole,
-            "only_cropped": self.only_cropped,
-            "p": self.p,
-        }
-
 
 @dataclass(frozen=True)
-class CropTraining:
+class CropTraining(Jsonable):
     """The comparison over all seeds.
 
     Attributes:
@@ -72,18 +61,6 @@ class CropTraining:
             return "Training on whole pictures and on crops cannot be told apart on these pictures."
         better = "crops" if self.more_cropped > self.more_whole else "whole pictures"
         return f"Training on {better} answers more of these pictures rightly."
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as `--json` prints it."""
-        return {
-            "count": self.count,
-            "seeds": [one.to_json() for one in self.seeds],
-            "more_whole": self.more_whole,
-            "more_cropped": self.more_cropped,
-            "difference": self.difference,
-            "interval": list(self.interval),
-            "p": self.p,
-        }
 
 
 def compare_crop_training(whole: NDArray[np.bool_], cropped: NDArray[np.bool_]) -> CropTraining:

@@ -14,7 +14,7 @@ from viewfinder.core.errors import DataError, RejectedPicture
 from viewfinder.core.pairs import mcnemar_p
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
-from viewfinder.core.shares import Figure, holm, share
+from viewfinder.core.shares import Figure, Jsonable, holm, share
 from viewfinder.data.dataset import Dataset
 from viewfinder.pictures.prepare import before_resizing
 from viewfinder.pictures.preprocessing import Preprocessing
@@ -72,7 +72,7 @@ class CropView:
 
 
 @dataclass(frozen=True)
-class CropScores:
+class CropScores(Jsonable):
     """The accuracy on whole pictures and on each view of them.
 
     Attributes:
@@ -99,15 +99,6 @@ class CropScores:
 
     def _repr_html_(self) -> str:
         return str(self.table.to_html())
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as `--json` prints it."""
-        return {
-            "count": self.count,
-            "whole": self.whole.to_json(),
-            "majority": self.majority.to_json(),
-            "views": [one.to_json() for one in self.views],
-        }
 
 
 def measure_crops(

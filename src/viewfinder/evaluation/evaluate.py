@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from viewfinder.core.errors import DataError
-from viewfinder.core.shares import wilson_interval
+from viewfinder.core.shares import Jsonable, wilson_interval
 
 # Keras clips probabilities at `keras.config.epsilon()` before it takes their logarithm.
 _EPSILON = 1e-7
@@ -20,7 +20,7 @@ _SUM_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class ClassScore:
+class ClassScore(Jsonable):
     """The scores of one class, from 0 to 1, or None where the denominator is 0.
 
     Attributes:
@@ -39,7 +39,7 @@ class ClassScore:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scores:
+class Scores(Jsonable):
     """The scores of a classifier on one split.
 
     Attributes:
@@ -74,21 +74,9 @@ class Scores:
     @property
     def table(self) -> pd.DataFrame:
         """A row for each class: its scores; NaN where the denominator is 0."""
-        rows = [asdict(class_score) for class_score in self.per_class]
+        rows = [one.to_json() for one in self.per_class]
         table = pd.DataFrame(rows).set_index("name").rename_axis("class")
         return table.astype(dict.fromkeys(("precision", "recall", "f1"), float))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the scores as numbers, lists and dictionaries, as in `metrics.json`."""
-        return {
-            "count": self.count,
-            "accuracy": self.accuracy,
-            "accuracy_interval": list(self.accuracy_interval),
-            "loss": self.loss,
-            "macro_f1": self.macro_f1,
-            "per_class": [asdict(class_score) for class_score in self.per_class],
-            "confusion": self.confusion.tolist(),
-        }
 
 
 def score(labels: ArrayLike, probabilities: ArrayLike, classes: Sequence[str]) -> Scores:

@@ -1,7 +1,6 @@
 """The threshold of outliers, fitted on pictures that trained nothing, and its figures."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from viewfinder.classifier.outliers import nearest_distances, unit_length
 from viewfinder.core.errors import DataError, UsageError
-from viewfinder.core.shares import Figure, share
+from viewfinder.core.shares import Figure, Jsonable, share
 from viewfinder.evaluation.conformal import SetOptions, conformal_level
 from viewfinder.evaluation.intervals import table_of
 from viewfinder.evaluation.metrics import area_under_roc
@@ -22,7 +21,7 @@ NEIGHBORS = 10
 
 
 @dataclass(frozen=True)
-class OutlierFigures:
+class OutlierFigures(Jsonable):
     """How pictures are placed by the threshold.
 
     Attributes:
@@ -41,14 +40,6 @@ class OutlierFigures:
         """A row for each figure: `value`, and the interval from `low` to `high`."""
         others = {"unknown of the others": self.others, "AUROC": self.auroc}
         return table_of({"unknown": self.unknown, **others})
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as `--json` prints it."""
-        return {
-            "unknown": self.unknown.to_json(),
-            "others": self.others and self.others.to_json(),
-            "auroc": self.auroc and self.auroc.to_json(),
-        }
 
 
 def references(features: Matrix) -> Matrix:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from viewfinder.augment.batches import Pictures
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
-from viewfinder.core.shares import Figure, share
+from viewfinder.core.shares import Figure, Jsonable, share
 
 Pixels = NDArray[np.uint8]
 
@@ -21,7 +20,7 @@ _MOST = 500
 
 
 @dataclass(frozen=True)
-class Changed:
+class Changed(Jsonable):
     """The result on the pictures after one change of one strength.
 
     Attributes:
@@ -38,19 +37,9 @@ class Changed:
     accuracy: Figure
     lost: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as `--json` prints it."""
-        return {
-            "change": self.change,
-            "strength": self.strength,
-            "amount": self.amount,
-            "accuracy": self.accuracy.to_json(),
-            "lost": self.lost,
-        }
-
 
 @dataclass(frozen=True)
-class Robustness:
+class Robustness(Jsonable):
     """The accuracy on pictures as they are, and after each change.
 
     Attributes:
@@ -75,14 +64,6 @@ class Robustness:
 
     def _repr_html_(self) -> str:
         return str(self.table.to_html())
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as `--json` prints it."""
-        return {
-            "count": self.count,
-            "unchanged": self.unchanged.to_json(),
-            "changed": [one.to_json() for one in self.changed],
-        }
 
 
 def rotated(pixels: Pixels, degrees: float, number: int) -> Pixels:
