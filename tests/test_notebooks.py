@@ -1,10 +1,10 @@
 """Results in a notebook: short texts, tables and figures, whatever names they hold."""
 
-from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure as Drawn
 
@@ -39,9 +39,7 @@ def test_an_evaluation_shows_figures_with_intervals(tmp_path: Path) -> None:
     made = made_run(classes=[HOSTILE, "dog"]).written(tmp_path)
     metrics = measure(LABELS, SHARES, [HOSTILE, "dog"])
     run = Run(made.folder)
-    nothing = dict.fromkeys(field.name for field in fields(Evaluation))
-    known = {"run": run, "data": "test", "metrics": metrics, "notes": (HOSTILE,)}
-    found = Evaluation(**{**nothing, **known})
+    found = Evaluation(run, "", "test", metrics, None, (), pd.DataFrame(), None, (HOSTILE,))
     assert len(repr(found)) < 200 + len(str(tmp_path))
     assert "accuracy 0.600 (" in repr(found)
     page = found._repr_html_()

@@ -23,6 +23,7 @@ from viewfinder.evaluation.doctor import verdict as rules
 from viewfinder.jobs.prepare import placed
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
+from viewfinder.run_folder.files import UnitsOfLayer
 
 BASE = {"model.alpha": 0.25, "model.base": "MobileNet", "model.weights": "none"}
 BASE |= {"input.size": [32, 32]}
@@ -116,7 +117,7 @@ def cases(recipe: Recipe, given: frozenset[str]) -> Iterator[Case]:
     if recipe.training.fine_tune:
         yield replace(one, fine_tuning=REFUSED)
     if not recipe.chooses_on_folds:
-        unit = {"layer": "a", "units": 32, "relu": True, "dead": 30, "largest": 1e6}
+        unit = UnitsOfLayer(layer="a", units=32, relu=True, dead=30, largest=1e6)
         yield replace(one, units=[unit])
     yield replace(one, copies=1, contradicting=2)
     yield replace(one, series=IN_NAMES | {"torn_as_given": 10 if given else 0})

@@ -109,9 +109,9 @@ def test_a_run_keeps_the_series_and_refuses_a_tampered_record(tmp_path) -> None:
     run = RunFolder(tmp_path)
     assert run.series is None
     torn = {"torn": series.torn(dataset.split(0.2)), "torn_as_given": 0}
-    run.write_series({**series.to_json(), **torn})
+    run.write("series.json", {**series.to_json(), **torn})
     assert run.series is not None
     assert run.series["torn"] == 6
-    run.write_series({**series.to_json(), **torn, "accuracy_grouped": None})
+    run.write("series.json", {**series.to_json(), **torn, "accuracy_grouped": None})
     with pytest.raises(RunError):
         _ = run.series

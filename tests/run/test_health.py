@@ -29,19 +29,19 @@ def change_bias(model, layer, positions, value):
 
 
 def health(model):
-    return {one["layer"]: one for one in unit_health(model, IMAGES)}
+    return {one.layer: one for one in unit_health(model, IMAGES)}
 
 
 def test_planted_dead_units_are_counted(model):
     change_bias(model, "conv_1", [0, 2, 3], -1e6)
     change_bias(model, "dense_1", slice(0, 5), -1e6)
     found = health(model)
-    assert (found["conv_1"]["units"], found["conv_1"]["dead"]) == (4, 3)
-    assert found["dense_1"]["units"] == 8
-    assert found["dense_1"]["dead"] >= 5
-    assert found["conv_1"]["relu"]
-    assert not found["probability"]["relu"], "a sigmoid is never silent"
-    assert found["probability"]["dead"] == 0
+    assert (found["conv_1"].units, found["conv_1"].dead) == (4, 3)
+    assert found["dense_1"].units == 8
+    assert found["dense_1"].dead >= 5
+    assert found["conv_1"].relu
+    assert not found["probability"].relu, "a sigmoid is never silent"
+    assert found["probability"].dead == 0
 
 
 def test_the_figures_are_those_of_the_layers_themselves(model):
@@ -69,5 +69,5 @@ def test_relu_layers_of_their_own_and_models_without_any():
     outputs = keras.layers.ReLU(name="cut")(keras.layers.Conv2D(3, 3, name="conv")(inputs))
     outputs = keras.layers.LeakyReLU(name="leaky")(outputs)
     found = unit_health(keras.Model(inputs, outputs), IMAGES)
-    assert [(one["layer"], one["relu"]) for one in found] == [("conv", False), ("cut", True)]
+    assert [(one.layer, one.relu) for one in found] == [("conv", False), ("cut", True)]
     assert unit_health(keras.Model(inputs, keras.layers.Flatten()(inputs)), IMAGES) == []

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from viewfinder.classifier.settings import tempered
 from viewfinder.core.errors import DataError
 from viewfinder.core.shares import UNKNOWN, Figure, share
 from viewfinder.evaluation.calibration import Calibration, calibration
@@ -107,6 +108,11 @@ class Metrics:
         return pd.DataFrame(
             dict(zip(columns, map(pd.Series, of(is_class, self.probabilities[:, at])), strict=True))
         )
+
+    def at_temperature(self, temperature: float) -> "Metrics":
+        """Return the figures with the logarithms of the probabilities divided by a temperature."""
+        classes = [one.name for one in self.per_class]
+        return measure(self.labels, tempered(self.probabilities, temperature), classes)
 
     @property
     def table(self) -> pd.DataFrame:

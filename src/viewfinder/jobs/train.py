@@ -98,7 +98,7 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
         announce_end(fitted, run, progress)
         run.write_data(without_dropped(prepared, progress))
         if fitted.probe:
-            run.write_probe(fitted.probe.to_json())
+            run.write("probe.json", fitted.probe.to_json())
         if fitted.out_of_fold is not None:
             run.write_out_of_fold(fitted.out_of_fold)
         _write_series(run, fitted.series, prepared)
@@ -117,7 +117,8 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
         raise
     stages = {"preparing": prepared.seconds, **fitted.stages}
     stages = {name: seconds for name, seconds in stages.items() if seconds > 0}
-    run.write_end(
+    run.write(
+        "timing.json",
         {
             "ended": fitted.ended,
             "why": fitted.why,
@@ -128,7 +129,7 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
             "stages_s": stages,
             "limit": max(stages, key=lambda name: stages[name], default=None),
             "evaluation_s": time.perf_counter() - fitted_at,
-        }
+        },
     )
     if limit := limit_in_words(stages):
         progress.say(limit)
@@ -143,7 +144,7 @@ def _write_series(run: Run, series: Series | None, prepared: Prepared) -> None:
     if series:
         torn = {"torn": series.torn(prepared.dataset)}
         torn |= {"torn_as_given": series.torn(prepared.as_given)}
-        run.write_series({**series.to_json(), **torn})
+        run.write("series.json", {**series.to_json(), **torn})
 
 
 @contextmanager

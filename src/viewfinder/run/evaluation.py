@@ -3,6 +3,7 @@
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,10 @@ from viewfinder.audit.measurements import Measurements, survey
 from viewfinder.audit.shortcuts import Shortcut, find_shortcuts, shortcut_properties
 from viewfinder.classifier import Classifier
 from viewfinder.classifier.settings import (
+    SETTINGS,
     ClassThreshold,
     Condition,
     read_condition,
-    tempered,
 )
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.files import written_whole
@@ -58,17 +59,16 @@ class Evaluation:
         metrics: The figures.
         temperature: The one that the validation pictures suggest; None without such pictures, or
             where these are the evaluated ones.
-        tempered: The figures at this temperature: only those of probabilities differ.
-        baselines: The results of the baselines.
         thresholds: A threshold for each condition.
-        sets: The prediction sets; None where no coverage was requested.
-        outliers: The outlier threshold; None where none was requested.
-        known: How many of the pictures are in the run's training, by content.
-        accuracy_of_others: The accuracy without these pictures; None where there are none.
         predictions: A row a picture: `locator`, `split`, `label`, `predicted`, `confidence`,
             `probabilities`.
         source: The source of the pictures; None for the run's own.
         notes: What the reader should know.
+        baselines: The results of the baselines; none without a run.
+        sets: The prediction sets; None where no coverage was requested.
+        outliers: The outlier threshold; None where none was requested.
+        known: How many of the pictures are in the run's training, by content.
+        accuracy_of_others: The accuracy without these pictures; None where there are none.
     """
 
     run: Run | Classifier
@@ -76,16 +76,15 @@ class Evaluation:
     data: str
     metrics: Metrics
     temperature: float | None
-    tempered: Metrics | None
-    baselines: tuple[Baseline, ...]
     thresholds: tuple[Threshold, ...]
-    sets: SetsEvaluation | None
-    outliers: OutlierEvaluation | None
-    known: int
-    accuracy_of_others: Figure | None
     predictions: pd.DataFrame
     source: Source | None
     notes: tuple[str, ...]
+    baselines: tuple[Baseline, ...] = ()
+    sets: SetsEvaluation | None = None
+    outliers: OutlierEvaluation | None = None
+    known: int = 0
+    accuracy_of_others: Figure | None = None
 
     def __repr__(self) -> str:
         return f"<Evaluation of {self.run} on {self.data}: {repr(self.metrics)[1:-1]}>"
@@ -93,6 +92,13 @@ class Evaluation:
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         return f"<p>{html.escape(repr(self)[1:-1])}</p>{self.metrics._repr_html_()}{notes}"
+
+    @cached_property
+    def tempered(self) -> Metrics | None:
+        """The figures at the temperature: only those of probabilities differ."""
+        if self.temperature is None:
+            return None
+        return self.metrics.at_temperature(self.temperature)
 
     def slices(self, *, progress: Progress | None = None) -> tuple[Slice, ...]:
         """Return the accuracy by size, aspect, brightness, sharpness, duplicates, folder, camera.
@@ -272,64 +278,68 @@ def evaluate(
             )
         return _evaluate_classifier(run, data, split, thresholds, progress)
     opened = run if isinstance(run, Run) else Run.open(run)
-    classes = opened.classes
-    conditions = [read_condition(text, classes) for text in thresholds]
+    conditions = [read_condition(text, opened.classes) for text in thresholds]
     if (data is None or coverage or inside) and not opened.is_evaluated:
         opened.evaluate(progress=progress)
-    stored = opened.predictions if opened.is_evaluated else None
-    notes: tuple[str, ...] = ()
     if data is None:
         name, rows = _own(opened.predictions, split)
+        notes, is_known = list[str](), np.zeros(len(rows), np.bool_)
     else:
         name = str(data.source)
-        rows, notes = _answered(opened, data, split, progress)
-    validation = None
-    if stored is not None and name != "validation":
-        validation = stored[stored["split"] == "validation"]
-    labels, shares = arrays_of(rows, classes)
-    temperature = None
-    if validation is not None and len(validation):
-        temperature = fit_temperature(*arrays_of(validation, classes))
-    is_known = (
-        _is_known(opened, rows, "train") if data is not None else np.zeros(len(rows), np.bool_)
-    )
-    sets = None
+        rows, found_notes = _answered(opened, data, split, progress)
+        notes, is_known = list(found_notes), _is_known(opened, rows, "train")
+    sets = outliers = None
     if coverage is not None:
-        if data is None:
-            is_new = np.full(len(rows), name == "test")
-        else:
+        is_new = np.full(len(rows), name == "test")
+        if data is not None:
             is_new = ~(is_known | _is_known(opened, rows, "validation"))
-        sets = measured(fit_sets(opened, coverage, progress=progress), rows[is_new], classes)
+        fitted = fit_sets(opened, coverage, progress=progress)
+        sets = measured(fitted, rows[is_new], opened.classes)
         notes += sets.notes
-    outliers = None
     if inside is not None:
         new = rows[~is_known] if name != "train" else rows[:0]
         shown = _dataset_of(opened, new, data.source if data else None) if len(new) else None
         outliers = evaluate_outliers(opened, inside, shown, others, progress)
         rows = rows.assign(outlier_score=rows["locator"].map(dict(outliers.scores)))
-        notes += tuple(one for one in outliers.notes if one not in notes)
+        notes += [one for one in outliers.notes if one not in notes]
     if conditions:
-        opened.write_settings(opened.fitted_settings(conditions))
-    baselines, more = baselines_of(opened, rows, data, progress)
+        opened.write(SETTINGS, opened.fitted_settings(conditions).model_dump())
+    baselines, of_baselines = baselines_of(opened, rows, data, progress)
+    validation = _validation(opened, name)
     return Evaluation(
         run=opened,
         name=str(opened),
         data=name,
-        metrics=measure(labels, shares, classes),
-        temperature=temperature,
-        tempered=measure(labels, tempered(shares, temperature), classes) if temperature else None,
+        metrics=measure(*arrays_of(rows, opened.classes), opened.classes),
+        temperature=_temperature(validation, opened.classes),
+        thresholds=tuple(_threshold(one, rows, validation, opened.classes) for one in conditions),
+        predictions=rows.drop(columns="content", errors="ignore"),
+        source=data.source if data else None,
+        notes=(*notes, *of_baselines),
         baselines=baselines,
-        thresholds=tuple(
-            _threshold(condition, rows, validation, classes) for condition in conditions
-        ),
         sets=sets,
         outliers=outliers,
         known=int(is_known.sum()),
         accuracy_of_others=_accuracy(rows[~is_known]) if is_known.any() else None,
-        predictions=rows.drop(columns="content", errors="ignore"),
-        source=data.source if data else None,
-        notes=(*notes, *more),
     )
+
+
+def _validation(run: Run, evaluated: str) -> pd.DataFrame | None:
+    """Return the predictions that choose temperature and thresholds; None where there are none.
+
+    Args:
+        run: The run.
+        evaluated: What is evaluated; where it is the validation split, that chooses nothing.
+    """
+    if not run.is_evaluated or evaluated == "validation":
+        return None
+    stored = run.predictions
+    found = stored[stored["split"] == "validation"]
+    return found if len(found) else None
+
+
+def _temperature(validation: pd.DataFrame | None, classes: Sequence[str]) -> float | None:
+    return None if validation is None else fit_temperature(*arrays_of(validation, classes))
 
 
 def _own(stored: pd.DataFrame, split: str | None) -> tuple[str, pd.DataFrame]:
@@ -364,24 +374,16 @@ def _evaluate_classifier(
     classes, settings = classifier.classes, classifier.settings
     conditions = [read_condition(text, classes) for text in thresholds]
     rows, notes = _answered(classifier, data, split, progress)
-    labels, shares = arrays_of(rows, classes)
-    temperature = settings.temperature if settings else None
     return Evaluation(
         run=classifier,
         name="",
         data=str(data.source),
-        metrics=measure(labels, shares, classes),
-        temperature=temperature,
-        tempered=measure(labels, tempered(shares, temperature), classes) if temperature else None,
-        baselines=(),
+        metrics=measure(*arrays_of(rows, classes), classes),
+        temperature=settings.temperature if settings else None,
         thresholds=tuple(
             _threshold(one, rows, None, classes, settings.of(one) if settings else None)
             for one in conditions
         ),
-        sets=None,
-        outliers=None,
-        known=0,
-        accuracy_of_others=None,
         predictions=rows.drop(columns="content"),
         source=data.source,
         notes=(*classifier.notes, *notes),
@@ -429,7 +431,7 @@ def _threshold(
     stored: ClassThreshold | None = None,
 ) -> Threshold:
     at = list(classes).index(condition.name)
-    choosing = rows if validation is None or not len(validation) else validation
+    choosing = rows if validation is None else validation
     if stored:
         found = stored.threshold
     else:

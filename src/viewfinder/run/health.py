@@ -9,13 +9,13 @@ from viewfinder.core.progress import Progress
 from viewfinder.core.randomness import Randomness
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.store import open_store
-from viewfinder.evaluation.doctor.case import LayerHealth
+from viewfinder.run_folder.files import UnitsOfLayer
 
 _BATCH = 32
 _MOST_PICTURES = 256
 
 
-def measure_units(dataset: Dataset, classifier: Classifier) -> list[LayerHealth] | None:
+def measure_units(dataset: Dataset, classifier: Classifier) -> list[UnitsOfLayer] | None:
     """Measure activations on up to 256 validation pictures; None if none can be read.
 
     Without a validation split, pictures of the first split are used.
@@ -29,7 +29,7 @@ def measure_units(dataset: Dataset, classifier: Classifier) -> list[LayerHealth]
     return unit_health(classifier.model, pixels) if len(pixels) else None
 
 
-def unit_health(model: keras.Model, images: NDArray[np.uint8]) -> list[LayerHealth]:
+def unit_health(model: keras.Model, images: NDArray[np.uint8]) -> list[UnitsOfLayer]:
     """Measure the activations of a model's layers that have weights or a ReLU.
 
     Skips frozen layers, which no training has changed, and measures only the output of a nested
@@ -57,19 +57,19 @@ def unit_health(model: keras.Model, images: NDArray[np.uint8]) -> list[LayerHeal
     ]
 
 
-def _health(layer: keras.Layer, highest: NDArray[np.float64]) -> LayerHealth:
+def _health(layer: keras.Layer, highest: NDArray[np.float64]) -> UnitsOfLayer:
     """Return a layer's record from the largest absolute activation of each unit."""
     relu = _is_relu(layer)
     # A ReLU may turn NaN into zero, so the weights are checked, too.
     checked = [highest, *layer.get_weights()]
     is_finite = all(np.isfinite(values).all() for values in checked)
-    return {
-        "layer": layer.name,
-        "units": len(highest),
-        "relu": relu,
-        "dead": int((highest == 0).sum()) if relu else 0,
-        "largest": float(highest.max()) if is_finite else None,
-    }
+    return UnitsOfLayer(
+        layer=layer.name,
+        units=len(highest),
+        relu=relu,
+        dead=int((highest == 0).sum()) if relu else 0,
+        largest=float(highest.max()) if is_finite else None,
+    )
 
 
 def _is_relu(layer: keras.Layer) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from viewfinder.classifier import Classifier, Prediction
 from viewfinder.classifier.files import EXPORT, FEATURES, MODEL, fingerprint, read_labels
-from viewfinder.classifier.settings import Condition, Settings, read_settings
+from viewfinder.classifier.settings import SETTINGS, Condition, Settings, read_settings
 from viewfinder.core.errors import (
     OutputError,
     RejectedPicture,
@@ -23,14 +23,13 @@ from viewfinder.core.errors import (
     UsageError,
     ViewfinderError,
 )
-from viewfinder.core.files import write_json
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import SPLITS, Dataset
 from viewfinder.data.store import open_store
 from viewfinder.data.store.live import some_pixels
 from viewfinder.evaluation.answers import answer
 from viewfinder.evaluation.doctor import Diagnosis, diagnose
-from viewfinder.evaluation.doctor.case import LayerHealth, case_of
+from viewfinder.evaluation.doctor.case import case_of
 from viewfinder.evaluation.evaluate import score_split
 from viewfinder.evaluation.thresholds import fit_settings
 from viewfinder.models.opening import load
@@ -38,6 +37,7 @@ from viewfinder.pictures.given import Picture
 from viewfinder.pictures.prepare import before_resizing
 from viewfinder.run.int8 import write_int8
 from viewfinder.run_folder import RunFolder, best_epoch
+from viewfinder.run_folder.files import UnitsOfLayer
 from viewfinder.runtime.devices import has_accelerator, may_have_accelerator
 from viewfinder.runtime.onnx import OnnxModel
 from viewfinder.runtime.quantizing import Agreement
@@ -258,7 +258,7 @@ class Run(RunFolder):
         self.write_doctor(diagnosis.to_json(), case.units)
         return diagnosis
 
-    def _measured_units(self, progress: Progress) -> list[LayerHealth] | None:
+    def _measured_units(self, progress: Progress) -> list[UnitsOfLayer] | None:
         from viewfinder.run.health import measure_units  # imports Keras
 
         try:
@@ -349,8 +349,8 @@ class Run(RunFolder):
             metrics[str(split)] = score_split(rows, self.classes, leaks)
         if flipped:
             metrics["flipped"] = flipped
-        write_json(self.folder / "metrics.json", metrics)
-        self.write_settings(self.fitted_settings())
+        self.write("metrics.json", metrics)
+        self.write(SETTINGS, self.fitted_settings().model_dump())
         return metrics
 
     def fitted_settings(self, conditions: Sequence[Condition] = ()) -> Settings:

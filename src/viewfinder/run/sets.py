@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from viewfinder.classifier.sets import PredictionSets
+from viewfinder.classifier.sets import SETS, PredictionSets
 from viewfinder.core.progress import Progress
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.conformal import SetFigures, SetOptions, fit_levels, measure_sets
@@ -90,7 +90,7 @@ def fit_sets(run: Run, options: SetOptions, *, progress: Progress | None = None)
         reject=reject_threshold(labels, shares, 1 - options.coverage),
         model=run.classifier.model_name if run.has_model else None,
     )
-    run.write_prediction_sets(sets)
+    run.write(SETS, sets.content)
     return SetsEvaluation(sets, None, risk_coverage(labels, shares), tuple(notes))
 
 

@@ -195,7 +195,17 @@ class TimingFile(RunRecord):
 
 
 class UnitsOfLayer(_Part):
-    """The activations of a layer's units."""
+    """The activations of a layer's units.
+
+    Attributes:
+        layer: The layer's name.
+        units: The number of units: channels of a feature map, or units of a dense layer.
+        relu: Whether a ReLU follows.
+        dead: The number of units that are zero for every picture, at every position; 0 without
+            ReLU.
+        largest: The largest absolute activation; None where an activation or a weight of the layer
+            is not finite.
+    """
 
     layer: str
     units: Count
@@ -212,7 +222,22 @@ class DoctorFile(RunRecord):
 
 
 class TrialRecord(_Part):
-    """A candidate of a search."""
+    """A candidate of a search, evaluated on the pictures on which all candidates are evaluated.
+
+    Attributes:
+        name: Its folder.
+        recipe: The recipe's name.
+        count: How many pictures it was evaluated on.
+        right: How many of them it answers rightly.
+        accuracy: The share of these.
+        only_it: How many it answers rightly and the best candidate before it does not.
+        only_before: The other way round.
+        is_better: Whether it replaced the best candidate before it.
+        folds: Its accuracy on folds of the training pictures, where it has one.
+        seconds: Its duration, report included.
+        ended: Why its training ended, as in `timing.json`; or "not kept" where fine-tuning did
+            not help, so that the model is the head from before it.
+    """
 
     name: str
     recipe: str

@@ -20,8 +20,6 @@ from viewfinder.classifier.files import (
     write_labels,
 )
 from viewfinder.classifier.outliers import OUTLIERS, REFERENCE, OutlierSettings
-from viewfinder.classifier.sets import SETS, PredictionSets
-from viewfinder.classifier.settings import SETTINGS, Settings
 from viewfinder.core.errors import DataError, OutputError, RunError, UsageError
 from viewfinder.core.files import (
     content_hash,
@@ -47,11 +45,11 @@ from viewfinder.run_folder.files import (
     SeriesFile,
     TimingFile,
     TrialsFile,
+    UnitsOfLayer,
     read_history,
     read_table,
 )
 
-_TRIALS = "trials.json"
 _OUT_OF_FOLD = "out_of_fold.parquet"
 _LOCK = ".lock"
 _LAYERS = "model.txt"
@@ -158,18 +156,10 @@ class RunFolder:
         """The parsed `fine_tuning.json`: whether it was kept; None where nothing was fine-tuned."""
         return self._read_if_there(FineTuningFile, "fine_tuning.json")
 
-    def write_probe(self, record: Mapping[str, Any]) -> None:
-        """Write how a linear head was chosen."""
-        write_json(self.folder / "probe.json", {"schema": 1, **record})
-
     @property
     def series(self) -> dict[str, Any] | None:
         """The parsed `series.json`: series that file names carry; None where there are none."""
         return self._read_if_there(SeriesFile, "series.json")
-
-    def write_series(self, record: Mapping[str, Any]) -> None:
-        """Write the series that file names carry."""
-        write_json(self.folder / "series.json", {"schema": 1, **record})
 
     @property
     def decisions(self) -> tuple[str, ...]:
@@ -186,11 +176,7 @@ class RunFolder:
     @property
     def trials(self) -> dict[str, Any] | None:
         """The trials of the search that chose this run, as in `auto.json`; else None."""
-        return self._read_if_there(TrialsFile, _TRIALS)
-
-    def write_trials(self, record: Mapping[str, Any]) -> None:
-        """Write the trials of the search that chose this run."""
-        write_json(self.folder / _TRIALS, record)
+        return self._read_if_there(TrialsFile, "trials.json")
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -256,40 +242,33 @@ class RunFolder:
         write_text(self.folder / _LAYERS, text)
 
     @property
-    def units(self) -> list[Any] | None:
+    def units(self) -> list[UnitsOfLayer] | None:
         """The activations of this model's units, from `doctor.json`; None if not measured."""
         try:
-            record = self._read(DoctorFile, "doctor.json")
+            record = DoctorFile.read(self.folder / "doctor.json")
         except RunError:
             return None
-        is_of_this_model = self.has_model and record["model_written"] == self._model_written()
-        return record["units"] if is_of_this_model else None
+        is_of_this_model = self.has_model and record.model_written == self._model_written()
+        return record.units if is_of_this_model else None
 
-    def write_doctor(self, record: Mapping[str, Any], units: Sequence[Any] | None) -> None:
+    def write_doctor(self, record: Mapping[str, Any], units: Sequence[UnitsOfLayer] | None) -> None:
         """Write the doctor's verdicts, and the activations from which they were made."""
         written = None if units is None else self._model_written()
-        record = {**record, "model_written": written, "units": units}
-        write_json(self.folder / "doctor.json", record)
+        layers = None if units is None else [one.model_dump() for one in units]
+        record = {**record, "model_written": written, "units": layers}
+        self.write("doctor.json", record)
 
     def _model_written(self) -> str:
         """A hash of the best model, by which its activations are recognised."""
         path = self.folder / MODEL
         return content_hash(path if path.is_file() else self.folder / EXPORT)
 
-    def write_prediction_sets(self, sets: PredictionSets) -> None:
-        """Write the fitted levels of prediction sets."""
-        write_json(self.folder / SETS, {"schema": 1, **sets.content})
-
-    def write_settings(self, settings: Settings) -> None:
-        """Write the temperature and the thresholds of classes."""
-        write_json(self.folder / SETTINGS, {"schema": 1, **settings.model_dump()})
-
     def write_outliers(self, settings: OutlierSettings, reference: NDArray[np.float32]) -> None:
         """Write the threshold of outliers, and the training features that distances are from."""
         (self.folder / OUTLIERS).unlink(missing_ok=True)  # that of other features
         with written_whole(self.folder / REFERENCE) as temporary, temporary.open("wb") as file:
             np.save(file, reference, allow_pickle=False)
-        write_json(self.folder / OUTLIERS, {"schema": 1, **settings.content})
+        self.write(OUTLIERS, settings.content)
 
     @property
     def has_report(self) -> bool:
@@ -330,6 +309,10 @@ class RunFolder:
         )
         return locked(self.folder / _LOCK, taken)
 
+    def write(self, name: str, record: Mapping[str, Any]) -> None:
+        """Write one of the run's JSON files, such as "probe.json"; see docs/formats.md."""
+        write_json(self.folder / name, {"schema": 1, **record})
+
     def write_start(
         self,
         recipe: Recipe,
@@ -338,7 +321,7 @@ class RunFolder:
         environment: Mapping[str, Any],
     ) -> None:
         """Write what is known before training; last the recipe, which makes the folder a run."""
-        write_json(self.folder / "environment.json", {"schema": 1, **environment})
+        self.write("environment.json", environment)
         write_labels(self.folder, classes, recipe.preprocessing)
         self.write_data(data)
         write_text(self.folder / "recipe.yaml", recipe.to_yaml())
@@ -354,7 +337,7 @@ class RunFolder:
             half.unlink(missing_ok=True)
         environment = self.environment
         environment["data"] |= {"source": source}
-        write_json(self.folder / "environment.json", environment)
+        self.write("environment.json", environment)
         write_text(self.folder / "recipe.yaml", recipe.to_yaml())
         for name in ("timing.json", OUTLIERS):  # of the model so far
             (self.folder / name).unlink(missing_ok=True)
@@ -365,10 +348,6 @@ class RunFolder:
         self._write_table("data.parquet", data.table)
         with written_whole(self.folder / "skipped.csv") as temporary:
             skipped_table(data).to_csv(temporary, index=False)
-
-    def write_end(self, timing: Mapping[str, Any]) -> None:
-        """Write the durations of the training, and why it ended."""
-        write_json(self.folder / "timing.json", {"schema": 1, **timing})
 
     def write_predictions(self, predictions: pd.DataFrame) -> None:
         """Write the table of predictions."""

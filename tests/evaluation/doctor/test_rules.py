@@ -16,6 +16,7 @@ from viewfinder.evaluation.doctor import Severity, diagnose
 from viewfinder.evaluation.doctor.case import Case
 from viewfinder.evaluation.doctor.diagnose import RULES
 from viewfinder.recipe.named import recipe_named
+from viewfinder.run_folder.files import UnitsOfLayer
 
 LR_FIND = "viewfinder lr-find DATA --config RUN/recipe.yaml"
 COURSE = pd.read_csv(Path(__file__).with_name("course_cats_dogs.csv"))
@@ -534,7 +535,7 @@ def test_a_class_that_is_never_predicted() -> None:
 
 
 def layer(name: str, units: int, dead: int, largest: float | None = 3.0):
-    return {"layer": name, "units": units, "relu": True, "dead": dead, "largest": largest}
+    return UnitsOfLayer(layer=name, units=units, relu=True, dead=dead, largest=largest)
 
 
 def test_dead_and_exploding_units() -> None:

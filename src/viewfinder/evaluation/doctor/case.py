@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from viewfinder.evaluation.doctor.verdict import Try
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.stopping import GOES_ON
 from viewfinder.run_folder import RunFolder, of_kept_phase
+from viewfinder.run_folder.files import UnitsOfLayer
 from viewfinder.split.leaks import INSEPARABLE, LEAK
 
 # The fewest epochs whose curves show a trend, and the fewest steps after which a fit can be judged.
@@ -68,7 +69,7 @@ class Case:
     diverged: str = ""
     copies: int | None = None
     inseparable: bool = False
-    units: "Sequence[LayerHealth] | None" = None
+    units: Sequence[UnitsOfLayer] | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
 
     @cached_property
@@ -193,23 +194,3 @@ def case_of(run: RunFolder) -> Case:
         units=run.units,
         stages=timing.get("stages_s") or {},
     )
-
-
-class LayerHealth(TypedDict):
-    """The activations of a layer's units.
-
-    Keys:
-        layer: The layer's name.
-        units: The number of units: channels of a feature map, or units of a dense layer.
-        relu: Whether a ReLU follows.
-        dead: The number of units that are zero for every picture, at every position; 0 without
-            ReLU.
-        largest: The largest absolute activation; None where an activation or a weight of the layer
-            is not finite.
-    """
-
-    layer: str
-    units: int
-    relu: bool
-    dead: int
-    largest: float | None

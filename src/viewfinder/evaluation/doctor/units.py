@@ -13,21 +13,19 @@ _HUGE = 1e4
 
 def dead(case: Case) -> Iterator[Verdict]:
     """Report layers of which half the units or more are zero for every picture."""
-    layers = [
-        layer for layer in case.units or () if layer["relu"] and layer["units"] >= _FEWEST_UNITS
-    ]
-    bad = [layer for layer in layers if layer["dead"] >= _MANY_DEAD * layer["units"]]
+    layers = [layer for layer in case.units or () if layer.relu and layer.units >= _FEWEST_UNITS]
+    bad = [layer for layer in layers if layer.dead >= _MANY_DEAD * layer.units]
     if not bad:
         return
-    worst = max(bad, key=lambda layer: layer["dead"] / layer["units"])
-    share = worst["dead"] / worst["units"]
-    is_all = worst["dead"] == worst["units"]
+    worst = max(bad, key=lambda layer: layer.dead / layer.units)
+    share = worst.dead / worst.units
+    is_all = worst.dead == worst.units
     sentence = (
-        f"Layer {worst['layer']} is dead: its output is zero for every picture."
+        f"Layer {worst.layer} is dead: its output is zero for every picture."
         if is_all
-        else f"Many units of layer {worst['layer']} are dead: they are zero for every picture."
+        else f"Many units of layer {worst.layer} are dead: they are zero for every picture."
     )
-    because = f"{worst['dead']:,} of its {worst['units']:,} units ({percent(share)}) are dead."
+    because = f"{worst.dead:,} of its {worst.units:,} units ({percent(share)}) are dead."
     if len(bad) > 1:
         because += f" In {len(bad)} of {len(layers)} layers, half of the units or more are dead."
     setup, why = case.setup, "batch norm keeps activations in range"
@@ -41,20 +39,18 @@ def dead(case: Case) -> Iterator[Verdict]:
 
 def exploding(case: Case) -> Iterator[Verdict]:
     """Report activations that are not finite, or huge."""
-    bad = [
-        layer for layer in case.units or () if layer["largest"] is None or layer["largest"] > _HUGE
-    ]
+    bad = [layer for layer in case.units or () if layer.largest is None or layer.largest > _HUGE]
     if not bad:
         return
     first = bad[0]
-    has_broken = any(layer["largest"] is None for layer in bad)
+    has_broken = any(layer.largest is None for layer in bad)
     if case.is_barely_trained and not has_broken:  # averages of batch norm need steps to converge
         return
     sentence = (
-        f"From layer {first['layer']} on, activations are "
+        f"From layer {first.layer} on, activations are "
         f"{'not finite' if has_broken else 'huge'}: the weights have exploded."
     )
-    largest = "not finite" if first["largest"] is None else f"{first['largest']:.2g}"
+    largest = "not finite" if first.largest is None else f"{first.largest:.2g}"
     because = (
         f"The largest activation of that layer is {largest}; "
         f"{len(bad)} {'layer is' if len(bad) == 1 else 'layers are'} affected."

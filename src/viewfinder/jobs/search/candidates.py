@@ -233,7 +233,7 @@ class Search:
         run = Run.open(self.folder / self.chosen)
         if not self.chosen.endswith(_ON_ALL) and "test" in self.data.split_sizes():
             run.evaluate(store_budget=self.job.store_budget, progress=self.job.progress)
-        run.write_trials(self._record(is_finished=True))
+        run.write("trials.json", self._record(is_finished=True))
         run.conclude(self.job.progress)
         self._note(is_finished=True)
         return run
@@ -266,7 +266,7 @@ class Search:
             "chosen": self.chosen if self.trials else None,
             "finished": is_finished,
             "why": reason(self.trials, judged_by, self.left_out) if self.trials else "",
-            "trials": [trial.to_json() for trial in self.trials],
+            "trials": [trial.model_dump() for trial in self.trials],
         }
 
 

@@ -1,12 +1,12 @@
 """The trials of a search: each candidate's answers, and which of two candidates is better."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
 from viewfinder.core.pairs import beats
+from viewfinder.run_folder.files import TrialRecord
 
 # Trainings that ended so are no candidates, and replace no other.
 _NO_CANDIDATE = {
@@ -15,39 +15,8 @@ _NO_CANDIDATE = {
 }
 
 
-@dataclass(frozen=True)
-class Trial:
-    """A candidate, evaluated on the pictures on which all candidates are evaluated.
-
-    Attributes:
-        name: Its folder.
-        recipe: The recipe's name.
-        count: How many pictures it was evaluated on.
-        right: How many of them it answers rightly.
-        only_it: How many it answers rightly and the best candidate before it does not.
-        only_before: The other way round.
-        is_better: Whether it replaced the best candidate before it.
-        folds: Its accuracy on folds of the training pictures, where it has one.
-        seconds: Its duration, report included.
-        ended: Why its training ended, as in `timing.json`; or "not kept" where fine-tuning did
-            not help, so that the model is the head from before it.
-    """
-
-    name: str
-    recipe: str
-    count: int
-    right: int
-    only_it: int
-    only_before: int
-    is_better: bool
-    folds: float | None
-    seconds: float
-    ended: str
-
-    @property
-    def accuracy(self) -> float:
-        """From 0 to 1."""
-        return self.right / self.count
+class Trial(TrialRecord):
+    """A trial that can be told in words."""
 
     def in_words(self, before: str | None) -> str:
         """The trial as a line; `before` is the best candidate before it."""
@@ -63,10 +32,6 @@ class Trial:
             f"{line}; right on {self.only_it} that {before} misses, wrong on {self.only_before} "
             f"that it knows: {verdict}."
         )
-
-    def to_json(self) -> dict[str, Any]:
-        """What `auto.json` says of it; see docs/formats.md."""
-        return {**asdict(self), "accuracy": self.accuracy}
 
 
 def could_be_beaten(wrong: int) -> bool:
@@ -89,24 +54,19 @@ def judged(right: pd.Series, before: pd.Series | None, **facts: Any) -> Trial:
             the first candidate.
         facts: The other attributes of the trial.
     """
-    if before is None:
-        return Trial(
-            count=len(right),
-            right=int(right.sum()),
-            only_it=0,
-            only_before=0,
-            is_better=True,
-            **facts,
-        )
-    both = right.reindex(before.index).fillna(False).astype(bool)
-    only_it, only_before = int((both & ~before).sum()), int((before & ~both).sum())
-    better = facts["ended"] not in _NO_CANDIDATE and beats(only_it, only_before)
+    only_it = only_before = 0
+    is_better = True
+    if before is not None:
+        right = right.reindex(before.index).fillna(False).astype(bool)
+        only_it, only_before = int((right & ~before).sum()), int((before & ~right).sum())
+        is_better = facts["ended"] not in _NO_CANDIDATE and beats(only_it, only_before)
     return Trial(
-        count=len(both),
-        right=int(both.sum()),
+        count=len(right),
+        right=int(right.sum()),
+        accuracy=float(right.mean()),
         only_it=only_it,
         only_before=only_before,
-        is_better=better,
+        is_better=is_better,
         **facts,
     )
 

@@ -11,7 +11,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from viewfinder.classifier.settings import tempered
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.baselines import Baseline, majority
 from viewfinder.evaluation.calibration import fit_temperature
@@ -112,8 +111,7 @@ class Report(RunFolder):
         """The figures of the headline split at this temperature."""
         if self.figures is None or self.temperature is None:
             return None
-        shares = tempered(self.figures.probabilities, self.temperature)
-        return measure(self.figures.labels, shares, self.classes)
+        return self.figures.at_temperature(self.temperature)
 
     @cached_property
     def baselines(self) -> tuple[Baseline, ...]:
