@@ -20,8 +20,9 @@ import photos
 from viewfinder import open as open_data
 from viewfinder.core.progress import Progress
 from viewfinder.data.store import open_store
-from viewfinder.models.features import features_of, fit_probe
 from viewfinder.models.features.base import BaseExtractor
+from viewfinder.models.features.compute import features_of
+from viewfinder.models.features.probe import fit_probe
 from viewfinder.recipe.named import recipe_named
 
 COUNTS = (10, 25, 50, 100, 250, 500, 1000)

@@ -17,8 +17,8 @@ from viewfinder.jobs.heads import fit_on_features
 from viewfinder.jobs.prepare import prepare
 from viewfinder.jobs.resume import resume
 from viewfinder.jobs.train import train
-from viewfinder.models.features import features_of
 from viewfinder.models.features.base import BaseExtractor
+from viewfinder.models.features.compute import features_of
 from viewfinder.pictures.prepare import prepare as decode
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named

@@ -10,7 +10,7 @@ import pytest
 
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
-from viewfinder.models.features import Extractor
+from viewfinder.models.features.extractor import Extractor
 from viewfinder.runtime.backend import use_backend
 from viewfinder.runtime.export import export_onnx
 from viewfinder.runtime.onnx import OnnxModel

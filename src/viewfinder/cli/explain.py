@@ -203,7 +203,7 @@ def _look(
             )
     if not results.as_json:
         _print_looks(found)
-    return {"maps": [_look_record(one) for one in found], "raw": look.raw and str(look.raw)}
+    return {"maps": [one.to_json() for one in found], "raw": look.raw and str(look.raw)}
 
 
 def _files(path: Path, progress: "Progress") -> list[Path]:
@@ -217,19 +217,6 @@ def _files(path: Path, progress: "Progress") -> list[Path]:
     if len(chosen) < len(locators):
         progress.say(f"Of {path}, {len(chosen)} of {len(locators):,} pictures, evenly spaced.")
     return [path / locator for locator in chosen]
-
-
-def _look_record(one: "Explanation") -> dict[str, Any]:
-    return {
-        "picture": one.picture,
-        "answer": one.answer,
-        "class": one.label,
-        "probability": one.probability,
-        "method": one.method.value,
-        "layer": one.layer,
-        "peak": list(one.peak),
-        "maximum": float(one.values.max()),
-    }
 
 
 def _print_looks(found: "list[Explanation]") -> None:

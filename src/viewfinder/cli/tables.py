@@ -202,17 +202,14 @@ def _seen(prepared: "Prepared") -> str:
 
 
 def _skipped(prepared: "Prepared") -> list[str]:
-    rejected = prepared.rejected.table
-    lines = []
-    for status, group in rejected.groupby("status", sort=True):
-        names = ", ".join(group["locator"].iloc[:_MOST_SKIPPED])
-        more = f" and {len(group) - _MOST_SKIPPED} more" if len(group) > _MOST_SKIPPED else ""
-        lines.append(f"Skipped, {status}: {len(group)} ({names}{more})")
-    whys: dict[str, list[str]] = {}
-    for one in prepared.dataset.passed_over:
-        whys.setdefault(one.why, []).append(one.path)
-    for why, paths in sorted(whys.items()):
-        names = ", ".join(paths[:_MOST_SKIPPED])
-        more = f" and {len(paths) - _MOST_SKIPPED} more" if len(paths) > _MOST_SKIPPED else ""
-        lines.append(f"Skipped, {why}: {len(paths)} ({names}{more})")
-    return lines
+    from viewfinder.audit.finding import listed
+
+    skipped: dict[str, list[str]] = {}
+    for status, group in prepared.rejected.table.groupby("status", sort=True):
+        skipped[str(status)] = group["locator"].tolist()
+    for one in sorted(prepared.dataset.passed_over, key=lambda one: one.why):
+        skipped.setdefault(one.why, []).append(one.path)
+    return [
+        f"Skipped, {why}: {len(names)} ({listed(names, _MOST_SKIPPED)})"
+        for why, names in skipped.items()
+    ]

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, cast
 
 from viewfinder.core.errors import DataError
 
+NORMAL = NormalDist().inv_cdf(0.975)
+
 
 class Figure(NamedTuple):
     """A figure with its 95 % interval; NaN where there is nothing to divide by."""

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from viewfinder.core.errors import DataError
 from viewfinder.core.shares import Jsonable, wilson_interval
+from viewfinder.evaluation.answers import arrays_of
 
 # Keras clips probabilities at `keras.config.epsilon()` before it takes their logarithm.
 _EPSILON = 1e-7
@@ -118,18 +119,13 @@ def score_split(
         leaks: "exact" or "near" by the locator of a picture that has a duplicate in training.
     """
     kinds = answers["locator"].map(leaks)
-    found = _score_answers(answers, classes)
+    found = score(*arrays_of(answers, classes), classes).to_json()
     if not kinds.notna().any():
         return found
     clean = answers[kinds.isna()]
     counts = {kind: int((kinds == kind).sum()) for kind in ("exact", "near")}
-    without = _score_answers(clean, classes) if len(clean) else None
+    without = score(*arrays_of(clean, classes), classes).to_json() if len(clean) else None
     return {**found, "leaks": counts, "without_leaks": without}
-
-
-def _score_answers(answers: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any]:
-    labels = pd.Index(classes).get_indexer(pd.Index(answers["label"]))
-    return score(labels, np.stack(list(answers["probabilities"])), classes).to_json()
 
 
 def _cross_entropy(truth: NDArray[np.intp], shares: NDArray[np.float64]) -> float:

@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.core.shares import Figure, share, wilson_interval
+from viewfinder.core.shares import NORMAL, Figure, share, wilson_interval
 
 Values = NDArray[np.float64]
-
-_NORMAL = 1.959963984540054  # the 97.5 % quantile
 
 
 def table_of(figures: Mapping[str, Figure | None]) -> pd.DataFrame:
@@ -95,5 +93,5 @@ def _on_logits(value: float, error: float) -> Figure:
     from scipy.special import expit, logit
 
     centre = logit(value)
-    low, high = expit([centre - _NORMAL * error, centre + _NORMAL * error])
+    low, high = expit([centre - NORMAL * error, centre + NORMAL * error])
     return Figure(value, float(low), float(high))

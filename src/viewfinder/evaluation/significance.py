@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.core.randomness import Randomness
-from viewfinder.core.shares import wilson_interval
+from viewfinder.core.shares import NORMAL, wilson_interval
 
 _RESAMPLES = 2000
-_NORMAL = 1.959963984540054  # the 97.5 % quantile
 # Random numbers held in memory at once; a resample draws one per picture.
 _DRAWS_AT_ONCE = 4_000_000
 
@@ -50,7 +49,7 @@ def paired_interval(lost: int, won: int, count: int) -> tuple[float, float]:
         count: All pictures.
     """
     total, apart = count + 2, won - lost
-    width = _NORMAL * math.sqrt(lost + won + 1 - apart**2 / total) / total
+    width = NORMAL * math.sqrt(lost + won + 1 - apart**2 / total) / total
     return apart / total - width, apart / total + width
 
 

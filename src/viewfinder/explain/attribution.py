@@ -75,12 +75,24 @@ class Explanation:
         return f"<Explanation {self.method} of {self.label!r} in {self.picture}>"
 
     def _repr_html_(self) -> str:
-        _, png = cv2.imencode(".png", np.ascontiguousarray(self.overlay()[:, :, ::-1]))
-        address = f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode('ascii')}"
+        address = f"data:image/png;base64,{self.overlay_png()}"
         words = html.escape(f"{repr(self)[1:-1]}: {self.probability:.3f}")
         return (
             f'<figure><img src="{address}" alt="{words}"><figcaption>{words}</figcaption></figure>'
         )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as `--json` prints it, without the map."""
+        return {
+            "picture": self.picture,
+            "answer": self.answer,
+            "class": self.label,
+            "probability": self.probability,
+            "method": self.method.value,
+            "layer": self.layer,
+            "peak": list(self.peak),
+            "maximum": float(self.values.max()),
+        }
 
     @property
     def peak(self) -> tuple[int, int]:
@@ -100,6 +112,11 @@ class Explanation:
         color = cv2.applyColorMap(levels, cv2.COLORMAP_HOT)[:, :, ::-1]
         share = _HEAT * np.sqrt(heat)[:, :, None]
         return np.asarray(np.round((1 - share) * gray + share * color), np.uint8)
+
+    def overlay_png(self) -> str:
+        """Return the overlay as a PNG file in base64."""
+        _, png = cv2.imencode(".png", np.ascontiguousarray(self.overlay()[:, :, ::-1]))
+        return base64.b64encode(png.tobytes()).decode("ascii")
 
 
 def explain(

@@ -1,5 +1,6 @@
-"""The main job over a frozen base: features once, a head in a moment, and the same kind of run.
+"""Whole jobs from top to bottom: train, resume, folds, a search, a learning rate, crops.
 
-`features` is what the base says of each split's pictures, `head` what is fitted on it; `run` makes
-the run of both, and `head_first` gives a model its head before it is fine-tuned.
+prepare   pictures split, read and given out in batches
+fit       the model of a recipe: by steps, or a head on the features of a base (features, heads)
+train     a dataset and a recipe → a run; everything after the fit, for every kind of run
 """

@@ -1,1 +1,1 @@
-"""What a trained classifier is worth, in numbers, plots and one page."""
+"""Self-contained HTML pages and figures: of a run, an audit, a comparison, an explanation."""

@@ -5,11 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from viewfinder.audit.finding import pictures
+from viewfinder.audit.finding import listed, pictures
 from viewfinder.core.errors import DataError
 from viewfinder.data.dataset import Dataset
-
-_MOST_NAMED = 5
 
 
 def _remedy(data: Dataset, classes: Mapping[str, str], labelled: bool) -> str:
@@ -39,8 +37,8 @@ def match_classes(data: Dataset, classes: Sequence[str]) -> tuple[Dataset, tuple
             "The data and the run have no class in common."
             if present
             else "None of the pictures has a label.",
-            expected=f"pictures of {_some(classes)}",
-            received=f"pictures of {_some(present)}"
+            expected=f"pictures of {_named(classes)}",
+            received=f"pictures of {_named(present)}"
             if present
             else f"{pictures(len(data))} without labels",
             remedy=_remedy(data, alike, bool(present)),
@@ -50,11 +48,11 @@ def match_classes(data: Dataset, classes: Sequence[str]) -> tuple[Dataset, tuple
     ]
     if unknown := [name for name, new in names.items() if new is None]:
         count = int(given.isin(unknown).sum())
-        notes.append(f"The run does not know {_some(unknown)}: {pictures(count, 'is')} left out.")
+        notes.append(f"The run does not know {_named(unknown)}: {pictures(count, 'is')} left out.")
     if unlabelled := int((~given.isin(present)).sum()):
         notes.append(f"{pictures(unlabelled, 'is')} left out: without a label.")
     if missing := [name for name in classes if name not in names.values()]:
-        notes.append(f"The data has no pictures of {_some(missing)}.")
+        notes.append(f"The data has no pictures of {_named(missing)}.")
     labels = given.map(names)
     kept = replace(data.with_columns({"label": labels.fillna("").array}), classes=tuple(classes))
     return kept.where(labels.notna()), tuple(notes)
@@ -64,6 +62,5 @@ def _plain(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(map(repr, names[:_MOST_NAMED])) + more
+def _named(names: Sequence[str]) -> str:
+    return listed([*map(repr, names)], 5)

@@ -1,13 +1,11 @@
 """What a server does with pictures: predictions in common batches, explanations one at a time."""
 
 import asyncio
-import base64
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 
 from viewfinder.classifier import Classifier, Prediction
@@ -156,15 +154,4 @@ class Service:
         (found,) = explain_images(
             self.classifier, [name], [pixels], method=method, classes=[label] if label else []
         )
-        encoded = cv2.imencode(".png", found.overlay()[:, :, ::-1])[1].tobytes()
-        return {
-            "picture": found.picture,
-            "answer": found.answer,
-            "class": found.label,
-            "probability": found.probability,
-            "method": found.method.value,
-            "layer": found.layer,
-            "peak": list(found.peak),
-            "maximum": float(found.values.max()),
-            "overlay": base64.b64encode(encoded).decode(),
-        }
+        return {**found.to_json(), "overlay": found.overlay_png()}

@@ -12,8 +12,7 @@ from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import open_dataset
 from viewfinder.data.store import open_store
-from viewfinder.models.features import Extractor
-from viewfinder.models.features.extractor import Matrix, Runner
+from viewfinder.models.features.extractor import Extractor, Matrix, Runner
 from viewfinder.pictures.preprocessing import Preprocessing
 
 SMALL = Preprocessing(height=8, width=8)

@@ -9,8 +9,7 @@ from models.features.made import SMALL, Means, MeansExtractor, pictures
 from viewfinder.augment import policy
 from viewfinder.core.errors import Reason, RejectedPicture
 from viewfinder.core.randomness import Randomness, ids
-from viewfinder.models.features import View, features_of
-from viewfinder.models.features.compute import Matrix
+from viewfinder.models.features.compute import Matrix, View, features_of
 
 
 def right(pictures) -> Matrix:

@@ -11,8 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from folders import table_only
 from models.features.made import clouds
 from viewfinder.core.errors import DataError
-from viewfinder.models.features import fit_probe
-from viewfinder.models.features.probe import STRENGTHS, fold_groups, fold_numbers
+from viewfinder.models.features.probe import STRENGTHS, fit_probe, fold_groups, fold_numbers
 
 NAMES = ["a", "b", "c"]
 

@@ -19,8 +19,9 @@ from viewfinder.delivery.bundle.pack import bundle
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.conformal import SetOptions, fit_levels
 from viewfinder.jobs.train import train
-from viewfinder.models.features import features_of, fit_probe
 from viewfinder.models.features.base import BaseExtractor
+from viewfinder.models.features.compute import features_of
+from viewfinder.models.features.probe import fit_probe
 from viewfinder.models.opening import load
 from viewfinder.recipe.named import recipe_named
 

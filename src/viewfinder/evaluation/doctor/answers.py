@@ -6,12 +6,19 @@ import numpy as np
 
 from viewfinder.core.shares import wilson_interval
 from viewfinder.evaluation.doctor.case import Case
-from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, between, percent, plural
+from viewfinder.evaluation.doctor.verdict import (
+    Severity,
+    Try,
+    Verdict,
+    between,
+    listed,
+    percent,
+    plural,
+)
 from viewfinder.evaluation.significance import difference_interval
 
 _FEWEST_PICTURES = 5
 _UNEVEN = 3.0
-_MOST_NAMES = 5
 # The least drop of accuracy, from training to evaluation, that points to batch norm.
 _LOST = 0.2
 # The least distance of a class's recall from that of the other classes.
@@ -39,7 +46,7 @@ def one_answer(case: Case) -> Iterator[Verdict]:
         "interval": list(interval),
     }
     tries = (
-        *_rate(case),
+        *case.find_rate("a learning rate that is far too high has this effect"),
         *_balance(case),
         *case.more_epochs("more steps, if there were few"),
     )
@@ -66,11 +73,9 @@ def collapsed(case: Case) -> Iterator[Verdict]:
     if not never:
         return
     never.sort(key=lambda index: -pictures[index])
-    listed = ", ".join(f"“{names[index]}”" for index in never[:_MOST_NAMES])
-    more = f" and {len(never) - _MOST_NAMES} more" if len(never) > _MOST_NAMES else ""
     worst = never[0]
     most = wilson_interval(0, int(pictures[worst]))[1]
-    sentence = f"The model never predicts {listed}{more}."
+    sentence = f"The model never predicts {listed([names[index] for index in never])}."
     because = (
         f"None of the {plural(int(pictures[worst]), 'picture')} of “{names[worst]}” was found; "
         f"the recall on new pictures is at most {percent(most)} (95\N{NO-BREAK SPACE}% limit)."
@@ -103,14 +108,12 @@ def weak(case: Case) -> Iterator[Verdict]:
     )
     if not found:
         return
-    listed = ", ".join(f"“{names[index]}”" for index in found[:_MOST_NAMES])
-    more = f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
     worst = found[0]
     wrong = counts[worst].copy()
     wrong[worst] = 0
     recall = right[worst] / pictures[worst]
     interval = wilson_interval(int(right[worst]), int(pictures[worst]))
-    sentence = f"The model misses most pictures of {listed}{more}."
+    sentence = f"The model misses most pictures of {listed([names[index] for index in found])}."
     because = (
         f"The recall of “{names[worst]}” is {percent(recall)} ({between(interval)}): of "
         f"{plural(int(pictures[worst]), 'picture')}, {int(right[worst]):,} "
@@ -140,10 +143,6 @@ def _balance(case: Case) -> tuple[Try, ...]:
         return ()
     why = f"classes have from {min(sizes):,} to {max(sizes):,} training pictures"
     return (Try("--set training.balance=weights", why),)
-
-
-def _rate(case: Case) -> tuple[Try, ...]:
-    return case.find_rate("a learning rate that is far too high has this effect")
 
 
 def _averages_lag(case: Case) -> bool:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from viewfinder.data.contradictions import contradicting
 from viewfinder.data.dataset import SPLITS
 from viewfinder.evaluation.doctor.setup import Setup
-from viewfinder.evaluation.doctor.verdict import Try
+from viewfinder.evaluation.doctor.verdict import Try, rate_flag
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.stopping import GOES_ON
 from viewfinder.run_folder import RunFolder, of_kept_phase
@@ -114,6 +114,11 @@ class Case:
         if self.recipe.solves_head:
             return ()
         return (Try("viewfinder lr-find DATA --config RUN/recipe.yaml", why),)
+
+    def lower_rate(self, times: int, why: str) -> tuple[Try, ...]:
+        """Suggest a fraction of the learning rate; nothing for a solved head."""
+        rate = self.setup.learning_rate / times
+        return (Try(rate_flag(rate), why),) if rate else ()
 
     def curve(self, column: str) -> Values:
         """Return a column of the history, float64, shape (n,); empty where it is missing."""

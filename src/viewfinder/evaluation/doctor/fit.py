@@ -15,6 +15,7 @@ from viewfinder.evaluation.doctor.verdict import (
     between,
     percent,
     plural,
+    rate_flag,
 )
 
 # The least training accuracy that is no underfitting, as a share of the way from guessing to 1.
@@ -167,7 +168,7 @@ def not_kept(case: Case) -> Iterator[Verdict]:
         f"{only_before:,} that the head knows: {percent(before)} before, {percent(after)} after."
     )
     rate = case.recipe.steps.optimizer.learning_rate / 3
-    tries = [Try(f"--lr {float(f'{rate:.1g}'):g}", "smaller steps change the base less")]
+    tries = [Try(rate_flag(rate), "smaller steps change the base less")]
     if case.setup.solved:
         why = "the head alone, solved in seconds, on all training pictures"
         tries.append(Try("--recipe transfer", why))

@@ -6,7 +6,7 @@ import numpy as np
 
 from viewfinder.core import curves
 from viewfinder.evaluation.doctor.case import Case
-from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict
+from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, rate_flag
 
 # A loss has diverged above so many times the loss of guessing and its own minimum.
 _BLOWN_UP = 2.0
@@ -74,7 +74,9 @@ def too_high(case: Case) -> Iterator[Verdict]:
         "loss_scatter": scatter,
         "learning_rate": case.setup.learning_rate,
     }
-    yield Verdict("lr-too-high", Severity.WARNING, sentence, because, evidence, _lower(case, 3))
+    yield Verdict(
+        "lr-too-high", Severity.WARNING, sentence, because, evidence, _lower(case, 3, "third")
+    )
 
 
 def too_low(case: Case) -> Iterator[Verdict]:
@@ -101,7 +103,7 @@ def too_low(case: Case) -> Iterator[Verdict]:
         "learning_rate": rate,
     }
     tries = (
-        Try(f"--lr {_rounded(10 * rate)}", "ten times the learning rate"),
+        Try(rate_flag(10 * rate), "ten times the learning rate"),
         *case.find_rate("finds the highest stable rate"),
     )
     yield Verdict("lr-too-low", Severity.WARNING, sentence, because, evidence, tries)
@@ -109,21 +111,11 @@ def too_low(case: Case) -> Iterator[Verdict]:
 
 def _diverged(case: Case, sentence: str, because: str, evidence: Mapping[str, object]) -> Verdict:
     evidence = dict(evidence) | {"learning_rate": case.setup.learning_rate}
-    return Verdict("diverged", Severity.ERROR, sentence, because, evidence, _lower(case, 10))
-
-
-def _lower(case: Case, times: int) -> tuple[Try, ...]:
-    if case.setup.solved:
-        return ()
-    lower = Try(
-        f"--lr {_rounded(case.setup.learning_rate / times)}",
-        f"a {_PARTS[times]} of the learning rate",
+    return Verdict(
+        "diverged", Severity.ERROR, sentence, because, evidence, _lower(case, 10, "tenth")
     )
-    return lower, *case.find_rate("finds the highest stable rate")
 
 
-_PARTS = {3: "third", 10: "tenth"}
-
-
-def _rounded(rate: float) -> str:
-    return f"{float(f'{rate:.1g}'):g}"
+def _lower(case: Case, times: int, part: str) -> tuple[Try, ...]:
+    lower = case.lower_rate(times, f"a {part} of the learning rate")
+    return (*lower, *case.find_rate("finds the highest stable rate")) if lower else ()

@@ -29,7 +29,7 @@ def dead(case: Case) -> Iterator[Verdict]:
     if len(bad) > 1:
         because += f" In {len(bad)} of {len(layers)} layers, half of the units or more are dead."
     setup, why = case.setup, "batch norm keeps activations in range"
-    tries = [*_lower(case, 3, "large steps make units dead for good")]
+    tries = [*case.lower_rate(3, "large steps make units dead for good")]
     if not setup.normed and not setup.solved:
         tries.append(Try("--set model.batch_norm=true", why))
     evidence = {"layers": [dict(layer) for layer in bad]}
@@ -55,12 +55,7 @@ def exploding(case: Case) -> Iterator[Verdict]:
         f"The largest activation of that layer is {largest}; "
         f"{len(bad)} {'layer is' if len(bad) == 1 else 'layers are'} affected."
     )
-    tries = _lower(case, 10, "a tenth of the learning rate")
+    tries = case.lower_rate(10, "a tenth of the learning rate")
     severity = Severity.ERROR if has_broken else Severity.WARNING
     evidence = {"layers": [dict(layer) for layer in bad]}
     yield Verdict("exploding-units", severity, sentence, because, evidence, tries)
-
-
-def _lower(case: Case, times: int, why: str) -> tuple[Try, ...]:
-    rate = case.setup.learning_rate / times
-    return (Try(f"--lr {float(f'{rate:.1g}'):g}", why),) if rate else ()

@@ -99,10 +99,9 @@ def noisy(case: Case) -> Iterator[Verdict]:
         f"The scatter is ±{points(scatter)}; the sampling error of {count:,} pictures is "
         f"±{points(sampling)}."
     )
-    rate = case.setup.learning_rate
     falls = Try("--set training.schedule=cosine", "lowers the learning rate until the end")
     tries = (
-        Try(f"--lr {float(f'{rate / 3:.1g}'):g}", "a third of the learning rate"),
+        *case.lower_rate(3, "a third of the learning rate"),
         *((falls,) if case.setup.schedule == "constant" else ()),
     )
     evidence = {"scatter": scatter, "sampling": sampling, "median": level}

@@ -1,12 +1,13 @@
 """The record of a verdict, and the format of its figures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 # Keeps a number and its unit on one line.
 _JOIN = "\N{NO-BREAK SPACE}"
+_MOST_NAMES = 5
 
 
 class Severity(StrEnum):
@@ -92,6 +93,17 @@ def points_between(interval: tuple[float, float]) -> str:
     """Format an interval of a difference of shares as "95 % interval 1.2 to 3.4"."""
     low, high = interval
     return f"95{_JOIN}% interval {100 * low:.1f} to {100 * high:.1f}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Name up to five classes in quotes, and state how many more there are."""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(f"“{name}”" for name in names[:_MOST_NAMES]) + more
+
+
+def rate_flag(rate: float) -> str:
+    """Format a learning rate of one digit as the flag that sets it."""
+    return f"--lr {float(f'{rate:.1g}'):g}"
 
 
 def plural(count: int, noun: str) -> str:

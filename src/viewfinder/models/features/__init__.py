@@ -1,13 +1,6 @@
-"""Frozen features: the outputs of a pretrained network, computed once and stored.
+"""Features: the outputs of a frozen base, computed once and stored, and linear heads on them.
 
-`base` builds the network of a recipe, `extractor` runs it, `store` has the features on disk, and
-`compute` adds those that are missing. `probe` is the linear classifier on top, and `table` the
-features of a dataset in one file.
+`base` has the network with its settings, as an `extractor`; `store` keeps features on disk, and
+`compute` adds those that are missing. `probe` is the linear head, `joined` base and head as one
+model, and `table` the features of a dataset in one file.
 """
-
-from viewfinder.models.features.compute import View, features_of
-from viewfinder.models.features.extractor import Extractor
-from viewfinder.models.features.probe import Linear, Probe, fit_probe
-from viewfinder.models.features.store import FeatureStore
-
-__all__ = ["Extractor", "FeatureStore", "Linear", "Probe", "View", "features_of", "fit_probe"]
