@@ -238,7 +238,7 @@ def test_fine_tuning_that_was_killed_goes_on_in_its_second_phase(
             auto(opened, blind, output=tmp_path, progress=Progress(0))
     assert (folder / "linear/model.onnx").exists()
     with monkeypatch.context() as patch:
-        patch.setattr("viewfinder.training.fine_tune.Verdict.of", killed)
+        patch.setattr("viewfinder.training.fine_tune.Decision.of", killed)
         with pytest.raises(SystemExit):
             resume(folder, progress=Progress(0))
     assert not json.loads((folder / "auto.json").read_text())["finished"]

@@ -18,7 +18,7 @@ from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import FineTune
 from viewfinder.run_folder import RunFolder, best_epoch
 from viewfinder.training import BatchDataset, compile_model, fit
-from viewfinder.training.fine_tune import Feeds, Verdict, answers, fine_tune, thaw
+from viewfinder.training.fine_tune import Decision, Feeds, answers, fine_tune, thaw
 from viewfinder.training.phases import Phases, set_aside
 from viewfinder.training.schedules import set_rates
 
@@ -184,16 +184,16 @@ def answered(validation, aside):
     ],
 )
 def test_it_is_kept_if_it_is_right_more_often_by_more_than_chance(before, after, is_kept):
-    verdict = Verdict.of(answered(*before), answered(*after))
-    assert verdict.is_kept == is_kept
-    assert verdict.after["accuracy"] == pytest.approx(sum(after) / 78)
-    assert verdict.pictures == 78
-    assert ("not kept" in str(verdict)) != is_kept
+    decision = Decision.of(answered(*before), answered(*after))
+    assert decision.is_kept == is_kept
+    assert decision.after.accuracy == pytest.approx(sum(after) / 78)
+    assert decision.pictures == 78
+    assert ("not kept" in str(decision)) != is_kept
 
 
 def test_a_picture_that_became_unreadable_is_left_out_of_the_comparison():
     before, after = answered(60, 18), answered(60, 18).drop([("validation", 3)])
-    assert Verdict.of(before, after).pictures == 77
+    assert Decision.of(before, after).pictures == 77
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -234,7 +234,7 @@ def test_without_validation_the_last_epoch_of_fine_tuning_is_kept(tmp_path):
 
 @pytest.mark.parametrize("is_better", [True, False])
 def test_the_run_is_that_of_the_better_phase(tmp_path, monkeypatch, is_better):
-    monkeypatch.setattr(Verdict, "is_kept", is_better)
+    monkeypatch.setattr(Decision, "is_kept", is_better)
     fitted, head = tuned(tmp_path / "run", blocks=3)
     best = best_weights(tmp_path / "run")
     moved = not all(np.array_equal(ours, theirs) for ours, theirs in zip(best, head, strict=True))

@@ -14,7 +14,7 @@ from viewfinder.augment import policy
 from viewfinder.core.progress import Progress
 from viewfinder.models import transfer
 from viewfinder.training import compile_model, fine_tune, fit
-from viewfinder.training.fine_tune import Feeds, Verdict
+from viewfinder.training.fine_tune import Decision, Feeds
 from viewfinder.training.phases import Phases, set_aside
 
 # Pictures that are not set aside, in batches of 8.
@@ -227,10 +227,10 @@ def test_killed_during_the_decision(tuning, whole, killed_before, name):
 
 def test_the_better_phase_may_change_after_resuming(tuning, whole, monkeypatch):
     one = tuning()
-    monkeypatch.setattr(Verdict, "is_kept", True)
+    monkeypatch.setattr(Decision, "is_kept", True)
     one.second(StopAt(1, 1))
     assert_same_models(one.phases.after, one.phases.run)
-    monkeypatch.setattr(Verdict, "is_kept", False)
+    monkeypatch.setattr(Decision, "is_kept", False)
     tuning().second()
     assert_same_models(whole.with_name("first"), one.phases.run)
     phases = pd.read_csv(one.phases.run / "history.csv")["phase"].tolist()

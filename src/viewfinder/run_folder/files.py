@@ -122,7 +122,15 @@ class PhaseFigures(_Part):
 
 
 class PhasesCompared(_Part):
-    """What decided whether fine-tuning was kept."""
+    """What decided whether fine-tuning was kept.
+
+    Attributes:
+        before: Accuracy and loss of the first phase's model.
+        after: Accuracy and loss of the second phase's model.
+        pictures: The number of pictures.
+        only_before: Pictures on which only the first phase's model is right.
+        only_after: Pictures on which only the second phase's model is right.
+    """
 
     before: PhaseFigures
     after: PhaseFigures

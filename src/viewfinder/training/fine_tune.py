@@ -5,8 +5,8 @@ two models the run keeps, on pictures that neither fit trains on: the validation
 pictures set aside from the training pictures.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -23,6 +23,7 @@ from viewfinder.core.progress import Progress
 from viewfinder.models.fitted import Fitted
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.transfer import FineTune
+from viewfinder.run_folder.files import PhaseFigures, PhasesCompared
 from viewfinder.training.compiled import compile_model
 from viewfinder.training.fit import BEST, HISTORY, fit
 from viewfinder.training.phases import Phases
@@ -55,33 +56,18 @@ class Feeds:
         return {name: batches for name, batches in found.items() if batches is not None}
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """The comparison of both phases' best models on the pictures that decide.
-
-    Attributes:
-        before: `accuracy` and `loss` of the first phase's model.
-        after: `accuracy` and `loss` of the second phase's model.
-        pictures: The number of pictures.
-        only_before: Pictures on which only the first phase's model is right.
-        only_after: Pictures on which only the second phase's model is right.
-    """
-
-    before: Mapping[str, float]
-    after: Mapping[str, float]
-    pictures: int
-    only_before: int
-    only_after: int
+class Decision(PhasesCompared):
+    """The comparison of both phases' best models on the pictures that decide."""
 
     @classmethod
-    def of(cls, before: pd.DataFrame, after: pd.DataFrame) -> "Verdict":
+    def of(cls, before: pd.DataFrame, after: pd.DataFrame) -> "Decision":
         """Compare the answers of both models, as :func:`answers` returns them."""
         both = before.index.intersection(after.index)  # a picture may become unreadable
         before, after = before.loc[both], after.loc[both]
         return cls(
-            {name: float(before[name].mean()) for name in ("accuracy", "loss")},
-            {name: float(after[name].mean()) for name in ("accuracy", "loss")},
-            len(both),
+            before=_mean(before),
+            after=_mean(after),
+            pictures=len(both),
             only_before=int((before["accuracy"] > after["accuracy"]).sum()),
             only_after=int((after["accuracy"] > before["accuracy"]).sum()),
         )
@@ -96,10 +82,14 @@ class Verdict:
             f"Fine-tuning is {'kept' if self.is_kept else 'not kept'}: on {self.pictures:,} "
             "pictures that did not train (validation, and set aside from training), it is right "
             f"on {self.only_after:,} that the head before it misses, and wrong on "
-            f"{self.only_before:,} that the head knows; accuracy {self.before['accuracy']:.4f} → "
-            f"{self.after['accuracy']:.4f}, loss {self.before['loss']:.4f} → "
-            f"{self.after['loss']:.4f}."
+            f"{self.only_before:,} that the head knows; accuracy {self.before.accuracy:.4f} → "
+            f"{self.after.accuracy:.4f}, loss {self.before.loss:.4f} → "
+            f"{self.after.loss:.4f}."
         )
+
+
+def _mean(answers: pd.DataFrame) -> PhaseFigures:
+    return PhaseFigures(**{name: float(answers[name].mean()) for name in ("accuracy", "loss")})
 
 
 def fine_tune(
@@ -151,17 +141,17 @@ def fine_tune(
         resume=True,
     )
     model.set_weights(_model_in(phases.after).get_weights())
-    verdict = None if before is None else Verdict.of(before, answers(model, feeds))
-    is_kept = verdict is None or verdict.is_kept
+    decision = None if before is None else Decision.of(before, answers(model, feeds))
+    is_kept = decision is None or decision.is_kept
     phases.take(phases.after if is_kept else phases.before)
-    if verdict:
-        progress.say(str(verdict))
+    if decision:
+        progress.say(str(decision))
     joined = _joined(first, tuned, is_kept)
     with written_whole(phases.run / HISTORY) as temporary:
         joined.history.to_csv(temporary, index=False)
     record = {"schema": 1, "kept": is_kept, "from_layer": from_layer, "epochs": settings.epochs}
     record["set_aside"] = 0 if feeds.aside is None else len(feeds.aside.labels)
-    write_json(phases.run / RECORD, record | (asdict(verdict) if verdict else {}))
+    write_json(phases.run / RECORD, record | (decision.model_dump() if decision else {}))
     return joined
 
 
