@@ -100,6 +100,16 @@ class Dataset:
         """The dataset of the rows for which the mask is true, with unchanged classes."""
         return self.with_table(self.table[np.asarray(rows)].reset_index(drop=True))
 
+    @property
+    def readable(self) -> "Dataset":
+        """The pictures that could be read; for a dataset with `status`."""
+        return self.where(self.table["status"] == "ok")
+
+    @property
+    def rejected(self) -> "Dataset":
+        """The pictures that could not be read, or not be used; for a dataset with `status`."""
+        return self.where(self.table["status"] != "ok")
+
     def only(self, split: str) -> "Dataset":
         """The pictures of one split."""
         return self.where(self.table["split"] == split)

@@ -25,13 +25,21 @@ def watchers_of(run: Path, fit: Path, job: Job) -> "list[keras.callbacks.Callbac
         job: The caller's callbacks, and whether logs for TensorBoard are written.
     """
     from viewfinder.pages.report import write_curves
-    from viewfinder.training import tensorboard_logs, watchers  # imports Keras
+    from viewfinder.training import watching  # imports Keras
+
+    def history() -> pd.DataFrame:
+        return RunFolder(fit).history
 
     def draw(history: pd.DataFrame) -> None:
         write_curves(history, best_epoch(history), run / "plots")
 
-    logs = [tensorboard_logs(run)] if job.tensorboard else []
-    return [*watchers(lambda: RunFolder(fit).history, draw, job.progress), *logs, *job.callbacks]
+    found: list[keras.callbacks.Callback] = [
+        watching.Warnings(history, job.progress),
+        watching.Redrawing(history, draw, job.progress),
+    ]
+    if job.tensorboard:
+        found.append(watching.tensorboard_logs(run))
+    return [*found, *job.callbacks]
 
 
 def announce_end(fitted: "Fitted", run: RunFolder, progress: Progress) -> None:

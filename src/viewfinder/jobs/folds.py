@@ -121,8 +121,7 @@ def deal(
     dataset = _without_test(dataset)
     recipe = settled(recipe, dataset)
     seen = _read(dataset, recipe, store_budget, progress)
-    good = (seen.table["status"] == "ok").to_numpy()
-    readable, rejected = seen.where(good), seen.where(~good)
+    readable, rejected = seen.readable, seen.rejected
     unsplit = readable.with_columns({"split": np.full(len(readable), "train")})
     require_every_class(unsplit, rejected)
     readable = _dealt(readable, count, recipe.seed)

@@ -168,7 +168,7 @@ def read_pictures(
         store = open_store(part, preprocessing, budget=budget, progress=progress)
         part = store.describe(part)
         parts.append(part.table)
-        readable = part.where(part.table["status"] == "ok")
+        readable = part.readable
         pictures |= {split: store.pictures(readable.only(split)) for split in splits}
     table = pd.concat(parts).sort_values("locator", ignore_index=True)
     return replace(dataset, table=table), pictures

@@ -178,10 +178,10 @@ def _prepared_again(run: Run, recipe: Recipe, moved: Dataset | None, job: Job) -
     facts = run.environment["data"]
     source = moved.source if moved else run.source
     everything = Dataset(source, run.data, run.classes, notes=tuple(facts["notes"]))
-    used = everything.where(everything.table["status"] == "ok")
+    used = everything.readable
     seen, pictures = read_pictures(used, recipe, job.store_budget, job.progress)
     require_same_pictures(used, seen, run.name)
-    rejected = everything.where(everything.table["status"] != "ok")
+    rejected = everything.rejected
     return Prepared(
         recipe,
         replace(seen, notes=everything.notes),

@@ -402,7 +402,7 @@ def _answered(
     classifier = _classifier(run)
     store = open_store(matched, classifier.preprocessing, progress=progress)
     described = store.describe(matched)
-    readable = described.where(described.table["status"] == "ok")
+    readable = described.readable
     if skipped := len(described) - len(readable):
         notes += (f"{pictures(skipped)} cannot be read.",)
     if not len(readable):

@@ -113,7 +113,7 @@ class CrossValidation:
         source, classes = from_record(results["data"]["source"]), tuple(results["classes"])
         table = read_table(self.folder / "data.parquet", DATA)
         everything = Dataset(source, table, classes, notes=tuple(results["data"]["notes"]))
-        return everything.where(everything.table["status"] == "ok")
+        return everything.readable
 
     @property
     def predictions(self) -> pd.DataFrame:

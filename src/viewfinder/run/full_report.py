@@ -167,7 +167,7 @@ def _read(run: Run, part: Dataset) -> _Seen:
     """Read the pictures that are still there."""
     store = open_store(part, run.classifier.preprocessing)
     described = store.describe(part)
-    readable = described.where(described.table["status"] == "ok")
+    readable = described.readable
     if not len(readable):
         return _Seen(readable.table, np.empty((0, 1, 1, 1), np.uint8))
     pixels, kept = store.pictures(readable).read(np.arange(len(readable)))

@@ -130,7 +130,7 @@ def _features(
     """Return the locators of the readable pictures, and their features."""
     store = open_store(part, classifier.preprocessing, progress=progress)
     described = store.describe(part)
-    part = described.where(described.table["status"] == "ok")
+    part = described.readable
     if not len(part):
         raise DataError(
             "None of the pictures can be read for the outlier score.",

@@ -216,7 +216,7 @@ class Run(RunFolder):
         store = open_store(dataset, preprocessing, budget=store_budget, progress=progress)
         described = store.describe(dataset)
         _report_changes(dataset, described, progress)
-        dataset = described.where(described.table["status"] == "ok")
+        dataset = described.readable
         if not len(dataset):
             raise RunError(
                 "None of the run's pictures can be read.",
@@ -239,7 +239,9 @@ class Run(RunFolder):
             # An additional figure, for models trained on mirrored pictures.
             if split != "train" and flip is not None and flip.horizontal:
                 averaged = answer(self.classifier, part, pictures, progress, flips=True)
-                flipped[split] = self._flipped(averaged)
+                scores = score_split(averaged, self.classes, {})
+                kept = ("count", "accuracy", "accuracy_interval", "loss")
+                flipped[split] = {key: scores[key] for key in kept}
         return self.score(pd.concat(tables, ignore_index=True), flipped=flipped)
 
     def doctor(self, *, progress: Progress | None = None) -> Diagnosis:
@@ -322,10 +324,6 @@ class Run(RunFolder):
             self.write_model_summary(_summary(model or self.model, self.classifier))
         diagnosis = diagnose(case_of(self)).to_copy(self)
         return write_report(Report(self.folder, diagnosis, picture, further or Further()))
-
-    def _flipped(self, predictions: pd.DataFrame) -> dict[str, Any]:
-        scores = score_split(predictions, self.classes, {})
-        return {key: scores[key] for key in ("count", "accuracy", "accuracy_interval", "loss")}
 
     def score(
         self, predictions: pd.DataFrame, *, flipped: Mapping[str, Mapping[str, Any]] | None = None

@@ -218,8 +218,7 @@ class RunFolder:
     @property
     def dataset(self) -> Dataset:
         """The pictures that were used, in the run's splits."""
-        everything = Dataset(self.source, self.data, self.classes)
-        return everything.where(everything.table["status"] == "ok")
+        return Dataset(self.source, self.data, self.classes).readable
 
     @property
     def is_evaluated(self) -> bool:
@@ -401,7 +400,7 @@ def of_kept_phase(history: pd.DataFrame) -> pd.DataFrame:
 
 def skipped_table(data: Dataset) -> pd.DataFrame:
     """Skipped pictures and files: path, reason, detail."""
-    rejected = data.table[data.table["status"] != "ok"]
+    rejected = data.rejected.table
     beside = [(one.path, one.why, "") for one in data.passed_over]
     rows = [*rejected[["locator", "status", "detail"]].itertuples(index=False, name=None), *beside]
     return pd.DataFrame(rows, columns=["path", "reason", "detail"])

@@ -7,7 +7,7 @@ use_backend()  # before the first import of Keras, which reads the backend only 
 from viewfinder.training.adapters import BatchDataset
 from viewfinder.training.compiled import compile_model
 from viewfinder.training.fit import fit
-from viewfinder.training.watching import require_tensorboard, tensorboard_logs, watchers
+from viewfinder.training.watching import require_tensorboard, tensorboard_logs
 
 __all__ = [
     "BatchDataset",
@@ -15,5 +15,4 @@ __all__ = [
     "fit",
     "require_tensorboard",
     "tensorboard_logs",
-    "watchers",
 ]

@@ -21,10 +21,9 @@ from viewfinder.augment.batches import Batches
 from viewfinder.bases.networks.layers import all_layers
 from viewfinder.recipe import Recipe
 from viewfinder.training.adapters import Feed, Logs
+from viewfinder.training.checkpoint import assign, values_of
 from viewfinder.training.losses import class_weights
 from viewfinder.training.schedules import PlateauRate
-
-Values = list[NDArray[Any]]
 
 # Batch norm's statistics average over every position of each picture, so few pictures are enough.
 # In a large dataset, a forward pass of 1/16 of the pictures costs little beside an epoch.
@@ -98,8 +97,8 @@ class AveragedWeights(keras.callbacks.Callback):
     def __init__(self, batches: Callable[[], Iterable[NDArray[np.uint8]]]) -> None:
         super().__init__()
         self._batches = batches
-        self._average: Values | None = None
-        self._trained: Values | None = None
+        self._average: list[NDArray[Any]] | None = None
+        self._trained: list[NDArray[Any]] | None = None
         self._statistics: NormStatistics | None = None
 
     @override
@@ -133,19 +132,19 @@ class AveragedWeights(keras.callbacks.Callback):
         """Assign the average; measure its norms' statistics once after each training step."""
         if self._trained is not None or not self.model.optimizer.built:
             return
-        self._trained = _values(self.model.variables)
+        self._trained = values_of(self.model.variables)
         if self._average is not None:
-            _assign(self.model.variables, self._average)
+            assign(self.model.variables, self._average)
             return
-        _assign(self.model.trainable_variables, _values(_averages(self.model.optimizer)))
+        assign(self.model.trainable_variables, values_of(_averages(self.model.optimizer)))
         if self._statistics is None:
             self._statistics = NormStatistics(self.model)
         self._statistics.measure(self._batches())
-        self._average = _values(self.model.variables)
+        self._average = values_of(self.model.variables)
 
     def _leave(self) -> None:
         if self._trained is not None:
-            _assign(self.model.variables, self._trained)
+            assign(self.model.variables, self._trained)
             self._trained = None
 
 
@@ -153,15 +152,6 @@ def _averages(optimizer: Any) -> list[Any]:
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # within a LossScaleOptimizer
     averages: list[Any] = optimizer._model_variables_moving_average
     return averages
-
-
-def _values(variables: Iterable[Any]) -> Values:
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-
-def _assign(variables: Iterable[Any], values: Values) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
 
 
 class NormStatistics:

@@ -8,7 +8,9 @@ the folder has the newest two.
 import hashlib
 import io
 import json
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -52,12 +54,8 @@ class Checkpoint:
     @classmethod
     def of(cls, model: keras.Model, epoch: int, batch: int, memory: dict[str, Any]) -> "Checkpoint":
         """Return the state of this model."""
-        if hasattr(model, "jax_state_sync"):  # on JAX the variables lag behind within an epoch
-            model.jax_state_sync()
-        arrays = {
-            kind: [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-            for kind, variables in _variables(model).items()
-        }
+        synchronize(model)
+        arrays = {kind: values_of(variables) for kind, variables in _variables(model).items()}
         return cls(epoch, batch, arrays, memory)
 
     @property
@@ -87,8 +85,7 @@ class Checkpoint:
                 expected=f"{len(shapes)} variables, as the recipe makes them",
                 received=f"{len(values)}",
             )
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+        assign(variables, values)
 
 
 class Checkpoints:
@@ -96,13 +93,28 @@ class Checkpoints:
 
     Args:
         folder: Created with the first checkpoint.
+        seconds: The interval after which a checkpoint is due.
+        clock: Returns the time in seconds.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seconds: float = math.inf,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._folder = folder
+        self._seconds, self._clock = seconds, clock
+        self._last = clock()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the last checkpoint is older than the interval."""
+        return self._clock() - self._last >= self._seconds
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint, and delete all but the newest two."""
+        """Write a checkpoint, delete all but the newest two, and restart the interval."""
         earlier = self._files()
         number = int(earlier[-1].stem) + 1 if earlier else 1
         content = _packed(checkpoint)
@@ -111,6 +123,7 @@ class Checkpoints:
             temporary.write_bytes(_MAGIC + checksum + b"\n" + content)
         for old in earlier[: 1 - _KEPT]:
             old.unlink(missing_ok=True)
+        self._last = self._clock()
 
     def clear(self) -> None:
         """Delete all checkpoints."""
@@ -143,6 +156,23 @@ class Checkpoints:
             (path for path in self._folder.glob("*.checkpoint") if path.stem.isdecimal()),
             key=lambda path: int(path.stem),
         )
+
+
+def synchronize(model: keras.Model) -> None:
+    """Bring the variables up to date: on JAX, they lag behind within an epoch."""
+    if hasattr(model, "jax_state_sync"):
+        model.jax_state_sync()
+
+
+def values_of(variables: Iterable[Any]) -> list[NDArray[Any]]:
+    """Copy the variables' values."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def assign(variables: Iterable[Any], values: Iterable[NDArray[Any]]) -> None:
+    """Assign values, in the order of the variables."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def _variables(model: keras.Model) -> dict[str, list[Any]]:

@@ -7,49 +7,25 @@ optimizer assign averaged weights only once, at the end of the training.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from typing_extensions import override
 
 from viewfinder.training.adapters import BatchDataset, Logs
-from viewfinder.training.checkpoint import Checkpoint, Checkpoints
+from viewfinder.training.checkpoint import (
+    Checkpoint,
+    Checkpoints,
+    assign,
+    synchronize,
+    values_of,
+)
 from viewfinder.training.stopping import StopAtDivergence, Stopper
 
 
 class HaltedError(Exception):
     """A `Stopper` has ended the training within an epoch."""
-
-
-@dataclass
-class Keeper:
-    """Writes checkpoints and times them.
-
-    Args:
-        checkpoints: The folder's checkpoints.
-        seconds: The interval after which a checkpoint is due.
-        clock: Returns the time in seconds.
-    """
-
-    checkpoints: Checkpoints
-    seconds: float
-    clock: Callable[[], float] = time.monotonic
-
-    def __post_init__(self) -> None:
-        self._last = self.clock()
-
-    @property
-    def is_due(self) -> bool:
-        """Whether the last checkpoint is older than the interval."""
-        return self.clock() - self._last >= self.seconds
-
-    def write(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint and restart the interval."""
-        self.checkpoints.write(checkpoint)
-        self._last = self.clock()
 
 
 class Course(keras.callbacks.CallbackList):
@@ -58,7 +34,7 @@ class Course(keras.callbacks.CallbackList):
     Args:
         model: The model to fit, compiled.
         callbacks: Callbacks in the order in which Keras calls them.
-        keeper: Writes the checkpoints.
+        checkpoints: The training's folder of checkpoints.
         epochs: Epochs of the whole training.
         steps: Batches in an epoch.
     """
@@ -67,7 +43,7 @@ class Course(keras.callbacks.CallbackList):
         self,
         model: keras.Model,
         callbacks: Sequence[keras.callbacks.Callback],
-        keeper: Keeper,
+        checkpoints: Checkpoints,
         *,
         epochs: int,
         steps: int,
@@ -84,7 +60,7 @@ class Course(keras.callbacks.CallbackList):
         for callback in self.callbacks:
             if hasattr(callback, "restores_best"):  # `last.keras` is the last epoch's
                 callback.restores_best = False
-        self._keeper = keeper
+        self._checkpoints = checkpoints
         self._steps = steps
         self._epoch = self._first_batch = 0
         self._resumed: Checkpoint | None = None
@@ -116,7 +92,7 @@ class Course(keras.callbacks.CallbackList):
 
     def write_first(self) -> None:
         """Write a checkpoint of the initial state."""
-        self._keeper.write(self._checkpoint(0))
+        self._checkpoints.write(self._checkpoint(0))
 
     def begin_part(self, epoch: int, first_batch: int) -> None:
         """Note the epoch and the batch at which the next fit begins."""
@@ -125,8 +101,7 @@ class Course(keras.callbacks.CallbackList):
     def end_part(self) -> None:
         """Restore the trained weights, which Keras replaces by their average after each fit."""
         if self._weights is not None:
-            for variable, value in zip(self.model.trainable_variables, self._weights, strict=True):
-                variable.assign(value)
+            assign(self.model.trainable_variables, self._weights)
             self._weights = None
 
     def finish_epoch(self, validation: BatchDataset | None) -> None:
@@ -188,7 +163,7 @@ class Course(keras.callbacks.CallbackList):
         stopper = self.stopper
         if stopper and stopper.reason == "diverged":
             raise HaltedError
-        if done == self._steps or stopper or self._keeper.is_due:
+        if done == self._steps or stopper or self._checkpoints.is_due:
             self._write(done)
         if stopper and done < self._steps:
             self._note_weights()
@@ -199,7 +174,7 @@ class Course(keras.callbacks.CallbackList):
         if not checkpoint.is_finite:
             self._divergence.diverged(done - 1, "weights are not finite")
             raise HaltedError
-        self._keeper.write(checkpoint)
+        self._checkpoints.write(checkpoint)
 
     def _checkpoint(self, done: int) -> Checkpoint:
         states = {name: callback.get_state() for name, callback in self._stateful().items()}
@@ -219,7 +194,5 @@ class Course(keras.callbacks.CallbackList):
     def _note_weights(self) -> None:
         optimizer = self.model.optimizer
         if getattr(getattr(optimizer, "inner_optimizer", optimizer), "use_ema", False):
-            if hasattr(self.model, "jax_state_sync"):
-                self.model.jax_state_sync()
-            variables = self.model.trainable_variables
-            self._weights = [np.array(keras.ops.convert_to_numpy(value)) for value in variables]
+            synchronize(self.model)
+            self._weights = values_of(self.model.trainable_variables)

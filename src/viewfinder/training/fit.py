@@ -19,7 +19,7 @@ from viewfinder.training.adapters import BatchDataset, Feed
 from viewfinder.training.averaging import companions_of
 from viewfinder.training.callbacks import BestModel, HistoryFile, StageClock, save_model
 from viewfinder.training.checkpoint import Checkpoint, Checkpoints
-from viewfinder.training.course import Course, HaltedError, Keeper
+from viewfinder.training.course import Course, HaltedError
 from viewfinder.training.display import TrainingProgress
 from viewfinder.training.interruption import Interruption
 from viewfinder.training.memory import is_out_of_memory, out_of_memory
@@ -112,7 +112,9 @@ class _Fitting:
         build_all(self.model)
         self.train, self.validation = train, validation
         self.recipe, self.folder = recipe, folder
-        self.checkpoints = Checkpoints(folder / checkpoint.FOLDER)
+        self.checkpoints = Checkpoints(
+            folder / checkpoint.FOLDER, recipe.steps.checkpoint_minutes * 60
+        )
         self.history = HistoryFile(folder / HISTORY)
         self.companions = companions_of(recipe, train)
         self.best = BestModel(
@@ -140,7 +142,7 @@ class _Fitting:
                 EvaluatedInFloat32(),
                 *others,
             ],
-            Keeper(self.checkpoints, training.checkpoint_minutes * 60),
+            self.checkpoints,
             epochs=training.epochs,
             steps=len(self.train),
         )
@@ -170,7 +172,9 @@ class _Fitting:
         """Save the last model, and return the outcome."""
         stopper = course.stopper
         if self.error or (stopper and stopper.reason == "diverged"):
-            self._restore_newest()
+            newest = self.checkpoints.newest(lambda _: None)  # the last whose weights are finite
+            if newest:
+                newest.restore(self.model)
         course.end()
         save_model(self.kept, self.folder / LAST)
         if self.best.best_epoch is None:
@@ -243,12 +247,6 @@ class _Fitting:
     def _sizes(self) -> Sequence[Size | None]:
         training = self.recipe.steps
         return self.recipe.epoch_sizes if training.stages else [None] * training.epochs
-
-    def _restore_newest(self) -> None:
-        """Restore the weights of the newest checkpoint, the last that were finite."""
-        newest = self.checkpoints.newest(lambda _: None)
-        if newest:
-            newest.restore(self.model)
 
 
 def stoppers(settings: Stopping) -> Iterator[Stopper]:

@@ -129,14 +129,9 @@ def with_fitted_head(
     """
     outputs = weights[LAST_LAYER][1].shape[0]
     model = with_head(built, head, max(2, outputs), seed=seed, name=name)
-    set_head(model, weights)
-    return model
-
-
-def set_head(model: keras.Model, weights: HeadWeights) -> None:
-    """Assign weights fitted on features to a model's head."""
     for layer, (kernel, bias) in weights.items():
         model.get_layer(layer).set_weights([kernel, bias])
+    return model
 
 
 def head_probabilities(weights: HeadWeights, features: Matrix) -> NDArray[np.float64]:

@@ -21,25 +21,12 @@ History = Callable[[], pd.DataFrame]
 _MIN_SECONDS, _MIN_MULTIPLE = 3.0, 20.0
 
 
-def watchers(
-    history: History, draw: Callable[[pd.DataFrame], None], progress: Progress
-) -> list[keras.callbacks.Callback]:
-    """Return the callbacks that warn and draw.
-
-    Args:
-        history: Returns the epochs so far, including those before the training was resumed: a
-            row for each epoch, with `epoch` (from 1), `loss` and, with validation, `val_loss`.
-        draw: Draws such a history.
-        progress: Prints the warnings.
-    """
-    return [Warnings(history, progress), Redrawing(history, draw, progress)]
-
-
 class Warnings(keras.callbacks.Callback):
     """Prints a warning once when the model overfits, and once when the loss diverges.
 
     Args:
-        history: Returns the epochs so far; see :func:`watchers`.
+        history: Returns the epochs so far, including those before the training was resumed: a
+            row for each epoch, with `epoch` (from 1), `loss` and, with validation, `val_loss`.
         progress: Prints the warnings.
 
     Attributes:
@@ -87,7 +74,7 @@ class Redrawing(keras.callbacks.Callback):
     If drawing fails, prints the error once and draws no more; the training continues.
 
     Args:
-        history: Returns the epochs so far; see :func:`watchers`.
+        history: Returns the epochs so far; see :class:`Warnings`.
         draw: Draws the history.
         progress: Prints a failure.
         clock: Returns the time in seconds.

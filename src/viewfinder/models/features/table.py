@@ -156,7 +156,7 @@ def extract(
     base = BaseExtractor.at(settings, preprocessing, progress=progress)
     store = open_store(dataset, preprocessing, progress=progress)
     described = store.describe(dataset)
-    readable = described.where(described.table["status"] == "ok")
+    readable = described.readable
     if skipped := len(described) - len(readable):
         progress.say(f"Skipped {skipped:,} pictures that cannot be read.")
     if not len(readable):
