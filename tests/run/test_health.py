@@ -48,8 +48,8 @@ def test_the_figures_are_those_of_the_layers_themselves(model):
     inner = keras.Model(model.inputs, model.get_layer("conv_1").output)
     values = np.asarray(inner.predict(IMAGES, verbose=0))
     found = health(model)["conv_1"]
-    assert found["largest"] == pytest.approx(values.max(), rel=1e-5)
-    assert found["dead"] == (values.max(axis=(0, 1, 2)) == 0).sum()
+    assert found.largest == pytest.approx(values.max(), rel=1e-5)
+    assert found.dead == (values.max(axis=(0, 1, 2)) == 0).sum()
 
 
 def test_frozen_layers_are_skipped(model):
@@ -59,9 +59,9 @@ def test_frozen_layers_are_skipped(model):
 
 def test_activations_that_are_not_finite(model):
     change_bias(model, "conv_1", [1], np.nan)
-    assert health(model)["conv_1"]["largest"] is None
+    assert health(model)["conv_1"].largest is None
     change_bias(model, "conv_1", [1], 1e9)
-    assert health(model)["conv_1"]["largest"] == pytest.approx(1e9, rel=1e-3)
+    assert health(model)["conv_1"].largest == pytest.approx(1e9, rel=1e-3)
 
 
 def test_relu_layers_of_their_own_and_models_without_any():

@@ -1,7 +1,21 @@
 """Exact tests of which of two classifiers is right more often on the same pictures."""
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 # Two-sided: one of two equal classifiers leads so clearly in fewer than one of three cases.
 _BY_CHANCE = 1 / 3
+
+
+def on_one_only(first: ArrayLike, second: ArrayLike) -> tuple[int, int]:
+    """Count the pictures on which only the first model is right, and those of only the second.
+
+    Args:
+        first: Whether the first model is right on each picture, bool.
+        second: The same of the second model.
+    """
+    first, second = np.asarray(first, np.bool_), np.asarray(second, np.bool_)
+    return int((first & ~second).sum()), int((second & ~first).sum())
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:

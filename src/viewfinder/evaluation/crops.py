@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from viewfinder.classifier import Classifier
 from viewfinder.core.errors import DataError, RejectedPicture
-from viewfinder.core.pairs import mcnemar_p
+from viewfinder.core.pairs import mcnemar_p, on_one_only
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.core.shares import Figure, Jsonable, holm, share
@@ -162,28 +162,23 @@ def scores_of(labels: NDArray[np.integer], answers: NDArray[np.integer]) -> Crop
     count = len(labels)
     whole, *views = answers == labels
     common = labels == np.bincount(labels).argmax()
-    p_values = holm([_p(whole, view) for view in views])
+    p_values = holm([mcnemar_p(*on_one_only(whole, view)) for view in views])
     without = [view for name, view in zip(VIEWS, views, strict=True) if name in WITHOUT_CENTRE]
-    p_majority = dict(
-        zip(WITHOUT_CENTRE, holm([_p(common, view) for view in without]), strict=True)
-    )
+    beside_common = holm([mcnemar_p(*on_one_only(common, view)) for view in without])
+    p_majority = dict(zip(WITHOUT_CENTRE, beside_common, strict=True))
     scored = []
     for name, view, p in zip(VIEWS, views, p_values, strict=True):
         by_chance = p_majority.get(name)
         tells = None
         if by_chance is not None:
             tells = by_chance < _LEVEL and int(view.sum()) > int(common.sum())
-        lost, gained = int((whole & ~view).sum()), int((view & ~whole).sum())
+        lost, gained = on_one_only(whole, view)
         scored.append(
             CropView(name, share(int(view.sum()), count), lost, gained, p, by_chance, tells)
         )
     return CropScores(
         count, share(int(whole.sum()), count), share(int(common.sum()), count), tuple(scored)
     )
-
-
-def _p(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    return mcnemar_p(int((first & ~second).sum()), int((second & ~first).sum()))
 
 
 def views_of(source: bytes | Pixels, preprocessing: Preprocessing) -> list[Pixels]:

@@ -1,7 +1,7 @@
 """The crop experiment: the same recipe on whole pictures and on their centres, on several seeds."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -19,6 +19,7 @@ from viewfinder.evaluation.crops import CENTRE
 from viewfinder.jobs.job import Job, Options
 from viewfinder.jobs.prepare import Prepared, prepare
 from viewfinder.jobs.resume_run import trained_in
+from viewfinder.jobs.search.trials import right_by_picture
 from viewfinder.jobs.train import require_ready
 from viewfinder.recipe import Recipe
 from viewfinder.recipe.named import recipe_named
@@ -182,7 +183,8 @@ def _trained(folder: Path, data: Dataset, recipe: Recipe, job: Job, experiment: 
 def _compared(
     folder: Path, zoom: float, split: str, runs: Sequence[tuple[Run, Run]]
 ) -> CropExperiment:
-    tables = [pd.DataFrame(dict(enumerate(_rights(runs, at, split)))) for at in range(2)]
+    rights = [[right_by_picture(run.predictions, split) for run in pair] for pair in runs]
+    tables = [pd.DataFrame(dict(enumerate(ways))) for ways in zip(*rights, strict=True)]
     common = tables[0].dropna().index.intersection(tables[1].dropna().index).sort_values()
     if not len(common):
         raise DataError("No picture was evaluated by all models.", expected=f"{split} pictures")
@@ -196,11 +198,3 @@ def _compared(
     return CropExperiment(
         folder, zoom, split, tuple(runs), compare_crop_training(whole, cropped), tuple(notes)
     )
-
-
-def _rights(runs: Sequence[tuple[Run, Run]], at: int, split: str) -> "Iterator[pd.Series[bool]]":
-    """Yield for each seed whether its model is right, by locator."""
-    for pair in runs:
-        rows = pair[at].predictions
-        rows = rows[rows["split"] == split].set_index("locator")
-        yield rows["label"] == rows["predicted"]

@@ -20,6 +20,7 @@ from viewfinder.classifier.files import EXPORT, HANDED, NAMES
 from viewfinder.core.class_names import read_class_names
 from viewfinder.core.errors import DataError, OutputError, UsageError, ViewfinderError, nearest
 from viewfinder.core.files import unwritable, write_json, write_text
+from viewfinder.core.pairs import on_one_only
 from viewfinder.core.progress import Progress
 from viewfinder.delivery.export.formats import (
     FORMATS,
@@ -326,7 +327,7 @@ def _export(folder: Path, name: Name, size: int, share: float | None, answers: _
         from viewfinder.evaluation.significance import paired_interval
 
         before, after = answers.right(expected), answers.right(found)
-        lost, won = int((before & ~after).sum()), int((after & ~before).sum())
+        lost, won = on_one_only(before, after)
         change = (won - lost) / len(before), paired_interval(lost, won, len(before))
     chosen = np.take_along_axis(expected, found.argmax(axis=1, keepdims=True), axis=1)[:, 0]
     behind = expected.max(axis=1) - chosen

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from viewfinder.core.pairs import mcnemar_p
+from viewfinder.core.pairs import mcnemar_p, on_one_only
 from viewfinder.core.shares import holm
 from viewfinder.evaluation.significance import mean_interval
 from viewfinder.run_folder import RunFolder
@@ -143,7 +143,7 @@ def _compared(names: tuple[str, str], tables: tuple[pd.DataFrame, pd.DataFrame])
     first, second = (table["right"].to_numpy(bool) for table in tables)
     losses = tables[1]["loss"].to_numpy() - tables[0]["loss"].to_numpy()
     lead = second.astype(np.float64) - first
-    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    only_first, only_second = on_one_only(first, second)
     return {
         "first": names[0],
         "second": names[1],

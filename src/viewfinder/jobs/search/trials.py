@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from viewfinder.core.pairs import beats
+from viewfinder.core.pairs import beats, on_one_only
 from viewfinder.run_folder.files import TrialRecord
 
 # Trainings that ended so are no candidates, and replace no other.
@@ -58,7 +58,7 @@ def judged(right: pd.Series, before: pd.Series | None, **facts: Any) -> Trial:
     is_better = True
     if before is not None:
         right = right.reindex(before.index).fillna(False).astype(bool)
-        only_it, only_before = int((right & ~before).sum()), int((before & ~right).sum())
+        only_it, only_before = on_one_only(right, before)
         is_better = facts["ended"] not in _NO_CANDIDATE and beats(only_it, only_before)
     return Trial(
         count=len(right),
