@@ -210,8 +210,22 @@ def bombs() -> dict[str, bytes]:
 def test_a_bomb_is_refused_from_its_header(format):
     data = bytes(bombs()[format])
     start = time.process_time()
-    assert rejection(data).reason is Reason.TOO_LARGE
+    found = rejection(data)
+    assert found.reason is Reason.TOO_LARGE
+    assert "pixels; the limit is 178,956,970" in found.detail
     assert time.process_time() - start < 0.5  # decoding one takes many seconds
+
+
+def test_a_kind_that_pillow_does_not_read_is_unsupported_and_not_damaged():
+    seven_bits = bytearray(encoded(photo(), "BMP"))
+    seven_bits[28] = 7
+    sensor = bytearray(encoded(photo(), "TIFF"))
+    tag = sensor.index(struct.pack("<HH", 262, 3))  # how samples become colours
+    sensor[tag + 8 : tag + 10] = struct.pack("<H", 32803)
+    for data in (seven_bits, sensor):
+        assert rejection(bytes(data)).reason is Reason.UNSUPPORTED
+    raw = struct.pack("<2sHI", b"II", 42, 16) + bytes(64)
+    assert rejection(raw).detail == "a damaged header (Missing dimensions)"
 
 
 def test_a_progressive_jpeg_of_endless_scans_is_refused():

@@ -64,6 +64,7 @@ def _has_several_frames(opened: Any) -> bool:
 # Pillow's bytes per pixel; 4 in every other mode.
 _BYTES_PER_PIXEL = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2, "I;16N": 2}
 _BEYOND_PILLOW = re.compile(r"unknown pixel mode|[Uu]nsupported|not supported|unknown data org")
+_NUMBER = re.compile(r"\d+")
 _ORIENTATION = 0x0112
 INSTALL_HEIF = 'pip install "viewfinder[heif]"'
 # What a build of Pillow may lack.
@@ -90,7 +91,9 @@ def decode_raster(data: bytes, format: str, wanted: Wanted) -> Decoded:
     except (RejectedPicture, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise RejectedPicture(Reason.TOO_LARGE, _one_line(error)) from error
+        count, most = int(_NUMBER.findall(str(error))[0]), wanted.limits.max_pixels
+        words = f"{count:,} pixels; the limit is {most:,}"
+        raise RejectedPicture(Reason.TOO_LARGE, words) from error
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged data
         raise RejectedPicture(Reason.CORRUPT, _one_line(error)) from error
 
@@ -158,6 +161,8 @@ def _open(data: bytes, format: str) -> "Image.Image":
 
 def _why_unidentified(data: bytes, format: str) -> str:
     """Return the message of the format's reader, which `Image.open` discards."""
+    from PIL import Image
+
     try:
         Image.OPEN[format.upper()][0](io.BytesIO(data), "")
     except Exception as error:  # only quoted
