@@ -128,6 +128,7 @@ def test_perfect_and_single_answers_have_intervals() -> None:
     assert found.calibration.error.value == 0
     one = measure([0], [[0.8, 0.2]], ["a", "b"])
     assert np.isnan(one.auc.value)
+    assert one.calibration.error[1:] == (0, 1)  # nothing is known of its sampling error
     assert one.to_json()["auc"] is None
     assert one.to_json()["per_class"][1]["recall"] is None
 

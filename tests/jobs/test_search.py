@@ -186,7 +186,9 @@ def test_the_ways_for_photos_are_fine_tuning_and_then_scratch(probe):
     assert from_scratch == scratch
 
 
-def test_a_stopped_search_keeps_a_model_and_goes_on(opened, held, whole, tmp_path, monkeypatch):
+def test_a_stopped_search_keeps_a_model_and_goes_on(
+    opened, held, whole, tmp_path, capsys, monkeypatch
+):
     def pressed(self, epoch, logs=None):
         if epoch == 2:
             raise KeyboardInterrupt
@@ -194,7 +196,9 @@ def test_a_stopped_search_keeps_a_model_and_goes_on(opened, held, whole, tmp_pat
     folder = tmp_path / "digits"
     with monkeypatch.context() as patch:
         patch.setattr(StopIfBehind, "on_epoch_end", pressed)
-        run = auto(opened, held, output=tmp_path, progress=Progress(0))
+        run = auto(opened, held, output=tmp_path, progress=Progress(1))
+    resumes = [line for line in capsys.readouterr().err.splitlines() if "--resume" in line]
+    assert resumes == [f"Resume with: viewfinder train --resume {folder}"]
     assert run.folder == folder / "linear"
     assert run.trials is None
     assert not json.loads((folder / "auto.json").read_text())["finished"]

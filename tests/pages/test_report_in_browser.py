@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import pytest
 
 from pages.made import made_run
+from viewfinder.evaluation.doctor import Diagnosis
+from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict
 from viewfinder.pages.report import Further, Look, write_report
 
 pytestmark = pytest.mark.slow
@@ -114,6 +117,16 @@ def test_it_is_accessible_and_fits(
     found = axe.Axe().run(page).response["violations"]
     serious = [one for one in found if one["impact"] in ("serious", "critical")]
     assert [(one["id"], one["nodes"][0]["html"]) for one in serious] == []
+
+
+def test_a_long_command_leaves_room_for_its_effect(browser: Any, tmp_path: Path) -> None:
+    command = "viewfinder clean /home/somebody/pictures/faces.dataset --output faces-2.dataset"
+    suggested = Try(f"{command} --fix near-duplicates", "keeps one picture of each group")
+    found = Verdict("leaks", Severity.WARNING, "Too high.", tries=(suggested,))
+    run = replace(made_run(epochs=8).written(tmp_path), diagnosis=Diagnosis((found,), ()))
+    for width in (390, 800, 1280):
+        page, _ = opened(browser, write_report(run), viewport={"width": width, "height": 900})
+        assert page.locator(".findings dd").bounding_box()["width"] > 180
 
 
 def test_it_prints(browser: Any, page_of_25000: Path) -> None:

@@ -303,6 +303,18 @@ def test_pictures_of_one_class_are_evaluated(
     assert document["auc"] is None
 
 
+def test_one_picture_bounds_no_loss(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "classifier", ByBrightness())
+    cat = write_pictures(tmp_path / "others", {"cats": 1})
+    lines = CliRunner().invoke(main, ["evaluate", str(run), str(cat), "-q"]).stdout.splitlines()
+    assert lines[0].endswith(": 1 picture")
+    intervals = {line[:17].strip(): line.split()[-1] for line in lines[2:9]}
+    assert intervals["log loss"] == intervals["Brier score"] == "–"
+    assert intervals["calibration error"] == "0.000–1.000"
+
+
 def test_a_split_without_known_classes_or_labels_is_refused(run: Run, tmp_path: Path) -> None:
     dataset = open_dataset(write_pictures(tmp_path / "others", {"birds": 2, "cats": 2}))
     dataset = dataset.with_columns({"split": ["test", "test", "train", "train"]})

@@ -25,7 +25,8 @@ _LEAST_SLICES = 5
 def show_evaluation(found: "Evaluation", *, everything: bool) -> None:
     """Print figures, classes, confusion matrix, calibration, thresholds and notes."""
     metrics = found.metrics
-    print_lines(f"{found.data}: {metrics.scores.count:,} pictures")
+    count = metrics.scores.count
+    print_lines(f"{found.data}: {count:,} picture{'' if count == 1 else 's'}")
     print_table(["", "figure", "95 % interval"], _figures(found), numbers=True)
     print_lines("")
     most = None if everything else _MOST_CLASSES
@@ -235,4 +236,6 @@ def _value(figure: "Figure") -> str:
 
 
 def _interval(figure: "Figure") -> str:
-    return "–" if np.isnan(figure.value) else f"{figure.low:.3f}–{figure.high:.3f}"
+    # One picture bounds no mean of losses.
+    is_known = np.isfinite([figure.value, figure.low, figure.high]).all()
+    return f"{figure.low:.3f}–{figure.high:.3f}" if is_known else "–"

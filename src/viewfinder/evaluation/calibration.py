@@ -75,6 +75,8 @@ def _error(place: NDArray[np.integer], gaps: NDArray[np.float64]) -> Figure:
     noise *= np.sqrt(np.maximum(squares - sums**2 / count, 0)) / count
     factors = np.linspace(0, 3, 61)
     errors = [np.abs(factor * sums / count + noise).sum(axis=1) for factor in factors]
+    if count < 2:
+        return Figure(value, 0.0, 1.0)  # a single gap has no standard error
     limits = np.quantile(errors, [0.025, 0.975], axis=1)
     kept = value * factors[(limits[0] <= value) & (value <= limits[1])]
     return Figure(value, *((float(kept[0]), float(kept[-1])) if len(kept) else (value, value)))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from viewfinder.classifier.files import CHOSEN
 from viewfinder.core.progress import Progress
 from viewfinder.jobs.job import Job
 from viewfinder.recipe.stopping import GOES_ON, direction_of, known_metric, parse_target
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import keras
 
     from viewfinder.models.fitted import Fitted
+
+_RESUME = "Resume with: viewfinder train --resume"
 
 
 def watchers_of(run: Path, fit: Path, job: Job) -> "list[keras.callbacks.Callback]":
@@ -55,8 +58,10 @@ def announce_end(fitted: "Fitted", run: RunFolder, progress: Progress) -> None:
     if diverged:
         kept = "best epoch" if fitted.best_epoch else "last checkpoint before it"
         progress.say(f"The model of the {kept} is kept. Try a lower learning rate next.")
-    if fitted.ended in GOES_ON:
+    if fitted.interrupted:
         announce_resume(run, progress)
+    elif fitted.ended in GOES_ON:  # also as a candidate of a search, which ends with its time
+        progress.say(f"{_RESUME} {run}")
 
 
 def _missed_target(fitted: "Fitted", run: RunFolder) -> str:
@@ -99,5 +104,6 @@ def _kept_epoch(fitted: "Fitted") -> str:
 
 
 def announce_resume(run: RunFolder, progress: Progress) -> None:
-    """Print the command that resumes a run."""
-    progress.say(f"Resume with: viewfinder train --resume {run}")
+    """Print the command that resumes an interrupted run, or the search that it belongs to."""
+    search = run.folder.parent
+    progress.say(f"{_RESUME} {search if (search / CHOSEN).is_file() else run}")

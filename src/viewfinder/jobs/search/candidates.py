@@ -106,10 +106,7 @@ class Search:
                 f"Next candidate: {name}. Ctrl-C keeps {self.chosen}, which {self.folder} opens as."
             )
             if not self._try(name, recipe, self.data):
-                self.job.progress.say(
-                    f"{self.chosen} is kept. Resume with: viewfinder train --resume {self.folder}",
-                    style="yellow",
-                )
+                self.job.progress.say(f"{self.chosen} is kept.", style="yellow")
                 return Run.open(self.folder)
         return self._finish()
 
