@@ -1,7 +1,5 @@
 """`viewfinder cache`: decoded pictures and features on the disk."""
 
-from typing import Any
-
 import typer
 
 from viewfinder.cli.boundary import add_command, print_json
@@ -21,53 +19,32 @@ def list_(as_json: AsJson = False) -> None:
 
     stores, features = list(list_stores()), list(list_features())
     if as_json:
-        listed: list[dict[str, Any]] = [
-            {
-                "folder": str(store.folder),
-                "source": store.source,
-                "size": store.size,
-                "pictures": store.pictures,
-                "bytes": store.bytes,
-                "written": store.written.isoformat(timespec="seconds"),
-            }
-            for store in stores
-        ]
-        document = {"schema": 1, "stores": listed, "features": [one.to_json() for one in features]}
-        print_json(document)
+        listed = [[one.to_json() for one in kind] for kind in (stores, features)]
+        print_json({"schema": 1, "stores": listed[0], "features": listed[1]})
         return
     everything = bytes_beside()
     if not (stores or features or everything):
         print_lines(f"There is nothing in {cache_folder()} yet.")
         return
-    rows = [
-        [
-            store.source or f"damaged: {store.folder.name}",
-            store.size,
-            f"{store.pictures:,}",
-            f"{store.bytes / 1e6:,.1f} MB",
-            f"{store.written:%Y-%m-%d %H:%M}",
-        ]
-        for store in stores
-    ]
-    rows += [
-        [
-            f"features by {one.base}" if one.base else f"damaged: {one.folder.name}",
-            "",
-            f"{one.rows:,}",
-            f"{one.bytes / 1e6:,.1f} MB",
-            "",
-        ]
-        for one in features
-    ]
-    beside = everything - sum(one.bytes for one in features)
-    if beside:
-        rows.append(["(archives unpacked, audits …)", "", "", f"{beside / 1e6:,.1f} MB", ""])
-    rows.append(
-        ["all", "", "", f"{(everything + sum(store.bytes for store in stores)) / 1e6:,.1f} MB", ""]
-    )
+    rows = []
+    for store in stores:
+        source = store.source or f"damaged: {store.folder.name}"
+        written = f"{store.written:%Y-%m-%d %H:%M}"
+        rows.append([source, store.size, f"{store.pictures:,}", _in_mb(store.bytes), written])
+    for one in features:
+        source = f"features by {one.base}" if one.base else f"damaged: {one.folder.name}"
+        rows.append([source, "", f"{one.rows:,}", _in_mb(one.bytes), ""])
+    if beside := everything - sum(one.bytes for one in features):
+        rows.append(["(archives unpacked, audits …)", "", "", _in_mb(beside), ""])
+    total = everything + sum(store.bytes for store in stores)
+    rows.append(["all", "", "", _in_mb(total), ""])
     headings = ["pictures from", "stored as", "pictures", "on disk", "written"]
     print_table(headings, rows, numbers=True, last_is_total=True)
     print_lines(f"In {cache_folder()}")
+
+
+def _in_mb(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"
 
 
 def clear() -> None:
@@ -76,8 +53,7 @@ def clear() -> None:
     from viewfinder.data.store.cache import clear_cache
 
     freed = clear_cache()
-    line = f"Freed {freed / 1e6:,.1f} MB." if freed else "There was nothing to clear."
-    print_lines(line)
+    print_lines(f"Freed {_in_mb(freed)}." if freed else "There was nothing to clear.")
 
 
 add_command(cache, list_, name="list")

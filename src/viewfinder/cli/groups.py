@@ -1,7 +1,7 @@
 """Options as frozen records: declared once, and expanded into the options of each command.
 
 A record is a dataclass whose fields are annotated as Typer annotates parameters; an option that
-sets a recipe's key has a :class:`Key`, too. A field may itself be a record.
+sets a recipe's key has a :class:`RecipeKey`, too. A field may itself be a record.
 """
 
 import copy
@@ -17,7 +17,7 @@ from viewfinder.core.errors import UsageError, nearest
 
 
 @dataclass(frozen=True)
-class Key:
+class RecipeKey:
     """The recipe's key that an option sets.
 
     Attributes:
@@ -42,7 +42,7 @@ class Flag:
 
     name: str
     text: str
-    key: Key | None
+    key: RecipeKey | None
     is_switch: bool
 
 
@@ -148,5 +148,5 @@ def _flag(parameter: inspect.Parameter) -> Flag | None:
     return Flag(parameter.name, text, _key(parameter), kind is bool or bool in get_args(kind))
 
 
-def _key(parameter: inspect.Parameter) -> Key | None:
-    return next((one for one in get_args(parameter.annotation) if isinstance(one, Key)), None)
+def _key(parameter: inspect.Parameter) -> RecipeKey | None:
+    return next((one for one in get_args(parameter.annotation) if isinstance(one, RecipeKey)), None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from viewfinder.cli.groups import Key, settings_of
+from viewfinder.cli.groups import RecipeKey, settings_of
 from viewfinder.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,29 +55,29 @@ Quiet = Annotated[
 ]
 Alpha = Annotated[
     float | None,
-    Key("model.alpha"),
+    RecipeKey("model.alpha"),
     typer.Option(help="Width of the base, such as 0.35.", rich_help_panel=_BASE),
 ]
 Weights = Annotated[
     str | None,
-    Key("model.weights"),
+    RecipeKey("model.weights"),
     typer.Option(metavar="imagenet|FILE|none", help="Weights of the base.", rich_help_panel=_BASE),
 ]
 Cut = Annotated[
     str | None,
-    Key("model.cut"),
+    RecipeKey("model.cut"),
     typer.Option(
         metavar="LAYER", help="Last layer of the base, such as mixed7.", rich_help_panel=_BASE
     ),
 ]
 ImageSize = Annotated[
     str | None,
-    Key("input.size", side_lengths),
+    RecipeKey("input.size", side_lengths),
     typer.Option("--image-size", metavar="SIDE|HxW", help="Size of the model's input, in pixels."),
 ]
 BatchSize = Annotated[
     int | None,
-    Key("training.batch_size"),
+    RecipeKey("training.batch_size"),
     typer.Option(help="Pictures in a batch.", rich_help_panel=_MORE),
 ]
 
@@ -308,7 +308,7 @@ class InputOptions:
 
     augment: Annotated[
         str | None,
-        Key("training.augment"),
+        RecipeKey("training.augment"),
         typer.Option(
             metavar="POLICY", help="Augmentation: none, course, gentle, standard or strong."
         ),
@@ -316,12 +316,12 @@ class InputOptions:
     size: ImageSize = None
     seed: Annotated[
         int | None,
-        Key("seed"),
+        RecipeKey("seed"),
         typer.Option(help="Decides splits, order, augmentation and first weights."),
     ] = None
     isolate: Annotated[
         bool | None,
-        Key("input.isolate"),
+        RecipeKey("input.isolate"),
         typer.Option(
             "--isolate",
             help="Cut the subject out of its scene, also in predictions.",
@@ -336,7 +336,7 @@ class BaseOptions:
 
     base: Annotated[
         str | None,
-        Key("model.base"),
+        RecipeKey("model.base"),
         typer.Option(
             metavar="NAME",
             help="Frozen network: one of `viewfinder bases`, a FILE.keras, or hub:PRESET of "
@@ -349,7 +349,7 @@ class BaseOptions:
     cut: Cut = None
     head: Annotated[
         Literal["linear", "dense"] | None,
-        Key("model.dense", _DENSE.__getitem__),
+        RecipeKey("model.dense", _DENSE.__getitem__),
         typer.Option(
             help="Linear classifier, or a dense layer with dropout.", rich_help_panel=_BASE
         ),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from viewfinder.cli.groups import Key, settings_of
+from viewfinder.cli.groups import RecipeKey, settings_of
 from viewfinder.cli.options import (
     BaseOptions,
     BatchSize,
@@ -56,11 +56,13 @@ class StepOptions:
     """How the model is trained."""
 
     epochs: Annotated[
-        int | None, Key("training.epochs"), typer.Option(help="Passes over the training pictures.")
+        int | None,
+        RecipeKey("training.epochs"),
+        typer.Option(help="Passes over the training pictures."),
     ] = None
     lr: Annotated[
         float | None,
-        Key("training.optimizer.learning_rate"),
+        RecipeKey("training.optimizer.learning_rate"),
         typer.Option(help="Highest learning rate."),
     ] = None
     batch_size: BatchSize = None
@@ -72,7 +74,7 @@ class SplitOptions:
 
     test: Annotated[
         float | None,
-        Key("data.test"),
+        RecipeKey("data.test"),
         typer.Option(
             metavar="SHARE", help="Set this share aside for one evaluation at the end, as 0.2."
         ),
@@ -83,7 +85,7 @@ class SplitOptions:
     ] = None
     validation: Annotated[
         float | None,
-        Key("data.validation"),
+        RecipeKey("data.validation"),
         typer.Option(
             metavar="SHARE",
             help="Share set aside for validation where DATA has no validation split.",
@@ -92,7 +94,7 @@ class SplitOptions:
     ] = None
     holdout: Annotated[
         str | None,
-        Key("data.holdout"),
+        RecipeKey("data.holdout"),
         typer.Option(
             metavar="SPLIT",
             help="Keep this split of DATA (validation or test) for one evaluation at the end.",
@@ -101,14 +103,14 @@ class SplitOptions:
     ] = None
     fold: Annotated[
         int | None,
-        Key("data.fold"),
+        RecipeKey("data.fold"),
         typer.Option(
             min=0, help="Validate on this fold of `viewfinder split`.", rich_help_panel=_SPLITS
         ),
     ] = None
     allow_leaks: Annotated[
         bool,
-        Key("data.allow_leaks"),
+        RecipeKey("data.allow_leaks"),
         typer.Option(
             "--allow-leaks",
             help="Train although pictures are in two splits at once.",
@@ -123,7 +125,7 @@ class StopOptions:
 
     target: Annotated[
         str | None,
-        Key("training.stop.target"),
+        RecipeKey("training.stop.target"),
         typer.Option(
             metavar="METRIC=VALUE",
             help="End when it is reached, such as val_accuracy=0.95.",
@@ -132,14 +134,14 @@ class StopOptions:
     ] = None
     patience: Annotated[
         int | None,
-        Key("training.stop.patience"),
+        RecipeKey("training.stop.patience"),
         typer.Option(
             metavar="N", help="End after N epochs without progress.", rich_help_panel=_END
         ),
     ] = None
     max_time: Annotated[
         str | None,
-        Key("training.stop.max_time"),
+        RecipeKey("training.stop.max_time"),
         typer.Option(
             metavar="TIME", help="End after this time: 10m, 90s, 1h30m.", rich_help_panel=_END
         ),
@@ -175,7 +177,7 @@ class RunOptions:
     ] = False
     int8: Annotated[
         bool,
-        Key("int8"),
+        RecipeKey("int8"),
         typer.Option(
             "--int8",
             help="Serve the model in 8 bits: smaller, and faster on CPUs with VNNI.",

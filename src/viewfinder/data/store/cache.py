@@ -3,9 +3,10 @@
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from viewfinder.core.files import cache_folder
 from viewfinder.data.store.layout import stores_folder
@@ -33,6 +34,11 @@ class StoreOnDisk:
     pictures: int
     bytes: int
     written: datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as `--json` prints it; see docs/formats.md."""
+        written = self.written.isoformat(timespec="seconds")
+        return {**asdict(self), "folder": str(self.folder), "written": written}
 
 
 def list_stores() -> Iterator[StoreOnDisk]:
