@@ -95,9 +95,8 @@ def _show(found: "CropExperiment") -> None:
     print_lines(
         f"{result.count:,} {found.split} pictures; cropped: the central {found.zoom:.0%} of both "
         "sides, in training and evaluation.",
-    )
-    print_lines(
         f"Cropped minus whole: {100 * result.difference:+.1f} points ({low:+.1f} to {high:+.1f}). "
         f"{result.sentence}",
+        *found.notes,
+        f"Runs: {found.folder}",
     )
-    print_lines(*found.notes, f"Runs: {found.folder}")

@@ -41,9 +41,7 @@ def datasets(
     rows = [_row(entry, output) for entry in entries]
     show_list(documents, _HEADINGS, rows, as_json=as_json)
     if not as_json:
-        folder = output or datasets_folder()
-        line = f"Fetched datasets are in {folder}"
-        print_lines(line)
+        print_lines(f"Fetched datasets are in {output or datasets_folder()}")
 
 
 def fetch(
@@ -62,12 +60,11 @@ def fetch(
     if results.as_json:
         print_json({"schema": 1, **_entry_json(entry, output)})
         return
-    lines = [
+    print_lines(
         f"Dataset: {place}",
         f"Licence: {entry.licence}. Cite: {entry.citation}.",
         f"Next:    {_next_command(entry, place)}",
-    ]
-    print_lines(*lines)
+    )
 
 
 def _next_command(entry: "Entry", place: Path) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.core.pairs import mcnemar_p
+from viewfinder.core.pairs import mcnemar_p, on_one_only
 from viewfinder.core.shares import Figure, Jsonable, share
 from viewfinder.evaluation.significance import mean_interval
 
@@ -73,7 +73,7 @@ def compare_crop_training(whole: NDArray[np.bool_], cropped: NDArray[np.bool_]) 
     count = whole.shape[1]
     seeds = []
     for first, second in zip(whole, cropped, strict=True):
-        only = int((first & ~second).sum()), int((second & ~first).sum())
+        only = on_one_only(first, second)
         accuracies = share(int(first.sum()), count), share(int(second.sum()), count)
         seeds.append(SeedResult(*accuracies, *only, mcnemar_p(*only)))
     lead = cropped.sum(axis=0) - whole.sum(axis=0)
