@@ -20,8 +20,9 @@ from viewfinder.audit.checks import (
     labels as doubts,
 )
 from viewfinder.audit.duplicates import DuplicateGroups
-from viewfinder.audit.finding import Finding, Severity, listed, pictures
+from viewfinder.audit.finding import Finding, Severity
 from viewfinder.core.errors import UsageError
+from viewfinder.core.words import counted, listed
 
 PLAIN: dict[str, Any] = {
     "label": "cats",
@@ -165,22 +166,22 @@ def test_small_and_unreadable_pictures_are_not_called_blurred_or_dark() -> None:
     assert list(looks.looks(table({"status": "empty", "brightest": 0}))) == []
 
 
-def counted(**counts: int) -> pd.Series:
+def by_class(**counts: int) -> pd.Series:
     return pd.Series(counts)
 
 
 def test_classes_too_small() -> None:
-    (found,) = balance.small_classes(counted(cats=100, dogs=19, birds=3))
+    (found,) = balance.small_classes(by_class(cats=100, dogs=19, birds=3))
     assert found.classes == ("birds", "dogs")
     assert "birds (3), dogs (19)" in found.sentence
-    assert balance.small_classes(counted(cats=20)) == []
+    assert balance.small_classes(by_class(cats=20)) == []
 
 
 @pytest.mark.parametrize(
     ("many", "severity"), [(59, None), (60, Severity.INFO), (200, Severity.WARNING)]
 )
 def test_imbalance(many: int, severity: Severity | None) -> None:
-    found = balance.imbalance(counted(cats=many, dogs=20))
+    found = balance.imbalance(by_class(cats=many, dogs=20))
     assert [one.severity for one in found] == ([severity] if severity else [])
 
 
@@ -266,6 +267,6 @@ def test_outliers_are_the_planted_ones() -> None:
 
 
 def test_words() -> None:
-    assert pictures(1, "is") == "1 picture is"
-    assert pictures(1204, "has") == "1,204 pictures have"
+    assert counted(1, "picture is") == "1 picture is"
+    assert counted(1204, "picture has") == "1,204 pictures have"
     assert listed(["a", "b", "c"], most=2) == "a, b and 1 more"

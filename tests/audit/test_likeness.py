@@ -68,7 +68,7 @@ def test_coarse_fields_are_means() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=60))
 def test_groups_are_connected_components(rows: list[tuple[int, int]]) -> None:
-    groups, unjoined = joined(as_pairs(rows))
+    groups, unjoined = joined(as_pairs(rows), np.zeros(len(rows)))
     graph = coo_matrix((np.ones(len(rows)), as_pairs(rows)), shape=(31, 31))
     _, labels = connected_components(graph, directed=False)
     expected = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
@@ -78,14 +78,14 @@ def test_groups_are_connected_components(rows: list[tuple[int, int]]) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=60), st.integers(2, 6))
 def test_groups_are_bounded(rows: list[tuple[int, int]], largest: int) -> None:
-    groups, _ = joined(as_pairs(rows), largest=largest)
+    groups, _ = joined(as_pairs(rows), np.zeros(len(rows)), largest)
     assert all(len(group) <= largest for group in groups)
 
 
 def test_the_closest_pairs_are_joined_first() -> None:
     chain = as_pairs([(0, 1), (1, 2), (2, 3)])
-    assert joined(chain, order=np.array([2, 0, 1]), largest=2) == ([[0, 1], [2, 3]], 1)
-    assert joined(chain, order=np.array([1, 0, 2]), largest=2) == ([[1, 2]], 2)
+    assert joined(chain, np.array([1, 2, 0]), largest=2) == ([[0, 1], [2, 3]], 1)
+    assert joined(chain, np.array([1, 0, 2]), largest=2) == ([[1, 2]], 2)
 
 
 def test_a_crop_is_fitted_and_a_stranger_is_not() -> None:

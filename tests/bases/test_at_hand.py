@@ -7,8 +7,9 @@ import pytest
 
 from local_server import Web, file, running
 from viewfinder.bases import at_hand
-from viewfinder.bases.at_hand import obtain_weights, weights_at_hand, weights_file
+from viewfinder.bases.at_hand import obtain_weights
 from viewfinder.bases.catalogue import network_named, published_weights
+from viewfinder.bases.naming import base_named
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.store.cache import clear_cache
 from viewfinder.fetch.download import Patience
@@ -44,10 +45,11 @@ def test_weights_that_are_there_are_not_fetched(place, own_cache, own_keras_home
     folder = own_cache / "weights" if place == "viewfinder" else own_keras_home / "models"
     path = folder / published_weights(base, None).name
     path.parent.mkdir(parents=True)
-    assert weights_at_hand(base) == []
+    named = base_named("InceptionV3")
+    assert named.at_hand() == []
     path.touch()
-    assert obtain_weights(base) == path == weights_file(base, None, "imagenet", 150)
-    assert weights_at_hand(base) == [(1.0, path)]
+    assert obtain_weights(base) == path == named.obtain(150)
+    assert named.at_hand() == [(1.0, path)]
 
 
 @pytest.mark.parametrize("kind", ["md5", "sha256"])
@@ -94,18 +96,20 @@ def test_offline_it_is_said_which_file_from_where_to_where(monkeypatch, own_cach
 
 
 def test_none_and_files(tmp_path):
-    base = network_named("MobileNetV2")
-    assert weights_file(base, 0.4, "none", 96) is None
+    def obtained(weights):
+        return base_named("MobileNetV2", 0.4, str(weights)).obtain(96)
+
+    assert obtained("none") is None
     (tmp_path / "own.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
-    assert weights_file(base, 0.4, str(tmp_path / "own.h5"), 96) == tmp_path / "own.h5"
+    assert obtained(tmp_path / "own.h5") == tmp_path / "own.h5"
     with pytest.raises(DataError, match=r"no weights file .*gone\.h5"):
-        weights_file(base, 0.4, tmp_path / "gone.h5", 96)
+        obtained(tmp_path / "gone.h5")
     with (tmp_path / "zeros.h5").open("wb") as file:
         file.truncate(1 << 40)  # sparse; hashing it would take a quarter of an hour
     with pytest.raises(DataError, match="is not a weights file"):
-        weights_file(base, 0.4, tmp_path / "zeros.h5", 96)
+        obtained(tmp_path / "zeros.h5")
     with pytest.raises(UsageError, match="has no ImageNet weights"):
-        weights_file(base, 0.4, "imagenet", 96)
+        obtained("imagenet")
 
 
 def test_clearing_the_cache_keeps_downloads(own_cache):

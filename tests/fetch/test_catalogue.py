@@ -118,7 +118,7 @@ def test_the_size_of_a_download_is_known_only_if_all_of_it_is() -> None:
     assert CATALOGUE["happy-or-sad"].bytes is None
     assert CATALOGUE["dogs-vs-cats"].bytes is None
     half = RemoteFile("a", (Address("https://a", 1, stated_by="b"),)), RemoteFile("b")
-    assert Entry("x", "x", 1, 2, half, "x", "x", "x", "scratch").bytes is None
+    assert Entry("x", "x", 1, 2, "x", "x", "x", "scratch", half).bytes is None
 
 
 def test_an_unknown_name_is_told_with_the_nearest() -> None:

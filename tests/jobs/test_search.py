@@ -398,7 +398,7 @@ def test_without_weights_a_network_is_trained_from_scratch_and_it_says_so(
     def offline(*_, **__):
         raise DataError("The weights are not at hand.", received="no network")
 
-    monkeypatch.setattr("viewfinder.bases.from_catalogue.weights_file", offline)
+    monkeypatch.setattr("viewfinder.bases.from_catalogue.obtain_weights", offline)
     run = auto(opened, output=tmp_path, progress=Progress())
     assert run.folder == tmp_path / "digits"
     assert run.recipe.name == "tiny"
@@ -416,7 +416,7 @@ def test_a_narrower_network_that_is_at_hand_is_taken_before_a_download(
     def download(*_, **__):
         raise AssertionError("downloaded")
 
-    monkeypatch.setattr("viewfinder.bases.from_catalogue.weights_file", download)
+    monkeypatch.setattr("viewfinder.bases.from_catalogue.obtain_weights", download)
     monkeypatch.setenv("VIEWFINDER_CACHE", str(own_cache))
     name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
     weights_folder().mkdir(parents=True)

@@ -71,8 +71,8 @@ def _starts() -> Iterator[Matrix]:
 def _fit(first: Thumbnail, second: Thumbnail, matrix: Matrix) -> Fit:
     if not _is_crop(matrix):
         return NO_FIT
-    moved = _moved(second.astype(np.float32), matrix, cv2.INTER_LINEAR)
-    overlap = _moved(np.full((SIDE, SIDE), 1, np.float32), matrix, cv2.INTER_LINEAR) > 0.999
+    moved = _moved(second.astype(np.float32), matrix)
+    overlap = _moved(np.ones((SIDE, SIDE), np.float32), matrix) > 0.999
     if overlap.mean() < _LEAST_OVERLAP:
         return NO_FIT
     difference = np.where(overlap, moved - first, 0)
@@ -91,6 +91,6 @@ def _is_crop(matrix: Matrix) -> bool:
     return bool(shear <= _TURN and slight and one_way and move >= _LEAST_MOVE)
 
 
-def _moved(image: NDArray[np.float32], matrix: Matrix, interpolation: int) -> NDArray[np.float32]:
-    flags = interpolation | cv2.WARP_INVERSE_MAP
+def _moved(image: NDArray[np.float32], matrix: Matrix) -> NDArray[np.float32]:
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return np.asarray(cv2.warpAffine(image, matrix, (SIDE, SIDE), flags=flags), np.float32)

@@ -17,12 +17,11 @@ from viewfinder.audit.checks.labels import doubtful_labels, look_alikes, outlier
 from viewfinder.audit.checks.looks import looks
 from viewfinder.audit.checks.material import material
 from viewfinder.audit.checks.order import order_dependence
-from viewfinder.audit.checks.series import unnamed_series
-from viewfinder.audit.checks.shortcuts import shortcuts
 from viewfinder.audit.duplicates import DuplicateGroups, duplicate_groups
 from viewfinder.audit.finding import Finding, Severity
 from viewfinder.audit.measurements import Measurements, survey
 from viewfinder.audit.series import Series, find_series
+from viewfinder.audit.shortcuts import shortcuts
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import as_dataset
@@ -141,7 +140,7 @@ def audit(
         *balance(table, dataset.classes),
         *looks(table),
         *material(table, groups),
-        *unnamed_series(dataset, series),
+        *([series.finding(dataset)] if series else []),
         *shortcuts(dataset, measurements, groups),
     ]
     if series is None and GROUP not in dataset.table:

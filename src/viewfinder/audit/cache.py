@@ -11,7 +11,6 @@ the measures, are ignored.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
@@ -23,11 +22,10 @@ from numpy.typing import NDArray
 from viewfinder.audit.hashes import SIDE
 from viewfinder.audit.measure import MEASURES_VERSION, TINT_SIDE, Measurement
 from viewfinder.core.files import written_whole
-from viewfinder.pictures.preprocessing import PIXELS_VERSION
+from viewfinder.pictures.preprocessing import PIXELS_VERSION, decoder_versions
 
 _FLUSH_S = 1.0
 _FLUSH_ROWS = 2000
-_DECODERS = ("pillow", "simplejpeg", "opencv-python-headless")
 _TYPES = {
     "thumbnail": pa.binary(SIDE * SIDE),
     "tint": pa.binary(TINT_SIDE * TINT_SIDE * 2),
@@ -44,7 +42,7 @@ def _schema() -> pa.Schema:
         (name, _TYPES.get(name) or _TYPES[kind])
         for name, kind in Measurement.__annotations__.items()
     ]
-    decoders = " ".join(f"{name} {version(name)}" for name in _DECODERS)
+    decoders = " ".join(f"{name} {version}" for name, version in decoder_versions().items())
     made_by = f"measures {MEASURES_VERSION}, pixels {PIXELS_VERSION}, {decoders}"
     return pa.schema(fields, metadata={"made_by": made_by})
 

@@ -18,6 +18,7 @@ from viewfinder.audit import alignment
 from viewfinder.audit.likeness import Mask, Pairs, Rows, Thumbnails, close_pairs, coarse, compare
 from viewfinder.audit.measurements import Measurements
 from viewfinder.core.parallel import cores, map_ahead
+from viewfinder.data.splits.groups import Groups, by_column, connected
 
 # Measured on photos: encoding again and resizing change at most 4 bits, a crop of 5 % up to 14.
 _RADIUS, _CROP_RADIUS = 6, 14
@@ -52,6 +53,10 @@ class DuplicateGroups:
     unjoined: int = 0
     unaligned: int = 0
 
+    def as_groups(self) -> Groups:
+        """Return the groups that a split keeps whole; those of exact duplicates are required."""
+        return Groups(connected(self.keys()), self.keys(near=False), "groups of duplicates")
+
     def keys(self, *, near: bool = True) -> NDArray[np.int64]:
         """Return a group number for each picture, int64, shape `(count,)`.
 
@@ -75,12 +80,14 @@ def duplicate_groups(measurements: Measurements) -> DuplicateGroups:
     compared &= np.asarray(measurements.table["contrast"]) >= _LEAST_CONTRAST
     rows = np.flatnonzero(compared)
     found, unaligned = _near_pairs(_Looks.of(measurements, rows))
-    clusters, unjoined = joined(found.pairs, order=np.argsort(found.differences, kind="stable"))
-    clusters = [[int(rows[index]) for index in cluster] for cluster in clusters]
+    clusters, unjoined = joined(found.pairs, found.differences)
     members = defaultdict(list)
     for row, representative in enumerate(first):
         members[int(representative)].append(row)
-    near = (sorted(row for first in cluster for row in members[first]) for cluster in clusters)
+    near = (
+        sorted(row for index in cluster for row in members[int(rows[index])])
+        for cluster in clusters
+    )
     groups = sorted((np.array(group, np.int64) for group in near), key=lambda group: int(group[0]))
     return DuplicateGroups(len(first), exact, tuple(groups), unjoined, unaligned)
 
@@ -88,34 +95,21 @@ def duplicate_groups(measurements: Measurements) -> DuplicateGroups:
 def _exact_groups(measurements: Measurements) -> tuple[Rows, ...]:
     """Return the connected components of rows with equal bytes or equal pixels."""
     readable = np.flatnonzero(measurements.readable)
-    chains: list[tuple[int, int]] = []
-    for column in ("content", "pixels"):
-        # A dictionary, because pandas takes a tenth of a millisecond per group.
-        last: dict[str, int] = {}
-        for row, value in zip(
-            readable.tolist(), measurements.table[column].iloc[readable], strict=True
-        ):
-            if value in last:
-                chains.append((last[value], row))
-            last[value] = row
-    linked = np.array(chains, np.int64).reshape(-1, 2)
-    groups, _ = joined(Pairs(linked[:, 0], linked[:, 1]), largest=len(measurements))
-    return tuple(np.array(group, np.int64) for group in groups)
+    table = measurements.table.iloc[readable]
+    keys = connected(by_column(table, "content"), by_column(table, "pixels"))
+    order = np.argsort(keys, kind="stable")
+    groups = np.split(readable[order], np.flatnonzero(np.diff(keys[order])) + 1)
+    return tuple(group.astype(np.int64) for group in groups if len(group) > 1)
 
 
 def joined(
-    pairs: Pairs, order: Rows | None = None, largest: int = LARGEST_GROUP
+    pairs: Pairs, differences: NDArray[np.floating], largest: int = LARGEST_GROUP
 ) -> tuple[list[list[int]], int]:
-    """Return the connected components of pairs (union-find by size, with path halving).
-
-    Args:
-        pairs: The connected rows.
-        order: The order in which pairs are joined, int64; the closest should come first.
-        largest: The largest size of a group.
+    """Join pairs, the closest first, to groups of bounded size (union-find, with path halving).
 
     Returns:
-        The groups, sorted, each of sorted rows; and the number of pairs not joined because of
-        `largest`.
+        The groups, sorted, each of sorted rows; and the number of pairs not joined, because a group
+        would have become too large.
     """
     parent: dict[int, int] = {}
     size: dict[int, int] = {}
@@ -127,11 +121,9 @@ def joined(
         return row
 
     unjoined = 0
-    for index in range(len(pairs.first)) if order is None else order:
-        smaller, larger = sorted(
-            (root(int(pairs.first[index])), root(int(pairs.second[index]))),
-            key=lambda row: size.get(row, 1),
-        )
+    for index in np.argsort(differences, kind="stable"):
+        pair = root(int(pairs.first[index])), root(int(pairs.second[index]))
+        smaller, larger = sorted(pair, key=lambda row: size.get(row, 1))
         total = size.get(smaller, 1) + size.get(larger, 1)
         if smaller != larger and total <= largest:
             parent[smaller], size[larger] = larger, total
@@ -238,12 +230,11 @@ def _crops(looks: _Looks, others: _Looks, known: Pairs) -> tuple[_Found, int]:
     pairs = _without(Pairs(large[pairs.first[closest]], large[pairs.second[closest]]), known)
     pairs = pairs.where(_tint_difference(looks, others, pairs) <= 2 * _MOST_TINT)
     most = min(_MOST_ALIGNED, max(_MOST_ALIGNED_OF_FEW, len(looks.sides)))
-    tried = np.arange(min(most, len(pairs.first)))
-    candidates = Pairs(pairs.first[tried], pairs.second[tried])
+    candidates = pairs.where(slice(most))
     fits = _fits(looks, others, candidates)
     levels = looks.thumbnails[candidates.first].std(axis=(1, 2))
     same = (fits[:, 0] <= _CROP_SHARE * levels) & (fits[:, 1] <= _CROP_LOCAL)
-    return _Found(candidates.where(same), fits[same, 0]), len(pairs.first) - len(tried)
+    return _Found(candidates.where(same), fits[same, 0]), len(pairs.first) - len(candidates.first)
 
 
 def _fields(thumbnails: Thumbnails) -> NDArray[np.float32]:

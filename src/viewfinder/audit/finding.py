@@ -1,11 +1,13 @@
 """The result of a check: one record per kind of fault or oddity."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import pandas as pd
+
+from viewfinder.core.words import counted
 
 
 class Severity(StrEnum):
@@ -87,27 +89,21 @@ def about(
     severity: Severity,
     rows: pd.DataFrame,
     notes: Iterable[str],
-    sentence: str,
+    predicate: str,
     remedy: str,
 ) -> list[Finding]:
-    """Return a finding about these rows of the table, or an empty list without rows."""
+    """Return a finding about these rows of the table, or an empty list without rows.
+
+    Args:
+        check: The finding's name.
+        severity: Its severity.
+        rows: The pictures.
+        notes: A note on each.
+        predicate: What each of them is or has, from the verb on: "is blurred."
+        remedy: What to do.
+    """
     if rows.empty:
         return []
-    paths = tuple(rows["locator"])
-    return [Finding(check, severity, sentence, remedy, paths, tuple(notes))]
-
-
-def pictures(count: int, verb: str = "") -> str:
-    """Return "1 picture is" or "1,204 pictures are", for a `verb` such as "is" or "has"."""
-    if count == 1:
-        return f"1 picture {verb}".strip()
-    return f"{count:,} pictures {_PLURALS.get(verb, verb)}".strip()
-
-
-_PLURALS = {"is": "are", "has": "have", "was": "were", "does": "do"}
-
-
-def listed(names: Sequence[str], most: int = 8) -> str:
-    """Join names with commas; beyond `most`, state how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    verb, _, rest = predicate.partition(" ")
+    sentence = f"{counted(len(rows), f'picture {verb}')} {rest}"
+    return [Finding(check, severity, sentence, remedy, tuple(rows["locator"]), tuple(notes))]

@@ -5,7 +5,7 @@ have equal hashes. So each pair of close hashes is compared by gray thumbnails a
 directly, and (larger pictures only) after alignment, which finds crops.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +29,8 @@ class Pairs(NamedTuple):
     first: Rows
     second: Rows
 
-    def where(self, chosen: Mask) -> "Pairs":
-        """Return the pairs for which the mask is true."""
+    def where(self, chosen: Mask | slice) -> "Pairs":
+        """Return the pairs for which a mask is true, or those of a slice."""
         return Pairs(self.first[chosen], self.second[chosen])
 
 
@@ -93,17 +93,11 @@ def compare(thumbnails: Thumbnails, others: Thumbnails, pairs: Pairs) -> Differe
         others: The same or mirrored; the pairs' second pictures are taken from here.
         pairs: The pairs to compare.
     """
-    parts = [
-        _compare(thumbnails[first], others[second])
-        for first, second in zip(*map(_pieces, pairs), strict=True)
-    ]
+    starts = range(0, len(pairs.first), _PAIRS_AT_ONCE)
+    pieces = (pairs.where(slice(start, start + _PAIRS_AT_ONCE)) for start in starts)
+    parts = [_compare(thumbnails[piece.first], others[piece.second]) for piece in pieces]
     empty = Difference(*(np.empty(0, np.float32) for _ in Difference._fields))
     return Difference(*(np.concatenate(part) for part in zip(empty, *parts, strict=True)))
-
-
-def _pieces(rows: Rows) -> Iterator[Rows]:
-    for start in range(0, len(rows), _PAIRS_AT_ONCE):
-        yield rows[start : start + _PAIRS_AT_ONCE]
 
 
 def _compare(first: Thumbnails, second: Thumbnails) -> Difference:

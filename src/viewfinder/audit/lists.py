@@ -29,11 +29,11 @@ def write_lists(audit: Audit, folder: Path) -> list[Path]:
         if finding.paths:
             written.append(folder / f"{finding.slug}.csv")
             with written_whole(written[-1]) as temporary:
-                listed(finding, labels).to_csv(temporary, index=False)
+                rows_of(finding, labels).to_csv(temporary, index=False)
     return written
 
 
-def listed(finding: Finding, labels: pd.Series) -> pd.DataFrame:
+def rows_of(finding: Finding, labels: pd.Series) -> pd.DataFrame:
     """Return a row for each picture of a finding, in its order.
 
     Args:

@@ -3,7 +3,6 @@
 The checks use these rows, and open no picture.
 """
 
-import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,16 +14,15 @@ from numpy.typing import NDArray
 from viewfinder.audit.detail import ground, letters, true_side
 from viewfinder.audit.hashes import SIDE, perceptual_hash
 from viewfinder.core.errors import Reason, RejectedPicture
-from viewfinder.data.source import Source, Stamp
-from viewfinder.pictures.codecs.exif import Shot, shot_of
+from viewfinder.data.dataset import OK
+from viewfinder.data.source import MISSING, Source, Stamp, content_of
+from viewfinder.pictures.codecs.exif import shot_of
 from viewfinder.pictures.codecs.magic import format_of
-from viewfinder.pictures.codecs.rasters import array_to_pixels
 from viewfinder.pictures.codecs.types import Decoded, Pixels
 from viewfinder.pictures.decode import decode
+from viewfinder.pictures.prepare import before_resizing
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.pictures.resize import resize
-
-OK = "ok"
 
 # Raised when the meaning of a column changes; older rows are then measured again.
 MEASURES_VERSION = 3
@@ -35,9 +33,9 @@ _COLOUR_SIDE = 64
 TINT_SIDE = 8
 # Of a picture's pixels, where text is looked for.
 LEAST_GROUND = 0.5
-_BACKGROUND = (255, 255, 255)
 _THUMBNAIL = Preprocessing(height=SIDE, width=SIDE, color="gray")
 _TINT = Preprocessing(height=TINT_SIDE, width=TINT_SIDE)
+_AT_LEAST = _GRAY_SIDE, _GRAY_SIDE
 
 
 class Measurement(NamedTuple):
@@ -83,42 +81,34 @@ class Measurement(NamedTuple):
     locator: str
     size: int
     mark: int
-    content: str
-    pixels: str
-    status: str
-    detail: str
-    format: str
-    width: int
-    height: int
-    orientation: int
-    traits: str
-    camera: str
-    serial: str
-    time: str
-    brightness: float
-    contrast: float
-    darkest: int
-    dark: int
-    bright: int
-    brightest: int
-    entropy: float
-    sharpness: float
-    chroma: int
-    ground: float
-    letters: int
-    true_side: int
-    hash: int
-    mirrored_hash: int
-    thumbnail: bytes
-    tint: bytes
-
-
-_EMPTY = Measurement(
-    *("", -1, -1, "", "", OK, "", "", 0, 0, 1, "", *Shot()),
-    *(0.0, 0.0, 0, 0, 0, 0, 0.0, 0.0, 0),
-    *(0.0, 0, 0, 0, 0),
-    *(bytes(SIDE * SIDE), bytes(TINT_SIDE * TINT_SIDE * 2)),
-)
+    content: str = ""
+    pixels: str = ""
+    status: str = OK
+    detail: str = ""
+    format: str = ""
+    width: int = 0
+    height: int = 0
+    orientation: int = 1
+    traits: str = ""
+    camera: str = ""
+    serial: str = ""
+    time: str = ""
+    brightness: float = 0.0
+    contrast: float = 0.0
+    darkest: int = 0
+    dark: int = 0
+    bright: int = 0
+    brightest: int = 0
+    entropy: float = 0.0
+    sharpness: float = 0.0
+    chroma: int = 0
+    ground: float = 0.0
+    letters: int = 0
+    true_side: int = 0
+    hash: int = 0
+    mirrored_hash: int = 0
+    thumbnail: bytes = bytes(SIDE * SIDE)
+    tint: bytes = bytes(TINT_SIDE * TINT_SIDE * 2)
 
 
 def measure(
@@ -136,26 +126,18 @@ def measure(
         stamp: Its stamp, for the row.
         recall: Returns the known row of a content hash, which saves decoding, or None.
     """
-    row = _EMPTY._replace(locator=locator, **stamp._asdict())
+    row = Measurement(locator, *stamp)
     try:
         data = source.read(locator)
-        row = row._replace(content=_digest(data))
+        row = row._replace(content=content_of(data))
         if known := recall(row.content):
             return known._replace(locator=locator, **stamp._asdict())
         row = row._replace(format=format_of(data) if isinstance(data, bytes) else "array")
-        return _measured(row, data, _decoded(data))
+        return _measured(row, data, before_resizing(data, _TINT, at_least=_AT_LEAST))
     except RejectedPicture as rejection:
         if rejection.reason is Reason.MISSING:  # the file may return with its old stamp
-            row = row._replace(size=-1, mark=-1)
+            row = row._replace(**MISSING._asdict())
         return row._replace(status=rejection.reason.value, detail=rejection.detail)
-
-
-def _decoded(data: bytes | Pixels) -> Decoded:
-    if isinstance(data, bytes):
-        return decode(data, at_least=(_GRAY_SIDE, _GRAY_SIDE))
-    shaped = data[:, :, None] if data.ndim == 2 else data
-    pixels = array_to_pixels(shaped, "rgb", _BACKGROUND)
-    return Decoded(pixels, "array", width=shaped.shape[1], height=shaped.shape[0])
 
 
 def _measured(row: Measurement, data: bytes | Pixels, picture: Decoded) -> Measurement:
@@ -267,12 +249,6 @@ def _chroma(colours: Pixels) -> int:
     red, green, blue = cv2.split(colours)
     ranges = cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)
     return percentiles(np.bincount(np.asarray(ranges).ravel(), minlength=256), (0.99,))[0]
-
-
-def _digest(data: bytes | Pixels) -> str:
-    """Return the BLAKE2b hash, equal to that of the store's index."""
-    encoded = data if isinstance(data, bytes) else np.ascontiguousarray(data).data
-    return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
 
 def _pixels_digest(picture: Decoded) -> str:

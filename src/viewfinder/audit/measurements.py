@@ -14,16 +14,14 @@ from numpy.typing import NDArray
 
 from viewfinder.audit import cache
 from viewfinder.audit.hashes import SIDE
-from viewfinder.audit.measure import OK, TINT_SIDE, Measurement, measure
-from viewfinder.core.errors import RejectedPicture
+from viewfinder.audit.measure import TINT_SIDE, Measurement, measure
 from viewfinder.core.files import cache_folder
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
-from viewfinder.data.dataset import Dataset
-from viewfinder.data.source import Source, Stamp
+from viewfinder.data.dataset import OK, Dataset
+from viewfinder.data.source import MISSING, Source, Stamp
 
 _CHUNK, _AHEAD = 16, 8
-_MISSING = Stamp(-1, -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +68,7 @@ def survey(
         OutputError: The cache cannot be written.
     """
     known = cache.load(folder := survey_folder(dataset.source))
-    stamps = {
-        name: _stamp(dataset.source, name) for name in dict.fromkeys(dataset.table["locator"])
-    }
+    stamps = _stamps(dataset)
     pending = list(_unknown(known, stamps))
     if pending:
         _measure_all(dataset.source, pending, known, workers, progress or Progress(0))
@@ -86,8 +82,7 @@ def survey(
 def is_measured(dataset: Dataset) -> bool:
     """Whether every picture of this dataset is measured, so that `survey` opens none."""
     known = cache.load(survey_folder(dataset.source))
-    stamps = {name: _stamp(dataset.source, name) for name in dataset.table["locator"]}
-    return not any(_unknown(known, stamps))
+    return not any(_unknown(known, _stamps(dataset)))
 
 
 def survey_folder(source: Source) -> Path:
@@ -123,12 +118,16 @@ def _measure_all(
             write(row)
 
 
+def _stamps(dataset: Dataset) -> dict[str, Stamp]:
+    return {name: dataset.source.present_stamp(name) for name in dataset.table["locator"].unique()}
+
+
 def _unknown(known: pa.Table, stamps: Mapping[str, Stamp]) -> Iterator[tuple[str, Stamp]]:
     """Yield the pictures without a row of their current stamp."""
     columns = (known[name].to_pylist() for name in ("locator", "size", "mark"))
     seen = {locator: Stamp(*stamp) for locator, *stamp in zip(*columns, strict=True)}
     for locator, stamp in stamps.items():
-        if seen.get(locator) != stamp or stamp == _MISSING:
+        if seen.get(locator) != stamp or stamp == MISSING:
             yield locator, stamp
 
 
@@ -143,10 +142,3 @@ def _in_order(known: pa.Table, dataset: Dataset) -> Measurements:
         thumbnails=images["thumbnail"].reshape(-1, SIDE, SIDE),
         tints=images["tint"].reshape(-1, TINT_SIDE, TINT_SIDE, 2),
     )
-
-
-def _stamp(source: Source, locator: str) -> Stamp:
-    try:
-        return source.stamp(locator)
-    except RejectedPicture:
-        return _MISSING

@@ -19,12 +19,14 @@ _MEAN = Preprocessing(height=96, width=96)
 
 def sides(dataset: Dataset) -> NDArray[np.float64]:
     """Each picture's size as the side of a square of its area, shape `(n,)`, in pixels."""
-    return np.asarray(np.sqrt(_widths(dataset) * _heights(dataset)), np.float64)
+    widths, heights = dataset.table[["width", "height"]].to_numpy(np.float64).T
+    return np.asarray(np.sqrt(widths * heights))
 
 
 def aspects(dataset: Dataset) -> NDArray[np.float64]:
     """Each picture's width over its height, shape `(n,)`."""
-    return np.asarray(_widths(dataset) / _heights(dataset), np.float64)
+    widths, heights = dataset.table[["width", "height"]].to_numpy(np.float64).T
+    return np.asarray(widths / heights)
 
 
 def sizes_in_words(dataset: Dataset) -> str:
@@ -60,14 +62,6 @@ def mean_picture(dataset: Dataset, locators: Sequence[str]) -> Pixels | None:
         total += pixels
         count += 1
     return np.asarray((total / count).round(), np.uint8) if count else None
-
-
-def _widths(dataset: Dataset) -> NDArray[np.float64]:
-    return dataset.table["width"].to_numpy(np.float64)
-
-
-def _heights(dataset: Dataset) -> NDArray[np.float64]:
-    return dataset.table["height"].to_numpy(np.float64)
 
 
 def _read(dataset: Dataset, locators: Sequence[str]) -> Iterator[Pixels]:

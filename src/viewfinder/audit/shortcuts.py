@@ -1,19 +1,24 @@
 """Whether a property that should not matter, such as brightness, tells the label by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from viewfinder.audit.duplicates import DuplicateGroups
+from viewfinder.audit.finding import Finding, Severity
 from viewfinder.audit.measurements import Measurements
-from viewfinder.audit.series.figure import correct, stratified_folds
+from viewfinder.audit.series.accuracy import right_out_of_fold, stratified_folds
 from viewfinder.core.pairs import mcnemar_p
 from viewfinder.core.shares import Figure, holm, share
+from viewfinder.data.dataset import Dataset
 from viewfinder.data.splits.groups import connected
 from viewfinder.data.splits.placement import TooFewGroups
 
+# Of the errors of naming the most common class, the share that a property surely corrects.
+_NOTED, _WARNED = 1 / 3, 2 / 3
 _LEVEL = 0.05
 _FOLDS = 5
 _MOST = 5000
@@ -48,6 +53,30 @@ class Shortcut:
         }
 
 
+def shortcuts(
+    dataset: Dataset, measurements: Measurements, groups: DuplicateGroups
+) -> Iterator[Finding]:
+    """Yield the properties that alone correct a third of the errors of naming one class, or more.
+
+    Two thirds or more are a warning. The share is taken at the lower end of its 95 % interval, so
+    that a small difference between classes, which most datasets have, is no finding.
+    """
+    rows = np.flatnonzero(measurements.readable & (dataset.labels >= 0))
+    properties = shortcut_properties(measurements.of_rows(rows))
+    for found in find_shortcuts(dataset.labels[rows], properties, groups.keys()[rows]):
+        corrected = (found.accuracy.low - found.majority.value) / (1 - found.majority.value)
+        if found.tells and corrected >= _NOTED:
+            yield Finding(
+                f"shortcut: {found.name}",
+                Severity.WARNING if corrected >= _WARNED else Severity.INFO,
+                f"The {found.name} alone tells the class of {found.accuracy.value:.0%} of the "
+                f"pictures; naming the most common class is right for {found.majority.value:.0%}.",
+                f"a model may learn the {found.name} in place of the subject: collect pictures "
+                "that do not differ in it, or evaluate on such pictures",
+                classes=dataset.classes,
+            )
+
+
 def find_shortcuts(
     labels: NDArray[np.integer],
     properties: Mapping[str, NDArray[np.float64]],
@@ -79,7 +108,10 @@ def find_shortcuts(
         folds = stratified_folds(truth, connected(groups[rows]), _FOLDS)
     except TooFewGroups:
         return ()
-    rights = [correct(_with_squares(values[rows]), truth, folds) for values in properties.values()]
+    rights = [
+        right_out_of_fold(_with_squares(values[rows]), truth, folds)
+        for values in properties.values()
+    ]
     p_values = holm(
         [mcnemar_p(int((hit & ~common).sum()), int((common & ~hit).sum())) for hit in rights]
     )

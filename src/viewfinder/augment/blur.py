@@ -27,11 +27,6 @@ class Blur(Operation):
     ]
     probability: Probability = 1.0
 
-    @property
-    @override
-    def has_no_effect(self) -> bool:
-        return self.sigma == 0 or self.probability == 0
-
     @override
     def parameters(self, uniform: Table) -> Table:
         """Return sigma as a fraction of the shorter side; 0 without a blur."""

@@ -38,18 +38,10 @@ class Coloring(Operation):
 class _Factor(Coloring):
     """An operation with one factor, uniform from 1 - strength to 1 + strength."""
 
-    draws: ClassVar[int] = 1
-
     strength: Annotated[Number, limits(0, 1, _STRENGTH)]
-
-    @property
-    @override
-    def has_no_effect(self) -> bool:
-        return self.strength == 0
 
     @override
     def parameters(self, uniform: Table) -> Table:
-
         return spread(uniform, 1 - self.strength, 1 + self.strength)
 
 
@@ -109,14 +101,8 @@ class Hue(Coloring):
 
     name: ClassVar[str] = "hue"
     columns: ClassVar[tuple[str, ...]] = ("hue.degrees",)
-    draws: ClassVar[int] = 1
 
     degrees: Annotated[Number, limits(0, 180, "the largest turn in degrees, from 0 to 180")]
-
-    @property
-    @override
-    def has_no_effect(self) -> bool:
-        return self.degrees == 0
 
     @override
     def parameters(self, uniform: Table) -> Table:
@@ -155,11 +141,6 @@ class ChannelMix(Coloring):
 
     probability: Probability
 
-    @property
-    @override
-    def has_no_effect(self) -> bool:
-        return self.probability == 0
-
     @override
     def parameters(self, uniform: Table) -> Table:
         """Return the share, 0 for an unchanged picture, and nine weights from -1 to 1.
@@ -193,15 +174,9 @@ class ChannelShift(Coloring):
         "channel_shift.green",
         "channel_shift.blue",
     )
-    draws: ClassVar[int] = 3
 
     levels: Annotated[Number, limits(0, 255, "the largest shift in levels, from 0 to 255")]
     per_channel: Switch = True
-
-    @property
-    @override
-    def has_no_effect(self) -> bool:
-        return self.levels == 0
 
     @override
     def parameters(self, uniform: Table) -> Table:
@@ -224,14 +199,8 @@ class Grayscale(Coloring):
 
     name: ClassVar[str] = "grayscale"
     columns: ClassVar[tuple[str, ...]] = ("grayscale.on",)
-    draws: ClassVar[int] = 1
 
     probability: Probability
-
-    @property
-    @override
-    def has_no_effect(self) -> bool:
-        return self.probability == 0
 
     @override
     def parameters(self, uniform: Table) -> Table:
@@ -239,7 +208,6 @@ class Grayscale(Coloring):
 
     @override
     def maps(self, parameters: Table) -> Table:
-
         return _affine(np.where(parameters[:, :1, None] > 0, _TO_GRAY, np.eye(3)))
 
     @override

@@ -41,11 +41,6 @@ class Erase(Operation):
     ] = (0.3, 1 / 0.3)
     level: Level = 127
 
-    @property
-    @override
-    def has_no_effect(self) -> bool:
-        return self.probability == 0
-
     @override
     def parameters(self, uniform: Table) -> Table:
         """Return left, top, width and height of the box as fractions; all 0 without a box."""

@@ -52,7 +52,6 @@ class RandomResizedCrop(Motion):
 
     name: ClassVar[str] = "crop"
     columns: ClassVar[tuple[str, ...]] = ("crop.left", "crop.top", "crop.width", "crop.height")
-    draws: ClassVar[int] = 4
 
     scale: Annotated[
         Interval, within(0.01, 1), pair("two fractions of the area from 0.01 to 1, as (0.5, 1)")
@@ -94,14 +93,8 @@ class Rotation(Motion):
 
     name: ClassVar[str] = "rotation"
     columns: ClassVar[tuple[str, ...]] = ("rotation.degrees",)
-    draws: ClassVar[int] = 1
 
     degrees: Annotated[Number, limits(0, 180, "the largest turn in degrees, from 0 to 180")]
-
-    @property
-    @override
-    def has_no_effect(self) -> bool:
-        return self.degrees == 0
 
     @override
     def parameters(self, uniform: Table) -> Table:
@@ -127,7 +120,6 @@ class Shift(Motion):
 
     name: ClassVar[str] = "shift"
     columns: ClassVar[tuple[str, ...]] = ("shift.x", "shift.y")
-    draws: ClassVar[int] = 2
 
     width: Annotated[Number, limits(0, 1, "a fraction of the picture's width, from 0 to 1")] = 0.0
     height: Annotated[Number, limits(0, 1, "a fraction of the picture's height, from 0 to 1")] = 0.0
@@ -162,14 +154,8 @@ class Shear(Motion):
 
     name: ClassVar[str] = "shear"
     columns: ClassVar[tuple[str, ...]] = ("shear.degrees",)
-    draws: ClassVar[int] = 1
 
     degrees: Annotated[Number, limits(0, 60, "the largest slant in degrees, from 0 to 60")]
-
-    @property
-    @override
-    def has_no_effect(self) -> bool:
-        return self.degrees == 0
 
     @override
     def parameters(self, uniform: Table) -> Table:
@@ -199,7 +185,6 @@ class Zoom(Motion):
 
     name: ClassVar[str] = "zoom"
     columns: ClassVar[tuple[str, ...]] = ("zoom.x", "zoom.y")
-    draws: ClassVar[int] = 2
 
     low: Annotated[
         Number, limits(0.1, 10, "a factor from 0.1 to 10, below 1 to enlarge", remedy="as 0.8")
@@ -248,7 +233,6 @@ class Flip(Motion):
 
     name: ClassVar[str] = "flip"
     columns: ClassVar[tuple[str, ...]] = ("flip.horizontal", "flip.vertical")
-    draws: ClassVar[int] = 2
 
     horizontal: Switch = False
     vertical: Switch = False

@@ -32,6 +32,8 @@ Switch = Annotated[bool, Strict(), Field(description="true or false")]
 Level = Annotated[int, Strict(), Field(ge=0, le=255, description="a whole number from 0 to 255")]
 Interval = tuple[Number, Number]
 
+# Settings of which 0 means no change.
+_STRENGTHS = frozenset({"strength", "degrees", "levels", "sigma", "probability"})
 _GIVE_THE_LARGEST = "give the largest change as one positive number; both directions are drawn"
 _SMALLER_FIRST = "write the smaller number first, both within the limits"
 
@@ -90,17 +92,18 @@ class Operation(Record, ABC):
     Class attributes:
         name: The key in a plan, and the name of the stream of random numbers.
         columns: The names of the sampled parameters, one per column.
-        draws: The random numbers per example.
+        draws: The random numbers per example; by default one per column.
     """
 
     name: ClassVar[str]
     columns: ClassVar[tuple[str, ...]]
-    draws: ClassVar[int]
+    draws: ClassVar[int | None] = None
 
     def sample(self, randomness: Randomness, epoch: int, examples: Ids) -> Table:
         """Draw the parameters of a batch, float64, shape `(n, len(columns))`."""
         stream = f"augment.{self.name}"
-        uniform = randomness.uniform(stream, epoch=epoch, examples=examples, draws=self.draws)
+        draws = self.draws or len(self.columns)
+        uniform = randomness.uniform(stream, epoch=epoch, examples=examples, draws=draws)
         return self.parameters(uniform)
 
     @abstractmethod
@@ -108,9 +111,9 @@ class Operation(Record, ABC):
         """Map numbers in [0, 1), shape `(n, draws)`, to parameters `(n, len(columns))`."""
 
     @property
-    @abstractmethod
     def has_no_effect(self) -> bool:
-        """Whether these settings leave every picture unchanged."""
+        """Whether these settings leave every picture unchanged: by default, if a strength is 0."""
+        return any(getattr(self, name) == 0 for name in _STRENGTHS & type(self).model_fields.keys())
 
     @abstractmethod
     def describe(self) -> str:

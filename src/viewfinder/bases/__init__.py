@@ -3,6 +3,5 @@
 `base` defines a base, and `naming` finds one by name: EfficientNet-Lite0 (`from_wheel`, `lite`), a
 network of `keras.applications` (`from_catalogue`, `catalogue`), a model file (`from_file`) or a
 preset of KerasHub (`from_hub`).
-`at_hand` finds or downloads ImageNet weights. `header` and `model_file` check a file without
-reading its weights. `networks` builds the `keras.Model`s.
+`at_hand` finds or downloads ImageNet weights. `networks` builds the `keras.Model`s.
 """

@@ -3,14 +3,13 @@
 import hashlib
 from pathlib import Path
 
-from viewfinder.bases.catalogue import Network, Published, all_published, published_weights
+from viewfinder.bases.catalogue import Network, Published, published_weights
 from viewfinder.core.errors import DataError
 from viewfinder.core.files import cache_folder, keras_home, locked_in_turn
 from viewfinder.core.progress import Progress
 from viewfinder.fetch.catalogue import Address, RemoteFile
 from viewfinder.fetch.download import Patience, download
 from viewfinder.fetch.trust import Checksums
-from viewfinder.runtime.header import require_weights_file
 
 
 def weights_folder() -> Path:
@@ -24,12 +23,6 @@ def find_weights(published: Published) -> Path | None:
         if (folder / published.name).is_file():
             return folder / published.name
     return None
-
-
-def weights_at_hand(network: Network) -> list[tuple[float, Path]]:
-    """Return the ImageNet weights of a network that need no download: each width, and the file."""
-    found = [(width, find_weights(published)) for width, published in all_published(network)]
-    return [(width, path) for width, path in found if path]
 
 
 def obtain_weights(
@@ -68,35 +61,6 @@ def obtain_weights(
         if not target.exists():
             _fetch(published, target, progress, patience)
     return target
-
-
-def weights_file(
-    network: Network,
-    alpha: float | None,
-    weights: str | Path,
-    side: int,
-    progress: Progress | None = None,
-) -> Path | None:
-    """Return the file of a network's weights, or None for random weights.
-
-    Args:
-        network: The network.
-        alpha: Its width; None for the full width.
-        weights: "imagenet", "none", or a file.
-        side: The side of the pictures, in pixels.
-        progress: Reports the source.
-
-    Raises:
-        UsageError: There are no ImageNet weights of this width.
-        DataError: The file does not exist, is no weights file, or cannot be downloaded.
-    """
-    if str(weights) == "none":
-        return None
-    if str(weights) == "imagenet":
-        return obtain_weights(network, alpha, side, progress=progress)
-    path = Path(weights).expanduser()
-    require_weights_file(path)  # before its content is hashed
-    return path
 
 
 def _fetch(

@@ -80,9 +80,9 @@ class Base(ABC):
         """Its name in a recipe; paths are absolute."""
 
     @property
-    @abstractmethod
     def label(self) -> str:
         """A short name for people, valid as part of a file's name."""
+        return self.name
 
     @property
     def least_size(self) -> int | None:

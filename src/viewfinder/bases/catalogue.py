@@ -10,14 +10,12 @@ from typing import Literal
 from viewfinder.bases.lite.plan import NAME as LITE
 from viewfinder.core.errors import UsageError, nearest
 from viewfinder.core.files import read_yaml
-
-Scaling = Literal["signed", "standard", "bgr", "inside"]
-"""How pixels from 0 to 255 become what a network was trained on; see `networks.yaml`."""
+from viewfinder.pictures.scaling import ScalingName
 
 _SCALING_IN_WORDS = {
-    "signed": "pixels scaled to [-1, 1]",
-    "standard": "pixels scaled to mean 0 and deviation 1 over ImageNet",
-    "bgr": "channels reversed to BGR, ImageNet's mean subtracted",
+    "-1-1": "pixels scaled to [-1, 1]",
+    "imagenet": "pixels scaled to mean 0 and deviation 1 over ImageNet",
+    "caffe": "channels reversed to BGR, ImageNet's mean subtracted",
     "inside": "pixels scaled by the network's own first layers",
 }
 
@@ -28,7 +26,7 @@ class Network:
 
     Attributes:
         name: Its name in `keras.applications`.
-        scaling: The scaling of its pixels.
+        scaling: The scaling of its pixels; "inside" by its own first layers.
         size: The side, in pixels, that its ImageNet weights were trained at.
         widths: Its parameters (trainable or not) by `alpha`, the factor on the width of its
             layers, for each width with ImageNet weights; 1.0 only without such a factor.
@@ -41,7 +39,7 @@ class Network:
     """
 
     name: str
-    scaling: Scaling
+    scaling: ScalingName | Literal["inside"]
     size: int
     widths: dict[float, int]
     url: str

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
-from viewfinder.bases.at_hand import weights_at_hand, weights_file
+from viewfinder.bases.at_hand import find_weights, obtain_weights
 from viewfinder.bases.base import Base, Takes
-from viewfinder.bases.catalogue import Network
+from viewfinder.bases.catalogue import Network, all_published
 from viewfinder.core.files import content_hash
 from viewfinder.core.progress import Progress
+from viewfinder.runtime.header import require_weights_file
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,6 @@ class FromCatalogue(Base):
 
     @property
     @override
-    def label(self) -> str:
-        return self.network.name
-
-    @property
-    @override
     def least_size(self) -> int:
         return self.network.least_size
 
@@ -69,12 +65,18 @@ class FromCatalogue(Base):
 
     @override
     def obtain(self, side: int | None = None, progress: Progress | None = None) -> Path | None:
-        side = side or self.network.size
-        return weights_file(self.network, self.alpha, self.weights, side, progress)
+        if self.weights == "none":
+            return None
+        if self.weights == "imagenet":
+            return obtain_weights(self.network, self.alpha, side, progress=progress)
+        path = Path(self.weights).expanduser()
+        require_weights_file(path)  # before its content is hashed
+        return path
 
     @override
     def at_hand(self) -> list[tuple[float, Path]]:
-        return weights_at_hand(self.network)
+        found = [(width, find_weights(weights)) for width, weights in all_published(self.network)]
+        return [(width, path) for width, path in found if path]
 
     @override
     def identity(self, source: Path | None, seed: int) -> Mapping[str, Any]:

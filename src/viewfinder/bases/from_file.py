@@ -24,6 +24,7 @@ class FromFile(Base):
     path: Path
 
     usual_weights: ClassVar[str] = "own"
+    scaling_in_words = "pixels from 0 to 255 scaled by the model itself"
 
     @property
     @override
@@ -34,11 +35,6 @@ class FromFile(Base):
     @override
     def label(self) -> str:
         return self.path.stem
-
-    @property
-    @override
-    def scaling_in_words(self) -> str:
-        return "pixels from 0 to 255 scaled by the model itself"
 
     @override
     def parameters(self) -> dict[float, int]:

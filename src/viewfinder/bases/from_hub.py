@@ -17,6 +17,7 @@ from viewfinder.bases.base import Base, Takes, pictures_of
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.files import content_hash
 from viewfinder.core.progress import Progress
+from viewfinder.core.records import read_bounded
 from viewfinder.runtime.backend import use_backend
 from viewfinder.runtime.header import opened_weights
 from viewfinder.runtime.loading import INSTALL_HUB
@@ -39,6 +40,7 @@ class FromHub(Base):
     preset: str
 
     usual_weights: ClassVar[str] = "own"
+    scaling_in_words = "pixels scaled as by the preset's image converter"
 
     @property
     @override
@@ -50,11 +52,6 @@ class FromHub(Base):
     def label(self) -> str:
         handle = self.preset.partition("://")[2]
         return handle.replace("/", "-") if handle else Path(self.preset).name
-
-    @property
-    @override
-    def scaling_in_words(self) -> str:
-        return "pixels scaled as by the preset's image converter"
 
     @override
     def parameters(self) -> dict[float, int]:
@@ -81,7 +78,8 @@ class FromHub(Base):
 
     @override
     def obtain(self, side: int | None = None, progress: Progress | None = None) -> Path:
-        require_keras_hub()
+        if find_spec("keras_hub") is None:
+            raise UsageError("KerasHub is not installed.", remedy=INSTALL_HUB)
         folder = Path(self.preset) if Path(self.preset).is_absolute() else self._fetched(progress)
         missing = [name for name in _FILES if not (folder / name).is_file()]
         if missing:
@@ -144,22 +142,10 @@ _HOW_TO_SAVE = (
 )
 
 
-def require_keras_hub() -> None:
-    """Raise unless KerasHub is installed; imports nothing.
-
-    Raises:
-        UsageError: KerasHub is not installed; the remedy is the command to install it.
-    """
-    if find_spec("keras_hub") is None:
-        raise UsageError("KerasHub is not installed.", remedy=INSTALL_HUB)
-
-
 def _settings(path: Path) -> dict[str, Any]:
     """Read the settings in one of a preset's files."""
     try:
-        if path.stat().st_size > _MOST_CONFIG:
-            raise ValueError(f"{path.stat().st_size:,} bytes")
-        settings = json.loads(path.read_text(encoding="utf-8"))["config"]
+        settings = json.loads(read_bounded(path, _MOST_CONFIG))["config"]
         if not isinstance(settings, dict):
             raise TypeError(f"its config is a {type(settings).__name__}")
         return settings

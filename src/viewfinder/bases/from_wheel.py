@@ -31,6 +31,9 @@ class FromWheel(Base):
 
     usual_weights: ClassVar[str] = "imagenet"
     is_catalogued: ClassVar[bool] = True
+    name = NAME
+    least_size = 32
+    scaling_in_words = f"pixels less {MEAN:g}, divided by {SCALE:g}"
 
     def __post_init__(self) -> None:
         if self.weights not in ("imagenet", "none"):
@@ -39,26 +42,6 @@ class FromWheel(Base):
                 expected="'imagenet' or 'none' as `weights`",
                 received=self.weights,
             )
-
-    @property
-    @override
-    def name(self) -> str:
-        return NAME
-
-    @property
-    @override
-    def label(self) -> str:
-        return NAME
-
-    @property
-    @override
-    def least_size(self) -> int:
-        return 32
-
-    @property
-    @override
-    def scaling_in_words(self) -> str:
-        return f"pixels less {MEAN:g}, divided by {SCALE:g}"
 
     @override
     def parameters(self) -> dict[float, int]:

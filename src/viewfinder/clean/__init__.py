@@ -17,7 +17,7 @@ save        writes decisions
 from viewfinder.clean.draft import CleaningPlan
 from viewfinder.clean.plan import DEFAULT_FIXES, FIXES, plan_cleaning
 from viewfinder.clean.save import clean, restore, save_plan
-from viewfinder.data.saved.output import require_output, require_outside
+from viewfinder.data.saved.output import require_output
 
 __all__ = [
     "DEFAULT_FIXES",
@@ -26,7 +26,6 @@ __all__ = [
     "clean",
     "plan_cleaning",
     "require_output",
-    "require_outside",
     "restore",
     "save_plan",
 ]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from viewfinder.audit.finding import listed
 from viewfinder.audit.likeness import Rows
 from viewfinder.core.errors import UsageError, nearest
+from viewfinder.core.words import listed
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.saved import QUARANTINE, Decision, changes
 

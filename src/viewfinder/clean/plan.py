@@ -10,7 +10,7 @@ from viewfinder.audit.finding import Finding
 from viewfinder.clean.draft import CleaningPlan, Draft
 from viewfinder.core.errors import DataError, UsageError, nearest
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.sources.cells import header_of, read_cells
+from viewfinder.data.sources.cells import opened_table, read_cells
 from viewfinder.data.sources.hints import Columns
 
 DEFAULT_FIXES = ("unreadable", "two-labels", "exact-duplicates")
@@ -112,7 +112,7 @@ def read_labels(file: Path) -> dict[str, str]:
     """
     if not file.is_file():
         raise UsageError(f"`relabel`: there is no file {file}.", expected="a file")
-    path_column = "locator" if "locator" in header_of(file) else None
+    path_column = "locator" if "locator" in opened_table(file).names else None
     cells = read_cells(file, Columns(path=path_column)).table
     repeated = cells["path"][cells["path"].duplicated()]
     if len(repeated):

@@ -11,10 +11,9 @@ from viewfinder.clean.plan import DEFAULT_FIXES, plan_cleaning
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.saved import QUARANTINE, Entry, SavedDataset, changes, create
-from viewfinder.data.saved.output import is_in_place, require_output
+from viewfinder.data.saved import QUARANTINE, Entry, SavedDataset, changes
+from viewfinder.data.saved.output import require_output, save_decisions
 from viewfinder.data.sources import as_dataset
-from viewfinder.data.sources.saved import SavedSource
 
 
 def clean(
@@ -73,18 +72,7 @@ def save_plan(
             received="; ".join(f"{made.pictures:,} {made.why}" for made in plan.decisions),
             remedy="choose other findings with `fix`, or fewer pictures with `quarantine`",
         )
-    require_output(plan.dataset, output)
-    if not is_in_place(plan.dataset, output):
-        source = plan.dataset.source
-        if isinstance(source, SavedSource):
-            settings = SavedDataset.open(source.folder).settings_of_copies
-        else:
-            settings = {"opened": dict(opened or {})}
-        return create(output, plan.dataset, settings=settings, decisions=plan.decisions)
-    saved = SavedDataset.open(output)
-    for decision in plan.decisions:
-        saved.append(decision.verb, decision.why, decision.changes, decision.options)
-    return saved
+    return save_decisions(plan.dataset, output, plan.decisions, opened=opened or {})
 
 
 def restore(saved: SavedDataset, locator: str) -> Entry:

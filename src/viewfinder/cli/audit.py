@@ -101,9 +101,9 @@ def _show_breaches(breaches: "tuple[Breach, ...]") -> None:
 
 
 def _show(found: "Audit", page: Path | None, *, everything: bool) -> None:
-    from viewfinder.audit.finding import listed
     from viewfinder.audit.overview import sizes_in_words
     from viewfinder.cli.tables import Row, counts_table, print_lines, print_rows, stdout
+    from viewfinder.core.words import listed
 
     readable = found.readable
     if readable.classes:

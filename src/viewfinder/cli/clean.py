@@ -106,7 +106,7 @@ def _show_plan(plan: "CleaningPlan", saved: "SavedDataset | None", *, everything
 
 def _which(changes: Any, everything: bool) -> str:
     """The first of the pictures, or all of them with a note on each."""
-    from viewfinder.audit.finding import listed
+    from viewfinder.core.words import listed
 
     if not everything:
         return listed(list(changes["locator"]), 2)

@@ -21,8 +21,8 @@ def materialize(
     results: ResultOptions,
 ) -> None:
     """Write a dataset as class folders, for tools that read nothing else."""
-    from viewfinder.audit.finding import listed
     from viewfinder.cli.tables import print_lines
+    from viewfinder.core.words import listed
     from viewfinder.data.saved.materialize import materialize as write_out
 
     dataset = reading.opened(data, results.progress)

@@ -202,7 +202,7 @@ def _seen(prepared: "Prepared") -> str:
 
 
 def _skipped(prepared: "Prepared") -> list[str]:
-    from viewfinder.audit.finding import listed
+    from viewfinder.core.words import listed
 
     skipped: dict[str, list[str]] = {}
     for status, group in prepared.rejected.table.groupby("status", sort=True):

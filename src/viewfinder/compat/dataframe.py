@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from viewfinder.compat.directory import FileIterator, Reading, listed
+from viewfinder.compat.directory import FileIterator, Reading
 from viewfinder.compat.files import FORMATS, check_choice, validate_filename
+from viewfinder.core.words import listed
 
 _WITHOUT_CLASSES = ("input", "multi_output", "raw", None)
 

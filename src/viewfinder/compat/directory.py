@@ -28,6 +28,7 @@ from viewfinder.compat.iterators import (
     augments,
     warn_of_split,
 )
+from viewfinder.core.words import listed
 
 _SPLITS = {"train", "training", "validation", "valid", "val", "test", "testing"}
 _MEMORY = 2 * 2**30
@@ -323,9 +324,3 @@ def _warn_of_folders(directory: str, names: list[str], samples: int) -> None:
             f"split: flow_from_directory({str(Path(directory) / names[0])!r}).",
             stacklevel=4,
         )
-
-
-def listed(names: list[str]) -> str:
-    """Return at most five names."""
-    rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(names[:5]) + rest

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -148,6 +149,30 @@ def written_whole(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def folder_written_whole(folder: Path, *, what: str | None = None) -> Iterator[Path]:
+    """Yield a new folder that is renamed to `folder` when the block ends without an error.
+
+    Args:
+        folder: The folder, which does not exist or is empty. Its parent is made.
+        what: As for :func:`unwritable`.
+
+    Raises:
+        OutputError: The folder cannot be written, or the disk is full. Nothing is left.
+    """
+    temporary = folder.with_name(f".writing-{uuid4().hex}")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if folder.exists():
+            folder.rmdir()
+        temporary.rename(folder)
+    except OSError as error:
+        raise unwritable(folder, error, what=what) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def require_writable(folder: Path, argument: str = "") -> None:
     """Make the folder, and raise `OutputError` now rather than after hours if it is read-only.
 
@@ -232,17 +257,14 @@ def locked(path: Path, otherwise: ViewfinderError, *, patience: float = 0.0) -> 
     """
     from filelock import FileLock, Timeout
 
-    lock = FileLock(path)
     try:
-        lock.acquire(timeout=patience)
+        held = FileLock(path).acquire(timeout=patience)
     except Timeout as error:
         raise otherwise from error
     except OSError as error:
         raise unwritable(path.parent, error) from error
-    try:
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -256,13 +278,11 @@ def locked_in_turn(path: Path, progress: Progress, why: str) -> Iterator[None]:
 
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=_SILENT_S)
+        held = lock.acquire(timeout=_SILENT_S)
     except Timeout:
         progress.say(why)
-        lock.acquire()
+        held = lock.acquire()
     except OSError as error:
         raise unwritable(path.parent, error) from error
-    try:
+    with held:
         yield
-    finally:
-        lock.release()

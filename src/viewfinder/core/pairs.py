@@ -29,13 +29,10 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
         only_first: Pictures on which only the first model is right.
         only_second: Pictures on which only the second model is right.
     """
-    trials = only_first + only_second
-    ways = total = 1  # to choose none, or at most `fewer`, of the trials
-    for chosen in range(min(only_first, only_second)):
-        ways = ways * (trials - chosen) // (chosen + 1)
-        total += ways
-    p: float = 2 * total / 2**trials
-    return min(1.0, p)
+    from scipy.special import bdtr
+
+    fewer, trials = min(only_first, only_second), only_first + only_second
+    return min(1.0, 2 * float(bdtr(fewer, trials, 0.5)))
 
 
 def beats(only_it: int, only_before: int) -> bool:

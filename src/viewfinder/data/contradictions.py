@@ -2,6 +2,9 @@
 
 import pandas as pd
 
+from viewfinder.core.words import listed
+from viewfinder.data.dataset import OK
+
 _SHOWN = 3
 
 
@@ -11,7 +14,7 @@ def contradicting(table: pd.DataFrame) -> pd.DataFrame:
     Args:
         table: A dataset's table, with the contents of the pictures that have been read.
     """
-    known = table[(table["status"] == "ok") & (table["content"] != "")]
+    known = table[(table["status"] == OK) & (table["content"] != "")]
     labels = known.groupby("content")["label"].transform("nunique")
     return known[labels > 1].sort_values(["content", "label", "locator"])
 
@@ -19,10 +22,9 @@ def contradicting(table: pd.DataFrame) -> pd.DataFrame:
 def in_words(rows: pd.DataFrame) -> str:
     """Return the warning about the pictures that :func:`contradicting` returns."""
     groups = [list(group["locator"]) for _, group in rows.groupby("content", sort=False)]
-    shown = "; ".join(" = ".join(group[:2]) for group in groups[:_SHOWN])
-    more = "; …" if len(groups) > _SHOWN else ""
+    shown = listed([" = ".join(group[:2]) for group in groups], _SHOWN, separator="; ")
     return (
         f"{len(rows):,} pictures are exact copies of each other under different labels "
-        f"({shown}{more}): at least {len(groups):,} of these labels "
+        f"({shown}): at least {len(groups):,} of these labels "
         f"{'is' if len(groups) == 1 else 'are'} wrong."
     )

@@ -17,10 +17,21 @@ from viewfinder.data.splits import shares
 from viewfinder.data.splits.groups import Groups
 from viewfinder.data.splits.table import SPLITS, UNSPLIT, class_indices
 
-__all__ = ["SPLITS", "UNLABELLED", "UNSPLIT", "Dataset", "PassedOver", "sorted_classes"]
+__all__ = [
+    "OK",
+    "SPLITS",
+    "UNLABELLED",
+    "UNSPLIT",
+    "Dataset",
+    "PassedOver",
+    "extended_classes",
+    "sorted_classes",
+]
 
 # The label of a picture without one, as an audit accepts it.
 UNLABELLED = ""
+# The status of a readable picture.
+OK = "ok"
 
 
 @dataclass(frozen=True)
@@ -103,12 +114,12 @@ class Dataset:
     @property
     def readable(self) -> "Dataset":
         """The pictures that could be read; for a dataset with `status`."""
-        return self.where(self.table["status"] == "ok")
+        return self.where(self.table["status"] == OK)
 
     @property
     def rejected(self) -> "Dataset":
         """The pictures that could not be read, or not be used; for a dataset with `status`."""
-        return self.where(self.table["status"] != "ok")
+        return self.where(self.table["status"] != OK)
 
     def only(self, split: str) -> "Dataset":
         """The pictures of one split."""
@@ -204,3 +215,9 @@ def sorted_classes(names: set[str]) -> tuple[str, ...]:
     if all(name.isdecimal() for name in names):
         return tuple(sorted(names, key=lambda name: (int(name), name)))
     return tuple(sorted(names))
+
+
+def extended_classes(known: tuple[str, ...], labels: set[str]) -> tuple[str, ...]:
+    """Return the known classes and those of further labels; sorted if the known ones are."""
+    new = sorted_classes(labels - set(known))
+    return sorted_classes({*known, *new}) if known == sorted_classes(set(known)) else (*known, *new)

@@ -1,5 +1,6 @@
 """`Source`: returns a picture's bytes for its locator."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from viewfinder.core.errors import DataError
+from viewfinder.core.errors import DataError, RejectedPicture
 
 
 class Stamp(NamedTuple):
@@ -22,6 +23,10 @@ class Stamp(NamedTuple):
 
     size: int
     mark: int
+
+
+MISSING = Stamp(-1, -1)
+"""The stamp of pictures that are not there."""
 
 
 class Source(ABC):
@@ -42,6 +47,13 @@ class Source(ABC):
         Raises:
             RejectedPicture: It is missing or cannot be read.
         """
+
+    def present_stamp(self, locator: str) -> Stamp:
+        """Return the picture's stamp, `MISSING` where it cannot be read."""
+        try:
+            return self.stamp(locator)
+        except RejectedPicture:
+            return MISSING
 
     def file_of(self, locator: str) -> Path | None:
         """Return the picture's own file; None if it has none.
@@ -75,6 +87,12 @@ class Source(ABC):
 
 
 Record = dict[str, Any]
+
+
+def content_of(data: bytes | NDArray[np.uint8]) -> str:
+    """Return the BLAKE2b hash (128 bits, hexadecimal) of what :meth:`Source.read` returns."""
+    plain = data if isinstance(data, bytes) else np.ascontiguousarray(data).data
+    return hashlib.blake2b(plain, digest_size=16).hexdigest()
 
 
 def paths_in(record: Record) -> list[str]:

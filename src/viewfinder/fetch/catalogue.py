@@ -5,7 +5,9 @@ The data are in `datasets.yaml`.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import TypeAdapter
 
 from viewfinder.core.errors import UsageError, nearest
 from viewfinder.core.files import read_yaml
@@ -93,11 +95,11 @@ class Entry:
     title: str
     pictures: int
     classes: int
-    files: tuple[RemoteFile, ...]
     licence: str
     citation: str
     course: str
     recipe: str
+    files: tuple[RemoteFile, ...] = ()
     opens: str = ""
     label_from: str | None = None
     class_names: tuple[str, ...] = ()
@@ -123,19 +125,10 @@ def entry_named(name: str) -> Entry:
     return CATALOGUE[name]
 
 
-def _remote_file(fields: dict[str, Any]) -> RemoteFile:
-    addresses = tuple(Address(**address) for address in fields.pop("addresses", ()))
-    return RemoteFile(addresses=addresses, inside=tuple(fields.pop("inside", ())), **fields)
-
-
 def _read_datasets() -> dict[str, Entry]:
-    entries = {}
-    for name, fields in read_yaml(Path(__file__).with_name("datasets.yaml")).items():
-        files = tuple(_remote_file(file) for file in fields.pop("files", ()))
-        kaggle = Kaggle(**fields.pop("kaggle")) if "kaggle" in fields else None
-        class_names = tuple(fields.pop("class_names", ()))
-        entries[name] = Entry(name, files=files, kaggle=kaggle, class_names=class_names, **fields)
-    return entries
+    entries = read_yaml(Path(__file__).with_name("datasets.yaml"))
+    named = {name: {"name": name, **fields} for name, fields in entries.items()}
+    return TypeAdapter(dict[str, Entry]).validate_python(named)
 
 
 CATALOGUE = _read_datasets()

@@ -6,8 +6,7 @@ and a different one later is an error.
 """
 
 import shutil
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,11 +56,16 @@ def fetch(
     """
     entry = entry_named(name)
     task = _Fetch(entry, dataset_folder(entry, output), progress or Progress(0), patience)
-    with _disk_errors(task.folder):
+    try:
         if not is_fetched(task.folder):
-            with _in_turn(name, task.progress):
+            datasets_folder().mkdir(parents=True, exist_ok=True)
+            lock = datasets_folder() / f".{name}.lock"
+            waiting = f"Waiting for another process that fetches {name}."
+            with locked_in_turn(lock, task.progress, waiting):
                 if not is_fetched(task.folder):
                     task.run()
+    except OSError as error:
+        raise unwritable(task.folder, error) from error
     return task.folder / entry.opens
 
 
@@ -255,18 +259,3 @@ def _move_part(part: Path, target: Path) -> None:
 
 def _record_path(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.json")
-
-
-def _in_turn(name: str, progress: Progress) -> AbstractContextManager[None]:
-    """Let one process fetch a dataset while others wait."""
-    datasets_folder().mkdir(parents=True, exist_ok=True)
-    lock = datasets_folder() / f".{name}.lock"
-    return locked_in_turn(lock, progress, f"Waiting for another process that fetches {name}.")
-
-
-@contextmanager
-def _disk_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise unwritable(folder, error) from error

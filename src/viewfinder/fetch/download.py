@@ -12,7 +12,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -69,9 +69,13 @@ def download(
         OutputError: `target` cannot be written, or the disk is full. Nothing is left.
     """
     task = _Download(address, target, most_bytes, patience or Patience(), progress or Progress(0))
-    with task.writing():
+    try:
         target.parent.mkdir(parents=True, exist_ok=True)
         task.run()
+    except (OSError, OutputError) as error:
+        with suppress(OSError):
+            task.discard()
+        raise unwritable(target, error) from error
 
 
 def sha256_of(path: Path) -> str:
@@ -152,7 +156,7 @@ class _Download:
                 self._take(response, known, offset)
         except Broken as broken:
             if broken.status == 416:  # the remote file is now shorter than the part
-                self._discard()
+                self.discard()
             raise
 
     def _take(self, response: HTTPResponse, known: _State | None, offset: int) -> None:
@@ -165,7 +169,7 @@ class _Download:
             # The server sends the whole file: it ignores ranges, or the file has changed.
             offset, self._is_joined = 0, False
         elif state != known or _start(response) != offset:
-            self._discard()
+            self.discard()
             raise Broken("the remote file has changed", wait_s=0)
         self._require_plausible(total, offset)
         write_json(self.note, vars(state))
@@ -193,7 +197,7 @@ class _Download:
             found = sha256_of(self.part)
             if found != self.address.sha256:
                 if self._is_joined:
-                    self._discard()
+                    self.discard()
                     raise Broken("its parts belong to different versions", wait_s=0)
                 raise self._wrong("checksum", self.address.sha256, found)
         self.part.replace(self.target)
@@ -227,7 +231,7 @@ class _Download:
         return self._wrong("length", f"{at_most}{self.most_bytes:,} bytes", received)
 
     def _wrong(self, what: str, expected: str, received: str) -> DataError:
-        self._discard()
+        self.discard()
         by = f" ({self.address.stated_by})" if self.address.stated_by else ""
         return DataError(
             f"{self.address.url} is another file than expected: its {what} differs.",
@@ -247,19 +251,10 @@ class _Download:
             "and repeat the call, which verifies and uses it",
         )
 
-    def _discard(self) -> None:
+    def discard(self) -> None:
+        """Remove what has been received."""
         self.part.unlink(missing_ok=True)
         self.note.unlink(missing_ok=True)
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Turn errors of the disk into an `OutputError`, and remove the part."""
-        try:
-            yield
-        except (OSError, OutputError) as error:
-            with suppress(OSError):
-                self._discard()
-            raise unwritable(self.target, error) from error
 
 
 def _chunks(response: HTTPResponse) -> Iterator[bytes]:

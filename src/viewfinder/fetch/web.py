@@ -49,7 +49,8 @@ def opened(url: str, headers: Mapping[str, str], timeout_s: float) -> Iterator[H
         Broken: A temporary failure.
         Gone: A permanent one.
     """
-    _require_safe(url)
+    if not _is_local(url):
+        _require_https(url)
     agent = {"User-Agent": f"viewfinder/{version('viewfinder')}"}
     request = Request(url, headers={**agent, **headers})
     try:
@@ -80,11 +81,6 @@ class _SafeRedirects(HTTPRedirectHandler):
         if not (_is_local(req.full_url) and _is_local(newurl)):
             _require_https(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _require_safe(url: str) -> None:
-    if not _is_local(url):
-        _require_https(url)
 
 
 def _require_https(url: str) -> None:

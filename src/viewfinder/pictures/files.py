@@ -8,8 +8,8 @@ from viewfinder.core.files import NotRegularFile, open_regular
 from viewfinder.pictures.codecs.types import Limits
 
 
-def bytes_of(file: Path, limits: Limits = Limits()) -> bytes:  # noqa: B008  (frozen)
-    """Return a file's content, which has at most `limits.max_bytes`; no larger file is read.
+def bytes_of(file: Path) -> bytes:
+    """Return a file's content; no file is read that is larger than pictures may be.
 
     Raises:
         RejectedPicture: MISSING (it does not exist, or cannot be read), NOT_A_PICTURE (it is no
@@ -18,7 +18,7 @@ def bytes_of(file: Path, limits: Limits = Limits()) -> bytes:  # noqa: B008  (fr
     try:
         with open_regular(file) as opened:
             size = os.fstat(opened.fileno()).st_size
-            limits.check_bytes(size)
+            Limits().check_bytes(size)
             return opened.read(size)
     except (OSError, ValueError) as error:
         raise unreadable(error) from error

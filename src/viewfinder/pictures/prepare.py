@@ -93,17 +93,12 @@ def before_resizing(
 
 def _from_array(array: NDArray[np.uint8], preprocessing: Preprocessing) -> Decoded:
     shaped = array[:, :, None] if array.ndim == 2 else array
-    if shaped.ndim != 3 or shaped.shape[2] not in (1, 3, 4) or shaped.dtype != np.uint8:
-        raise _wrong_array(array)
-    if 0 in shaped.shape:
-        raise _wrong_array(array)
+    is_picture = shaped.ndim == 3 and shaped.shape[2] in (1, 3, 4) and 0 not in shaped.shape
+    if not is_picture or shaped.dtype != np.uint8:
+        raise UsageError(
+            "This array is not a picture.",
+            expected="uint8 of shape (height, width) or (height, width, 1, 3 or 4), not empty",
+            received=f"{array.dtype} of shape {array.shape}",
+        )
     pixels = array_to_pixels(shaped, preprocessing.color, preprocessing.background)
     return Decoded(pixels, "array", width=shaped.shape[1], height=shaped.shape[0])
-
-
-def _wrong_array(array: NDArray[np.uint8]) -> UsageError:
-    return UsageError(
-        "This array is not a picture.",
-        expected="uint8 of shape (height, width) or (height, width, 1, 3 or 4), not empty",
-        received=f"{array.dtype} of shape {array.shape}",
-    )

@@ -4,17 +4,24 @@ The store, training, evaluation and prediction use the same record, so that a pi
 pixels in each of them. Conversion to floats happens inside the model, which takes 0 to 255.
 """
 
+from importlib.metadata import version
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from viewfinder.pictures.codecs.types import Color as Color
+
 Side = Annotated[int, Field(ge=1, le=4096)]
 Level = Annotated[int, Field(ge=0, le=255)]
-Color = Literal["rgb", "gray"]
 ResizePolicy = Literal["stretch", "crop", "pad"]
 
 # Raised whenever `decode.py`, `isolate.py` or `resize.py` gives other pixels.
 PIXELS_VERSION = 3
+
+
+def decoder_versions() -> dict[str, str]:
+    """Return the versions of the decoders: another version may give other pixels."""
+    return {name: version(name) for name in ("pillow", "simplejpeg", "opencv-python-headless")}
 
 
 class Preprocessing(BaseModel):

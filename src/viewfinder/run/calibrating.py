@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from viewfinder.audit.finding import pictures
+from viewfinder.audit import duplicate_groups, survey
 from viewfinder.audit.measurements import is_measured
 from viewfinder.classifier.sets import Calibrated
 from viewfinder.core.errors import DataError, ViewfinderError
 from viewfinder.core.progress import Progress
+from viewfinder.core.words import counted
 from viewfinder.data.splits.groups import Groups, connected, known_groups
 from viewfinder.run.run import Run
-from viewfinder.split.duplicates import by_duplicates
 from viewfinder.split.leaks import MEASURED_AT_ONCE, known_leaks
 
 
@@ -69,7 +69,9 @@ def calibrating(run: Run, progress: Progress | None = None) -> Calibrating:
     of: Calibrated = "validation"
     notes: list[str] = []
     if missing := len(validation) - len(rows):
-        notes.append(f"{pictures(missing, 'has')} a duplicate in training: not used for fitting.")
+        notes.append(
+            f"{counted(missing, 'picture has')} a duplicate in training: not used for fitting."
+        )
     weaker = list(run.decisions)
     if not len(rows):
         rows, of = _out_of_fold(run), "out-of-fold"
@@ -83,7 +85,7 @@ def calibrating(run: Run, progress: Progress | None = None) -> Calibrating:
         kept &= sizes == in_fold
     if several := int((~kept).sum()):
         notes.append(
-            f"{pictures(several, 'is')} left out: duplicates of others, or in their group."
+            f"{counted(several, 'picture is')} left out: duplicates of others, or in their group."
         )
     return Calibrating(rows[kept].reset_index(drop=True), of, tuple(weaker), tuple(notes))
 
@@ -115,7 +117,7 @@ def _groups(run: Run, rows: pd.DataFrame, progress: Progress) -> tuple[Groups, l
         if len(rows) > MEASURED_AT_ONCE and not is_measured(part):
             why = f"there are more than {MEASURED_AT_ONCE:,}; viewfinder audit measures them"
         else:
-            duplicates = by_duplicates(part, progress)
+            duplicates = duplicate_groups(survey(part, progress=progress)).as_groups()
             at = pd.Index(part.table["locator"]).get_indexer(rows["locator"])
             return Groups(connected(keys, duplicates.keys[at]), connected(keys)), []
     except ViewfinderError as error:

@@ -12,7 +12,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.audit.duplicates import duplicate_groups
-from viewfinder.audit.finding import pictures
 from viewfinder.audit.measurements import Measurements, survey
 from viewfinder.audit.shortcuts import Shortcut, find_shortcuts, shortcut_properties
 from viewfinder.classifier import Classifier
@@ -26,6 +25,7 @@ from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.files import written_whole
 from viewfinder.core.progress import Progress
 from viewfinder.core.shares import UNKNOWN, Figure, share
+from viewfinder.core.words import counted
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.source import Source
 from viewfinder.data.sources import open_dataset
@@ -404,7 +404,7 @@ def _answered(
     described = store.describe(matched)
     readable = described.readable
     if skipped := len(described) - len(readable):
-        notes += (f"{pictures(skipped)} cannot be read.",)
+        notes += (f"{counted(skipped, 'picture')} cannot be read.",)
     if not len(readable):
         raise DataError("None of the pictures can be read.", expected=f"pictures in {data.source}")
     found = answer(classifier, readable, store.pictures(readable), progress)

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from viewfinder.audit.finding import listed, pictures
 from viewfinder.core.errors import DataError
+from viewfinder.core.words import counted, listed
 from viewfinder.data.dataset import Dataset
 
 
@@ -40,17 +40,17 @@ def match_classes(data: Dataset, classes: Sequence[str]) -> tuple[Dataset, tuple
             expected=f"pictures of {_named(classes)}",
             received=f"pictures of {_named(present)}"
             if present
-            else f"{pictures(len(data))} without labels",
+            else f"{counted(len(data), 'picture')} without labels",
             remedy=_remedy(data, alike, bool(present)),
         )
     notes = [
         f"{old!r} is taken for {new!r}." for old, new in names.items() if new not in (old, None)
     ]
     if unknown := [name for name, new in names.items() if new is None]:
-        count = int(given.isin(unknown).sum())
-        notes.append(f"The run does not know {_named(unknown)}: {pictures(count, 'is')} left out.")
+        count = counted(int(given.isin(unknown).sum()), "picture is")
+        notes.append(f"The run does not know {_named(unknown)}: {count} left out.")
     if unlabelled := int((~given.isin(present)).sum()):
-        notes.append(f"{pictures(unlabelled, 'is')} left out: without a label.")
+        notes.append(f"{counted(unlabelled, 'picture is')} left out: without a label.")
     if missing := [name for name in classes if name not in names.values()]:
         notes.append(f"The data has no pictures of {_named(missing)}.")
     labels = given.map(names)

@@ -4,7 +4,6 @@ plan         the settings of a split, and its result
 make         split a dataset, groups and duplicates kept whole
 extend       place pictures that were added later, without moving the others
 save         write a split as an entry of a saved dataset's journal
-duplicates   groups of near and exact duplicates
 leaks        pictures of another split that are in training too
 """
 

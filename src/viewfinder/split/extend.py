@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
-from viewfinder.data.dataset import UNSPLIT, Dataset, sorted_classes
+from viewfinder.core.words import counted
+from viewfinder.data.dataset import UNSPLIT, Dataset, extended_classes
 from viewfinder.data.saved import SavedDataset
 from viewfinder.data.splits.folds import FOLD
 from viewfinder.data.splits.groups import Groups
@@ -20,14 +21,8 @@ from viewfinder.split.plan import SplitPlan, SplitUp
 
 # The options that `split` and `clean` save of how the data was opened.
 _HINTS = (
-    "label_from",
-    "root",
-    "label_column",
-    "value_range",
-    "group_from",
-    "classes",
-    "layout",
-    "splits",
+    *("label_from", "root", "label_column", "value_range"),
+    *("group_from", "classes", "layout", "splits"),
 )
 
 
@@ -114,9 +109,9 @@ def _missing(opened: Dataset, original: Dataset) -> list[str]:
     missing = ~np.asarray(opened.table["locator"].isin(original.table["locator"]))
     if not missing.any():
         return []
-    pictures = "picture is" if missing.sum() == 1 else "pictures are"
     first = opened.table["locator"][missing].iloc[0]
-    return [f"{missing.sum():,} {pictures} missing (the first: {first}); the others stay."]
+    pictures = counted(int(missing.sum()), "picture is")
+    return [f"{pictures} missing (the first: {first}); the others stay."]
 
 
 def _with_added(
@@ -129,10 +124,7 @@ def _with_added(
     columns = [*dict.fromkeys((*opened.table.columns, *added.columns))]
     parts = [part.reindex(columns=columns, fill_value="") for part in (opened.table, added)]
     table = pd.concat(parts, ignore_index=True).sort_values("locator", ignore_index=True)
-    known, labels = opened.classes, set(added["label"].unique())
-    classes = (*known, *sorted_classes(labels - set(known)))
-    if known == sorted_classes(set(known)):
-        classes = sorted_classes({*known, *labels})
+    classes = extended_classes(opened.classes, set(added["label"].unique()))
     is_added = np.asarray(table["locator"].isin(added["locator"]))
     return replace(opened, table=table, classes=classes), is_added
 

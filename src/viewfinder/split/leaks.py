@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 
+from viewfinder.audit import duplicate_groups, survey
 from viewfinder.audit.measurements import is_measured
 from viewfinder.core.errors import DataError
 from viewfinder.core.progress import Progress
+from viewfinder.core.words import counted, listed
 from viewfinder.data.dataset import UNSPLIT, Dataset
 from viewfinder.data.splits.groups import Groups, Keys, by_column
-from viewfinder.split.duplicates import by_duplicates
 
 # The column with each picture's kind of leak: "exact", "near", or "".
 LEAK = "leak"
@@ -56,7 +57,7 @@ def marked(dataset: Dataset, *, allowed: bool, progress: Progress) -> Dataset:
     near, kind_of_near = np.full(len(dataset), -1, np.int64), "near"
     before = dataset.table.get(LEAK, pd.Series("", dataset.table.index)).to_numpy(object)
     if _is_cheap(dataset):
-        groups = by_duplicates(dataset, progress)
+        groups = duplicate_groups(survey(dataset, progress=progress)).as_groups()
         near = partners(dataset, groups.keys)
         # Without the held-out pictures, a group may look smaller than it is.
         if INSEPARABLE in before or ((near >= 0).any() and not _are_separable(dataset, groups)):
@@ -106,11 +107,9 @@ def _is_cheap(dataset: Dataset) -> bool:
 
 
 def _refusal(dataset: Dataset, partner: Keys) -> DataError:
-    count = int((partner >= 0).sum())
-    are = "picture is" if count == 1 else "pictures are"
+    pictures = counted(int((partner >= 0).sum()), "picture is")
     return DataError(
-        f"{count:,} {are} in training and in another split too: the evaluation would reward "
-        "memorising.",
+        f"{pictures} in training and in another split too: the evaluation would reward memorising.",
         expected="each picture in one split",
         received=_pairs(dataset, partner),
         remedy="train on a dataset saved by `viewfinder split`, with duplicates in one split, or "
@@ -120,15 +119,10 @@ def _refusal(dataset: Dataset, partner: Keys) -> DataError:
 
 
 def _warning(dataset: Dataset, kind: str, count: int, partner: Keys) -> str:
-    if kind == "exact":
-        what = "is in training too" if count == 1 else "are in training too"
-    else:
-        what = (
-            "is a near duplicate of a training picture"
-            if count == 1
-            else "are near duplicates of training pictures"
-        )
-    pictures = "evaluation picture" if count == 1 else "evaluation pictures"
+    what = "in training too"
+    if kind != "exact":
+        what = "a near duplicate of a training picture"
+        what = what if count == 1 else "near duplicates of training pictures"
     remedy = f"viewfinder split {dataset.source} keeps duplicates in one split."
     if kind == INSEPARABLE:
         remedy = (
@@ -136,13 +130,13 @@ def _warning(dataset: Dataset, kind: str, count: int, partner: Keys) -> str:
             f"{dataset.source} --fix near-duplicates keeps one picture of each."
         )
     return (
-        f"{count:,} {pictures} {what} ({_pairs(dataset, partner)}). The result is reported with "
-        f"and without them; {remedy}"
+        f"{counted(count, 'evaluation picture is')} {what} ({_pairs(dataset, partner)}). The "
+        f"result is reported with and without them; {remedy}"
     )
 
 
 def _pairs(dataset: Dataset, partner: Keys) -> str:
     rows = np.flatnonzero(partner >= 0)
     locators = dataset.table["locator"].to_numpy(object)
-    shown = "; ".join(f"{locators[row]} = {locators[partner[row]]}" for row in rows[:_SHOWN])
-    return shown + ("; …" if len(rows) > _SHOWN else "")
+    pairs = [f"{locators[row]} = {locators[partner[row]]}" for row in rows]
+    return listed(pairs, _SHOWN, separator="; ")

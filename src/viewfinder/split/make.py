@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from viewfinder.audit import duplicate_groups, survey
 from viewfinder.core.progress import Progress
+from viewfinder.core.words import counted
 from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset
 from viewfinder.data.sources import open_dataset
-from viewfinder.data.sources.grouping import grouped_by_names
+from viewfinder.data.sources.grouping import with_groups_from
 from viewfinder.data.sources.saved import is_saved
 from viewfinder.data.splits.folds import FOLD
 from viewfinder.data.splits.groups import GROUP, Groups, by_column, connected
 from viewfinder.data.splits.shares import join, require_shares
-from viewfinder.split.duplicates import by_duplicates
 from viewfinder.split.plan import Copies, SplitPlan, SplitUp
 
 
@@ -56,7 +57,7 @@ def split_up(dataset: Dataset, plan: SplitPlan, progress: Progress | None = None
         columns = ["split", *([FOLD] if FOLD in dataset.table else [])]
         dataset = dataset.with_table(dataset.table.assign(**dict.fromkeys(columns, UNSPLIT)))
     if plan.group_from is not None:
-        dataset = grouped_by_names(dataset, plan.group_from)
+        dataset = with_groups_from(dataset, plan.group_from)
     groups = groups_of(dataset, plan, progress)
     set_aside = {
         name: share
@@ -90,7 +91,7 @@ def groups_of(dataset: Dataset, plan: SplitPlan, progress: Progress | None = Non
     copies = plan.copies or (Copies.IGNORE if column else Copies.NEAR)
     if copies is Copies.IGNORE:
         return column
-    duplicates = by_duplicates(dataset, progress)
+    duplicates = duplicate_groups(survey(dataset, progress=progress)).as_groups()
     keys = duplicates.required if copies is Copies.EXACT else duplicates.keys
     if column is None:
         return Groups(keys, duplicates.required, duplicates.words)
@@ -105,8 +106,7 @@ def joined(dataset: Dataset, groups: Groups, movable: NDArray[np.bool_]) -> Data
     moved = after[after != before]
     if not len(moved):
         return dataset
-    pictures = "picture" if len(moved) == 1 else "pictures"
     whose = "groups" if groups.words == "groups" else "duplicates"
     where = ", ".join(f"{(moved == name).sum():,} {name}" for name in SPLITS if name in moved)
-    note = f"Moved {len(moved):,} {pictures} to the split of their {whose}: {where}."
-    return dataset.noting(note)
+    pictures = counted(len(moved), "picture")
+    return dataset.noting(f"Moved {pictures} to the split of their {whose}: {where}.")

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from viewfinder.data.saved import Decision, SavedDataset, changes, create
-from viewfinder.data.saved.output import is_in_place, require_output
-from viewfinder.data.sources.saved import SavedSource
+from viewfinder.data.saved import Decision, SavedDataset, changes
+from viewfinder.data.saved.output import is_in_place, save_decisions
 from viewfinder.data.splits.folds import FOLD
 from viewfinder.data.splits.groups import GROUP
 from viewfinder.split.plan import SplitUp
@@ -30,19 +29,9 @@ def save(made: SplitUp, output: Path, settings: Mapping[str, Any]) -> SavedDatas
             written.
         DataError: Another process has changed the same pictures.
     """
-    require_output(made.opened, output)
-    if is_in_place(made.opened, output):
-        saved = SavedDataset.open(output)
-        _append(saved, _decision(made, saved.state, "split"))
-        return saved
-    source = made.opened.source
-    if isinstance(source, SavedSource):
-        settings = SavedDataset.open(source.folder).settings_of_copies
-    else:
-        settings = {"opened": dict(settings)}
-    decision = _decision(made, made.opened.table, "split")
-    decisions = [decision] if len(decision.changes) else []
-    return create(output, made.opened, settings=settings, decisions=decisions)
+    is_known = is_in_place(made.opened, output)
+    known = SavedDataset.open(output).state if is_known else made.opened.table
+    return save_decisions(made.opened, output, _decisions(made, known, "split"), opened=settings)
 
 
 def save_extension(saved: SavedDataset, made: SplitUp) -> None:
@@ -52,16 +41,12 @@ def save_extension(saved: SavedDataset, made: SplitUp) -> None:
         DataError: Another process has changed the same pictures.
         OutputError: The folder cannot be written.
     """
-    _append(saved, _decision(made, saved.state, "extend"))
-
-
-def _append(saved: SavedDataset, decision: Decision) -> None:
-    if len(decision.changes):
+    for decision in _decisions(made, saved.state, "extend"):
         saved.append(decision.verb, decision.why, decision.changes, decision.options)
 
 
-def _decision(made: SplitUp, known: pd.DataFrame, verb: str) -> Decision:
-    """The entry that turns the table `known` into the dataset after the split."""
+def _decisions(made: SplitUp, known: pd.DataFrame, verb: str) -> list[Decision]:
+    """The entry that turns the table `known` into the dataset after the split, if they differ."""
     table = made.dataset.table
     columns = [name for name in _COLUMNS if name in table]
     frames = [changes(known, table["locator"], name, table[name].astype(str)) for name in columns]
@@ -73,5 +58,5 @@ def _decision(made: SplitUp, known: pd.DataFrame, verb: str) -> Decision:
         ]
     sizes = ", ".join(f"{count:,} {name}" for name, count in made.dataset.split_sizes().items())
     why = f"{made.placed:,} pictures placed: now {sizes}"
-    options = made.plan.model_dump(mode="json")
-    return Decision(verb, why, pd.concat(frames, ignore_index=True), options)
+    changed, options = pd.concat(frames, ignore_index=True), made.plan.model_dump(mode="json")
+    return [Decision(verb, why, changed, options)] if len(changed) else []

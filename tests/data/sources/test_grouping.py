@@ -129,7 +129,7 @@ class TestNames:
         from dataclasses import replace
 
         from folders import table_only
-        from viewfinder.data.sources.grouping import grouped_by_names
+        from viewfinder.data.sources.grouping import with_groups_from
 
         locators = [f"{label}/{name}.png" for label, name in rows]
         table = pd.DataFrame(
@@ -144,10 +144,10 @@ class TestNames:
                 told = "/".join(part or "" for part in match.groups())
             wanted.append(told or "")
         if any(wanted):
-            assert list(grouped_by_names(dataset, pattern).table["group"]) == wanted
+            assert list(with_groups_from(dataset, pattern).table["group"]) == wanted
         else:
             with pytest.raises(UsageError, match="finds no group"):
-                grouped_by_names(dataset, pattern)
+                with_groups_from(dataset, pattern)
 
     @pytest.mark.parametrize("kind", ["zip", "tar", "gztar"])
     def test_archives_are_like_their_folders(self, data: Path, kind: str) -> None:

@@ -25,6 +25,7 @@ from viewfinder.data.sources.folder import FolderSource
 from viewfinder.data.store import Store, build, layout, open_store
 from viewfinder.data.store.cache import clear_cache, list_stores
 from viewfinder.data.store.live import LivePictures
+from viewfinder.pictures import preprocessing
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
 
@@ -185,6 +186,17 @@ class TestReuse:
         assert work == ([], [])
         assert {path.name: path.stat().st_mtime_ns for path in stores()} == files
         require_right(store, dataset)
+
+    def test_pictures_with_a_stated_range_are_stored_once(
+        self, tmp_path: Path, budget: int
+    ) -> None:
+        images = np.arange(4 * 8 * 8, dtype=np.uint16).reshape(4, 8, 8)
+        np.savez(tmp_path / "x.npz", images=images, labels=[0, 1, 0, 1])
+        dataset = open_dataset(tmp_path / "x.npz", value_range=(0, 255))
+        open_store(dataset, FORM, budget=budget)
+        files = {path.name: path.stat().st_mtime_ns for path in stores()}
+        open_store(dataset, FORM, budget=budget)
+        assert {path.name: path.stat().st_mtime_ns for path in stores()} == files
 
     def test_a_part_of_the_pictures_and_then_the_rest(
         self, root: Path, work: Work, budget: int
@@ -447,7 +459,7 @@ class TestDamage:
             case "schema":
                 monkeypatch.setattr(layout, "SCHEMA", layout.SCHEMA + 1)
             case "decoders":
-                monkeypatch.setattr(layout, "version", lambda name: f"{name} 99")
+                monkeypatch.setattr(preprocessing, "version", lambda name: f"{name} 99")
             case "pixels":
                 form = FORM.model_copy(update={"pixels_version": FORM.pixels_version + 1})
         new = open_store(dataset, form)

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from viewfinder.audit.finding import Finding, Severity, listed
-from viewfinder.audit.measure import OK
-from viewfinder.data.dataset import SPLITS, UNSPLIT
+from viewfinder.audit.finding import Finding, Severity
+from viewfinder.core.words import listed
+from viewfinder.data.dataset import OK, SPLITS, UNSPLIT
 from viewfinder.data.sources.folder_names import in_quotes, lookalikes
 
 # Below this, a class's scores are very uncertain, and augmentation helps little.

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from viewfinder.audit.duplicates import DuplicateGroups
-from viewfinder.audit.finding import Finding, Severity, pictures
+from viewfinder.audit.finding import Finding, Severity
 from viewfinder.audit.likeness import Rows
+from viewfinder.core.words import counted
 from viewfinder.data.dataset import UNSPLIT
 
 
@@ -18,24 +19,61 @@ def copies(table: pd.DataFrame, groups: DuplicateGroups) -> Iterator[Finding]:
         groups: The duplicates among the measurements.
     """
     exact, near = groups.exact, groups.near
-    yield from _two_labels(table, exact, near)
-    yield from _two_splits(table, exact, near)
-    yield from _about_groups(
-        table,
-        exact,
-        "exact duplicates",
-        Severity.WARNING,
-        "exact duplicates, with equal bytes or pixels",
-        "keep one of each: duplicates count twice, and may leak between splits",
-    )
-    yield from _about_groups(
-        table,
-        near,
-        "near duplicates",
-        Severity.INFO,
-        "near duplicates (encoded again, resized, mirrored, cropped, or the next frame)",
-        "keep each group within one split" + _bounds(groups),
-    )
+    labels, splits = table["label"], table["split"].where(table["split"] != UNSPLIT)
+    for found, check, severity, words, remedy in (
+        (
+            _differing(labels, exact),
+            "one picture, two labels",
+            Severity.ERROR,
+            "exact duplicates under different labels",
+            "decide on one label, and remove the other picture",
+        ),
+        (
+            _differing(labels, near),
+            "near duplicates, two labels",
+            Severity.WARNING,
+            "near duplicates under different labels",
+            "check each group: one of the labels may be wrong",
+        ),
+        (
+            _differing(splits, exact),
+            "one picture, two splits",
+            Severity.ERROR,
+            "exact duplicates in different splits",
+            "remove the duplicates: scores on pictures known from training are too high",
+        ),
+        (
+            _differing(splits, near),
+            "near duplicates, two splits",
+            Severity.WARNING,
+            "near duplicates in different splits",
+            "move each group to one split: scores on pictures similar to training ones are too "
+            "high",
+        ),
+        (
+            exact,
+            "exact duplicates",
+            Severity.WARNING,
+            "exact duplicates, with equal bytes or pixels",
+            "keep one of each: duplicates count twice, and may leak between splits",
+        ),
+        (
+            near,
+            "near duplicates",
+            Severity.INFO,
+            "near duplicates (encoded again, resized, mirrored, cropped, or the next frame)",
+            "keep each group within one split" + _bounds(groups),
+        ),
+    ):
+        if found:
+            rows = [int(row) for group in found for row in group]
+            sentence = (
+                f"{counted(len(rows), 'picture is')} {words} ({counted(len(found), 'group')})."
+            )
+            named = tuple(tuple(table["locator"].iloc[group]) for group in found)
+            paths = tuple(path for group in named for path in group)
+            notes = tuple(_where(table.iloc[row]) for row in rows)
+            yield Finding(check, severity, sentence, remedy, paths, notes, named)
 
 
 def _bounds(groups: DuplicateGroups) -> str:
@@ -47,71 +85,9 @@ def _bounds(groups: DuplicateGroups) -> str:
     return bounds
 
 
-def _two_labels(
-    table: pd.DataFrame, exact: tuple[Rows, ...], near: tuple[Rows, ...]
-) -> Iterator[Finding]:
-    yield from _about_groups(
-        table,
-        _differing(table["label"], exact),
-        "one picture, two labels",
-        Severity.ERROR,
-        "exact duplicates under different labels",
-        "decide on one label, and remove the other picture",
-    )
-    yield from _about_groups(
-        table,
-        _differing(table["label"], near),
-        "near duplicates, two labels",
-        Severity.WARNING,
-        "near duplicates under different labels",
-        "check each group: one of the labels may be wrong",
-    )
-
-
-def _two_splits(
-    table: pd.DataFrame, exact: tuple[Rows, ...], near: tuple[Rows, ...]
-) -> Iterator[Finding]:
-    splits = table["split"].where(table["split"] != UNSPLIT)
-    yield from _about_groups(
-        table,
-        _differing(splits, exact),
-        "one picture, two splits",
-        Severity.ERROR,
-        "exact duplicates in different splits",
-        "remove the duplicates: scores on pictures known from training are too high",
-    )
-    yield from _about_groups(
-        table,
-        _differing(splits, near),
-        "near duplicates, two splits",
-        Severity.WARNING,
-        "near duplicates in different splits",
-        "move each group to one split: scores on pictures similar to training ones are too high",
-    )
-
-
 def _differing(values: pd.Series, groups: tuple[Rows, ...]) -> tuple[Rows, ...]:
     """Return the groups whose members have more than one value."""
     return tuple(group for group in groups if values.iloc[group].nunique() > 1)
-
-
-def _about_groups(
-    table: pd.DataFrame,
-    groups: tuple[Rows, ...],
-    check: str,
-    severity: Severity,
-    words: str,
-    remedy: str,
-) -> list[Finding]:
-    if not groups:
-        return []
-    named = tuple(tuple(table["locator"].iloc[group]) for group in groups)
-    rows = [int(row) for group in groups for row in group]
-    notes = tuple(_where(table.iloc[row]) for row in rows)
-    count = "1 group" if len(groups) == 1 else f"{len(groups):,} groups"
-    sentence = f"{pictures(len(rows), 'is')} {words} ({count})."
-    paths = tuple(path for group in named for path in group)
-    return [Finding(check, severity, sentence, remedy, paths, notes, named)]
 
 
 def _where(row: pd.Series) -> str:

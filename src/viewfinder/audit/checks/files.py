@@ -10,9 +10,9 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
-from viewfinder.audit.finding import Finding, Severity, about, pictures
-from viewfinder.audit.measure import OK
+from viewfinder.audit.finding import Finding, Severity, about
 from viewfinder.core.errors import Reason
+from viewfinder.data.dataset import OK
 from viewfinder.pictures.codecs.magic import UNKNOWN
 
 _ENDINGS = {
@@ -77,7 +77,7 @@ def unreadable(table: pd.DataFrame) -> list[Finding]:
             Severity.WARNING,
             rows,
             rows["detail"],
-            f"{pictures(len(rows), 'is')} skipped: {reason.value}.",
+            f"is skipped: {reason.value}.",
             remedy,
         )
     return findings
@@ -92,7 +92,7 @@ def damaged(table: pd.DataFrame) -> list[Finding]:
         Severity.INFO,
         rows,
         notes[rows.index],
-        f"{pictures(len(rows), 'has')} a damaged file, with all pixels.",
+        "has a damaged file, with all pixels.",
         "nothing for Viewfinder; other programs may refuse them or print warnings",
     )
 
@@ -119,7 +119,7 @@ def wrong_ending(table: pd.DataFrame) -> list[Finding]:
         Severity.INFO,
         rows,
         notes,
-        f"{pictures(len(rows), 'has')} a name that does not match the content.",
+        "has a name that does not match the content.",
         "nothing for Viewfinder, which reads by content; rename them for other programs",
     )
 
@@ -136,7 +136,7 @@ def turned(table: pd.DataFrame) -> list[Finding]:
         Severity.INFO,
         rows,
         (f"orientation {value}" for value in rows["orientation"]),
-        f"{pictures(len(rows), 'is')} stored rotated or mirrored, and upright by EXIF.",
+        "is stored rotated or mirrored, and upright by EXIF.",
         "nothing for Viewfinder; programs that ignore EXIF show them rotated",
     )
 
@@ -152,7 +152,7 @@ def odd_modes(table: pd.DataFrame) -> list[Finding]:
             Severity.INFO,
             rows,
             rows["format"].str.upper(),
-            f"{pictures(len(rows), 'is')} {words}.",
+            f"is {words}.",
             remedy,
         )
     return findings
@@ -174,7 +174,7 @@ def partial_depths(table: pd.DataFrame) -> list[Finding]:
             severity,
             rows,
             rows["format"].str.upper(),
-            f"{pictures(len(rows), 'has')} samples of {depth}.",
+            f"has samples of {depth}.",
             f"others are {others}, so that equal levels are not equal light: scale all to 8 bits"
             if others
             else f"nothing if {white} is white: they are read so",

@@ -12,12 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.audit.duplicates import DuplicateGroups
-from viewfinder.audit.finding import Finding, Severity, pictures
+from viewfinder.audit.finding import Finding, Severity
 from viewfinder.audit.label_noise import Signal, right_labels, surely_wrong
 from viewfinder.audit.likeness import Rows
-from viewfinder.audit.series.figure import principal_components
+from viewfinder.audit.series.accuracy import principal_components
 from viewfinder.core.errors import UsageError
 from viewfinder.core.shares import holm
+from viewfinder.core.words import counted
 
 Matrix = NDArray[np.float64]
 
@@ -80,26 +81,22 @@ def doubtful_labels(
     if features is not None and is_wrong.any():
         is_wrong &= _is_alone(table["label"], features)[known]
     names = np.array(classes)[given[known].argmax(axis=1)]
-    rest = (right < _UNCERTAIN_BELOW) & ~is_wrong
+    kinds = ((_DOUBTFUL, is_wrong), (_UNCERTAIN, (right < _UNCERTAIN_BELOW) & ~is_wrong))
     return [
-        finding
-        for finding, rows in (
-            (_DOUBTFUL, np.flatnonzero(is_wrong)),
-            (_UNCERTAIN, np.flatnonzero(rest)),
-        )
-        if len(rows)
-        for finding in [_listed(finding, table.iloc[known], rows, names, right)]
+        _about(kind, table.iloc[known], np.flatnonzero(chosen), names, right)
+        for kind, chosen in kinds
+        if chosen.any()
     ]
 
 
-def _listed(
+def _about(
     kind: Finding, table: pd.DataFrame, rows: Rows, predicted: NDArray[np.str_], right: Signal
 ) -> Finding:
     rows = rows[np.argsort(right[rows], kind="stable")]
     labels = table["label"].iloc[rows]
     return replace(
         kind,
-        sentence=kind.sentence.format(pictures(len(rows), "has")),
+        sentence=kind.sentence.format(counted(len(rows), "picture has")),
         paths=tuple(table["locator"].iloc[rows]),
         notes=tuple(
             f"{label}, predicted as {name}: {_percent(share)} likely to be right"
@@ -153,7 +150,7 @@ def outliers(table: pd.DataFrame, features: Matrix) -> list[Finding]:
         Finding(
             "outlier",
             Severity.INFO,
-            f"{pictures(len(rows), 'is')} unlike all others.",
+            f"{counted(len(rows), 'picture is')} unlike all others.",
             "check whether they belong in the dataset",
             tuple(table["locator"].iloc[rows]),
             tuple(f"{value / median:.1f} times the median distance" for value in distance[order]),
@@ -218,8 +215,8 @@ def look_alikes(table: pd.DataFrame, features: Matrix, groups: DuplicateGroups) 
         Finding(
             "look-alikes",
             Severity.INFO,
-            f"{pictures(len(paths), 'is')} far closer to another picture than neighbours are, in "
-            f"{len(named):,} groups, {apart:,} of them in several splits.",
+            f"{counted(len(paths), 'picture is')} far closer to another picture than neighbours "
+            f"are, in {len(named):,} groups, {apart:,} of them in several splits.",
             "if they show one scene, or one picture rotated or recoloured, keep them in one split "
             "(--group-by)",
             paths,
@@ -284,7 +281,7 @@ def weak_groups(
             "weak group",
             Severity.INFO,
             f"{len(weak)} group{'s' if len(weak) > 1 else ''} of similar pictures "
-            f"({pictures(len(rows))}) with an accuracy of {percents}; all pictures: "
+            f"({counted(len(rows), 'picture')}) with an accuracy of {percents}; all pictures: "
             f"{1 - wrong.mean():.0%}.",
             "look at what they have in common, correct wrong labels, and collect more of them",
             tuple(locators[rows]),

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from viewfinder.audit.finding import Finding, Severity, about, pictures
-from viewfinder.audit.measure import OK
+from viewfinder.audit.finding import Finding, Severity, about
+from viewfinder.data.dataset import OK
 
 # Levels are from 0 to 255; see `Measurement`.
 _DARK_BELOW = 64
@@ -46,7 +46,7 @@ def sizes(table: pd.DataFrame) -> list[Finding]:
         Severity.INFO,
         rows,
         _dimensions(rows),
-        f"{pictures(len(rows), 'is')} over {_TIMES_THE_SIZE} times smaller or larger than the "
+        f"is over {_TIMES_THE_SIZE} times smaller or larger than the "
         f"median (about {median:.0f} × {median:.0f}).",
         "check whether small ones are icons or previews of something else",
     )
@@ -63,7 +63,7 @@ def shapes(table: pd.DataFrame) -> list[Finding]:
         Severity.INFO,
         rows,
         _dimensions(rows),
-        f"{pictures(len(rows), 'is')} far wider or taller than the others.",
+        "is far wider or taller than the others.",
         "resizing distorts them most: crop them, or use the resize policy 'pad'",
     )
 
@@ -87,7 +87,7 @@ def _levels(rows: pd.DataFrame, check: str, column: str, remedy: str) -> list[Fi
         Severity.INFO,
         rows,
         (f"{column} parts at {level:.0f} of 255" for level in rows[column]),
-        f"{pictures(len(rows), 'is')} {check} everywhere.",
+        f"is {check} everywhere.",
         remedy,
     )
 
@@ -107,7 +107,7 @@ def flat(table: pd.DataFrame) -> list[Finding]:
             f"levels {low} to {high}"
             for low, high in zip(rows["darkest"], rows["brightest"], strict=True)
         ),
-        f"{pictures(len(rows), 'has')} nearly one level only, and hardly any content.",
+        "has nearly one level only, and hardly any content.",
         "remove them, unless empty pictures have a meaning",
     )
 
@@ -122,7 +122,7 @@ def blurred(table: pd.DataFrame) -> list[Finding]:
         Severity.INFO,
         rows,
         (f"sharpness {value:.2f}" for value in rows["sharpness"]),
-        f"{pictures(len(rows), 'is')} blurred even after shrinking to 128 pixels.",
+        "is blurred even after shrinking to 128 pixels.",
         "check whether their subject can be recognised",
     )
 
@@ -137,7 +137,7 @@ def mixed_colour(table: pd.DataFrame) -> list[Finding]:
         Severity.INFO,
         rows,
         [few] * len(rows),
-        f"{pictures(len(rows), 'is')} {'gray' if few == 'gray' else 'in colour'}; "
+        f"is {'gray' if few == 'gray' else 'in colour'}; "
         f"the others are {'in colour' if few == 'gray' else 'gray'}.",
         "check whether they are of one class: the model would then learn colour instead",
     )

@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.audit.duplicates import DuplicateGroups
-from viewfinder.audit.finding import Finding, Severity, about, pictures
-from viewfinder.audit.measure import OK
+from viewfinder.audit.finding import Finding, Severity, about
+from viewfinder.data.dataset import OK
 
 _LEAST_LETTERS = 12
 _LEAST_GROUND = 0.7
@@ -43,7 +43,7 @@ def placeholders(table: pd.DataFrame, groups: DuplicateGroups) -> list[Finding]:
         Severity.WARNING,
         rows,
         (f"{count} letters on flat ground" if count else "flat" for count in rows["letters"]),
-        f"{pictures(len(rows), 'is')} text on flat ground, or the same on flat ground in several "
+        "is text on flat ground, or the same on flat ground in several "
         "classes: perhaps a message that a picture was not found.",
         "leave out those that show no subject",
     )
@@ -76,7 +76,7 @@ def enlarged(table: pd.DataFrame) -> list[Finding]:
                 rows["true_side"], rows["width"], rows["height"], strict=True
             )
         ),
-        f"{pictures(len(rows), 'has')} the detail of smaller ones: the shorter side is worth "
+        f"has the detail of smaller ones: the shorter side is worth "
         f"about {side} pixels (median), by the spectrum.",
         advice if most else "check whether their subject can be recognised",
     )

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from viewfinder.audit.duplicates import DuplicateGroups
 from viewfinder.audit.finding import Finding, Severity
 from viewfinder.audit.measurements import Measurements
-from viewfinder.audit.series.figure import accuracies
+from viewfinder.audit.series.accuracy import accuracies
 from viewfinder.audit.series.find import sample
-from viewfinder.audit.series.look import Rows, Vectors, nearest_in_class
-from viewfinder.audit.series.pixels import looks, shapes
+from viewfinder.audit.series.look import Rows, Vectors, looks, nearest_in_class, shapes
 from viewfinder.data.dataset import Dataset
 
 # So many of the permutations may be as extreme: p ≤ 0.001.

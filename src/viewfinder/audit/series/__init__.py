@@ -1,9 +1,8 @@
 """Series that nobody named: tokens of file names that predict how pictures look.
 
 names    expressions for `group_from`, one for each token of the names
-pixels   vectors of pictures, from the audit's measurements
-look     whether pictures with one token look alike
-figure   the accuracy on folds at random, and on folds that keep series together
+look     vectors of pictures, and whether pictures with one token look alike
+accuracy the accuracy on folds at random, and on folds that keep series together
 series   what was found, in words
 find     the series of a dataset, if it has any
 """

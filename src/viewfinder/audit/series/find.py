@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from viewfinder.audit.measurements import Measurements, survey
 from viewfinder.audit.series import look
-from viewfinder.audit.series.figure import accuracies
-from viewfinder.audit.series.look import Likeness, Rows, Vectors
+from viewfinder.audit.series.accuracy import accuracies
+from viewfinder.audit.series.look import Likeness, Rows, Vectors, looks, shapes
 from viewfinder.audit.series.names import expressions
-from viewfinder.audit.series.pixels import looks, shapes
 from viewfinder.audit.series.series import Series
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
@@ -78,11 +77,16 @@ def find_series(
     if len(rows) < _FEWEST_PICTURES:
         return None
     part, labels = dataset.where(np.isin(np.arange(len(dataset)), rows)), dataset.labels[rows]
-    tokens = list(_tokens(part, labels, _by_names(part)))
+    locators = part.table["locator"]
+    by_names = (
+        (expression, groups_in(expression, locators, part.source))
+        for expression in expressions(list(locators))
+    )
+    tokens = list(_tokens(part, labels, by_names))
     if measurements is None and not tokens and not _has_shots(part):
         return None
     measured = measurements.of_rows(rows) if measurements else survey(part, progress=progress)
-    tokens += _tokens(part, labels, _by_shots(part, measured))
+    tokens += _tokens(part, labels, ((key, _groups(key, part, measured)) for key in BY_EXIF))
     found = _chosen(tokens, looks(measured), labels)
     if found is None:
         return None
@@ -122,12 +126,9 @@ def sample(labels: Rows, rows: NDArray[np.intp]) -> NDArray[np.intp]:
     if len(rows) <= _MOST_COMPARED:
         return rows
     share = _MOST_COMPARED / len(rows)
-    kept = [members[: max(2, int(len(members) * share))] for members in _by_class(labels[rows])]
+    classes = (np.flatnonzero(labels[rows] == label) for label in np.unique(labels[rows]))
+    kept = [members[: max(2, int(len(members) * share))] for members in classes]
     return np.sort(rows[np.concatenate(kept)])
-
-
-def _by_class(labels: Rows) -> Iterator[NDArray[np.intp]]:
-    return (np.flatnonzero(labels == label) for label in np.unique(labels))
 
 
 def _tokens(
@@ -146,24 +147,11 @@ def _tokens(
             yield _Token(expression, codes, pd.factorize(within)[0].astype(np.int64))
 
 
-def _by_names(dataset: Dataset) -> Iterator[tuple[str, pd.Series]]:
-    """Yield each expression for `group_from` with the groups that it finds in file names."""
-    locators = dataset.table["locator"]
-    for expression in expressions(list(locators)):
-        yield expression, groups_in(expression, locators, dataset.source)
-
-
 def _has_shots(dataset: Dataset) -> bool:
     """Whether files have EXIF, as some of them tell."""
     locators = dataset.table["locator"]
     some = locators.iloc[:: max(1, len(locators) // _PROBED)]
     return bool(np.mean([shot != Shot() for shot in shots_of(dataset.source, some)]) >= _NAMED)
-
-
-def _by_shots(dataset: Dataset, measured: Measurements) -> Iterator[tuple[str, pd.Series]]:
-    """Yield each key for `group_from` with the groups that it finds in EXIF."""
-    for key in BY_EXIF:
-        yield key, _groups(key, dataset, measured)
 
 
 def _groups(group_from: str, dataset: Dataset, measured: Measurements | None) -> pd.Series:

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from viewfinder.audit.finding import listed
-from viewfinder.audit.series.figure import Accuracies
+from viewfinder.audit.finding import Finding, Severity
+from viewfinder.audit.series.accuracy import Accuracies
 from viewfinder.audit.series.look import Likeness
 from viewfinder.core.errors import DataError
+from viewfinder.core.words import listed
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.sources.grouping import BY_EXIF
+from viewfinder.data.sources.grouping import carrier_of
 from viewfinder.data.splits.groups import GROUP
 
 _SHARE = 0.2
@@ -44,11 +45,6 @@ class Series:
         return pd.Series(self.groups[self.groups != ""]).value_counts().sort_index()
 
     @property
-    def carrier(self) -> str:
-        """What carries the series, as the start of a sentence."""
-        return "EXIF data tell" if self.expression in BY_EXIF else "File names carry"
-
-    @property
     def option(self) -> str:
         """The option of the command line that keeps the series together."""
         return f"--group-from {shlex.quote(self.expression)}"
@@ -66,9 +62,10 @@ class Series:
 
     def in_words(self) -> str:
         """Return what was found, and both accuracies where they differ."""
-        sizes, found = self.sizes, self.likeness
+        sizes, found, carrier = self.sizes, self.likeness, carrier_of(self.expression)
         words = (
-            f"{self.carrier} {len(sizes):,} series ({listed(list(sizes.index), _SHOWN)}): "
+            f"{carrier[0].upper()}{carrier[1:]} {len(sizes):,} series "
+            f"({listed(sizes.index, _SHOWN)}): "
             f"{found.share:.0%} of the pictures resemble a picture of their own series most, "
             f"{found.chance:.0%} by chance."
         )
@@ -108,6 +105,17 @@ class Series:
         return (
             f"In a split at random, {words}; with whole series, {held.sum():,} pictures of "
             f"{len(set(self.groups[held]) - {''}):,} series would validate."
+        )
+
+    def finding(self, dataset: Dataset) -> Finding:
+        """Report the series: a warning where it makes the accuracy of these pictures too high."""
+        is_apart = "validation" in dataset.split_sizes() and not self.torn(dataset)
+        return Finding(
+            "unnamed series",
+            Severity.WARNING if self.inflates and not is_apart else Severity.INFO,
+            f"{self.in_words()} {self.effect(dataset)}",
+            f"split or train with {self.option}",
+            classes=tuple(self.sizes.index),
         )
 
     def to_json(self) -> dict[str, Any]:

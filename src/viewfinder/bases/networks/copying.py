@@ -36,7 +36,9 @@ def copied(
         )
         return operation(*args, **kwargs)
 
-    graph = keras.Model(model.inputs[0], model.outputs[0]) if _is_sequential(model) else model
+    graph = model
+    if isinstance(model, keras.Sequential):
+        graph = keras.Model(model.inputs[0], model.outputs[0])
     inputs = keras.tree.map_structure(lambda _: pixels, graph.input)
     copy = keras.models.clone_model(
         graph, input_tensors=inputs, clone_function=_another, call_function=call
@@ -91,7 +93,3 @@ def _another(operation: Any) -> Any:
     if operation.name.startswith(HEAD) or operation.name == LAST_LAYER:
         config["name"] = f"own_{operation.name}"
     return type(operation).from_config(config)
-
-
-def _is_sequential(model: keras.Model) -> bool:
-    return isinstance(model, keras.Sequential)

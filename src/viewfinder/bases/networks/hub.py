@@ -23,17 +23,8 @@ def build_preset(
     """Build the backbone of a preset.
 
     The model is flat if its layers can be copied one by one. Otherwise, as for the vision
-    transformers of KerasHub 0.32, it has a single layer, which cannot be cut.
-
-    Args:
-        base: The preset.
-        folder: The preset's folder.
-        input_shape: (height, width, channels) in pixels.
-        cut: The layer at which the network ends; None for the last.
-
-    Raises:
-        UsageError: The preset takes other pictures, or has no such layer.
-        DataError: The preset is damaged, or its preprocessing is not just a scaling.
+    transformers of KerasHub 0.32, it has a single layer, which cannot be cut. Arguments and errors
+    are those of `build_from`; DataError also where its preprocessing is not just a scaling.
     """
     from keras_hub.layers import ImageConverter
     from keras_hub.models import Backbone as HubBackbone

@@ -6,12 +6,11 @@ A frozen batch norm of Keras uses its statistics and does not update them, for a
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 from keras import layers, ops
 
-from viewfinder.bases.catalogue import Scaling
 from viewfinder.core.errors import UsageError, nearest
 from viewfinder.pictures.scaling import SCALINGS, ScalingName
 
@@ -85,10 +84,7 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= 12 else f"{', '.join(names[-12:])} (the last 12)"
 
 
-_NAMES: dict[Scaling, ScalingName] = {"signed": "-1-1", "standard": "imagenet", "bgr": "caffe"}
-
-
-def scaled(pixels: Any, scaling: Scaling) -> Any:
+def scaled(pixels: Any, scaling: ScalingName | Literal["inside"]) -> Any:
     """Apply a network's own scaling.
 
     Args:
@@ -100,7 +96,7 @@ def scaled(pixels: Any, scaling: Scaling) -> Any:
     """
     if scaling == "inside":
         return pixels
-    how = SCALINGS[_NAMES[scaling]]
+    how = SCALINGS[scaling]
     result = layers.Rescaling(list(how.scale), offset=list(how.offset), name="scale")(pixels)
     return ops.take(result, [2, 1, 0], axis=-1) if how.is_bgr else result
 

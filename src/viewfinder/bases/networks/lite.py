@@ -24,17 +24,7 @@ def build_lite(
 ) -> BuiltBase:
     """Build the network with its weights and its scaling of pixels, batch norms folded.
 
-    Args:
-        base: The base.
-        source: The file of its weights; None for random weights.
-        input_shape: (height, width, 3) in pixels.
-        cut: The layer at which the network ends; None for the last.
-        seed: The seed of random weights.
-
-    Raises:
-        UsageError: There is no such layer.
-        RecipeError: The pictures do not fit.
-        DataError: The file differs from the published one.
+    Arguments and errors are those of `build_from`; RecipeError: the pictures do not fit.
     """
     require_fitting(base, input_shape)
     pixels = keras.Input(input_shape, name="pixels")

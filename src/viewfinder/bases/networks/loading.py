@@ -13,6 +13,7 @@ import numpy as np
 
 from viewfinder.bases.catalogue import BASES, bases_with
 from viewfinder.core.errors import DataError
+from viewfinder.core.words import listed
 from viewfinder.runtime.header import Array, Header, opened_weights
 
 _MOST_DIFFERENCES = 3
@@ -98,18 +99,13 @@ def _first(ours: list[tuple[str, Shapes]], theirs: list[tuple[str, Shapes]]) -> 
     missing = [name for name, _ in ours if name not in known]
     # Old files may have layers under other names; their order then identifies them.
     if 0 < len(missing) < len(ours) / 2:
-        return f"; without {_some(missing)}"
+        return f"; without {listed(missing, _MOST_DIFFERENCES)}"
     unlike = [
         f"{name}: {_in_words(their)} instead of {_in_words(our)}"
         for (name, our), (_, their) in zip(ours, theirs, strict=False)
         if our != their
     ]
-    return f"; {_some(unlike, '; ')}" if unlike else ""
-
-
-def _some(words: list[str], between: str = ", ") -> str:
-    more = len(words) - _MOST_DIFFERENCES
-    return between.join(words[:_MOST_DIFFERENCES]) + (f" and {more} more" if more > 0 else "")
+    return f"; {listed(unlike, _MOST_DIFFERENCES, separator='; ')}" if unlike else ""
 
 
 def _in_words(shapes: Shapes) -> str:

@@ -28,17 +28,8 @@ def build_network(
 ) -> BuiltBase:
     """Build a network with its weights and its scaling of pixels.
 
-    Args:
-        base: The network and its width.
-        source: The file of its weights; None for random weights.
-        input_shape: (height, width, 3) in pixels.
-        cut: The layer at which the network ends; None for the last.
-        seed: The seed of random weights.
-
-    Raises:
-        UsageError: There is no such layer, the pictures are too small, or Keras lacks the network
-            on this backend.
-        DataError: The weights are damaged, or another network's.
+    Arguments and errors are those of `build_from`; UsageError also where Keras lacks the network on
+    this backend, and RecipeError where the pictures are too small.
     """
     title = f"{base.name} (alpha {base.width:g})" if base.network.has_alpha else base.name
     _require_backend(base.network)

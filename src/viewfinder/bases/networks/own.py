@@ -61,17 +61,9 @@ def build_own(
     cut: str | None = None,
     progress: Progress | None = None,
 ) -> BuiltBase:
-    """Load the model of a checked file as a built base.
+    """Load the model of a checked file as a built base, with a warning if it ends in probabilities.
 
-    Args:
-        base: The file.
-        input_shape: (height, width, channels) in pixels.
-        cut: The layer at which the model ends; None for the last.
-        progress: Warns about a model that ends in probabilities, which are poor features.
-
-    Raises:
-        UsageError: The model takes other pictures, or has no such layer.
-        DataError: Keras cannot load the file, or would run code in it.
+    Arguments and errors are those of `build_from`; DataError also where loading would run code.
     """
     model = load_model(base.path)
     if progress and cut is None and (last := _above_features(model)):

@@ -1,19 +1,18 @@
 """`SavedDataset`: a dataset on disk, with the journal of the decisions about it."""
 
-import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pandas as pd
 
 from viewfinder.core.errors import DataError, OutputError, UsageError
-from viewfinder.core.files import locked, unwritable
-from viewfinder.data.dataset import Dataset, PassedOver, sorted_classes
+from viewfinder.core.files import folder_written_whole, locked
+from viewfinder.core.words import counted
+from viewfinder.data.dataset import Dataset, PassedOver, extended_classes
 from viewfinder.data.saved import header as headers
 from viewfinder.data.saved.journal import (
     Decision,
@@ -140,16 +139,14 @@ class SavedDataset:
         held = state.loc[is_held, ["locator", QUARANTINE]].itertuples(index=False, name=None)
         quarantined = tuple(PassedOver(locator, f"quarantined: {why}") for locator, why in held)
         kept = state[~is_held].drop(columns=QUARANTINE).reset_index(drop=True)
-        skipped = (*headers.passed_over(self.header), *quarantined)
-        classes = _classes(self.header.classes, set(state["label"].unique()))
+        skipped = (*(PassedOver(*one) for one in self.header.passed_over), *quarantined)
+        classes = extended_classes(self.header.classes, set(state["label"].unique()))
         notes, layout = self.header.notes, self.header.layout
         dataset = Dataset(self.source, kept, classes, skipped, notes, layout)
         if not quarantined:
             return dataset
-        are = "picture is" if len(quarantined) == 1 else "pictures are"
-        return dataset.noting(
-            f"{len(quarantined):,} {are} in quarantine; the journal has the reasons."
-        )
+        pictures = counted(len(quarantined), "picture is")
+        return dataset.noting(f"{pictures} in quarantine; the journal has the reasons.")
 
     def append(
         self, verb: str, why: str, changes: pd.DataFrame, options: Mapping[str, Any] | None = None
@@ -249,6 +246,15 @@ class SavedDataset:
         return locked(self.folder / _LOCK, taken, patience=_LOCK_WAIT_S)
 
 
+def require_new(folder: Path) -> None:
+    """Raise `OutputError` if there is anything at the path of a new saved dataset."""
+    if folder.exists() or folder.is_symlink():
+        raise OutputError(
+            f"{folder} exists already.",
+            remedy="choose another `output`; to add to this dataset, open it as the data, too",
+        )
+
+
 def create(
     folder: Path,
     dataset: Dataset,
@@ -267,33 +273,12 @@ def create(
     Raises:
         OutputError: The folder exists already, or cannot be written.
     """
-    if folder.exists() or folder.is_symlink():
-        raise OutputError(
-            f"{folder} exists already.",
-            remedy="choose another `output`; to add to this dataset, open it as the data, too",
-        )
-    temporary = folder.with_name(f".saving-{uuid4().hex}")
-    try:
-        temporary.mkdir(parents=True)
+    require_new(folder)
+    with folder_written_whole(folder) as temporary:
         headers.write_header(temporary, folder, dataset, settings)
         (temporary / "journal").mkdir()
         saved = SavedDataset.open(temporary)
         for decision in decisions:
             saved.append(decision.verb, decision.why, decision.changes, decision.options)
         (temporary / _LOCK).unlink(missing_ok=True)
-        temporary.rename(folder)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return SavedDataset.open(folder)
-
-
-def _classes(known: tuple[str, ...], labels: set[str]) -> tuple[str, ...]:
-    """The classes, including those of labels given later."""
-    new = labels - set(known)
-    if not new:
-        return known
-    if known == sorted_classes(set(known)):
-        return sorted_classes(set(known) | new)
-    return (*known, *sorted_classes(new))

@@ -11,12 +11,13 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from viewfinder.core.errors import DataError
-from viewfinder.core.files import content_hash, read_regular, write_json, written_whole
-from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset, PassedOver
+from viewfinder.core.files import content_hash, write_json, written_whole
+from viewfinder.core.records import read_bounded
+from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset
 from viewfinder.data.layout import Layout
-from viewfinder.data.saved.journal import checked_table
+from viewfinder.data.saved.journal import checked_table, unusable
 from viewfinder.data.source import Source, paths_in, with_paths
-from viewfinder.data.sources.layout import leads_out
+from viewfinder.data.sources.listing import leads_out
 from viewfinder.data.sources.records import from_record
 from viewfinder.data.sources.saved import HEADER, TABLE
 
@@ -120,9 +121,7 @@ def read_header(folder: Path) -> Header:
     """
     file = folder / HEADER
     try:
-        if file.stat().st_size > _LARGEST_HEADER:
-            raise ValueError("it is too large")
-        return Header.model_validate(json.loads(read_regular(file)))
+        return Header.model_validate(json.loads(read_bounded(file, _LARGEST_HEADER)))
     except FileNotFoundError as error:
         raise DataError(
             f"{folder} is not a saved dataset.",
@@ -130,7 +129,7 @@ def read_header(folder: Path) -> Header:
             received="no such folder" if not folder.exists() else f"no {HEADER} in it",
         ) from error
     except (OSError, ValueError, RecursionError) as error:
-        raise damaged(folder, str(error).split("\n")[0]) from error
+        raise damaged(folder, error) from error
 
 
 def read_table(folder: Path, header: Header) -> pd.DataFrame:
@@ -174,23 +173,14 @@ def table_of(dataset: Dataset) -> pd.DataFrame:
     return table.astype(kinds).sort_values("locator", ignore_index=True)
 
 
-def passed_over(header: Header) -> tuple[PassedOver, ...]:
-    """The files and folders that were skipped."""
-    return tuple(PassedOver(path, why) for path, why in header.passed_over)
-
-
 def now() -> str:
     """The time in UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def damaged(folder: Path, why: str) -> DataError:
+def damaged(folder: Path, why: object) -> DataError:
     """The error about a damaged saved dataset."""
-    return DataError(
-        f"The saved dataset {folder} is damaged.",
-        received=why,
-        remedy="restore the folder from a backup, or make the dataset again",
-    )
+    return unusable(f"The saved dataset {folder} is damaged.", why)
 
 
 def _relative(path: str, folder: Path) -> str:

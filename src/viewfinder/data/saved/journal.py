@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
 from viewfinder.core.errors import DataError
-from viewfinder.core.files import content_hash, read_regular, write_json, written_whole
+from viewfinder.core.files import content_hash, write_json, written_whole
+from viewfinder.core.records import read_bounded
 
 # A small file can claim any number of rows; tables that claim more are refused.
 _MOST_ROWS = 50_000_000
@@ -46,12 +47,17 @@ def checked_table(file: Path, expected: str) -> pd.DataFrame:
         # Without the metadata of pandas, which are untrusted.
         frame: pd.DataFrame = table.replace_schema_metadata(None).to_pandas()
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise DataError(
-            f"{file} is missing or damaged.",
-            received=str(error).split("\n")[0],
-            remedy="restore the folder from a backup, or make the dataset again",
-        ) from error
+        raise unusable(f"{file} is missing or damaged.", error) from error
     return frame
+
+
+def unusable(fact: str, why: object) -> DataError:
+    """Return the error about a file of a saved dataset that is missing or damaged."""
+    return DataError(
+        fact,
+        received=str(why).split("\n")[0],
+        remedy="restore the folder from a backup, or make the dataset again",
+    )
 
 
 COLUMNS = ("locator", "column", "before", "after")
@@ -174,13 +180,11 @@ def undoable(entries: Sequence[Entry], standing: frozenset[int]) -> list[int]:
 
 def _read_entry(file: Path, number: int) -> Entry:
     try:
-        if file.stat().st_size > _LARGEST_ENTRY:
-            raise ValueError("it is too large")
         # Parsed by `json` first: strict validation of JSON text would accept other types.
-        entry = Entry.model_validate(json.loads(read_regular(file)))
+        entry = Entry.model_validate(json.loads(read_bounded(file, _LARGEST_ENTRY)))
         _ = entry.when
     except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(file, str(error).split("\n")[0]) from error
+        raise _damaged(file, error) from error
     undone = entry.undoes
     if entry.number != number or (undone is not None and not 1 <= undone < number):
         raise _damaged(file, "its number differs from its file's name")
@@ -191,9 +195,5 @@ def _name(number: int) -> str:
     return f"{number:06}"
 
 
-def _damaged(file: Path, why: str) -> DataError:
-    return DataError(
-        f"The journal of a saved dataset is damaged: {file}.",
-        received=why,
-        remedy="restore the folder from a backup, or make the dataset again",
-    )
+def _damaged(file: Path, why: object) -> DataError:
+    return unusable(f"The journal of a saved dataset is damaged: {file}.", why)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -10,13 +9,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError, OutputError, RejectedPicture
-from viewfinder.core.files import unwritable
+from viewfinder.core.files import folder_written_whole
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
@@ -24,7 +22,7 @@ from viewfinder.data.saved.output import require_outside
 from viewfinder.data.source import Source
 from viewfinder.data.sources import as_dataset
 from viewfinder.data.sources.folder_names import CLASS
-from viewfinder.data.sources.layout import File, is_system_name
+from viewfinder.data.sources.listing import File, is_system_name
 from viewfinder.data.sources.recognise import recognise
 from viewfinder.data.sources.recognise.tree import tree_of
 from viewfinder.data.splits.table import with_all_split
@@ -104,11 +102,9 @@ def materialize(
     require_outside(dataset, folder)
     table, notes = with_all_split(dataset.table)
     dataset = dataset.with_table(table)
-    temporary = folder.with_name(f".materializing-{uuid4().hex}")
     done = Materialized(folder, notes=notes)
     names = _targets(dataset, done)
-    try:
-        temporary.mkdir(parents=True)
+    with folder_written_whole(folder) as temporary:
         progress = progress or Progress(0)
         locators = dataset.table["locator"].tolist()
         read = map_ahead(partial(_readable, dataset.source), locators, workers=cores())
@@ -123,13 +119,6 @@ def materialize(
                 f"{dataset.source} has no readable picture.",
                 received=f"{locators[0]}: {done.rejected[locators[0]]}" if locators else None,
             )
-        if folder.exists():
-            folder.rmdir()
-        temporary.rename(folder)
-    except OSError as error:
-        raise unwritable(folder, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return done
 
 

@@ -1,6 +1,6 @@
 """The kinds of data that pictures come from; each becomes the same `Dataset`.
 
-folder, layout, tree         the files of a folder
+folder, files, listing       the files of a folder
 labelling, recognise,        labels and splits from folders, or from file names
   folder_names
 table, cells                 tables of paths and labels: CSV, Parquet, DataFrame
@@ -8,10 +8,11 @@ roles, columns, paths        what columns are; what their cells mean; the files 
 metadata                     Hugging Face's and Roboflow's folders
 pixel_csv, pixel_columns     a picture in each row of a text table
 idx, npz, arrays             other rows of pixels; pixels and levels are shared by them
-zipped, tarred, unpacked     archives of any of these
+archive: zipped, tarred      archives, read in place
+unpacked                     archives of any of these, unpacked into the cache
 saved                        the pictures of a saved dataset
 opening                      detects the kind of data at a path
-grouping                     groups from file names
+grouping                     groups from file names or EXIF
 records                      a source from its record
 hints, assemble              shared by all
 """
@@ -27,7 +28,7 @@ from viewfinder.data.dataset import Dataset
 from viewfinder.data.layout import Layout
 from viewfinder.data.source import Source
 from viewfinder.data.sources.arrays import open_arrays
-from viewfinder.data.sources.grouping import grouped_by_names
+from viewfinder.data.sources.grouping import with_groups_from
 from viewfinder.data.sources.hints import Columns, Hints, stated_layout, stated_splits
 from viewfinder.data.sources.levels import checked_range
 from viewfinder.data.sources.opening import open_path
@@ -139,4 +140,4 @@ def open_dataset(
     if layout is not None and label_from is not None:
         raise UsageError("`layout` has no effect with `label_from`.", remedy="choose one of them")
     dataset = open_path(Path(path), hints, progress)
-    return dataset if group_from is None else grouped_by_names(dataset, group_from)
+    return dataset if group_from is None else with_groups_from(dataset, group_from)

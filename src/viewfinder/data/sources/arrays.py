@@ -6,7 +6,6 @@ later.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +25,10 @@ from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels, label
 _NAME = "arrays"
 
 
-@dataclass(frozen=True)
 class ArraySource(PixelSource):
     """Pictures from arrays in memory, kept in `.npy` files of the cache."""
+
+    kind = "arrays"
 
     @override
     def load(self) -> dict[str, Pixels]:
@@ -40,13 +40,7 @@ class ArraySource(PixelSource):
 
     @override
     def record(self) -> dict[str, Any]:
-        files = {split: str(file) for split, file in self.files.items()}
-        return {"kind": "arrays", "path": _NAME, "files": files}
-
-    @classmethod
-    def from_record(cls, record: dict[str, Any]) -> "ArraySource":
-        """Return the source that `record` describes."""
-        return cls({split: Path(file) for split, file in record["files"].items()})
+        return {**super().record(), "path": _NAME}
 
     def __str__(self) -> str:
         return _NAME

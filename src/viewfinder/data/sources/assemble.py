@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.words import listed
 from viewfinder.data.dataset import (
     SPLITS,
     UNLABELLED,
@@ -100,12 +101,10 @@ def _named(labels: pd.Series, classes: tuple[str, ...]) -> pd.Series:
             return labels.map({number: classes[int(number)] for number in numbers})
         if len(numbers) == len(classes):
             return labels.map(dict(zip(numbers, classes, strict=True)))
-    unknown = sorted(found - set(classes))
-    more = ", …" if len(unknown) > _EXAMPLES else ""
     raise DataError(
         "Some labels are not in `classes`.",
         expected=f"some of: {', '.join(classes)}",
-        received=", ".join(unknown[:_EXAMPLES]) + more,
+        received=listed(sorted(found - set(classes)), _EXAMPLES),
         remedy="omit `classes` to take them from the labels",
     )
 

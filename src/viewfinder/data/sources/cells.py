@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet
 
 from viewfinder.core.errors import DataError
@@ -26,7 +25,7 @@ from viewfinder.data.sources.delimited import (
     LONGEST_LINE,
     Delimited,
     not_utf8,
-    open_for_arrow,
+    read_columns,
     sniff,
 )
 from viewfinder.data.sources.hints import Columns
@@ -101,15 +100,6 @@ class Cells(NamedTuple):
 
     table: pd.DataFrame
     note: str
-
-
-def header_of(file: Path) -> list[str]:
-    """The names of a table's columns; their indices if it has no header.
-
-    Raises:
-        DataError: The table cannot be read.
-    """
-    return opened_table(file).names
 
 
 def read_cells(file: Path, given: Columns = Columns()) -> Cells:
@@ -209,17 +199,9 @@ def _read_text(sniffed: Delimited, names: list[str], wanted: list[str]) -> pd.Da
     first = {name: index for index, name in reversed(list(enumerate(names)))}
     unique = [name if first[name] == i else f"{name}\0{i}" for i, name in enumerate(names)]
     try:
-        with open_for_arrow(sniffed.path) as file:
-            read = pyarrow.csv.read_csv(
-                file,
-                pyarrow.csv.ReadOptions(
-                    column_names=unique, skip_rows_after_names=sniffed.skip, block_size=_BLOCK_BYTES
-                ),
-                pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter, newlines_in_values=True),
-                pyarrow.csv.ConvertOptions(
-                    include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string())
-                ),
-            )
+        types = dict.fromkeys(wanted, pa.string())
+        limits = {"block_size": _BLOCK_BYTES, "newlines_in_values": True}
+        read = read_columns(sniffed, unique, types, **limits)
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise not_utf8(sniffed.path) from error
@@ -241,12 +223,8 @@ def _parquet(file: Path) -> Table:
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _no_parquet(file, error) from error
     if stated > most:
-        raise DataError(
-            f"{file} would become too large.",
-            expected=f"at most {most:,} bytes, for a file of its size",
-            received=f"{header.num_rows:,} rows, {stated:,} bytes or more",
-            remedy="if you trust it, save it as CSV",
-        )
+        received = f"{header.num_rows:,} rows, {stated:,} bytes or more"
+        raise _too_large(file, f"{most:,} bytes", received)
     # Bytes and records are no cells: pictures may be among them.
     plain = [name for name in schema.names if not _is_nested(schema.field(name).type)]
     if column_named(plain, PATHS) is None and (path := column_named(schema.names, PATHS)):
@@ -282,12 +260,16 @@ def _require_text_within(cells: pa.Table, file: Path) -> None:
                 lengths = lengths.take(chunk.indices)
             length += pc.sum(lengths).as_py() or 0
     if length > most:
-        raise DataError(
-            f"{file} would become too large.",
-            expected=f"at most {most:,} bytes of text, for a file of its size",
-            received=f"{length:,} bytes",
-            remedy="if you trust it, save it as CSV",
-        )
+        raise _too_large(file, f"{most:,} bytes of text", f"{length:,} bytes")
+
+
+def _too_large(file: Path, most: str, received: str) -> DataError:
+    return DataError(
+        f"{file} would become too large.",
+        expected=f"at most {most}, for a file of its size",
+        received=received,
+        remedy="if you trust it, save it as CSV",
+    )
 
 
 def _is_nested(kind: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from viewfinder.core.errors import DataError, UsageError, nearest
+from viewfinder.core.words import listed
 from viewfinder.data.dataset import UNSPLIT
 from viewfinder.data.sources.folder_names import split_named
 
@@ -120,7 +121,7 @@ def as_splits(values: pd.Series, table: str) -> pd.Series:
         raise DataError(
             f"The split column of {table} has values that are not splits.",
             expected="train, validation (val, valid, dev) or test",
-            received=", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else ""),
+            received=listed(unknown, 5),
             remedy="rename the values, or the column if it means something else",
         )
     return values.map(found).astype("str")

@@ -8,11 +8,13 @@ import csv
 import io
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
+import pyarrow.csv
 
 from viewfinder.core.errors import DataError
 from viewfinder.fetch.archives.bounded import open_decompressed
@@ -88,26 +90,48 @@ def names_a_picture(cell: str) -> bool:
     return _PICTURE_NAME.fullmatch(cell) is not None
 
 
-def open_bytes(path: Path) -> io.BufferedReader:
-    """Open a text file, decompressed if it is compressed, and limited in length."""
-    return io.BufferedReader(open_decompressed(path))
-
-
 def open_for_arrow(path: Path) -> Any:
-    """Open a text file as `open_bytes` does, for Arrow, which reads ahead in its own threads.
+    """Open a text file, which may be compressed, for Arrow, which reads ahead in its own threads.
 
     These need the interpreter for a file of Python, and abort the process where it ends meanwhile,
     so that files that are not compressed are opened by Arrow.
     """
-    with open_decompressed(path) as opened:
-        if not opened.is_compressed:
-            return pa.OSFile(os.fsencode(path))
-    return open_bytes(path)
+    opened = open_decompressed(path)
+    if opened.is_compressed:
+        return io.BufferedReader(opened)
+    opened.close()
+    return pa.OSFile(os.fsencode(path))
+
+
+def read_columns(
+    sniffed: Delimited, names: list[str], types: Mapping[str, Any], **limits: Any
+) -> pa.Table:
+    """Read some columns of a text table.
+
+    Args:
+        sniffed: The table.
+        names: All of its columns, in order.
+        types: Arrow's type of each column to read.
+        limits: `block_size` in bytes, which a row has to fit into; and `newlines_in_values`.
+
+    Raises:
+        pa.ArrowInvalid: A cell is not of its type, or rows have different lengths.
+    """
+    reading = pyarrow.csv.ReadOptions(
+        column_names=names,
+        skip_rows_after_names=sniffed.skip,
+        block_size=limits.pop("block_size", None),
+    )
+    parsing = pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter, **limits)
+    chosen = pyarrow.csv.ConvertOptions(column_types=types, include_columns=list(types))
+    with open_for_arrow(sniffed.path) as file:
+        return pyarrow.csv.read_csv(file, reading, parsing, chosen)
 
 
 def open_text(path: Path) -> IO[str]:
-    """Open a text file as `open_bytes` does, as text without a byte order mark."""
-    return io.TextIOWrapper(open_bytes(path), encoding="utf-8-sig", newline="")
+    """Open a text file, which may be compressed, without its byte order mark."""
+    file = io.BufferedReader(open_decompressed(path))
+    return io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
 
 
 def not_utf8(path: Path) -> DataError:

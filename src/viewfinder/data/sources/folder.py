@@ -17,11 +17,12 @@ from typing_extensions import override
 
 from viewfinder.core.errors import DataError, Reason, RejectedPicture
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.source import Source, Stamp
+from viewfinder.data.source import Source
 from viewfinder.data.sources.assemble import assemble
+from viewfinder.data.sources.files import FileSource
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.labelling import label_files
-from viewfinder.data.sources.layout import (
+from viewfinder.data.sources.listing import (
     HIDDEN,
     NOT_UNICODE,
     File,
@@ -31,8 +32,6 @@ from viewfinder.data.sources.layout import (
     is_unicode,
     leads_out,
 )
-from viewfinder.data.sources.stamps import stamp_of
-from viewfinder.pictures.files import bytes_of
 
 # The hints that apply to folders and archives of pictures.
 OF_FOLDERS = ("label_from", "classes", "layout", "splits")
@@ -40,18 +39,10 @@ _ONE_CLASS = "add pictures of another class; or set `label_from` if file names c
 
 
 @dataclass(frozen=True)
-class FolderSource(Source):
+class FolderSource(FileSource):
     """Picture files below a folder; a locator is a path relative to it, with forward slashes."""
 
     root: Path
-
-    @override
-    def read(self, locator: str) -> bytes:
-        return bytes_of(self.file_of(locator))
-
-    @override
-    def stamp(self, locator: str) -> Stamp:
-        return stamp_of(self.file_of(locator))
 
     @override
     def file_of(self, locator: str) -> Path:

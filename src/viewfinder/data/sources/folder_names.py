@@ -34,7 +34,6 @@ _ANNOTATIONS = frozenset(
         "segmentation segmentations trimap trimaps keypoints",
     )
 )
-_OF_MASKS = frozenset({"class", "object"})
 _PARTS = frozenset(
     re.findall(r"\w+", "fold part batch session set dataset year round chunk shard split cv k")
 )

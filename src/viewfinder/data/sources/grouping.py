@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 import pandas as pd
 
 from viewfinder.core.errors import RejectedPicture, UsageError
+from viewfinder.core.words import counted
 from viewfinder.data.dataset import UNSPLIT, Dataset
 from viewfinder.data.source import Source
-from viewfinder.data.sources.layout import read_pattern, search
+from viewfinder.data.sources.listing import read_pattern, search
 from viewfinder.data.splits.groups import GROUP
 from viewfinder.pictures.codecs.exif import Shot, shot_of
 
@@ -18,7 +19,7 @@ _EXPECTED = r"a group around what stays in one split, such as '^([a-z]+\d+)-'"
 BY_EXIF = {"exif:camera": 0, "exif:day": 10, "exif:hour": 13, "exif:minute": 16}
 
 
-def grouped_by_names(dataset: Dataset, group_from: str) -> Dataset:
+def with_groups_from(dataset: Dataset, group_from: str) -> Dataset:
     """Return the dataset with the column `group`: what a pattern finds in each file's name.
 
     Pictures without a match stand alone. A note counts both.
@@ -52,6 +53,11 @@ def grouped_by_names(dataset: Dataset, group_from: str) -> Dataset:
     grouped = dataset.with_columns({GROUP: groups.astype("str").array})
     note = _note(groups[matched], len(groups) - int(matched.sum()), grouped)
     return grouped.noting(f"Groups from {'EXIF' if is_exif else 'file names'}: {note}")
+
+
+def carrier_of(group_from: str) -> str:
+    """Return what names the groups that a `group_from` finds, as the start of a clause."""
+    return "EXIF data tell" if group_from in BY_EXIF else "file names carry"
 
 
 def groups_in(group_from: str, locators: pd.Series, source: Source) -> pd.Series:
@@ -94,7 +100,7 @@ def _group_in(pattern: re.Pattern[str], locator: str) -> str:
 
 
 def _note(groups: pd.Series, alone: int, dataset: Dataset) -> str:
-    note = f"{len(groups):,} pictures in {_counted(groups)}"
+    note = f"{len(groups):,} pictures in {counted(groups.nunique(), 'group')}"
     if alone:
         note += f"; {alone:,} without a match {'stands' if alone == 1 else 'stand'} alone"
     placed = dataset.table[(dataset.table[GROUP] != "") & (dataset.table["split"] != UNSPLIT)]
@@ -102,11 +108,6 @@ def _note(groups: pd.Series, alone: int, dataset: Dataset) -> str:
     if torn:
         note += f"; {torn:,} of the groups {'is' if torn == 1 else 'are'} in several splits already"
     return f"{note}."
-
-
-def _counted(groups: pd.Series) -> str:
-    count = int(groups.nunique())
-    return f"{count:,} group{'' if count == 1 else 's'}"
 
 
 def _require_names(dataset: Dataset, group_from: str) -> None:
@@ -128,6 +129,6 @@ def _require_no_groups(dataset: Dataset) -> None:
         raise UsageError(
             f"`group_from` cannot be used with {dataset.source}: its pictures have groups already.",
             expected="one of: `group_from`, `group_by`, the table's own groups, an earlier split's",
-            received=f"{_counted(groups)}, such as {groups.iloc[0]!r}",
+            received=f"{counted(groups.nunique(), 'group')}, such as {groups.iloc[0]!r}",
             remedy="omit `group_from`, or open the data without those groups",
         )

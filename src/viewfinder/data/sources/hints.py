@@ -1,7 +1,7 @@
 """What a user states about data that is ambiguous."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import PurePosixPath
 from typing import cast, get_args
 
@@ -60,23 +60,18 @@ class Hints:
     def only(self, *used: str, kind: str) -> None:
         """Raise `UsageError` if a hint was given that does not apply to this kind of data."""
         default = Hints()
-        for name, argument in _ARGUMENTS.items():
+        for name in (field.name for field in fields(self)):
             value = getattr(self, name)
-            if name not in used and value != getattr(default, name):
-                raise UsageError(f"{argument} cannot be used with {kind}.", received=_shown(value))
+            if name in (*used, *_FOR_ALL) or value == getattr(default, name):
+                continue
+            argument = f"`{name}`"
+            if name == "columns":
+                argument = "A choice of columns (`label_column`, `group_by`)"
+            raise UsageError(f"{argument} cannot be used with {kind}.", received=_shown(value))
 
 
-# The hints that apply to some kinds of data only, as messages name them.
-_ARGUMENTS = {
-    "label_from": "`label_from`",
-    "root": "`root`",
-    "columns": "A choice of columns (`label_column`, `group_by`)",
-    "classes": "`classes`",
-    "image_size": "`image_size`",
-    "value_range": "`value_range`",
-    "layout": "`layout`",
-    "splits": "`splits`",
-}
+# The hints that apply to all kinds of data.
+_FOR_ALL = ("is_foreign", "needs_labels")
 
 
 def _shown(value: object) -> str:

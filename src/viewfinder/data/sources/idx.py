@@ -4,13 +4,13 @@ A header (two zeros, the type, the number of dimensions, then each dimension as 
 number) and the values after it: http://yann.lecun.com/exdb/mnist/.
 """
 
+import io
 import math
 import re
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -22,8 +22,8 @@ from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.sources.folder_names import split_in_name
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
-from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels, recorded_range
-from viewfinder.fetch.archives.bounded import BoundedReader, open_decompressed
+from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels
+from viewfinder.fetch.archives.bounded import open_decompressed
 from viewfinder.fetch.archives.members import most_unpacked
 
 _UNSIGNED_BYTE = 0x08
@@ -31,25 +31,14 @@ _MOST_DIMENSIONS = 4
 _NAME = re.compile(r"(images|labels)[-.]idx(\d)[-.]u?byte(\.gz)?$")
 
 
-@dataclass(frozen=True)
 class IdxSource(PixelSource):
     """Pictures that are records of idx files."""
+
+    kind = "idx"
 
     @override
     def load(self) -> dict[str, Pixels]:
         return _read(self)[0]
-
-    @override
-    def record(self) -> dict[str, Any]:
-        files = {split: str(file.resolve()) for split, file in self.files.items()}
-        path = str(Path(str(self)).resolve())
-        return {"kind": "idx", "path": path, "files": files, "range": self.value_range}
-
-    @classmethod
-    def from_record(cls, record: dict[str, Any]) -> "IdxSource":
-        """Return the source that `record` describes."""
-        files = {split: Path(file) for split, file in record["files"].items()}
-        return cls(files, value_range=recorded_range(record))
 
 
 def is_idx_name(name: str) -> bool:
@@ -87,13 +76,14 @@ def read_idx(file: Path) -> NDArray[np.uint8]:
         DataError: It is not an idx file, or its length differs from its header.
     """
     try:
-        with open_decompressed(file) as stream:
+        with open_decompressed(file) as opened:
+            stream = io.BufferedReader(opened)
             shape = _shape(stream, file)
             count, size = math.prod(shape), file.stat().st_size
-            if count > (most_unpacked(size) if _is_gzipped(file) else size):
+            if count > (most_unpacked(size) if opened.is_compressed else size):
                 raise _wrong_length(file, shape, f"a file of {size:,} bytes")
             values = np.empty(count, np.uint8)
-            filled = _fill(stream, values)
+            filled = stream.readinto(values.data)
             if filled < count or stream.read(1):
                 received = f"{filled:,}" if filled < count else "more"
                 raise _wrong_length(file, shape, f"{received} bytes after the header")
@@ -102,12 +92,7 @@ def read_idx(file: Path) -> NDArray[np.uint8]:
     return values.reshape(shape)
 
 
-def _is_gzipped(file: Path) -> bool:
-    with file.open("rb") as stream:
-        return stream.read(2) == b"\x1f\x8b"
-
-
-def _shape(stream: BoundedReader, file: Path) -> tuple[int, ...]:
+def _shape(stream: IO[bytes], file: Path) -> tuple[int, ...]:
     start = stream.read(4)
     if len(start) < 4 or start[:2] != b"\0\0" or not 1 <= start[3] <= _MOST_DIMENSIONS:
         raise DataError(f"{file} is not an idx file.", received=f"it starts with {start.hex(' ')}")
@@ -121,17 +106,6 @@ def _shape(stream: BoundedReader, file: Path) -> tuple[int, ...]:
     if len(dimensions) < 4 * start[3]:
         raise DataError(f"{file} ends within its header.")
     return struct.unpack(f">{start[3]}I", dimensions)
-
-
-def _fill(stream: BoundedReader, values: NDArray[np.uint8]) -> int:
-    filled = 0
-    while filled < len(values):
-        part = stream.read(min(1 << 20, len(values) - filled))
-        if not part:
-            break
-        values[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
-        filled += len(part)
-    return filled
 
 
 def _read(source: IdxSource) -> tuple[dict[str, Pixels], str]:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.words import listed
 from viewfinder.data.dataset import UNLABELLED, UNSPLIT
 from viewfinder.data.layout import NO_PICTURES, Layout
 from viewfinder.data.sources.folder_names import split_named, split_roles
 from viewfinder.data.sources.hints import Hints
-from viewfinder.data.sources.layout import File, Labelled, Listing, read_pattern, search
+from viewfinder.data.sources.listing import File, Labelled, Listing, read_pattern, search
 from viewfinder.data.sources.recognise import recognise
 from viewfinder.data.sources.recognise.tree import Folder, tree_of
 
@@ -129,13 +130,10 @@ def _notes(top: Folder, layout: Layout) -> list[str]:
             if below.address not in {**layout.skipped, **layout.splits} and len(below.folders) > 1
         }
         if nested:
-            notes.append(f"Pictures in folders inside a class belong to it: {_few(nested)}.")
+            notes.append(
+                f"Pictures in folders inside a class belong to it: {listed(sorted(nested), 3)}."
+            )
     return notes
-
-
-def _few(names: set[str]) -> str:
-    ordered = sorted(names)
-    return ", ".join(ordered[:3]) + (f" and {len(ordered) - 3} more" if len(ordered) > 3 else "")
 
 
 def _without_classes(

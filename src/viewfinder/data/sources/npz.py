@@ -4,7 +4,6 @@ import math
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,7 @@ from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.sources.folder_names import split_named
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
-from viewfinder.data.sources.pixels import (
-    PixelSource,
-    dataset_of_pixels,
-    label_column,
-    recorded_range,
-    recorded_size,
-)
+from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels, label_column
 from viewfinder.fetch.archives.bounded import BoundedReader
 from viewfinder.fetch.archives.errors import DAMAGED, archive_errors
 from viewfinder.fetch.archives.members import most_unpacked, require_size
@@ -34,37 +27,14 @@ _IMAGES = frozenset({"x", "images", "image", "imgs", "data", "pictures", "featur
 _LABELS = frozenset({"y", "labels", "label", "targets", "target", "classes", "class"})
 
 
-@dataclass(frozen=True)
 class NpzSource(PixelSource):
-    """Pictures that are rows of arrays in an `.npz` file.
+    """Pictures that are rows of arrays in an `.npz` file."""
 
-    Attributes:
-        size: Height and width of flat pictures; None: square.
-    """
-
-    size: tuple[int, int] | None = None
+    kind = "npz"
 
     @override
     def load(self) -> dict[str, Pixels]:
         return _read(self)[0]
-
-    @override
-    def record(self) -> dict[str, Any]:
-        file = next(iter(self.files.values())).resolve()
-        size = list(self.size) if self.size else None
-        return {
-            "kind": "npz",
-            "path": str(file),
-            "splits": list(self.files),
-            "size": size,
-            "range": self.value_range,
-        }
-
-    @classmethod
-    def from_record(cls, record: dict[str, Any]) -> "NpzSource":
-        """Return the source that `record` describes."""
-        files = dict.fromkeys(map(str, record["splits"]), Path(record["path"]))
-        return cls(files, size=recorded_size(record), value_range=recorded_range(record))
 
 
 def open_npz(file: Path, hints: Hints = Hints()) -> Dataset:

@@ -10,8 +10,9 @@ from viewfinder.core.class_names import CLASS_NAMES, read_class_names
 from viewfinder.core.errors import DataError, RejectedPicture, UsageError, ViewfinderError
 from viewfinder.core.files import NotRegularFile, kind_of, regular_status
 from viewfinder.core.progress import Progress
+from viewfinder.core.words import listed
 from viewfinder.data.dataset import Dataset, PassedOver
-from viewfinder.data.source import Source
+from viewfinder.data.sources.archive import ArchiveSource
 from viewfinder.data.sources.assemble import with_class_names
 from viewfinder.data.sources.delimited import TEXT_ENDINGS, sniff
 from viewfinder.data.sources.folder import OF_FOLDERS, dataset_of_files, open_folder
@@ -19,7 +20,7 @@ from viewfinder.data.sources.folder_names import split_in_name
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.idx import is_idx_name, open_idx
 from viewfinder.data.sources.labelling import NoClassFolders
-from viewfinder.data.sources.layout import Listing, is_system_name
+from viewfinder.data.sources.listing import Listing, is_system_name
 from viewfinder.data.sources.metadata import (
     is_metadata_name,
     metadata_in,
@@ -32,8 +33,9 @@ from viewfinder.data.sources.saved import is_saved
 from viewfinder.data.sources.table import open_table_file
 from viewfinder.data.sources.tarred import TarSource, is_tar
 from viewfinder.data.sources.unpacked import UnpackedSource, unpacked_folder
-from viewfinder.data.sources.zipped import ZipSource, is_zip
+from viewfinder.data.sources.zipped import ZipSource
 from viewfinder.fetch.archives.errors import DAMAGED
+from viewfinder.fetch.archives.zips import is_zip
 from viewfinder.pictures.codecs.magic import format_of
 
 _TABLES = (".csv", ".tsv", ".parquet", ".pq", ".npz")
@@ -57,16 +59,14 @@ def open_archive(path: Path, hints: Hints, progress: Progress | None = None) -> 
     if hints.root is not None:
         raise UsageError("`root` cannot be used with an archive.", received=hints.root)
     source = _direct(path)
-    if source is not None:
-        listing = source.index().listing
-        if not _holds_data_files(listing):
-            return _open_in_place(source, listing, hints)
+    if source is not None and not _holds_data_files(source.index().listing):
+        return _open_in_place(source, hints)
     folder = unpacked_folder(path, progress)
     dataset = open_any_folder(folder, replace(hints, is_foreign=True))
     return replace(dataset, source=UnpackedSource(path, folder, dataset.source))
 
 
-def _direct(path: Path) -> ZipSource | TarSource | None:
+def _direct(path: Path) -> ArchiveSource | None:
     """The source that reads the archive in place; None for compressed tars."""
     if is_zip(path):
         return ZipSource(path)
@@ -76,12 +76,12 @@ def _direct(path: Path) -> ZipSource | TarSource | None:
         return TarSource(path) if file.read(5) == b"ustar" else None
 
 
-def _open_in_place(source: Source, listing: Listing, hints: Hints) -> Dataset:
+def _open_in_place(source: ArchiveSource, hints: Hints) -> Dataset:
     hints.only(*OF_FOLDERS, kind="an archive of pictures")
+    index = source.index()
     # A copy, because labelling adds to `passed_over` and the index keeps its listing.
-    listing = Listing(list(listing.files), dict(listing.passed_over))
-    dataset = dataset_of_files(source, listing, hints, holder="archive")
-    return dataset.noting(*source.index().notes) if isinstance(source, ZipSource) else dataset
+    listing = Listing(list(index.listing.files), dict(index.listing.passed_over))
+    return dataset_of_files(source, listing, hints, holder="archive").noting(*index.notes)
 
 
 def _holds_data_files(listing: Listing) -> bool:
@@ -136,7 +136,7 @@ def open_path(path: Path, hints: Hints, progress: Progress | None = None) -> Dat
     opener = _opener(path)
     if opener is not None:
         return opener(path, hints)
-    if _is_archive(path):
+    if is_zip(path) or is_tar(path):
         return open_archive(path, hints, progress)
     raise DataError(f"{path} is not a folder.", expected=KINDS, received=_describe(path))
 
@@ -191,9 +191,8 @@ def _noting_tables(dataset: Dataset, files: list[str]) -> Dataset:
     tables = [name for name in files if Path(name).suffix.lower() in _LABEL_TABLES]
     if not tables:
         return dataset
-    more = f" and {len(tables) - 1} more" if len(tables) > 1 else ""
     return dataset.noting(
-        f"Tables beside the folders are not read: {tables[0]}{more}. If one of them has the "
+        f"Tables beside the folders are not read: {listed(tables, 1)}. If one of them has the "
         "labels, open it by its own path."
     )
 
@@ -287,10 +286,6 @@ def _holds_only_arrays(path: Path) -> bool:
     except (OSError, *DAMAGED):
         return False
     return bool(names) and all(name.endswith(".npy") for name in names)
-
-
-def _is_archive(path: Path) -> bool:
-    return is_zip(path) or is_tar(path)
 
 
 def _start(path: Path) -> bytes:

@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError
 from viewfinder.data.sources.columns import LABELS, column_named, given_column
-from viewfinder.data.sources.delimited import Delimited, is_number, open_for_arrow
+from viewfinder.data.sources.delimited import Delimited, is_number, read_columns
 from viewfinder.data.sources.folder_names import split_named
 
 
@@ -49,16 +48,7 @@ def _first_or_last(sniffed: Delimited, first: int) -> int:
     last = len(sniffed.first) - 1
     names = [str(index) for index in range(last + 1)]
     try:
-        with open_for_arrow(sniffed.path) as file:
-            read = pyarrow.csv.read_csv(
-                file,
-                pyarrow.csv.ReadOptions(column_names=names, skip_rows_after_names=sniffed.skip),
-                pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter),
-                pyarrow.csv.ConvertOptions(
-                    column_types={names[first]: pa.float64(), names[last]: pa.float64()},
-                    include_columns=[names[first], names[last]],
-                ),
-            )
+        read = read_columns(sniffed, names, {names[at]: pa.float64() for at in (first, last)})
     except pa.ArrowInvalid:  # reading it whole names the row
         return first
     are_labels = [_are_labels(column.to_numpy()) for column in read.columns]

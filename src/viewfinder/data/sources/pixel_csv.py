@@ -4,12 +4,11 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv
 from numpy.typing import NDArray
 from typing_extensions import override
 
@@ -21,20 +20,15 @@ from viewfinder.data.sources.delimited import (
     Delimited,
     is_number,
     not_utf8,
-    open_for_arrow,
     open_text,
+    read_columns,
     sniff,
 )
 from viewfinder.data.sources.folder_names import split_in_name
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
 from viewfinder.data.sources.pixel_columns import label_and_ignored, require_no_splits
-from viewfinder.data.sources.pixels import (
-    PixelSource,
-    dataset_of_pixels,
-    recorded_range,
-    recorded_size,
-)
+from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels
 
 # A row has to fit into a block of the reader.
 _BLOCK_BYTES = 4 << 20
@@ -48,11 +42,11 @@ class PixelCsvSource(PixelSource):
 
     Attributes:
         label: The label's column; None: found by its name.
-        size: Height and width; None: square.
     """
 
     label: str | None = None
-    size: tuple[int, int] | None = None
+
+    kind = "pixel csv"
 
     @override
     def load(self) -> dict[str, Pixels]:
@@ -63,29 +57,15 @@ class PixelCsvSource(PixelSource):
 
     @override
     def record(self) -> dict[str, Any]:
-        files = {split: str(file.resolve()) for split, file in self.files.items()}
-        return {
-            "kind": "pixel csv",
-            "path": str(Path(str(self)).resolve()),
-            "files": files,
-            "label": self.label,
-            "size": list(self.size) if self.size else None,
-            "range": self.value_range,
-        }
+        return {**super().record(), "label": self.label}
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> "PixelCsvSource":
-        """Return the source that `record` describes."""
-        files = {split: Path(file) for split, file in record["files"].items()}
+    @override
+    def from_record(cls, record: dict[str, Any], **settings: Any) -> Self:
         label = record["label"]
         if not isinstance(label, str | None):
             raise TypeError(f"its label is {label!r}")
-        return cls(
-            files,
-            label=label,
-            size=recorded_size(record),
-            value_range=recorded_range(record),
-        )
+        return super().from_record(record, label=label, **settings)
 
 
 def open_pixel_csv(files: Path | Mapping[str, Path], hints: Hints = Hints()) -> Dataset:
@@ -183,19 +163,8 @@ def _read_file(
     for kind in (pa.uint8(), pa.float32()):
         types = dict.fromkeys(pixels, kind) | {names[label]: pa.string()}
         try:
-            with open_for_arrow(sniffed.path) as file:
-                read = pyarrow.csv.read_csv(
-                    file,
-                    pyarrow.csv.ReadOptions(
-                        column_names=names,
-                        skip_rows_after_names=sniffed.skip,
-                        block_size=max(_BLOCK_BYTES, 64 * len(names)),
-                    ),
-                    pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter),
-                    pyarrow.csv.ConvertOptions(
-                        column_types=types, include_columns=[*pixels, names[label]]
-                    ),
-                )
+            block_size = max(_BLOCK_BYTES, 64 * len(names))
+            read = read_columns(sniffed, names, types, block_size=block_size)
         except pa.ArrowInvalid as error:
             if kind == pa.float32():
                 raise _first_fault(sniffed, label, ignored) from error

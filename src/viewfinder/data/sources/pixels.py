@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -17,8 +17,8 @@ from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
 from viewfinder.data.sources.columns import as_text
+from viewfinder.data.sources.files import stamp_of
 from viewfinder.data.sources.levels import Pixels, ValueRange, checked_range
-from viewfinder.data.sources.stamps import stamp_of
 
 
 @dataclass
@@ -50,11 +50,16 @@ class PixelSource(Source):
     Attributes:
         files: The file of each split's pictures; the key "" is for pictures without a split.
         value_range: The numbers of black and of white; None: by each split's numbers.
+        size: Height and width of flat pictures; None: square.
     """
 
     files: dict[str, Path]
     loaded: Loaded = field(default_factory=Loaded, repr=False, compare=False)
     value_range: ValueRange | None = None
+    size: tuple[int, int] | None = None
+
+    kind: ClassVar[str]
+    names_files = False
 
     @abstractmethod
     def load(self) -> dict[str, Pixels]:
@@ -88,26 +93,43 @@ class PixelSource(Source):
             raise RejectedPicture(Reason.MISSING, "there is no file for this row")
         return stamp_of(self.files[split], holds_several=True)
 
-    @property
     @override
-    def names_files(self) -> bool:
-        return False
+    def record(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "path": str(Path(str(self)).resolve()),
+            "files": {split: str(file.resolve()) for split, file in self.files.items()},
+            # Lists, because stores compare a record with one that was read from JSON.
+            "range": list(self.value_range) if self.value_range else None,
+            "size": list(self.size) if self.size else None,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any], **settings: Any) -> Self:
+        """Return the source that `record` describes, with further settings of its kind."""
+        files = {split: Path(file) for split, file in record["files"].items()}
+        value_range, size = _recorded_range(record), record.get("size")
+        if size is not None:
+            height, width = size
+            size = int(height), int(width)
+        return cls(files, value_range=value_range, size=size, **settings)
 
     def __str__(self) -> str:
         files = set(self.files.values())
         return str(files.pop() if len(files) == 1 else next(iter(self.files.values())).parent)
 
     def _arrays(self) -> dict[str, Pixels]:
-        stamps = tuple(stamp_of(file, holds_several=True) for file in self.files.values())
-        arrays = self.loaded.get(stamps, self.load)
+        arrays = self.loaded.get(self._stamps(), self.load)
         if isinstance(arrays, DataError):
             raise RejectedPicture(Reason.CORRUPT, arrays.fact) from arrays
         return arrays
 
     def remember(self, arrays: dict[str, Pixels]) -> None:
         """Keep arrays that were read while the dataset was opened."""
-        stamps = tuple(stamp_of(file, holds_several=True) for file in self.files.values())
-        self.loaded.get(stamps, lambda: arrays)
+        self.loaded.get(self._stamps(), lambda: arrays)
+
+    def _stamps(self) -> tuple[Stamp, ...]:
+        return tuple(stamp_of(file, holds_several=True) for file in self.files.values())
 
 
 def dataset_of_pixels(
@@ -153,24 +175,7 @@ def dataset_of_pixels(
     )
 
 
-def recorded_size(record: dict[str, Any]) -> tuple[int, int] | None:
-    """Height and width from a record; None for square pictures.
-
-    Raises:
-        KeyError, TypeError, ValueError: The record has no pair of integers.
-    """
-    if record["size"] is None:
-        return None
-    height, width = record["size"]
-    return int(height), int(width)
-
-
-def recorded_range(record: dict[str, Any]) -> ValueRange | None:
-    """The numbers of black and of white from a record; None where none were stated.
-
-    Raises:
-        ValueError: The record has no range.
-    """
+def _recorded_range(record: dict[str, Any]) -> ValueRange | None:
     try:
         return checked_range(record.get("range"))
     except UsageError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from viewfinder.core.errors import DataError
+from viewfinder.core.words import listed
 from viewfinder.data.sources.columns import (
     FOLDS,
     GROUPS,
@@ -67,9 +68,8 @@ class Roles:
         }
         words = ", ".join(f"{what} from {name}" for what, name in taken.items() if name)
         ignored = [name for name in names if name not in self.columns and name]
-        more = ", …" if len(ignored) > _MOST_NAMES else ""
         if ignored:
-            words += f"; ignored: {', '.join(ignored[:_MOST_NAMES])}{more}"
+            words += f"; ignored: {listed(ignored, _MOST_NAMES)}"
         if not has_header:
             return f"Columns, numbered from 0: {words}."
         series = column_named(ignored, SERIES) if self.group is None else None
@@ -231,12 +231,11 @@ def _unclear(what: str, names: list[str], cells: pd.DataFrame, table: str) -> Da
 
 
 def _nothing_named(what: str, table: Table) -> DataError:
-    more = ", …" if len(table.names) > _MOST_NAMES else ""
     return DataError(
         f"{table.name} has no column that is named like {what}.",
         expected="columns such as path and label; or file_name, filename, image … and class, "
         "target, category; or a column of 0 and 1 for each class",
-        received=", ".join(table.names[:_MOST_NAMES]) + more,
+        received=listed(table.names, _MOST_NAMES),
         remedy="rename the column"
         + (", or set `label_column`" * (what == "a label"))
         + "; if the first row is a picture, add a row with names above it",

@@ -11,19 +11,17 @@ from typing_extensions import override
 
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.dataset import UNSPLIT, Dataset, PassedOver
-from viewfinder.data.source import Source, Stamp
 from viewfinder.data.sources.assemble import assemble
 from viewfinder.data.sources.cells import Cells, chosen_cells, read_cells, table_of_frame
 from viewfinder.data.sources.columns import as_splits, of_several
+from viewfinder.data.sources.files import FileSource
 from viewfinder.data.sources.hints import Columns, Hints
 from viewfinder.data.sources.paths import found_files, note_strays, plain_paths
-from viewfinder.data.sources.stamps import stamp_of
 from viewfinder.data.splits.folds import FOLD
-from viewfinder.pictures.files import bytes_of
 
 
 @dataclass(frozen=True)
-class TableSource(Source):
+class TableSource(FileSource):
     """Picture files named by a table; a locator is a path as written in the table.
 
     Attributes:
@@ -34,14 +32,6 @@ class TableSource(Source):
 
     root: Path
     file: Path | None = None
-
-    @override
-    def read(self, locator: str) -> bytes:
-        return bytes_of(self.file_of(locator))
-
-    @override
-    def stamp(self, locator: str) -> Stamp:
-        return stamp_of(self.file_of(locator))
 
     @override
     def file_of(self, locator: str) -> Path:

@@ -20,7 +20,7 @@ from viewfinder.core.errors import DataError, OutputError, Reason, RejectedPictu
 from viewfinder.core.files import cache_folder
 from viewfinder.core.progress import Progress
 from viewfinder.data.source import Source, Stamp, with_paths
-from viewfinder.data.sources.stamps import stamp_of
+from viewfinder.data.sources.files import stamp_of
 from viewfinder.fetch.archives.unpack import unpack
 
 

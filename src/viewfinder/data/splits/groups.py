@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import UsageError, nearest
+from viewfinder.core.words import listed
 from viewfinder.data.splits.placement import TooFewGroups
 from viewfinder.data.splits.table import class_indices
 
@@ -153,10 +154,9 @@ def relaxed_note(classes: Sequence[str], labels: NDArray[np.integer]) -> list[st
     """A note on the classes whose near duplicates are in different splits; empty without any."""
     if not len(labels):
         return []
-    names = ", ".join(classes[label] for label in labels[:_MOST_NAMED])
-    more = f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
+    names = listed([classes[label] for label in labels], _MOST_NAMED)
     return [
-        f"Near duplicates in {names}{more} are in several splits: their groups are too large to be "
+        f"Near duplicates in {names} are in several splits: their groups are too large to be "
         "kept in one. The accuracy on them will be too high."
     ]
 

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from viewfinder.core.words import counted
+
 SPLITS = ("train", "validation", "test")
 
 # The split of a picture that has not been placed yet.
@@ -40,8 +42,8 @@ def with_all_split(table: pd.DataFrame) -> Placed:
     if not count:
         return Placed(table)
     table = with_splits(table, table["split"].replace(UNSPLIT, "train").to_numpy(object))
-    had = "picture had" if count == 1 else "pictures had"
-    return Placed(table, (f"{count:,} {had} no split beside others that have one: now in train.",))
+    had = counted(count, "picture had")
+    return Placed(table, (f"{had} no split beside others that have one: now in train.",))
 
 
 def class_indices(table: pd.DataFrame, classes: Sequence[str]) -> NDArray[np.int64]:

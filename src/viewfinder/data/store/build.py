@@ -1,6 +1,5 @@
 """Build or update a store: only new and changed pictures are decoded."""
 
-import hashlib
 import json
 import math
 import shutil
@@ -17,11 +16,10 @@ from viewfinder.core.errors import OutputError, Reason, RejectedPicture
 from viewfinder.core.files import locked_in_turn, unwritable, write_json
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
-from viewfinder.data.dataset import Dataset
-from viewfinder.data.source import Source, Stamp
+from viewfinder.data.dataset import OK, Dataset
+from viewfinder.data.source import MISSING, Stamp, content_of
 from viewfinder.data.store.layout import (
     NO_PIXELS,
-    OK,
     Entry,
     Identity,
     Pixels,
@@ -34,7 +32,6 @@ from viewfinder.data.store.layout import (
 from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
 
-_MISSING = Stamp(-1, -1)
 _WAITING = "Waiting for another process that reads the same pictures."
 _LEFT_FREE_BYTES = 64 << 20
 
@@ -107,20 +104,13 @@ def _current_and_pending(
     """Return the entries that still match the source, and the pictures to read."""
     entries = known.entries if known else {}
     wanted = dict.fromkeys(dataset.table["locator"])
-    stamps = {locator: _stamp(dataset.source, locator) for locator in {**wanted, **entries}}
+    stamps = {locator: dataset.source.present_stamp(locator) for locator in {**wanted, **entries}}
     current = {
         locator: entry
         for locator, entry in entries.items()
         if (entry.size, entry.mark) == stamps[locator]
     }
     return current, [(locator, stamps[locator]) for locator in wanted if locator not in current]
-
-
-def _stamp(source: Source, locator: str) -> Stamp:
-    try:
-        return source.stamp(locator)
-    except RejectedPicture:
-        return _MISSING
 
 
 @dataclass(frozen=True)
@@ -179,7 +169,7 @@ class _Build:
         content = ""
         try:
             source = self.wanted.source.read(locator)
-            content = _content(source)
+            content = content_of(source)
             if content in by_content:  # the file was moved or touched; its bytes are known
                 moved = by_content[content]._replace(locator=locator, **stamp._asdict())
                 return self._copy(moved, rows)
@@ -187,7 +177,7 @@ class _Build:
         except RejectedPicture as rejection:
             fault = (rejection.reason.value, rejection.detail)
             if rejection.reason is Reason.MISSING:  # the file may return with its old stamp
-                stamp = _MISSING
+                stamp = MISSING
             return Entry(locator, *stamp, content, NO_PIXELS, 0, *fault, 0, 0)
         row, code = NO_PIXELS, 0
         if self.wanted.keeps_pixels:
@@ -239,11 +229,6 @@ class _PixelRows:
             self._file.write(block.data)
             self.written += block.size // self._picture_bytes
         return row
-
-
-def _content(source: bytes | Pixels) -> str:
-    data = source if isinstance(source, bytes) else np.ascontiguousarray(source).data
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -18,7 +18,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,19 +29,17 @@ from numpy.typing import NDArray
 from viewfinder.core.errors import RejectedPicture, UsageError
 from viewfinder.core.files import cache_folder
 from viewfinder.core.parallel import cores, map_ahead
-from viewfinder.data.dataset import Dataset
+from viewfinder.data.dataset import OK, Dataset
 from viewfinder.data.source import Source
 from viewfinder.data.store.live import LivePictures
-from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.pictures.preprocessing import Preprocessing, decoder_versions
 
 Pixels = NDArray[np.uint8]
 
-OK = "ok"
 NO_PIXELS = -1
 
 # Raised when the meaning of the files changes.
 SCHEMA = 2
-_DECODERS = ("pillow", "simplejpeg", "opencv-python-headless")
 
 
 class Entry(NamedTuple):
@@ -169,11 +166,6 @@ class Identity:
         return stores_folder() / f"{name}-{key.hexdigest()}"
 
 
-def decoder_versions() -> dict[str, str]:
-    """Return the versions of the decoders: another version may give other pixels."""
-    return {name: version(name) for name in _DECODERS}
-
-
 def stores_folder() -> Path:
     """Return the folder of all stores in the user's cache."""
     return cache_folder() / "stores"
@@ -224,10 +216,6 @@ def _intact(pixels: Pixels, entries: list[Entry]) -> Iterator[Entry]:
             return True
         return 0 <= entry.row < len(pixels) and checksum(pixels[entry.row]) == entry.checksum
 
-    blocks = [entries[start : start + 64] for start in range(0, len(entries), 64)]
-    for block, intact in zip(
-        blocks,
-        map_ahead(lambda block: [is_intact(entry) for entry in block], blocks, workers=cores()),
-        strict=True,
-    ):
-        yield from (entry for entry, good in zip(block, intact, strict=True) if good)
+    blocks = (entries[start : start + 64] for start in range(0, len(entries), 64))
+    for intact in map_ahead(lambda block: list(filter(is_intact, block)), blocks, workers=cores()):
+        yield from intact

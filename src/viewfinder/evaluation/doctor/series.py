@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterator
 
-from viewfinder.data.sources.grouping import BY_EXIF
+from viewfinder.data.sources.grouping import carrier_of
 from viewfinder.evaluation.doctor.case import Case
 from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, percent
 
@@ -15,7 +15,7 @@ def torn(case: Case) -> Iterator[Verdict]:
     series = case.series
     if series is None or not series["differs"] or not series["torn"]:
         return
-    carrier = "EXIF data tell" if series["group_from"] in BY_EXIF else "file names carry"
+    carrier = carrier_of(series["group_from"])
     sentence = (
         f"The accuracy is too high for a new series: {carrier} {series['count']:,} series, "
         f"and {series['torn']:,} of them are in training and in another split."

@@ -4,16 +4,14 @@ Members are admitted by `members` before their content is read. They are written
 folder beside the target, which takes the target's name when it is complete.
 """
 
-import shutil
 import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
 
 from viewfinder.core.errors import DataError, OutputError
-from viewfinder.core.files import unwritable
+from viewfinder.core.files import folder_written_whole
 from viewfinder.fetch.archives.bounded import (
     CHUNK_BYTES,
     BoundedReader,
@@ -22,7 +20,7 @@ from viewfinder.fetch.archives.bounded import (
 )
 from viewfinder.fetch.archives.errors import archive_errors
 from viewfinder.fetch.archives.members import Admission, Limits, is_zipped_folder
-from viewfinder.fetch.archives.names import open_zip
+from viewfinder.fetch.archives.zips import is_zip, open_zip
 
 _TAR_BLOCK_BYTES = 512
 _TAR_OVERHEAD_BYTES = 16 << 20
@@ -37,7 +35,7 @@ def unpack(archive: Path, folder: Path, *, limits: Limits | None = None) -> None
     Args:
         archive: The file; it is not changed.
         folder: The target; it must not exist, and appears when it is complete. Its parent is made.
-            A folder `.unpacking-…` beside it holds the files until then.
+            A folder `.writing-…` beside it holds the files until then.
         limits: The largest archive that is admitted.
 
     Raises:
@@ -50,23 +48,15 @@ def unpack(archive: Path, folder: Path, *, limits: Limits | None = None) -> None
         raise OutputError(
             f"{folder} exists already.", remedy="remove it, or choose another `output`"
         )
-    temporary = folder.with_name(f".unpacking-{uuid4().hex}")
-    try:
-        temporary.mkdir(parents=True)
-        with archive_errors(archive):
-            unpack_into = _unpack_zip if _is_zip(archive) else _unpack_tar
-            unpack_into(archive, temporary, Admission(archive.stat().st_size, limits or Limits()))
-        temporary.rename(folder)
-    except OSError as error:
-        raise unwritable(folder, error, what=f"Cannot unpack {archive} to {folder}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    what = f"Cannot unpack {archive} to {folder}"
+    with folder_written_whole(folder, what=what) as temporary, archive_errors(archive):
+        unpack_into = _unpack_zip if _is_zip(archive) else _unpack_tar
+        unpack_into(archive, temporary, Admission(archive.stat().st_size, limits or Limits()))
 
 
 def _is_zip(archive: Path) -> bool:
     try:
-        with archive.open("rb") as file:
-            return file.read(4) in (b"PK\3\4", b"PK\5\6")
+        return is_zip(archive)
     except OSError as error:
         raise DataError(f"it cannot be read: {error.strerror or error}.") from error
 

@@ -15,10 +15,9 @@ from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.core.randomness import Randomness, ids
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.store.layout import decoder_versions
 from viewfinder.models.features.extractor import Extractor, Runner
 from viewfinder.models.features.store import FeatureStore, Key
-from viewfinder.pictures.preprocessing import Preprocessing
+from viewfinder.pictures.preprocessing import Preprocessing, decoder_versions
 
 Matrix = NDArray[np.float32]
 Positions = NDArray[np.intp]

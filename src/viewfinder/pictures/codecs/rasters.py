@@ -34,16 +34,14 @@ def traits_of(opened: Any, loaded: "Image.Image", deep: str) -> tuple[str, ...]:
         Some of "CMYK", "16-bit" (or "12 of 16 bits" …), "transparent" or "opaque alpha",
         "several frames".
     """
-    found = {
+    has_alpha = loaded.has_transparency_data
+    applies = {
+        deep: bool(deep),
         "CMYK": loaded.mode == "CMYK",
-        "transparent": False,
-        "opaque alpha": False,
+        "transparent" if has_alpha and _shows_through(loaded) else "opaque alpha": has_alpha,
         "several frames": _has_several_frames(opened),
     }
-    if loaded.has_transparency_data:
-        found["transparent" if _shows_through(loaded) else "opaque alpha"] = True
-    traits = tuple(trait for trait, applies in found.items() if applies)
-    return (deep, *traits) if deep else traits
+    return tuple(trait for trait in applies if applies[trait])
 
 
 def _shows_through(loaded: "Image.Image") -> bool:
@@ -250,13 +248,9 @@ def _orientation(image: "Image.Image") -> int:
 
 
 def _notes(image: Any) -> tuple[str, ...]:
-    """Return the notes on a decoded picture; a broken later frame does not affect the first."""
+    """Return the notes on a decoded picture."""
     notes = ("CMYK converted to RGB",) if image.mode == "CMYK" else ()
-    try:
-        several = image.is_animated
-    except Exception:
-        several = False
-    if not several:
+    if not _has_several_frames(image):
         return notes
     # To count the frames of GIF and TIFF, Pillow reads all of them.
     count = f"{image.n_frames}" if image.format in ("PNG", "WEBP") else "several"

@@ -2,7 +2,7 @@
 
 from viewfinder.data.layout import Layout, LayoutKind
 from viewfinder.data.sources import folder_names as names
-from viewfinder.data.sources.recognise.reading import Reading, listed
+from viewfinder.data.sources.recognise.reading import Reading, in_order
 from viewfinder.data.sources.recognise.tree import Folder
 
 
@@ -35,7 +35,7 @@ def require_classes_in_names(reading: Reading, folder: Folder) -> None:
     Raises:
         DataError: They are splits of classes, parts of a dataset, or pictures in general.
     """
-    of_folders = f"or `layout=classes` reads the classes {listed(folder.folders)}"
+    of_folders = f"or `layout=classes` reads the classes {in_order(folder.folders)}"
     found = [names.split_and_rest(name) for name in folder.folders]
     pairs = {pair for pair in found if pair and pair[1]}
     splits, labels = {split for split, _ in pairs}, {rest for _, rest in pairs}
@@ -48,7 +48,7 @@ def require_classes_in_names(reading: Reading, folder: Folder) -> None:
         )
     if len(folder.folders) > 1 and names.are_numbered_parts(folder.folders):
         raise reading.ambiguous(
-            f"{listed(folder.folders)} may be parts of one dataset, or classes",
+            f"{in_order(folder.folders)} may be parts of one dataset, or classes",
             folder,
             f"find the label in the files' names by `label_from`; {of_folders}",
         )
@@ -84,7 +84,7 @@ def _inside(reading: Reading, folder: Folder) -> dict[str, str]:
         raise reading.ambiguous(
             f"{holding}/ holds split folders, and {odd[0]}/ does not",
             folder,
-            f"`layout=classes` reads the classes {listed(folder.folders)} without splits; or "
+            f"`layout=classes` reads the classes {in_order(folder.folders)} without splits; or "
             "move the pictures of each class into split folders",
         )
     return {}
@@ -103,7 +103,7 @@ def _parts(reading: Reading, folder: Folder) -> list[Folder]:
     if "train" in splits and len(splits) > 1:
         first = next(iter(folder.folders.values()))
         raise reading.ambiguous(
-            f"each of {listed(folder.folders)} has splits of its own",
+            f"each of {in_order(folder.folders)} has splits of its own",
             folder,
             f"open one of them, such as {reading.root}/{first.address}",
         )
@@ -131,9 +131,9 @@ def require_plain_classes(
                 continue
             if not is_repeated and not names.are_words(inner.folders):
                 continue
-            choices = [f"`layout=innermost` reads the classes {listed(_innermost(level))}"]
+            choices = [f"`layout=innermost` reads the classes {in_order(_innermost(level))}"]
             if outermost:
-                read = listed(level.folders)
+                read = in_order(level.folders)
                 choices.insert(0, f"`layout={outermost}` reads the classes {read}")
             if outermost == "classes":
                 address = level.folders[name].address

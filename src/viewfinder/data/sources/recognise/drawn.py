@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from viewfinder.core.words import counted, listed
 from viewfinder.data.dataset import SPLITS, Dataset, sorted_classes
 from viewfinder.data.layout import NO_PICTURES, NO_SPLIT, Layout
 
@@ -45,7 +46,7 @@ def _splits(table: pd.DataFrame, layout: Layout) -> Iterator[_Row]:
         if len(layout.splits) == 1 and not split and layout.labels == "outermost":
             yield from _classes(labels, folder, layout)
         else:
-            names = _listed(sorted_classes(set(labels)))
+            names = listed(sorted_classes(set(labels)), _MOST_ROWS)
             yield _slashed(folder) or ".", f"{split or 'classes'}: {names} ({_counted(labels)})"
 
 
@@ -54,8 +55,7 @@ def _classes(labels: pd.Series, folder: str, layout: Layout) -> Iterator[_Row]:
     inside = f"{{{', '.join(ordered)}}}/" if ordered else ""
     counts = labels.value_counts()
     for name in sorted_classes(set(labels))[:_MOST_ROWS]:
-        files = f"{counts[name]:,} file{'' if counts[name] == 1 else 's'}"
-        yield f"{_slashed(folder)}{name}/{inside}", f"class, {files}"
+        yield f"{_slashed(folder)}{name}/{inside}", f"class, {counted(counts[name], 'file')}"
     if len(counts) > _MOST_ROWS:
         yield "…", f"together {_counted(labels)}"
 
@@ -87,7 +87,3 @@ def _slashed(folder: str) -> str:
 
 def _counted(labels: pd.Series) -> str:
     return f"{labels.nunique():,} classes, {len(labels):,} files"
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:_MOST_ROWS]) + (", …" if len(names) > _MOST_ROWS else "")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from viewfinder.core.errors import DataError
+from viewfinder.core.words import listed
 from viewfinder.data.layout import Layout, LayoutKind
 from viewfinder.data.sources import folder_names as names
 from viewfinder.data.sources.recognise.tree import Folder
@@ -96,13 +97,11 @@ class Reading:
         )
 
 
-def listed(listed: Iterable[str]) -> str:
+def in_order(names: Iterable[str]) -> str:
     """The first names in order, as one text."""
-    listed = sorted(listed)
-    more = ", …" if len(listed) > _MOST_NAMED else ""
-    return ", ".join(listed[:_MOST_NAMED]) + more
+    return listed(sorted(names), _MOST_NAMED)
 
 
 def _drawn(folder: Folder) -> str:
     """A folder with those in it, such as `flower/{daisy, rose}`."""
-    return f"{folder.name}/{{{listed(folder.folders)}}}" if folder.folders else f"{folder.name}/"
+    return f"{folder.name}/{{{in_order(folder.folders)}}}" if folder.folders else f"{folder.name}/"

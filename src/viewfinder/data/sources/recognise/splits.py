@@ -11,7 +11,7 @@ from viewfinder.data.sources.recognise.classes import (
     require_classes_in_names,
     require_plain_classes,
 )
-from viewfinder.data.sources.recognise.reading import Reading, listed
+from viewfinder.data.sources.recognise.reading import Reading, in_order
 from viewfinder.data.sources.recognise.tree import Folder
 
 _UNLABELLED = "an unlabelled split: its pictures are in no class folders"
@@ -75,7 +75,7 @@ def read_splits(reading: Reading, folder: Folder) -> Layout | None:
         raise UsageError(
             f"No folder of class folders in {reading.root} is called train.",
             expected="a folder such as train/, training_set/ or seg_train/",
-            received=listed(folder.folders),
+            received=in_order(folder.folders),
             remedy="name the folders by `splits`, such as `splits='train=DIR,test=DIR'`",
         )
     _require_no_split(reading, folder, found)
@@ -139,11 +139,11 @@ def _are_splits(reading: Reading, folder: Folder, found: _Candidates) -> bool:
     pure = [name for name in found.trains if names.split_named(name)]
     if not pure or not found.others:
         return False
-    classes = listed(found.levels[pure[0]].folders)
+    classes = in_order(found.levels[pure[0]].folders)
     raise reading.ambiguous(
         f"{pure[0]}/ may be the training split, or a class like {found.others[0]}/",
         folder,
-        f"`layout=classes` reads the classes {listed(folder.folders)}; `layout=splits` reads "
+        f"`layout=classes` reads the classes {in_order(folder.folders)}; `layout=splits` reads "
         f"{pure[0]}/ alone, with the classes {classes}",
     )
 
@@ -228,7 +228,7 @@ def _reason_to_skip(level: Folder, split: str, training: list[Folder]) -> str:
         return _UNLABELLED
     raise DataError(
         f"{level.address}/ and {training[0].address}/ have no class in common.",
-        expected=f"some of: {listed(training[0].folders)}",
-        received=listed(level.folders),
+        expected=f"some of: {in_order(training[0].folders)}",
+        received=in_order(level.folders),
         remedy="name the folders of the splits by `splits`, or open one of them",
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from viewfinder.data.sources.layout import File
+from viewfinder.data.sources.listing import File
 
 # Endings of files that are surely no pictures; any other file is opened, and its content decides.
 _NO_PICTURES = frozenset(

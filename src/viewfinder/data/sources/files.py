@@ -1,18 +1,36 @@
-"""Stamps of files: what tells that a file has changed, without reading it wherever possible."""
+"""Pictures that are files of their own, and stamps of files, which tell that one has changed."""
 
 import os
 import time
+from abc import abstractmethod
 from functools import lru_cache
 from pathlib import Path
 
 import xxhash
+from typing_extensions import override
 
 from viewfinder.core.files import content_hash, regular_status
-from viewfinder.data.source import Stamp
-from viewfinder.pictures.files import unreadable
+from viewfinder.data.source import Source, Stamp
+from viewfinder.pictures.files import bytes_of, unreadable
 
 _FAT_STEP_NS = 10_000_000
 _FEW_S = 5
+
+
+class FileSource(Source):
+    """Pictures that are files of their own, at the path of :meth:`file_of`."""
+
+    @abstractmethod
+    @override
+    def file_of(self, locator: str) -> Path: ...
+
+    @override
+    def read(self, locator: str) -> bytes:
+        return bytes_of(self.file_of(locator))
+
+    @override
+    def stamp(self, locator: str) -> Stamp:
+        return stamp_of(self.file_of(locator))
 
 
 def stamp_of(file: Path, *, holds_several: bool = False) -> Stamp:

@@ -1,10 +1,19 @@
-"""Names in zip archives, which often lack the flag that says how they are encoded."""
+"""Zip archives: recognised, and opened with their names, which often lack a stated encoding."""
 
 import zipfile
 from pathlib import Path
 
 _UTF8_FLAG = 0x800
 _DEFAULT = "cp437"
+
+
+def is_zip(path: Path) -> bool:
+    """Whether the file starts as a zip archive does.
+
+    `zipfile.is_zipfile` looks at the end, where a tar of zips looks like a zip.
+    """
+    with path.open("rb") as file:
+        return file.read(4) in (b"PK\3\4", b"PK\5\6")
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:

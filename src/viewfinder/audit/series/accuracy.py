@@ -16,11 +16,10 @@ from viewfinder.data.splits.groups import Keys
 from viewfinder.data.splits.placement import OrderedGroups, TooFewGroups, assign_folds
 
 Rows = NDArray[np.int64]
-Correct = NDArray[np.bool_]
 
 _MOST_FOLDS = 10
 _HALVINGS = 3
-_MOST_DIMENSIONS, _SPARE = 256, 32
+_MOST_DIMENSIONS = 256
 _CONFIDENCE = 0.975
 # Of properties that are equal in all pictures of a class.
 _LEAST_VARIANCE = 1e-6
@@ -75,11 +74,11 @@ def accuracies(
         with threadpool_limits(1):  # several threads are slower on such small matrices
             rows = principal_components(rows)
             grouped, at_random = (
-                correct(rows, labels, stratified_folds(labels, keys, folds))
+                right_out_of_fold(rows, labels, stratified_folds(labels, keys, folds))
                 for keys in (groups, copies)
             )
             halves = [
-                correct(rows, labels, stratified_folds(labels, groups, 2, seed)).mean()
+                right_out_of_fold(rows, labels, stratified_folds(labels, groups, 2, seed)).mean()
                 for seed in range(_HALVINGS if folds > 2 else 0)
             ]
     except TooFewGroups:
@@ -103,24 +102,16 @@ def stratified_folds(labels: Rows, keys: Keys, count: int, seed: int = 0) -> Row
 
 
 def principal_components(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The vectors, or their principal components where there are many dimensions.
-
-    The components are those of a randomised range finder with two power iterations (N. Halko,
-    P. G. Martinsson and J. A. Tropp, "Finding structure with randomness", SIAM Review 53, 2011).
-    """
+    """Return the vectors, or their principal components where there are many dimensions."""
     if min(rows.shape) <= _MOST_DIMENSIONS:
         return rows
-    centred = rows - rows.mean(axis=0)
-    random = np.random.default_rng(0)
-    basis = random.standard_normal((len(rows), _MOST_DIMENSIONS + _SPARE), np.float32)
-    for _ in range(3):
-        basis, _ = np.linalg.qr(centred.T @ np.linalg.qr(basis)[0])
-        basis = centred @ basis
-    left, sizes, _ = np.linalg.svd(basis, full_matrices=False)
-    return np.asarray((left * sizes)[:, :_MOST_DIMENSIONS], np.float32)
+    from sklearn.decomposition import PCA
+
+    pca = PCA(_MOST_DIMENSIONS, svd_solver="randomized", iterated_power=2, random_state=0)
+    return np.asarray(pca.fit_transform(rows), np.float32)
 
 
-def correct(rows: NDArray[np.float32], labels: Rows, folds: Rows) -> Correct:
+def right_out_of_fold(rows: NDArray[np.float32], labels: Rows, folds: Rows) -> NDArray[np.bool_]:
     """Return whether linear discriminant analysis, fitted on the other folds, is right, `(n,)`."""
     right = np.zeros(len(labels), np.bool_)
     for fold in np.unique(folds):
@@ -134,35 +125,19 @@ def _discriminant(
     rows: NDArray[np.float32], labels: Rows, others: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """The scores of linear discriminant analysis for other vectors: shape `(n, classes)`."""
+    from sklearn.covariance import ledoit_wolf
+
     counts = np.bincount(labels)
     sums = np.zeros((len(counts), rows.shape[1]), np.float32)
     np.add.at(sums, labels, rows)
     means = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
-    covariance = ledoit_wolf(rows - means[labels])
+    centred = (rows - means[labels]).astype(np.float64)
+    covariance, _ = ledoit_wolf(centred, assume_centered=True)
     covariance.flat[:: len(covariance) + 1] += _LEAST_VARIANCE
     weights = np.linalg.solve(covariance, means.T)
     with np.errstate(divide="ignore"):
         prior = np.log(counts / len(labels))
     return np.asarray(others @ weights - (means.T * weights).sum(axis=0) / 2 + prior, np.float32)
-
-
-def ledoit_wolf(centred: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the shrunk covariance of vectors with mean 0, shape `(d, d)`.
-
-    O. Ledoit and M. Wolf, "A well-conditioned estimator for large-dimensional covariance matrices",
-    Journal of Multivariate Analysis 88 (2004). scikit-learn has it, too, but takes seconds to
-    import, and every training on names with tokens needs it.
-    """
-    count, dimensions = centred.shape
-    covariance = (centred.T @ centred).astype(np.float64) / count
-    scale = covariance.trace() / dimensions
-    squares = (centred**2).sum(axis=1, dtype=np.float64)
-    noise = ((squares**2).sum() / count - (covariance**2).sum()) / count
-    distance = (covariance**2).sum() - dimensions * scale**2
-    shrinkage = min(1.0, noise / distance) if noise > 0 < distance else 0.0
-    shrunk = (1 - shrinkage) * covariance
-    shrunk.flat[:: dimensions + 1] += shrinkage * scale
-    return np.asarray(shrunk, np.float64)
 
 
 def _margin(differences: Rows, groups: Keys) -> float:
