@@ -1,7 +1,10 @@
-"""What a command does with Ctrl-C at a moment at which Python would lose it."""
+"""How commands end: by Ctrl-C where Python would lose it, on a full disk, with long messages."""
 
+import subprocess
+import sys
 import time
 import weakref
+from pathlib import Path
 
 import pytest
 import typer
@@ -37,6 +40,23 @@ def test_an_interrupt_inside_a_callback_of_a_weak_reference_ends_the_command(
     assert stopped.value.code == 130
     assert ended == []
     assert capsys.readouterr().err == "\nInterrupted.\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["recipes"], ["recipes", "--json"]])
+def test_a_full_disk_behind_stdout_is_an_error_in_words(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "viewfinder", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "Error: Cannot write to stdout: No space left on device.\n  Remedy: free some space\n"
+    )
 
 
 def test_a_message_of_any_length_fits_on_a_screen(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import platform
 import re
 import shutil
 import zipfile
@@ -116,6 +117,15 @@ def test_contradicting_labels_are_named_before_anything_is_trained(tmp_path, cap
     (folder / "dog/copy.png").unlink()
     prepare(open_dataset(folder), small_recipe(), progress=Progress(1))
     assert "under different labels" not in capsys.readouterr().err
+
+
+def test_a_folder_exists_only_when_it_can_be_resumed(tmp_path, monkeypatch):
+    """Finding the environment imports the backend; a kill meanwhile leaves no folder behind."""
+    output, seen = tmp_path / "runs", []
+    monkeypatch.setattr(platform, "platform", lambda: seen.append([*output.iterdir()]) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        quick(write_classes(tmp_path / "pets", {"cat": 9, "dog": 9}), output)
+    assert seen == [[]]
 
 
 def test_every_picture_has_its_row_and_its_answer(trained, digits):

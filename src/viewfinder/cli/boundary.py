@@ -1,6 +1,8 @@
 """Where errors become messages and exit codes, and results become JSON."""
 
 import _thread
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,11 +14,13 @@ import typer
 
 from viewfinder.cli.flags import in_flags
 from viewfinder.cli.groups import Flag, expanded, flags_of
-from viewfinder.core.errors import Interrupted, ViewfinderError
+from viewfinder.core.errors import Interrupted, OutputError, ViewfinderError
 from viewfinder.core.extras import not_installed
 
 # A text that is longer than this is not read.
 _LONGEST = 1_000
+# A disk, or the space that a user may take, is full.
+_FULL, _FREE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT), "free some space"
 
 
 def add_command(
@@ -40,6 +44,14 @@ def add_command(
         try:
             with _no_interrupt_lost():
                 run(**options)
+                sys.stdout.flush()
+        except OSError as error:
+            if error.errno not in _FULL or error.filename is not None:
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes the rest when it ends
+            full = OutputError(f"Cannot write to stdout: {error.strerror}.", remedy=_FREE)
+            show_error(full, flags)
+            raise typer.Exit(full.exit_code) from None
         except ViewfinderError as error:
             show_error(error, flags)
             raise typer.Exit(error.exit_code) from None

@@ -64,9 +64,10 @@ def train_run(dataset: Dataset, recipe: Recipe, job: Job) -> Run:
         dataset, recipe, given=job.given, store_budget=job.store_budget, progress=job.progress
     )
     job.announce(prepared)
+    # The backend is imported here: a kill meanwhile would leave a folder that nothing resumes.
+    classes, environment = prepared.dataset.classes, _environment(prepared)
     run = Run.create(Path(job.output), name)
     with run.being_trained(), _removed_if_nothing_came(run):
-        classes, environment = prepared.dataset.classes, _environment(prepared)
         run.write_start(prepared.recipe, classes, prepared.everything, environment)
         _write_series(run, prepared.series, prepared)
         complete(run, prepared, job)
