@@ -1,6 +1,5 @@
 """The `Classifier`: the only way from a picture to probabilities."""
 
-import math
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from viewfinder.classifier.files import FEATURES, MODEL, fingerprint
 from viewfinder.classifier.networks import load_keras
 from viewfinder.classifier.outliers import Outliers, outliers_in, read_outliers
 from viewfinder.classifier.prediction import Prediction, PredictOptions, Rule
-from viewfinder.classifier.sets import SETS, PredictionSets, least_confidence, read_sets
+from viewfinder.classifier.sets import SETS, PredictionSets, fault_of, least_confidence
 from viewfinder.classifier.settings import Settings, read_condition, read_settings
 from viewfinder.core.errors import RejectedPicture, RunError, UsageError
 from viewfinder.core.parallel import cores, map_ahead
@@ -269,13 +268,14 @@ class Classifier:
                 raise self._not_fitted("temperature", "")
         return Rule(self.classes, least, sets, self.outliers, answered, condition, temperature)
 
-    def _not_fitted(self, what: str, words: str) -> RunError:
+    def _not_fitted(self, what: str, words: str, received: str | None = None) -> RunError:
         name = self.bundle.path if self.bundle else self.folder
         again = "; then bundle the run again" if self.bundle else ""
         run = "RUN" if self.bundle or not self.folder else shlex.quote(str(self.folder))
         return RunError(
             f"{name or 'This model'} has no {what}.",
             expected="a run with validation pictures, which choose it",
+            received=received,
             remedy=f"viewfinder evaluate {run}{words}{again}",
         )
 
@@ -322,14 +322,23 @@ class Classifier:
             return rejection
 
     def _sets(self, coverage: float) -> PredictionSets:
+        found = None
         if self.bundle is not None:
-            return _sets_in(self.bundle, coverage, len(self.classes))
-        if self.folder is None:
+            if SETS in self.bundle.files:
+                found = self.bundle.parse(PredictionSets, SETS)
+        elif self.folder is None:
             raise UsageError(
                 "Only the classifier of a run has prediction sets.",
                 expected="viewfinder.load(RUN)",
             )
-        return read_sets(self.folder, coverage, len(self.classes), self.model_name)
+        elif (self.folder / SETS).is_file():
+            found = PredictionSets.read(self.folder / SETS)
+        model = None if self.bundle else self.model_name
+        fault = fault_of(found, coverage, len(self.classes), model)
+        if found is None or fault:
+            what = f"prediction sets for a coverage of {coverage:g}"
+            raise self._not_fitted(what, f" --coverage {coverage:g}", fault)
+        return found
 
 
 def _in_threads(function: Callable[[Any], Any], images: NDArray[np.uint8]) -> list[Any]:
@@ -345,18 +354,6 @@ def shares_of(answers: Any) -> NDArray[np.float64]:
     if outputs.shape[1] == 1:
         return np.hstack([1 - outputs, outputs])
     return np.asarray(outputs / outputs.sum(axis=1, keepdims=True))
-
-
-def _sets_in(bundle: Bundle, coverage: float, classes: int) -> PredictionSets:
-    sets = bundle.parse(PredictionSets, SETS) if SETS in bundle.files else None
-    matches = sets is not None and math.isclose(sets.coverage, coverage)
-    if sets is None or not matches or len(sets.levels) != classes:
-        raise RunError(
-            f"The bundle {bundle.path} has no prediction sets for a coverage of {coverage:g}.",
-            received=f"no {SETS}" if sets is None else f"sets for {sets.coverage:g}",
-            remedy=f"viewfinder evaluate RUN --coverage {coverage:g}; then bundle the run again",
-        )
-    return sets
 
 
 def _read(picture: Picture) -> Picture | RejectedPicture:

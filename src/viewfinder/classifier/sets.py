@@ -1,8 +1,6 @@
 """Prediction sets: the classes that a picture may have, from levels fitted beforehand."""
 
 import math
-import shlex
-from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -10,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from viewfinder.core.errors import RunError
-from viewfinder.core.records import RunRecord, damaged
+from viewfinder.core.records import RunRecord
 
 SETS = "prediction_sets.json"
 
@@ -80,36 +78,24 @@ class PredictionSets(RunRecord):
         return np.asarray(needed_levels(self.method, probabilities) <= levels)
 
 
-def read_sets(folder: Path, coverage: float, classes: int, model: str | None) -> PredictionSets:
-    """Read the prediction sets of a run.
+def fault_of(
+    sets: PredictionSets | None, coverage: float, classes: int, model: str | None
+) -> str | None:
+    """Return why these sets cannot be used, in a few words; None where they can.
 
     Args:
-        folder: The run's folder.
+        sets: Those of the run; None where it has none.
         coverage: The requested coverage.
         classes: The number of the run's classes.
         model: The fingerprint of the run's model; None where it is not there.
-
-    Raises:
-        RunError: The run has no sets of this coverage and model, or the file is damaged.
     """
-    path = folder / SETS
-    sets = PredictionSets.read(path) if path.is_file() else None
-    if sets is not None and len(sets.levels) != classes:
-        raise damaged(path, f"{len(sets.levels)} levels for {classes} classes")
     if sets is None:
-        received = f"no {SETS}"
-    elif not math.isclose(sets.coverage, coverage):
-        received = f"sets for {sets.coverage:g}"
-    elif model is not None and sets.model != model:
-        received = "sets of another model"
-    else:
-        return sets
-    raise RunError(
-        f"The run {folder} has no prediction sets for a coverage of {coverage:g}.",
-        expected="sets fitted on its validation pictures",
-        received=received,
-        remedy=f"viewfinder evaluate {shlex.quote(str(folder))} --coverage {coverage:g}",
-    )
+        return f"no {SETS}"
+    if len(sets.levels) != classes:
+        return f"{len(sets.levels)} levels for {classes} classes"
+    if not math.isclose(sets.coverage, coverage):
+        return f"sets for {sets.coverage:g}"
+    return "sets of another model" if model is not None and sets.model != model else None
 
 
 def least_confidence(sets: PredictionSets) -> float:
