@@ -1,23 +1,19 @@
 """A cache for each test, the command line, and a small run that tests share."""
 
-import base64
 import gc
-import io
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from markupsafe import Markup
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from commands import Command, Ended
+from shortcuts import SAVE_PNG, SAVE_SVG, leave_out_exports, leave_out_plots
 
 if TYPE_CHECKING:
-    from viewfinder.pages.report import Report
     from viewfinder.run import Run
 
 # What a shell starts with & ignores Ctrl-C, and so does all that it starts: the tests would, too.
@@ -82,15 +78,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-ONE_PIXEL = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FgAAAABJRU5ErkJggg=="
-)
-
-
-EMPTY_SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1" viewBox="0 0 1 1"/>'
-SAVE_PNG, SAVE_SVG = Figure.savefig, FigureCanvasSVG.print_figure
-
-
 @pytest.fixture(autouse=True)
 def blank_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Save figures as one pixel, and put those of reports not together: a third of a training.
@@ -98,38 +85,15 @@ def blank_plots(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     Fixtures of a wider scope have their plots whole, and tests that look at plots request
     `whole_plots` or, for those in pages, `svg_plots`; `composed_plots` puts them together only.
     """
-
-    def save_png(figure: Figure, path: Path, **_: object) -> None:
-        Path(path).write_bytes(ONE_PIXEL)
-
-    def save_svg(canvas: FigureCanvasSVG, stream: io.BytesIO, **_: object) -> None:
-        stream.write(EMPTY_SVG)
-
-    monkeypatch.setattr(Figure, "savefig", save_png)
-    monkeypatch.setattr(FigureCanvasSVG, "print_figure", save_svg)
     is_composed = {"composed_plots", "svg_plots"} & set(request.fixturenames)
-    if "viewfinder.pages.report.page" in sys.modules and not is_composed:
-        monkeypatch.setattr("viewfinder.pages.report.page.write_figures", write_blank_figures)
-
-
-def write_blank_figures(report: "Report", _: object, __: object, folder: Path) -> dict[str, Markup]:
-    """Write the files of `viewfinder.pages.report.figures.write_figures`, each with one pixel."""
-    names = ["accuracy", "loss"]
-    names += ["confusion"] if report.headline is not None else []
-    names += ["roc", "precision-recall", "reliability"] if report.figures is not None else []
-    folder.mkdir(exist_ok=True)
-    for name in (*names, "samples", "mistakes"):
-        (folder / f"{name}.png").write_bytes(ONE_PIXEL)
-    for name in names:
-        (folder / f"{name}.svg").write_bytes(EMPTY_SVG)
-    return {name: Markup(EMPTY_SVG.decode()) for name in names}
+    leave_out_plots(monkeypatch, composed=bool(is_composed))
 
 
 @pytest.fixture(autouse=True)
 def no_exports(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings write no `model.onnx`, which takes half a second of each; `trained` has one."""
-    if "viewfinder.run.run" in sys.modules and "exports" not in request.fixturenames:
-        monkeypatch.setattr("viewfinder.run.Run.export", lambda *_, **__: None)
+    if "exports" not in request.fixturenames:
+        leave_out_exports(monkeypatch)
 
 
 @pytest.fixture

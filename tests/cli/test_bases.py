@@ -1,8 +1,5 @@
 """`viewfinder bases`, and the flags that choose a base."""
 
-import subprocess
-import sys
-
 import keras
 import yaml
 
@@ -49,18 +46,6 @@ def test_a_measured_speed_is_remembered(viewfinder):
 def test_an_unknown_base_is_refused(viewfinder):
     viewfinder("bases", "VGG166").refused(2, "no base 'VGG166'", "mean 'VGG16'")
     viewfinder("bases", "--measure", "VGG16", "--alpha", "0.5").refused(2, "one width only")
-
-
-def test_the_list_needs_no_keras():
-    script = (
-        "import sys\n"
-        "from viewfinder.cli import main\n"
-        "try: main(['bases'], prog_name='viewfinder')\n"
-        "except SystemExit: pass\n"
-        "print(*({'keras', 'tensorflow', 'jax'} & sys.modules.keys()), file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stderr.split() == []
 
 
 def test_a_model_of_ones_own_is_a_base(viewfinder, tmp_path):

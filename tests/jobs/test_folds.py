@@ -11,6 +11,7 @@ import sklearn.metrics
 from PIL import Image
 
 from folders import noise, write_classes
+from shortcuts import short_trainings
 from small import copied, small_recipe
 from viewfinder.core.errors import DataError, RunError, UsageError
 from viewfinder.core.progress import Progress
@@ -34,7 +35,7 @@ def crossed(data: Path, runs: Path, recipe=QUICK, folds: int | None = 3, **optio
 @pytest.fixture(scope="module")
 def whole(digits, tmp_path_factory) -> CrossValidation:
     """Three folds of the digits. Tests only read it."""
-    with pytest.MonkeyPatch.context() as patch:
+    with short_trainings() as patch:
         patch.setenv("VIEWFINDER_CACHE", str(tmp_path_factory.mktemp("cache")))
         return crossed(digits, tmp_path_factory.mktemp("runs"))
 
@@ -113,7 +114,7 @@ def test_folds_are_stratified(whole):
     assert counts.to_numpy().max() == 14
 
 
-def test_a_folds_run_is_the_run_that_train_makes_of_it(whole, tmp_path, exports):
+def test_a_folds_run_is_the_run_that_train_makes_of_it(whole, tmp_path):
     """No fold depends on those before it."""
     changes = {"data.fold": 2, "data.holdout": "validation"}
     recipe = small_recipe(training__epochs=2).changed(changes)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from folders import write_classes
+from shortcuts import short_trainings
 from viewfinder.classifier import Classifier, load
 from viewfinder.core.errors import DataError, RecipeError, UsageError
 from viewfinder.core.progress import Progress
@@ -46,7 +47,7 @@ def recipe(**settings) -> Recipe:
 @pytest.fixture(scope="module")
 def linear(module_cache, digits, tmp_path_factory) -> Run:
     """A run that has its model from the fit, and so loads none. Tests only read it."""
-    with pytest.MonkeyPatch.context() as patch:
+    with short_trainings() as patch:
         patch.setenv("VIEWFINDER_CACHE", str(module_cache))
         patch.setattr("keras.saving.load_model", lambda *_, **__: pytest.fail("loaded"))
         runs = tmp_path_factory.mktemp("runs")

@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import binomtest
 
 from runs import write_run
+from shortcuts import short_trainings
 from small import small_recipe
 from viewfinder.classifier import load
 from viewfinder.core.errors import DataError, OutOfMemory, UsageError
@@ -125,7 +126,7 @@ def held(blind) -> Recipe:
 @pytest.fixture(scope="module")
 def whole(digits, held, module_cache, tmp_path_factory) -> Run:
     """What a search that never stopped has chosen. Tests only read it."""
-    with pytest.MonkeyPatch.context() as patch:
+    with short_trainings() as patch:
         patch.setattr("viewfinder.jobs.search._from_scratch", quick)
         patch.setenv("VIEWFINDER_CACHE", str(module_cache))
         runs = tmp_path_factory.mktemp("runs")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import viewfinder as vf
+from shortcuts import short_trainings
 from viewfinder.classifier import Classifier
 from viewfinder.classifier.files import fingerprint
 from viewfinder.core.errors import RunError
@@ -66,7 +67,7 @@ def trained(digits: Path, runs: Path, settings: dict) -> vf.Run:
 @pytest.fixture(scope="module")
 def kept(module_cache, digits, tmp_path_factory) -> Path:
     """A run without `best.keras`. Tests only copy it."""
-    with pytest.MonkeyPatch.context() as patch:
+    with short_trainings() as patch:
         patch.setenv("VIEWFINDER_CACHE", str(module_cache))
         return trained(digits, tmp_path_factory.mktemp("runs"), BASE).folder
 
