@@ -7,7 +7,6 @@
 # %%
 import viewfinder as vf
 from stand_in import pictures, short
-from viewfinder.pages.explanations.maps import draw_maps
 
 folder = pictures("fashion-mnist", ["T-shirt", "Trouser", "Pullover"], side=28, gray=True)
 
@@ -21,7 +20,11 @@ for split in ("validation", "test"):
 dataset = run.dataset.only("validation")
 picture = dataset.source.read(dataset.table["locator"].iloc[0])
 maps = vf.feature_maps(vf.load(run.folder), picture)
-draw_maps(maps).savefig("fashion-maps.png")
+figure = vf.draw(maps)
+figure.savefig("fashion-maps.png")
+figure
+
+# %%
 for one in maps.maps:
     zeros = (one.values == 0).mean()
     print(f"{one.layer}: {one.values.shape}, {zeros:.0%} zeros")

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Cats and dogs: overfitting, seen
 #
-# Data: cats-and-dogs-filtered, 2,000 and 1,000 photos. Time: 5 minutes on two cores.
-# Result: 0.722 of the validation photos; training goes to 1 while validation stays.
+# Data: cats-and-dogs-filtered, 2,000 and 1,000 photos. Time: 1.6 minutes on two cores.
+# Result: 0.727 of the validation photos in epoch 7 of 15; training goes to 0.98, validation falls.
 
 # %%
 import viewfinder as vf
@@ -13,10 +13,14 @@ for finding in vf.audit(folder).findings:
     print(finding.sentence)
 
 # %%
-run = vf.train(folder, short(vf.recipe_named("course/cats-dogs"), folder), output="runs")
+recipe = short(vf.recipe_named("course/cats-dogs"), folder)
+run = vf.train(folder, recipe, output="runs", name="cats-and-dogs")
 
 # %%
-axis = run.history.plot(x="epoch", y=["accuracy", "val_accuracy"], ylim=(0, 1))
-axis.figure.savefig("cats-and-dogs.png")
+figure = vf.draw(run.history)
+figure.savefig("cats-and-dogs.png")
+figure
+
+# %%
 for verdict in run.doctor().verdicts:
     print(verdict.sentence)

@@ -19,10 +19,11 @@ print(recipe.model)
 
 # %%
 run = vf.train(folder, recipe, output="runs")
-axis = run.history.plot(x="epoch", y=["accuracy", "val_accuracy"], ylim=(0, 1), marker="o")
-axis.figure.savefig("transfer.png")
+figure = vf.draw(run.history)
+figure.savefig("transfer.png")
+figure
 
 # %%
-picture = next(path for path in sorted((folder / "validation").rglob("*.*")))
+picture = sorted((folder / "validation").rglob("*.*"))[0]
 for answer in vf.load(run.folder).predict([picture]):
     print(answer.label, round(answer.confidence, 3))

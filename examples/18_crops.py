@@ -1,22 +1,26 @@
 # %% [markdown]
 # # The cat that was a dog until it was cropped
 #
-# Data: cats-and-dogs-filtered. Time: 5 minutes on two cores, of which 10 s after the training.
-# Result: the answer for 196 crops of one picture; whether a flip is unusual, control pictures say.
+# Data: cats-and-dogs-filtered. Time: 2 s on two cores, after the training of example 9.
+# Result: 53 of 196 crops of one photo of a cat are answered dogs. So are crops of 15 of 19 other
+# photos of cats, so this says more about the model than about the photo.
 
 # %%
 import viewfinder as vf
-from stand_in import pictures, short
-from viewfinder.pages.explanations.crops import draw_crops
+from stand_in import cats_and_dogs
 
-folder = pictures("cats-and-dogs-filtered", ["cats", "dogs"])
-run = vf.train(folder, short(vf.recipe_named("course/cats-dogs"), folder), output="runs")
+folder, run = cats_and_dogs()
 
 # %%
-classifier = vf.load(run.folder)
-held_out = run.dataset.only("validation")
-picture = next(path for path in sorted((folder / "validation").rglob("*.*")))
-found = vf.crop_map(classifier, picture, controls=held_out)
-draw_crops(found).savefig("crops.png")
+picture = sorted((folder / "validation").rglob("*.*"))[0]
+found = vf.crop_map(vf.load(run.folder), picture, controls=run.dataset.only("validation"))
 print(found)
-print("mildest crop that flips the answer:", found.mildest)
+figure = vf.draw(found)
+figure.savefig("crops.png")
+figure
+
+# %%
+if flip := found.mildest:
+    print(f"cropped to {flip.zoom:.0%} of each side: {flip.label} {flip.probability:.3f}")
+if found.controls:
+    print(found.controls.sentence)

@@ -3,10 +3,15 @@
 python examples/execute.py [EXAMPLE …] [--options=--fetch]
 
 Needs `pip install 'viewfinder[notebooks]'`. A notebook of an example that fails is written as well.
+
+They share the folder `examples/executed/files`, so that 10 and 18 open the run of 9. It is emptied
+before all examples run. Of each run, the checkpoints and the last model are deleted, two thirds of
+the bytes.
 """
 
 import argparse
 import os
+import shutil
 from pathlib import Path
 
 import jupytext
@@ -16,12 +21,12 @@ from nbclient.exceptions import CellExecutionError
 
 FOLDER = Path(__file__).parent
 TARGET = FOLDER / "executed"
+FILES = TARGET / "files"
 
 
 def execute(example: Path, options: list[str]) -> str | None:
     """Write the executed notebook of an example; return its error, if it has one."""
-    folder = TARGET / example.stem
-    folder.mkdir(parents=True, exist_ok=True)
+    FILES.mkdir(parents=True, exist_ok=True)
     notebook = jupytext.read(example)
     setup = (
         f"import sys\nsys.argv = {[example.name, *options]}\nsys.path.insert(0, {str(FOLDER)!r})\n"
@@ -29,7 +34,7 @@ def execute(example: Path, options: list[str]) -> str | None:
     )
     notebook.cells.insert(0, nbformat.v4.new_code_cell(setup))
     client = NotebookClient(
-        notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": folder}}
+        notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": FILES}}
     )
     error = None
     try:
@@ -37,6 +42,10 @@ def execute(example: Path, options: list[str]) -> str | None:
     except CellExecutionError as failed:
         error = f"{failed.ename}: {failed.evalue}"
     nbformat.write(notebook, TARGET / f"{example.stem}.ipynb")
+    for checkpoints in FILES.glob("runs/*/checkpoint"):
+        shutil.rmtree(checkpoints)
+    for model in FILES.glob("runs/*/last.keras"):
+        model.unlink()
     return error
 
 
@@ -47,6 +56,8 @@ def main() -> None:
     parser.add_argument("--options", default="", help="of each example: --fetch, or --data FOLDER")
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if not arguments.examples and FILES.exists():
+        shutil.rmtree(FILES)
     failed = 0
     for example in sorted(FOLDER.glob("[0-9]*.py")):
         if not arguments.examples or example.stem in arguments.examples:

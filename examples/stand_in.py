@@ -48,6 +48,18 @@ def short(recipe: vf.Recipe, folder: Path) -> vf.Recipe:
     return recipe.changed({"training.epochs": 2}) if is_generated(folder) else recipe
 
 
+def cats_and_dogs() -> tuple[Path, vf.Run]:
+    """Return the photos of cats and dogs, and the run of example 9, which trains if it is missing.
+
+    It is searched in `runs/` of the working directory.
+    """
+    folder = pictures("cats-and-dogs-filtered", ["cats", "dogs"])
+    if Path("runs/cats-and-dogs/report.html").exists() and not is_generated(folder):
+        return folder, vf.open_run("runs/cats-and-dogs")
+    recipe = short(vf.recipe_named("course/cats-dogs"), folder)
+    return folder, vf.train(folder, recipe, output="runs", name="cats-and-dogs")
+
+
 def _drawn(index: int, side: int, seed: int) -> Image.Image:
     random = np.random.default_rng(seed)
     ground, ink = (tuple(random.integers(low, low + 90, 3).tolist()) for low in (0, 150))

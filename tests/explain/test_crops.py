@@ -74,6 +74,7 @@ def test_controls_say_whether_a_flip_is_unusual(tmp_path, others, flipped, is_ev
     assert (found.controls.pictures, found.controls.flipped) == (19, flipped)
     assert found.controls.p == pytest.approx((1 + flipped) / 20)
     assert found.controls.is_evidence == is_evidence
+    assert f"of {flipped} of 19 other pictures" in found.controls.sentence
 
 
 def test_the_figure_has_a_cell_for_each_crop_and_marks_flips():
@@ -86,6 +87,7 @@ def test_the_figure_has_a_cell_for_each_crop_and_marks_flips():
     assert [axes.images[0].get_array().shape for axes in zooms] == [(GRID, GRID, 3)] * len(ZOOMS)
     crosses = [text for axes in zooms for text in axes.texts if text.get_text() == "×"]
     assert len(crosses) == len(found.flips)
+    assert all(mark in figure.texts[0].get_text() for mark in ("×", "○", "violet"))
 
 
 @pytest.mark.parametrize("options", [{"zooms": ()}, {"zooms": (1.0,)}, {"grid": 0}])

@@ -330,20 +330,11 @@ def _print_crops(found: "CropMap") -> None:
             f"The mildest keeps {mildest.zoom:.0%} of each side: "
             f"{mildest.label} {mildest.probability:.1%}; the smallest keeps {smallest.zoom:.0%}: "
             f"{smallest.label} {smallest.probability:.1%}",
-            _controls_in_words(found),
+            found.controls.sentence
+            if found.controls
+            else "No control pictures of this answer: the flip cannot be compared.",
         ]
     print_lines(*lines)
-
-
-def _controls_in_words(found: "CropMap") -> str:
-    controls = found.controls
-    if controls is None:
-        return "No control pictures of this answer: the flip cannot be compared."
-    verdict = "evidence" if controls.is_evidence else "no evidence"
-    return (
-        f"At this zoom, crops change the answer of {controls.flipped} of {controls.pictures} other "
-        f"pictures (p = {controls.p:.2f}): the flip is {verdict} about this picture."
-    )
 
 
 def _single(pictures: list[Path], flag: str) -> Path:

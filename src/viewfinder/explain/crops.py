@@ -70,6 +70,15 @@ class Controls:
         """Whether crops at this zoom rarely flip the answer: p of at most 0.05."""
         return self.p <= 0.05
 
+    @property
+    def sentence(self) -> str:
+        """What they say of the flip."""
+        verdict = "evidence" if self.is_evidence else "no evidence"
+        return (
+            f"At this zoom, crops change the answer of {self.flipped} of {self.pictures} other "
+            f"pictures (p = {self.p:.2f}): the flip is {verdict} about this picture."
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class CropMap:

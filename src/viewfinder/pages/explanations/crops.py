@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from viewfinder.explain.crops import Crop, CropMap
 from viewfinder.pages.parts.words import percent, short_name
 from viewfinder.pages.plots import picture_grid
-from viewfinder.pages.plots.style import INK
+from viewfinder.pages.plots.style import INK, MUTED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _ENLARGED = 1.5
 # From the other answer to the same one; told apart by colour-blind eyes.
 _COLOURS = "PuOr"
+_LEGEND = (
+    "a cell stands where its crop lies; violet: the answer of the whole picture is probable, "
+    "brown: improbable; ×: another answer leads by 0.2 or more; ○: none does"
+)
 
 
 def draw_crops(found: CropMap) -> "Figure":
@@ -42,7 +46,9 @@ def draw_crops(found: CropMap) -> "Figure":
         flips = sum(one in found.flips for one in crops)
         cells.append(_cells(crops))
         captions.append(f"{zoom:.0%} of each side\n{flips} of {len(crops)} crops flip")
+    captions = [f"{caption}\n" for caption in captions]  # the last line is the legend's
     figure = picture_grid(cells, captions, columns=len(cells))
+    figure.text(0.5, 0.02, _LEGEND, ha="center", va="bottom", fontsize=8, color=MUTED)
     width, height = figure.get_size_inches()
     figure.set_size_inches(_ENLARGED * width, _ENLARGED * height)
     if mildest is not None:
