@@ -150,6 +150,85 @@ model.save_weights('first_try.h5')
 model.load_weights('first_try.h5')
 RESULT = True
 """,
+    "files in variables": GENERATOR
+    + """
+import os
+from keras.callbacks import ModelCheckpoint
+from keras.models import load_model
+filepath = os.path.join('.', 'weights-{epoch:02d}.hdf5')
+best = 'best.hdf5'
+weights_path = 'kept.h5'
+stops = [ModelCheckpoint(filepath, monitor='loss', save_weights_only=True),
+         ModelCheckpoint(filepath=best, monitor='loss')]
+model.fit_generator(train_generator, epochs=1, callbacks=stops, verbose=0)
+model.save_weights(weights_path)
+model.load_weights('weights-01.hdf5' if os.path.exists('weights-01.hdf5') else weights_path)
+RESULT = load_model(best).count_params() == load_model('best.hdf5').count_params()
+""",
+    "pictures with masks": GENERATOR
+    + """
+import keras
+import numpy as np
+settings = dict(target_size=(16, 16), class_mode=None, seed=1, batch_size=4)
+image_generator = train_datagen.flow_from_directory('pets', **settings)
+mask_generator = train_datagen.flow_from_directory('pets', color_mode='grayscale', **settings)
+train_generator = zip(image_generator, mask_generator)
+by_tensorflow = tf.keras.preprocessing.image.ImageDataGenerator().flow(np.zeros((2, 4, 4, 1)))
+assert by_tensorflow.next().shape == (2, 4, 4, 1)
+net = keras.models.Sequential([keras.layers.Conv2D(1, 1, input_shape=(16, 16, 3))])
+net.compile('sgd', 'mse')
+history = net.fit_generator(train_generator, steps_per_epoch=3, epochs=1, verbose=0)
+RESULT = next(train_generator)[1].shape == (4, 16, 16, 1) and history.history['loss']
+""",
+    "layers of activations": """
+import numpy as np
+from keras.models import Sequential
+from keras.layers import Activation, Dense
+model = Sequential([Dense(3, input_shape=(2,)), Activation('softmax')])
+model.compile('sgd', 'categorical_crossentropy')
+x = np.random.rand(6, 2)
+model.fit(x, np.eye(3)[[0, 1, 2] * 2], class_weight='auto', verbose=0)
+RESULT = (model.predict_classes(x) == model.predict(x).argmax(1)).all()
+""",
+    "metrics of one's own": """
+import numpy as np
+from keras.models import Sequential
+from keras.layers import Dense
+from keras import backend as K
+def f1(y_true, y_pred):
+    hits = K.sum(K.round(K.clip(y_true * y_pred, 0, 1)))
+    precision = hits / (K.sum(K.round(K.clip(y_pred, 0, 1))) + K.epsilon())
+    recall = hits / (K.sum(K.flatten(K.cast(y_true, 'float32'))) + K.epsilon())
+    return 2 * precision * recall / (precision + recall + K.epsilon())
+def right(y_true, y_pred):
+    return K.mean(K.equal(K.argmax(y_true, axis=-1), K.argmax(y_pred, axis=-1)))
+model = Sequential([Dense(3, activation='softmax', input_shape=(2,))])
+model.compile('sgd', lambda a, b: K.mean(K.square(a - b), axis=-1), metrics=[f1, right])
+history = model.fit(np.random.rand(6, 2), np.eye(3)[[0, 1, 2] * 2], verbose=0).history
+RESULT = 0 <= history['f1'][0] <= 1 and history['right']
+""",
+    "two inputs": """
+import numpy as np
+from keras.models import Model
+from keras.layers import Input, concatenate
+from keras.layers.core import Dense
+def batches():
+    while True:
+        yield [np.zeros((2, 3)), np.ones((2, 3))], [np.zeros((2, 1)), np.zeros((2, 1))]
+a, b = Input((3,)), Input((3,))
+both = concatenate([a, b])
+model = Model(input=[a, b], output=[Dense(1)(both), Dense(1)(both)])
+model.compile('sgd', ['mse', 'mse'])
+RESULT = model.fit_generator(batches(), steps_per_epoch=2, nb_epoch=1).history['loss']
+""",
+    "order of dimensions": """
+from keras import backend as K
+if K.image_dim_ordering() == 'tf':
+    input_shape = (28, 27, 1)
+else:
+    input_shape = (1, 28, 27)
+RESULT = input_shape == (28, 27, 1) and 'th' != K.image_dim_ordering()
+""",
     "images by module": """
 import numpy as np
 from keras.preprocessing import image
@@ -251,6 +330,27 @@ import numpy as np
 x = image.random_shift(np.zeros((6, 6, 3)), 0.2, 0.2, row_axis=0, col_axis=1, channel_axis=2)
 gen = image.ImageDataGenerator(rescale=1./255)
 RESULT = next(gen.flow(x[None])).shape == (1, 6, 6, 3) and len(np_utils.to_categorical([0, 1]))
+""",
+    "the engine": """
+import keras
+import keras.engine as KE
+from keras.engine import Input, Model
+from keras.engine.topology import Layer
+from keras.engine.training import Model as Other
+class Twice(KE.Layer):
+    def call(self, inputs):
+        return inputs * 2
+a = Input((3,))
+RESULT = Model(a, Twice()(a)).count_params() == 0 and keras.engine.Layer is Layer and Other
+""",
+    "TensorFlow's own Keras": """
+from tensorflow.python.keras.preprocessing.image import ImageDataGenerator
+from tensorflow.python.keras.layers import Dense
+from tensorflow.python.keras import optimizers
+from tensorflow.python.keras.models import Sequential
+model = Sequential([Dense(1, input_shape=(2,))])
+model.compile(optimizers.Adam(lr=0.5), 'mse')
+RESULT = float(model.optimizer.lr) == 0.5 and ImageDataGenerator(rescale=1/255)
 """,
     "everything of a module": """
 from keras.preprocessing.image import *

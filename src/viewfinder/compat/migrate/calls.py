@@ -10,6 +10,7 @@ from typing_extensions import override
 from viewfinder.compat.migrate import names
 from viewfinder.compat.migrate.base import Rewriter
 from viewfinder.compat.migrate.facts import (
+    Facts,
     dotted,
     file_of,
     is_fraction,
@@ -31,6 +32,18 @@ from viewfinder.compat.migrate.nodes import (
 class CallRewriter(Rewriter):
     """Rewrites calls of models, optimizers, layers and callbacks."""
 
+    def __init__(self, facts: Facts) -> None:
+        super().__init__(facts)
+        self.iterated: list[cst.BaseExpression] = []
+
+    @override
+    def visit_For(self, node: cst.For) -> None:
+        self.iterated.append(node.iter)
+
+    @override
+    def visit_CompFor(self, node: cst.CompFor) -> None:
+        self.iterated.append(node.iter)
+
     @override
     def leave_Call(self, original_node: cst.Call, updated_node: cst.Call) -> cst.BaseExpression:
         name = last_name(original_node.func) or ""
@@ -46,7 +59,7 @@ class CallRewriter(Rewriter):
             if name == "predict_proba" and not self.facts.is_model(func.value):
                 return updated_node
             return self._predict_classes(original_node, updated_node, name)
-        if is_method and name in ("save_weights", "load_weights"):
+        if name in ("save_weights", "load_weights", "load_model"):
             return self._weights_file(original_node, updated_node)
         if isinstance(func, cst.Attribute) and name == "get":
             if re.search("hist|logs", last_name(func.value) or ""):
@@ -56,6 +69,13 @@ class CallRewriter(Rewriter):
             return self._compile(original_node, updated_node)
         if isinstance(func, cst.Attribute) and last_name(func.value) in self.facts.backend:
             return self._of_backend(original_node, updated_node, name)
+        if isinstance(func, cst.Attribute) and name == "next" and not original_node.args:
+            if last_name(func.value) not in self.facts.flows:
+                return updated_node
+            self.note(original_node, "Generators", "Iterators have no method next.")
+            return cst.Call(cst.Name("next"), [cst.Arg(func.value)])
+        if isinstance(func, cst.Name) and name == "zip":
+            return self._zip_of_flows(original_node, updated_node)
         if not self.facts.is_keras(func):
             return updated_node
         if name in names.OPTIMIZERS or name in names.LOWERCASE_OPTIMIZERS:
@@ -69,6 +89,16 @@ class CallRewriter(Rewriter):
         if name in ("ModelCheckpoint", "EarlyStopping", "ReduceLROnPlateau", "TensorBoard"):
             return self._callback(original_node, updated_node, name)
         return updated_node
+
+    def _zip_of_flows(self, original: cst.Call, node: cst.Call) -> cst.BaseExpression:
+        """Make a `zip` of iterators a generator, for Keras 3 takes no `zip`."""
+        if not node.args or any(last_name(a.value) not in self.facts.flows for a in node.args):
+            return node
+        if any(original is one for one in self.iterated):
+            return node
+        self.note(original, "Generators", "fit of Keras 3 takes a generator, not a zip.")
+        text = cst.Module([]).code_for_node(node)
+        return cst.parse_expression(f"(batches for batches in {text})")
 
     def _compile(self, original: cst.Call, node: cst.Call) -> cst.Call:
         """Name the metrics, which were the third argument."""
@@ -87,6 +117,13 @@ class CallRewriter(Rewriter):
             return node.with_changes(
                 args=[with_texts(argument, names.LAYER_VALUES.get) for argument in node.args]
             )
+        in_ops = names.OPS.get(name)
+        if name in names.OPS_WITH_AXIS and len(node.args) > 1:
+            in_ops = name
+        if in_ops and "ops" not in self.facts.bound:
+            self.note(original, "Backend", f"{name} is {in_ops} of keras.ops in Keras 3.")
+            self.imports.add("from keras import ops")
+            return node.with_changes(func=cst.Attribute(cst.Name("ops"), cst.Name(in_ops)))
         methods = {("get_value", 1): "numpy", ("set_value", 2): "assign"}
         method = methods.get((name, len(node.args)))
         if method is None or not isinstance(node.args[0].value, cst.Attribute | cst.Name):
@@ -115,6 +152,8 @@ class CallRewriter(Rewriter):
 
     def _fit_arguments(self, original: cst.Call, node: cst.Call) -> cst.Call:
         node = self._without(original, node, names.NO_LONGER_TAKEN, "Generators")
+        if isinstance(named(node, "class_weight"), cst.SimpleString):  # "auto" had no effect
+            node = self._without(original, node, ("class_weight",), "Generators")
         node = self._renamed(original, node, names.FIT_ARGUMENTS, "Keras 1", "fit")
         return node.with_changes(
             args=[self._steps(original, node, argument) for argument in node.args]
@@ -173,15 +212,11 @@ class CallRewriter(Rewriter):
         return cst.parse_expression(f'({text} > 0.5).astype("int32")')
 
     def _weights_file(self, original: cst.Call, node: cst.Call) -> cst.Call:
-        def renamed(text: str) -> str | None:
-            if text not in self.facts.saved_weights:
-                return None
-            return re.sub(r"\.(h5|hdf5)$", "", text) + ".weights.h5"
-
         file = file_of(node)
-        if set(texts_in(file)).isdisjoint(self.facts.saved_weights):
+        if set(texts_in(file)).isdisjoint(self.facts.renamed_files):
             return node
-        self.note(original, "Weights files", "Keras 3 writes weights to names in .weights.h5.")
+        self.note(original, "Weights files", names.OF_FILES)
+        renamed = self.facts.renamed_files.get
         return node.with_changes(
             args=[with_texts(a, renamed) if a is file else a for a in node.args]
         )
@@ -208,9 +243,6 @@ class CallRewriter(Rewriter):
             node = self._renamed(original, node, {"epsilon": "min_delta"}, "Callbacks", name)
         if name == "ModelCheckpoint":
             node = self._weights_file(original, node)
-            if any(text.endswith(".hdf5") for text in texts_in(file_of(node))):
-                advice = "ModelCheckpoint writes .keras or .h5: rename the file where it is used."
-                self.note(original, "Weights files", advice, by_hand=True)
         removed = {"TensorBoard": ("write_grads", "batch_size"), "ModelCheckpoint": ("period",)}
         return self._without(original, node, removed.get(name, ()), "Callbacks")
 

@@ -1,5 +1,6 @@
 """What a file says about itself, read before anything is changed."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -19,10 +20,13 @@ class Facts:
 
     Attributes:
         metrics: The names of accuracy that `compile` is given: "acc", "accuracy".
-        activations: The activations of `Dense` layers.
+        activations: The activations of `Dense` layers, and the layers `Activation`.
         layers: Variables that hold a layer.
         flows: Variables that hold an iterator of `ImageDataGenerator`.
-        saved_weights: The file names that `save_weights` is given and Keras 3 refuses.
+        renamed_files: The new name of each file that `save_weights` or `ModelCheckpoint` is given
+            and Keras 3 refuses.
+        file_variables: Variables that hold such a name.
+        strings: The strings of an expression, by the variable that holds it.
         attributes: The attributes that are read from each plain name.
         packages: The packages that are imported.
         bound: The names that imports of Keras or TensorFlow bind; `*` for all.
@@ -43,7 +47,9 @@ class Facts:
     activations: set[str] = field(default_factory=set)
     layers: set[str] = field(default_factory=set)
     flows: set[str] = field(default_factory=set)
-    saved_weights: set[str] = field(default_factory=set)
+    renamed_files: dict[str, str] = field(default_factory=dict)
+    file_variables: set[str] = field(default_factory=set)
+    strings: dict[str, list[str]] = field(default_factory=dict)
     attributes: dict[str, set[str]] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
     bound: set[str] = field(default_factory=set)
@@ -63,6 +69,11 @@ class Facts:
     def accuracy(self) -> str | None:
         """The key of accuracy in a history; None where the file does not settle it."""
         return next(iter(self.metrics)) if len(self.metrics) == 1 else None
+
+    @property
+    def trains(self) -> bool:
+        """Whether the file trains a model of Keras."""
+        return bool(self.bound) and not self.called.isdisjoint(("fit", "fit_generator"))
 
     def is_keras(self, node: cst.BaseExpression) -> bool:
         """Whether a name or attribute comes from an import of Keras or TensorFlow."""
@@ -140,6 +151,8 @@ class _Reader(cst.CSTVisitor):
                 if argument.keyword.value == "metrics" if argument.keyword else index == 2:
                     self.facts.metrics |= set(texts_in(argument.value)) & _ACCURACIES
                     self.facts.metrics_from.add(last_name(argument.value) or "")
+        elif method == "Activation":
+            self.facts.activations |= set(texts_in(node))
         elif method == "Dense":
             self.facts.activations |= {
                 text
@@ -147,10 +160,24 @@ class _Reader(cst.CSTVisitor):
                 if argument.keyword and argument.keyword.value == "activation"
                 for text in (*texts_in(argument.value), last_name(argument.value) or "")
             }
-        elif method == "save_weights" or (method == "ModelCheckpoint" and _saves_weights(node)):
-            self.facts.saved_weights |= {
-                text for text in texts_in(file_of(node)) if not text.endswith(".weights.h5")
-            }
+        elif method in ("save_weights", "ModelCheckpoint"):
+            self._rename_file(node, method == "save_weights" or _saves_weights(node))
+
+    def _rename_file(self, node: cst.Call, of_weights: bool) -> None:
+        """Note the new name of the file that a call writes, where Keras 3 refuses the old one."""
+        file = file_of(node)
+        variable = last_name(file.value) if isinstance(file, cst.Arg) else None
+        texts = self.facts.strings.get(variable or "") or texts_in(file)
+        text = texts[-1] if texts else ""
+        whole = isinstance(file, cst.Arg) and isinstance(file.value, cst.SimpleString)
+        if not (whole or text.endswith((".h5", ".hdf5"))) or text.endswith(".weights.h5"):
+            return
+        if of_weights:
+            self.facts.renamed_files[text] = re.sub(r"\.(h5|hdf5)$", "", text) + ".weights.h5"
+        elif text.endswith(".hdf5"):
+            self.facts.renamed_files[text] = text.removesuffix(".hdf5") + ".h5"
+        if text in self.facts.renamed_files and variable:
+            self.facts.file_variables.add(variable)
 
     @override
     def visit_Assign(self, node: cst.Assign) -> None:
@@ -160,8 +187,8 @@ class _Reader(cst.CSTVisitor):
         for target in targets:
             if isinstance(target, cst.Subscript):
                 self.facts.keys_set |= {text for key in target.slice for text in texts_in(key)}
-        if isinstance(value, cst.List):
-            self.facts.texts |= dict.fromkeys(names, texts_in(value))
+        kind = self.facts.texts if isinstance(value, cst.List) else self.facts.strings
+        kind |= dict.fromkeys(names, texts_in(value))
         if is_fraction(value):
             self.facts.fractions |= dict.fromkeys(names, value)
         if is_layer(value, self.facts.layers):

@@ -30,10 +30,9 @@ class ImportRewriter(Rewriter):
         if path in _IMAGES and not used.isdisjoint(names.IMAGE_NAMES):
             self.note(original, "ImageDataGenerator", _MOVED)
             return alias.with_changes(name=dotted_node("viewfinder.compat.image"))
-        root = next((root for root in _ROOTS if path.startswith(f"{root}.")), "")
-        if moved := names.MODULES.get(path[len(root) + 1 :] if root else ""):
-            self.note(original, "Modules", f"{path} is {root}.{moved} in Keras 3.")
-            return alias.with_changes(name=dotted_node(f"{root}.{moved}"))
+        if (moved := _moved(path)) != path:
+            self.note(original, "Modules", f"{path} is {moved} in Keras 3.")
+            return alias.with_changes(name=dotted_node(moved))
         return alias
 
     @override
@@ -46,10 +45,12 @@ class ImportRewriter(Rewriter):
                 self.note(original_node, "Removed", advice, by_hand=True)
         root = next((root for root in _ROOTS if path == root or path.startswith(f"{root}.")), "")
         below = path[len(root) + 1 :]
+        if (moved := _moved(path)) != path:
+            self.note(original_node, "Modules", f"{path} is {moved} in Keras 3.")
+            updated_node = updated_node.with_changes(module=dotted_node(moved))
+            root = root.replace(".python", "")
         if below in names.MODULES:
-            target = f"{root}.{names.MODULES[below]}"
-            self.note(original_node, "Modules", f"{path} is {target} in Keras 3.")
-            return updated_node.with_changes(module=dotted_node(target))
+            return updated_node
         if isinstance(updated_node.names, cst.ImportStar):
             if path not in _IMAGES:
                 return updated_node
@@ -59,9 +60,9 @@ class ImportRewriter(Rewriter):
             if root and (removed := names.NAMES_BY_HAND.get(alias.evaluated_name)):
                 self.note(original_node, "Removed", removed, by_hand=True)
         if path.startswith("keras_preprocessing") or root == "keras":
-            moved = self._import_of_images(original_node, updated_node, path)
-            if moved is not None:
-                return moved
+            images = self._import_of_images(original_node, updated_node, path)
+            if images is not None:
+                return images
         if below == "utils":
             return self._import_of_np_utils(original_node, updated_node, root)
         if below == "optimizers":
@@ -127,6 +128,15 @@ class ImportRewriter(Rewriter):
             return alias.with_changes(name=cst.Name(new), asname=_as(kept))
 
         return node.with_changes(names=[renamed(alias) for alias in _aliases(node)])
+
+
+def _moved(path: str) -> str:
+    """Return where a module of Keras is today."""
+    root = next((root for root in _ROOTS if path == root or path.startswith(f"{root}.")), "")
+    if not root:
+        return path
+    below = path[len(root) + 1 :]
+    return f"{root.replace('.python', '')}.{names.MODULES.get(below, below)}".rstrip(".")
 
 
 def _aliases(node: cst.ImportFrom) -> Sequence[cst.ImportAlias]:

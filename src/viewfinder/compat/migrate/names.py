@@ -16,16 +16,15 @@ MODULES = {
             "layers.wrappers",
             "layers.advanced_activations",
             "layers.experimental.preprocessing",
-            "engine.topology",
-            "engine",
         ),
         "layers",
     ),
+    # Keras itself has `Input`, `InputSpec`, `Layer`, `Model` and `Sequential`.
+    **dict.fromkeys(("engine", "engine.topology", "engine.training", "engine.base_layer"), ""),
     "utils.np_utils": "utils",
     "utils.vis_utils": "utils",
     "utils.generic_utils": "utils",
     "utils.training_utils": "utils",
-    "engine.training": "models",
     "objectives": "losses",
 }
 
@@ -152,6 +151,16 @@ TENSORFLOW_1 = {
     "GPUOptions": "compat.v1.GPUOptions",
     "Session": "compat.v1.Session",
 }
+
+OF_FILES = "Keras 3 writes weights to names in .weights.h5, and checkpoints to .keras or .h5."
+
+# Functions of `keras.backend` that are in `keras.ops`; the second table's need their axis.
+_SAME = """abs all any binary_crossentropy cast categorical_crossentropy clip cos dot equal exp
+greater greater_equal less less_equal log max maximum mean min minimum not_equal ones_like prod
+reshape round shape sigmoid sign sin softmax softplus sqrt square squeeze std sum tanh var
+zeros_like"""
+OPS = {**{name: name for name in _SAME.split()}, "pow": "power", "flatten": "ravel"}
+OPS_WITH_AXIS = ("argmax", "argmin", "concatenate", "expand_dims")
 
 BACKEND = {
     "image_dim_ordering": "image_data_format",

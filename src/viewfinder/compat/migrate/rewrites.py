@@ -33,7 +33,7 @@ class _AllRewrites(ImportRewriter, CallRewriter):
         super().__init__(facts)
         roots = {facts.keras, f"{facts.tensorflow}.keras"} - {None}
         self.modules_by_attribute = {
-            f"{root}.{old}": f"{root}.{new}"
+            f"{root}.{old}": f"{root}.{new}".rstrip(".")
             for root in roots
             for old, new in names.MODULES.items()
             if "experimental" not in old
@@ -96,6 +96,59 @@ class _AllRewrites(ImportRewriter, CallRewriter):
             return updated_node
         self.note_of_key(original_node, next(t for s in original_node.slice for t in texts_in(s)))
         return updated_node.with_changes(slice=changed.slice)
+
+    @override
+    def leave_Assign(
+        self, original_node: cst.Assign, updated_node: cst.Assign
+    ) -> cst.BaseSmallStatement:
+        """Rename a file that a variable holds."""
+        targets = {last_name(target.target) for target in original_node.targets}
+        if targets.isdisjoint(self.facts.file_variables):
+            return updated_node
+        value = updated_node.value.visit(Literals(self.facts.renamed_files.get))
+        if not isinstance(value, cst.BaseExpression) or value.deep_equals(updated_node.value):
+            return updated_node
+        self.note(original_node, "Weights files", names.OF_FILES)
+        return updated_node.with_changes(value=value)
+
+    @override
+    def leave_Yield(self, original_node: cst.Yield, updated_node: cst.Yield) -> cst.Yield:
+        """Yield several inputs or outputs as tuples, for `fit` of Keras 3 takes no lists."""
+        batch = updated_node.value
+        if not isinstance(batch, cst.Tuple) or not self.facts.trains:
+            return updated_node
+        parts = [_as_tuple(element) for element in batch.elements]
+        if all(new is old for new, old in zip(parts, batch.elements, strict=True)):
+            return updated_node
+        self.note(
+            original_node,
+            "Generators",
+            "fit of Keras 3 takes several inputs as a tuple, not a list.",
+        )
+        return updated_node.with_changes(value=batch.with_changes(elements=parts))
+
+    @override
+    def leave_Comparison(
+        self, original_node: cst.Comparison, updated_node: cst.Comparison
+    ) -> cst.BaseExpression:
+        """Compare `image_data_format` with its values of today."""
+        sides = [original_node.left, *(target.comparator for target in original_node.comparisons)]
+        if not any(
+            isinstance(side, cst.Call) and last_name(side.func) == "image_dim_ordering"
+            for side in sides
+        ):
+            return updated_node
+        changed = updated_node.visit(Literals(names.LAYER_VALUES.get))
+        assert isinstance(changed, cst.Comparison)
+        return changed
+
+
+def _as_tuple(element: cst.BaseElement) -> cst.BaseElement:
+    """Turn an element that is a list of several into one that is a tuple."""
+    listed = element.value
+    if not isinstance(listed, cst.List) or len(listed.elements) < 2:
+        return element
+    return element.with_changes(value=cst.Tuple(listed.elements))
 
 
 def _with_imports(module: cst.Module, lines: Sequence[str]) -> cst.Module:
