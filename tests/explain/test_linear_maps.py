@@ -16,7 +16,7 @@ from viewfinder.explain.attribution import network_of
 from viewfinder.explain.linear import LinearNetwork
 from viewfinder.models.features.base import BaseExtractor
 from viewfinder.models.features.joined import write_joined
-from viewfinder.models.features.probe import Linear
+from viewfinder.models.features.logistic import Linear
 from viewfinder.models.networks.head import pooled
 from viewfinder.recipe.named import recipe_named
 from viewfinder.runtime.onnx import OnnxModel

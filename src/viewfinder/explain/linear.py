@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from viewfinder.classifier import Classifier
 from viewfinder.models.features.extractor import MAPS
 from viewfinder.models.features.joined import head_of
-from viewfinder.models.features.probe import Linear
+from viewfinder.models.features.logistic import Linear
 from viewfinder.runtime.onnx import BATCH, OnnxModel
 
 Values = NDArray[np.float32]

@@ -29,7 +29,8 @@ from viewfinder.jobs.features import Features, Matrix, SplitFeatures
 from viewfinder.jobs.prepare import Prepared
 from viewfinder.models.features.base import BaseExtractor
 from viewfinder.models.features.joined import write_joined
-from viewfinder.models.features.probe import Linear, fit_probe, fold_groups
+from viewfinder.models.features.logistic import Linear
+from viewfinder.models.features.probe import fit_probe, fold_groups
 from viewfinder.models.fitted import Fitted
 from viewfinder.recipe import Recipe
 from viewfinder.run.int8 import compared_pixels

@@ -46,6 +46,8 @@ class Job:
         keras: Whether to write `best.keras` where the model is trained without Keras, too; it is
             written later when it is first used.
         given: The splits that the data came with, where a search has made others since.
+        concludes: Whether to end with diagnosis and report; a search writes those of some
+            candidates later, or not at all.
     """
 
     output: str | Path = "runs"
@@ -58,6 +60,7 @@ class Job:
     splits: Sequence[str] = SPLITS
     keras: bool = False
     given: tuple[str, ...] | None = None
+    concludes: bool = True
 
     def name_for(self, dataset: Dataset) -> str:
         """The run's name.

@@ -138,7 +138,8 @@ def complete(run: Run, prepared: Prepared, job: Job, *, resume: bool = False) ->
         from viewfinder.training.phases import Phases  # imports Keras
 
         Phases(run.folder).clear()
-    run.conclude(progress, fitted.model)
+    if job.concludes:
+        run.conclude(progress, fitted.model)
 
 
 def _write_series(run: Run, series: Series | None, prepared: Prepared) -> None:

@@ -242,7 +242,7 @@ class TrialRecord(_Part):
         only_before: The other way round.
         is_better: Whether it replaced the best candidate before it.
         folds: Its accuracy on folds of the training pictures, where it has one.
-        seconds: Its duration, report included.
+        seconds: Its duration; with its report, but for the first candidate.
         ended: Why its training ended, as in `timing.json`; or "not kept" where fine-tuning did
             not help, so that the model is the head from before it.
     """

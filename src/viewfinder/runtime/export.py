@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
-from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +91,8 @@ def without_logs() -> Iterator[None]:
 
 
 def _export(model: "keras.Model", path: Path) -> None:
+    from unittest import mock  # takes longer to import than this module
+
     import keras
     import tensorflow as tf
     from tf2onnx.convert import from_function

@@ -12,7 +12,7 @@ from viewfinder.bases.networks import BuiltBase
 from viewfinder.bases.networks.built import LAST_LAYER
 from viewfinder.core.progress import Progress
 from viewfinder.core.randomness import Randomness
-from viewfinder.models.features.probe import Linear, deviations
+from viewfinder.models.features.logistic import Linear, deviations
 from viewfinder.models.fitted import Fitted
 from viewfinder.models.networks.head import add_head
 from viewfinder.models.networks.transfer import with_head

@@ -101,6 +101,8 @@ class Search:
             if self.until - time.monotonic() < max(1.0, 2 * self._spare):
                 self.job.progress.say("The time is over: no further candidate is trained.")
                 break
+            if len(self.trials) == 1:  # otherwise it is written once, at the end
+                Run.open(self.folder / LINEAR).conclude(self.job.progress)
             self._note(running=name)
             self.job.progress.say(
                 f"Next candidate: {name}. Ctrl-C keeps {self.chosen}, which {self.folder} opens as."
@@ -144,7 +146,8 @@ class Search:
 
     def _trained(self, name: str, recipe: Recipe, data: Dataset) -> Run:
         """The run of a candidate: as it is, resumed where it was stopped, or trained."""
-        job = replace(self.job, name=name, callbacks=self._watchers(name, recipe))
+        watchers = self._watchers(name, recipe)
+        job = replace(self.job, name=name, callbacks=watchers, concludes=name != LINEAR)
         folder = self.folder / name
         if not (folder / "recipe.yaml").exists():
             shutil.rmtree(folder, ignore_errors=True)  # half a run that cannot be resumed
@@ -247,7 +250,7 @@ class Search:
             recipe = recipe.changed({"data.holdout": "test", "data.validation": 0.0})
         name = f"{self.chosen}{_ON_ALL}"
         shutil.rmtree(self.folder / name, ignore_errors=True)  # of a killed search
-        train_run(data, recipe, replace(self.job, name=name, splits=SPLITS))
+        train_run(data, recipe, replace(self.job, name=name, splits=SPLITS, concludes=False))
         self.chosen = name
 
     def _note(self, *, running: str | None = None, is_finished: bool = False) -> None:

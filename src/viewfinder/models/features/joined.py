@@ -19,7 +19,7 @@ from viewfinder.core.errors import RunError
 from viewfinder.core.files import read_regular, written_whole
 from viewfinder.core.progress import Progress
 from viewfinder.models.features.base import BaseExtractor
-from viewfinder.models.features.probe import Linear
+from viewfinder.models.features.logistic import Linear
 from viewfinder.run_folder import RunFolder
 from viewfinder.runtime.onnx import OnnxModel
 from viewfinder.runtime.quantizing import INT8, Agreement

@@ -4,7 +4,6 @@ Features are standardised to mean 0 and deviation 1. The folds of the training p
 stratified by class; duplicates and groups stay in one fold.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,42 +16,18 @@ from viewfinder.core.randomness import ids
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.splits.groups import GROUP, by_column, connected
 from viewfinder.data.splits.placement import OrderedGroups, assign_folds
-
-Matrix = NDArray[np.float32]
-Labels = NDArray[np.int64]
+from viewfinder.models.features.logistic import Labels, Linear, Matrix, Rows, Subsets
 
 # scikit-learn's C, the inverse of the L2 penalty: from strong regularisation to weak.
 STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0)
 
 _FEWEST_FOLDS, _MOST_FOLDS = 2, 5
-_MOST_STEPS = 200
 # Sufficient to rank the strengths.
 _FOLD_TOLERANCE = 1e-3
 _LAST_TOLERANCE = 1e-4
 _LEAST_PROBABILITY = 1e-12
-# A deviation below this share of a column's largest value is rounding.
-_CONSTANT = 1e-6
-
-
-@dataclass(frozen=True)
-class Linear:
-    """A linear classifier of raw features, with the standardisation included in its weights.
-
-    Attributes:
-        weights: float32, shape (d, k); k is 1 for two classes, else the number of classes.
-        bias: float32, shape (k,).
-    """
-
-    weights: Matrix
-    bias: Matrix
-
-    def probabilities(self, features: Matrix) -> NDArray[np.float64]:
-        """Return the classes' probabilities, float64, shape (n, classes); every row sums to 1."""
-        logits = np.asarray(features, np.float64) @ self.weights + self.bias
-        if logits.shape[1] == 1:
-            logits = np.hstack([np.zeros_like(logits), logits])
-        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float64)
+# Folds are fitted together while their logits are at most so many.
+_MOST_LOGITS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -180,22 +155,35 @@ def fit_probe(
 
     names = [str(row) for row in range(len(labels))] if groups is None else list(groups)
     folds = fold_numbers(labels, names, classes, seed=seed)
+    views = features.shape[1] if features.ndim == 3 else 1
     plain = features[:, 0] if features.ndim == 3 else features
     # The matrices are so small that several threads are slower than one.
     with threadpool_limits(1):
+        flat = features.reshape(-1, features.shape[-1])
+        rows = Rows.of(flat, labels.repeat(views), len(classes))
+        scaled = [strength / views for strength in strengths]  # views of a picture weigh as one
+        starts = np.zeros((len(strengths), flat.shape[1] + 1, 1, rows.outputs))
         out_of_fold = np.empty((len(strengths), len(labels), len(classes)))
-        for fold in np.unique(folds):
-            others = folds != fold
-            heads = _fitted(features[others], labels[others], strengths, _FOLD_TOLERANCE)
-            for index, head in enumerate(heads):
-                out_of_fold[index, ~others] = head.probabilities(plain[~others])
+        numbers = np.unique(folds)
+        at_once = max(1, _MOST_LOGITS // (len(flat) * rows.outputs))
+        for some in np.split(numbers, list(range(at_once, len(numbers), at_once))):
+            subsets = Subsets(rows, (folds[:, None] != some).repeat(views, axis=0))
+            at = None
+            for index, strength in enumerate(scaled):
+                at = subsets.fitted(strength, _FOLD_TOLERANCE, at)
+                starts[index] += at.sum(axis=1, keepdims=True) / len(numbers)
+                for fold, head in zip(some, subsets.classifiers(at), strict=True):
+                    left_out = folds == fold
+                    out_of_fold[index, left_out] = head.probabilities(plain[left_out])
         tried = tuple(
             _tried(strength, probabilities, labels, folds)
             for strength, probabilities in zip(strengths, out_of_fold, strict=True)
         )
         best = max(tried, key=lambda result: (round(result.accuracy, 9), -result.loss))
-        (head,) = _fitted(features, labels, [best.strength], _LAST_TOLERANCE)
-    return Probe(head, tried, best, out_of_fold[tried.index(best)])
+        index = tried.index(best)
+        whole = Subsets(rows, np.ones((len(flat), 1), np.bool_))
+        (head,) = whole.classifiers(whole.fitted(scaled[index], _LAST_TOLERANCE, starts[index]))
+    return Probe(head, tried, best, out_of_fold[index])
 
 
 def fold_numbers(
@@ -222,41 +210,6 @@ def fold_numbers(
     if (present.sum(axis=1) < _FEWEST_FOLDS).any():
         folds = ordered.numbers  # no class is in one group only: a fold for each group serves all
     return folds.astype(np.intp)
-
-
-def deviations(rows: Matrix) -> Matrix:
-    """Return each column's standard deviation, float32, shape (d,); 1 for a constant column."""
-    found: Matrix = rows.std(axis=0, dtype=np.float64).astype(np.float32)
-    found[found <= _CONSTANT * np.abs(rows).max(axis=0, initial=0)] = 1
-    return found
-
-
-def _fitted(
-    features: Matrix, labels: Labels, strengths: Sequence[float], tolerance: float
-) -> list[Linear]:
-    """Fit a classifier per strength, each initialised with the previous one."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    views = features.shape[1] if features.ndim == 3 else 1
-    rows = features.reshape(-1, features.shape[-1])
-    mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    deviation = deviations(rows)
-    scaled = (rows - mean) / deviation
-    model = LogisticRegression(warm_start=True, max_iter=_MOST_STEPS, tol=tolerance)
-    heads = []
-    for strength in strengths:
-        model.set_params(C=strength / views)  # the views of a picture weigh as one
-        with warnings.catch_warnings():
-            # At very weak regularisation, a fit may end early; its result is compared all the same.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            # Many classes of few pictures are no regression problem.
-            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
-            model.fit(scaled, labels.repeat(views))
-        weights = (model.coef_ / deviation).T.astype(np.float32)
-        bias = (model.intercept_ - mean @ weights).astype(np.float32)
-        heads.append(Linear(weights, bias))
-    return heads
 
 
 def _tried(
