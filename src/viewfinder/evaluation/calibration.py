@@ -15,6 +15,8 @@ Labels = NDArray[np.integer]
 BINS = 10
 _LEAST = 1e-12
 _DRAWS = 500
+# The logarithm of a temperature: its limits, and how exactly it is found.
+_FARTHEST, _TOLERANCE = 3.0, 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +93,15 @@ def fit_temperature(labels: Labels, probabilities: Matrix) -> float:
         labels: True classes as indices, shape `(n,)`, of pictures that trained nothing.
         probabilities: Rows that sum to 1, shape `(n, k)`.
     """
-    from scipy.optimize import minimize_scalar
-
-    rows = np.arange(len(labels))
-
-    def loss(log_temperature: float) -> float:
-        shares = tempered(probabilities, float(np.exp(log_temperature)))
-        return float(-np.log(np.maximum(shares[rows, labels], _LEAST)).mean())
-
-    found = minimize_scalar(loss, bounds=(-3, 3), method="bounded", options={"xatol": 1e-6})
-    return float(np.exp(found.x))
+    logits = np.log(np.maximum(probabilities, _LEAST))
+    of_truth = logits[np.arange(len(labels)), labels].mean()
+    low, high = -_FARTHEST, _FARTHEST
+    while high - low > _TOLERANCE:
+        middle = (low + high) / 2
+        shares = tempered(probabilities, float(np.exp(middle)))
+        # The loss is convex in the inverse temperature; this is its derivative there.
+        if (shares * logits).sum(axis=1).mean() < of_truth:
+            high = middle
+        else:
+            low = middle
+    return float(np.exp((low + high) / 2))

@@ -21,6 +21,7 @@ from viewfinder.evaluation.intervals import (
     smooth,
     table_of,
 )
+from viewfinder.evaluation.sweep import mean_precision, precision_recall_curve, roc_curve
 
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.intp]
@@ -84,15 +85,11 @@ class Metrics:
 
     def roc(self, name: str) -> pd.DataFrame:
         """Return the ROC curve of a class: `false_positives`, `recall` (shares), `threshold`."""
-        from sklearn.metrics import roc_curve
-
         columns = ("false_positives", "recall", "threshold")
         return self._curve(name, columns, roc_curve)
 
     def precision_recall(self, name: str) -> pd.DataFrame:
         """Return the curve of a class: `precision`, `recall`, `threshold`, which ends at 1, 0."""
-        from sklearn.metrics import precision_recall_curve
-
         columns = ("precision", "recall", "threshold")
         return self._curve(name, columns, precision_recall_curve)
 
@@ -248,10 +245,7 @@ def area_under_roc(is_class: NDArray[np.bool_], values: NDArray[np.float64]) -> 
 
 
 def _precision_area(is_class: NDArray[np.bool_], values: NDArray[np.float64]) -> Figure:
-    from sklearn.metrics import average_precision_score
-
-    value = float(average_precision_score(is_class, values))
-    return average_precision(value, int(is_class.sum()))
+    return average_precision(mean_precision(is_class, values), int(is_class.sum()))
 
 
 def _area(is_class: NDArray[np.bool_], values: NDArray[np.float64]) -> Influence | None:
@@ -260,19 +254,23 @@ def _area(is_class: NDArray[np.bool_], values: NDArray[np.float64]) -> Influence
     E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, "Comparing the areas under two or more
     correlated receiver operating characteristic curves", Biometrics 44 (1988).
     """
-    from scipy.stats import rankdata
-
     positives = int(is_class.sum())
     negatives = len(values) - positives
     if not positives or not negatives:
         return None
-    ranks = rankdata(values)
+    ranks = _ranks(values)
     below = np.empty(len(values))  # the share of the other side that a picture is ranked right of
-    below[is_class] = (ranks[is_class] - rankdata(values[is_class])) / negatives
-    below[~is_class] = 1 - (ranks[~is_class] - rankdata(values[~is_class])) / positives
+    below[is_class] = (ranks[is_class] - _ranks(values[is_class])) / negatives
+    below[~is_class] = 1 - (ranks[~is_class] - _ranks(values[~is_class])) / positives
     value = float(below[is_class].mean())
     weights = np.where(is_class, len(values) / positives, len(values) / negatives)
     return value, (below - value) * weights
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the ranks from 1, shape `(n,)`; equal values share the mean of theirs."""
+    _, numbers, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[numbers], np.float64)
 
 
 def _mean(parts: list[Influence]) -> Influence:
@@ -292,11 +290,10 @@ def _macro_f1(truth: Labels, answers: Labels, scores: Scores) -> Figure:
 
 
 def _top(truth: Labels, shares: Matrix, k: int) -> Figure:
-    from sklearn.metrics import top_k_accuracy_score
-
-    names = np.arange(shares.shape[1])
-    right = top_k_accuracy_score(truth, shares, k=k, labels=names, normalize=False)
-    return share(int(right), len(truth))
+    of_truth = np.take_along_axis(shares, truth[:, None], axis=1)
+    is_later = np.arange(shares.shape[1]) > truth[:, None]
+    is_ahead = (shares > of_truth) | ((shares == of_truth) & is_later)  # ties as in scikit-learn
+    return share(int((is_ahead.sum(axis=1) < k).sum()), len(truth))
 
 
 def _losses(truth: Labels, shares: Matrix) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from viewfinder.classifier.settings import ClassThreshold, Condition, Settings
 from viewfinder.core.shares import Figure, share
 from viewfinder.evaluation.answers import arrays_of
 from viewfinder.evaluation.calibration import fit_temperature
+from viewfinder.evaluation.sweep import precision_recall_curve
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,6 @@ def best_threshold(
     Returns:
         A probability, at or above which the answer is the class; None where none suffices.
     """
-    from sklearn.metrics import precision_recall_curve
-
     if not is_class.any():
         return None
     precision, recall, thresholds = precision_recall_curve(is_class, values)

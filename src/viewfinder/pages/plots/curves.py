@@ -140,15 +140,26 @@ def spread(heights: Sequence[float], gap: float) -> Values:
     Returns:
         The new heights, shape `(n,)`, in the order of `heights`.
     """
-    from sklearn.isotonic import isotonic_regression
-
     moved = np.asarray(heights, np.float64)
     if len(moved):
         order = np.argsort(moved, kind="stable")
         due = gap * np.arange(len(moved))
         highest = max(0.0, 1.0 - due[-1])
-        moved[order] = due + isotonic_regression(moved[order] - due, y_min=0.0, y_max=highest)
+        moved[order] = due + np.clip(_rising(moved[order] - due), 0.0, highest)
     return moved
+
+
+def _rising(values: Values) -> Values:
+    """Return the isotonic regression: neighbours out of order are replaced by their mean."""
+    blocks: list[tuple[float, int]] = []
+    for value in values.tolist():
+        blocks.append((value, 1))
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            (first, before), (second, after) = blocks[-2:]
+            count = before + after
+            blocks[-2:] = [((first * before + second * after) / count, count)]
+    means, counts = zip(*blocks, strict=True)
+    return np.repeat(np.asarray(means), counts)
 
 
 def _lines(
