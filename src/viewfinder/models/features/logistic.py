@@ -157,7 +157,8 @@ class Subsets:
     @cached_property
     def _weights(self) -> Matrix:
         """The weight of each row in the mean of each subset, shape (n, subsets)."""
-        return (self.masks / self.masks.sum(axis=0)).astype(np.float32)
+        shares: Matrix = (self.masks / self.masks.sum(axis=0)).astype(np.float32)
+        return shares
 
     @cached_property
     def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
