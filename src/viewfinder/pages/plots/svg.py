@@ -17,6 +17,8 @@ from viewfinder.pages.plots.style import VARIABLES
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# zlib's default, 6, takes twice the time to make pictures a tenth smaller.
+_COMPRESSION = 3
 _NAMESPACE = "http://www.w3.org/2000/svg"
 _NUMBER = re.compile(r"-?\d+\.\d+")
 _STYLE = re.compile(r' style="[^"]*"')
@@ -30,7 +32,7 @@ def save(figure: "Figure", path: Path) -> None:
         OutputError: The folder cannot be written.
     """
     with written_whole(path) as temporary, _any_script():
-        figure.savefig(temporary, format="png")
+        figure.savefig(temporary, format="png", pil_kwargs={"compress_level": _COMPRESSION})
 
 
 def save_and_embed(figure: "Figure", path: Path) -> Markup:
