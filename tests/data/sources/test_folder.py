@@ -460,6 +460,13 @@ class TestRefusals:
         with pytest.raises(DataError, match="has only one class: cats"):
             opened(root)
 
+    def test_what_may_be_the_other_class_is_named(self, root: Path) -> None:
+        write_files(root, "cats/1.jpg", "cats/2.jpg", ".DS_Store")
+        (root / "dogs").mkdir()
+        with pytest.raises(DataError, match="has only one class: cats") as caught:
+            opened(root)
+        assert caught.value.received == "skipped: dogs (an empty folder)"
+
     def test_one_label_in_all_names(self, root: Path) -> None:
         write_files(root, "cat.0.jpg", "cat.1.jpg")
         with pytest.raises(DataError, match="has only one class: cat"):

@@ -18,6 +18,7 @@ from viewfinder.data.dataset import (
 )
 from viewfinder.data.source import Source
 from viewfinder.data.sources.folder_names import in_quotes, lookalikes
+from viewfinder.data.sources.listing import HIDDEN
 
 # How many examples a message shows.
 _EXAMPLES = 5
@@ -55,18 +56,21 @@ def assemble(
     else:
         ordered = tuple(str(name) for name in classes)
         table = table.assign(label=_named(labels, ordered))
+    passed_over = list(passed_over)
     if len(ordered) < 2 and needs_labels:
+        skipped = [f"{one.path} ({one.why})" for one in passed_over if one.why != HIDDEN]
         raise DataError(
             f"{source} has only one class: {ordered[0]}.",
             expected="at least two classes",
+            received=f"skipped: {listed(skipped, _EXAMPLES)}" if skipped else None,
             remedy=remedy,
         )
     _require_one_label_each(ordered)
     if set(table["split"].unique()) == {"train"}:  # the same as no split
         table = table.assign(split=UNSPLIT)
     table = table.sort_values("locator", ignore_index=True)
-    skipped = tuple(sorted(passed_over, key=lambda skipped: skipped.path))
-    dataset = Dataset(source, table, ordered, skipped, tuple(notes))
+    left_out = tuple(sorted(passed_over, key=lambda one: one.path))
+    dataset = Dataset(source, table, ordered, left_out, tuple(notes))
     return dataset.noting(*_alike_classes(ordered), *_missing_classes(dataset))
 
 
