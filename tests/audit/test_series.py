@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.covariance import ledoit_wolf as their_ledoit_wolf
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from audit.drawn import drawn
@@ -14,7 +15,7 @@ from folders import write_classes
 from shared_data import SHARED
 from viewfinder.audit import Severity, audit, survey
 from viewfinder.audit.series import Series, find_series
-from viewfinder.audit.series.accuracy import accuracies
+from viewfinder.audit.series.accuracy import accuracies, ledoit_wolf
 from viewfinder.audit.series.look import shapes
 from viewfinder.audit.series.names import expressions
 from viewfinder.data.dataset import Dataset
@@ -145,6 +146,14 @@ def test_an_expression_for_each_token(names: list[str], groups: list[str]) -> No
     assert groups in [
         list(groups_in(found, locators, drawn(0)[0].source)) for found in expressions(names)
     ]
+
+
+@pytest.mark.parametrize("shape", [(300, 40), (40, 300), (50, 1)])
+def test_the_covariance_is_shrunk_as_in_scikit_learn(shape: tuple[int, int]) -> None:
+    random = np.random.default_rng(0)
+    rows = (random.normal(size=shape) * np.arange(1, shape[1] + 1)).astype(np.float32)
+    theirs, _ = their_ledoit_wolf(rows, assume_centered=True)
+    np.testing.assert_allclose(ledoit_wolf(rows), theirs, rtol=1e-4, atol=1e-4 * theirs.max())
 
 
 def test_accuracies_are_equal_where_groups_mean_nothing_and_none_without_groups() -> None:

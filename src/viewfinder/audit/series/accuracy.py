@@ -125,19 +125,35 @@ def _discriminant(
     rows: NDArray[np.float32], labels: Rows, others: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """The scores of linear discriminant analysis for other vectors: shape `(n, classes)`."""
-    from sklearn.covariance import ledoit_wolf
-
     counts = np.bincount(labels)
     sums = np.zeros((len(counts), rows.shape[1]), np.float32)
     np.add.at(sums, labels, rows)
     means = (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
-    centred = (rows - means[labels]).astype(np.float64)
-    covariance, _ = ledoit_wolf(centred, assume_centered=True)
+    covariance = ledoit_wolf(rows - means[labels])
     covariance.flat[:: len(covariance) + 1] += _LEAST_VARIANCE
     weights = np.linalg.solve(covariance, means.T)
     with np.errstate(divide="ignore"):
         prior = np.log(counts / len(labels))
     return np.asarray(others @ weights - (means.T * weights).sum(axis=0) / 2 + prior, np.float32)
+
+
+def ledoit_wolf(centred: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the shrunk covariance of vectors with mean 0, shape `(d, d)`.
+
+    O. Ledoit and M. Wolf, "A well-conditioned estimator for large-dimensional covariance matrices",
+    Journal of Multivariate Analysis 88 (2004). scikit-learn has it, too, but takes a second to
+    import, for which nobody should wait in an audit or a dry run.
+    """
+    count, dimensions = centred.shape
+    covariance = (centred.T @ centred).astype(np.float64) / count
+    scale = covariance.trace() / dimensions
+    squares = (centred**2).sum(axis=1, dtype=np.float64)
+    noise = ((squares**2).sum() / count - (covariance**2).sum()) / count
+    distance = (covariance**2).sum() - dimensions * scale**2
+    shrinkage = min(1.0, noise / distance) if noise > 0 < distance else 0.0
+    shrunk = (1 - shrinkage) * covariance
+    shrunk.flat[:: dimensions + 1] += shrinkage * scale
+    return np.asarray(shrunk, np.float64)
 
 
 def _margin(differences: Rows, groups: Keys) -> float:
