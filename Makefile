@@ -48,7 +48,7 @@ docs: .venv/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: .venv/.installed-bench
-	@for stage in decode store audit augment batches compat predict train steps transfer learning_curve; do echo "== $$stage"; $(BIN)/python benchmarks/$$stage.py || exit 1; done
+	@for stage in decode store audit augment batches compat predict train steps transfer export learning_curve; do echo "== $$stage"; $(BIN)/python benchmarks/$$stage.py || exit 1; done
 
 clean:
 	rm -rf .venv
