@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Config = dict[str, Any]
 
-_MOST_CONFIG = 32 << 20
+_MOST_CONFIG = 4 << 20
 
 # Keras 1's names of layers and settings, and those of Keras 3.
 _LAYERS = {
@@ -60,7 +60,7 @@ def read_config(path: Path) -> tuple[Config, Header]:
             )
         try:
             if attributes.get_id("model_config").get_storage_size() > _MOST_CONFIG:
-                raise ValueError("a configuration of more than 32 MB")
+                raise ValueError("a configuration of more than 4 MB")
             return _layer(json.loads(attributes["model_config"])), header
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise DataError(

@@ -3,7 +3,8 @@
 It needs neither Keras nor a backend, so an exported network starts within a second.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock, Timer
@@ -26,7 +27,8 @@ BATCH = 16
 _MOST_FOR_ONE, _MOST_A_CORE = 192 << 20, 1 << 30
 # What constants of the network may become when it is opened.
 _MOST_FOLDED = 16 << 20
-_LONGEST_S = 30
+# Seconds for opening a network of others, and for one picture; without loops it has an end.
+_LONGEST_S, _LONGEST_OF_LOOPS_S = 30, 0.5
 # The limit that a session takes is that of the process at the time when it is made.
 _ONE_AT_A_TIME = Lock()
 
@@ -46,7 +48,8 @@ class OnnxModel:
     Args:
         source: The file, or its content. It holds all its weights: others are not opened.
         is_proved: Whether the network is one of ours. Any other is opened with little memory, until
-            `prove` has predicted one picture with it.
+            `prove` has predicted one picture with it. If it has loops, its time a picture stays
+            limited.
 
     Attributes:
         input_shape: (height, width, channels); None for a side of any length.
@@ -65,9 +68,10 @@ class OnnxModel:
     def __init__(self, source: Path | bytes, *, is_proved: bool = True) -> None:
         self._source = b"" if is_proved else source
         try:
-            size = _require_self_contained(source)
+            size, has_loops = _require_self_contained(source)
             most = cores() * _MOST_A_CORE if is_proved else _MOST_FOR_ONE + 2 * size
-            self._session: Any = _session(source, most)
+            self._is_limited = has_loops and not is_proved
+            self._session: Any = _session(source, most, None if is_proved else _LONGEST_S)
             (taken,), (given, *others) = self._session.get_inputs(), self._session.get_outputs()
             self._input, self._output = taken.name, given.name
         except Exception as error:  # ONNX Runtime's exceptions share no base class
@@ -100,17 +104,9 @@ class OnnxModel:
         Raises:
             DataError: The network takes much memory or time for one picture, or cannot be run.
         """
-        import onnxruntime
-
         count = self.batch if self.batch and self.batch <= BATCH else 1
-        ends = onnxruntime.RunOptions()
-        timer = Timer(_LONGEST_S, setattr, (ends, "terminate", True))
-        timer.start()
-        try:
-            self._run(np.zeros((count, *shape), np.uint8), [], ends)
-        finally:
-            timer.cancel()
-        self._session = _session(self._source, cores() * _MOST_A_CORE)
+        self._run(np.zeros((count, *shape), np.uint8), [], _LONGEST_S)
+        self._session = _session(self._source, cores() * _MOST_A_CORE, _LONGEST_S)
         self._source = b""
 
     def __call__(self, images: NDArray[Any]) -> NDArray[np.float32]:
@@ -134,8 +130,13 @@ class OnnxModel:
         return self._run(images, further, None)
 
     def _run(
-        self, images: NDArray[Any], further: Sequence[str], options: Any
+        self, images: NDArray[Any], further: Sequence[str], longest_s: float | None
     ) -> list[NDArray[np.float32]]:
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+        if self._is_limited:
+            longest_s = _LONGEST_OF_LOOPS_S * len(images)
         if self.channels_first:
             images = np.moveaxis(images, 3, 1)
         elif images.ndim != len(self.input_shape) + 1:  # rows of numbers, or grids without channels
@@ -150,7 +151,8 @@ class OnnxModel:
         batches = [taken] if self.batch != 1 else [one[None] for one in taken]
         names = [self._output, *further]
         try:
-            found = [self._session.run(names, {self._input: batch}, options) for batch in batches]
+            with _ended(longest_s, lambda: setattr(options, "terminate", True)):
+                found = [self._session.run(names, {self._input: one}, options) for one in batches]
         except Exception as error:  # as above
             raise DataError(
                 "The network cannot be run.",
@@ -160,8 +162,25 @@ class OnnxModel:
         return [np.concatenate(parts).astype(np.float32) for parts in zip(*found, strict=True)]
 
 
-def _session(source: Path | bytes, most: int) -> Any:
-    """Return a session that allocates at most so many bytes in all of its calls together."""
+@contextmanager
+def _ended(longest_s: float | None, end: Callable[[], None]) -> Iterator[None]:
+    """Call `end` unless the block ends within so many seconds."""
+    if longest_s is None:
+        yield
+        return
+    timer = Timer(longest_s, end)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _session(source: Path | bytes, most: int, longest_s: float | None) -> Any:
+    """Return a session that allocates at most so many bytes in all of its calls together.
+
+    Opening it takes at most so many seconds.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -178,21 +197,20 @@ def _session(source: Path | bytes, most: int) -> Any:
     at = onnxruntime.OrtMemoryInfo("Cpu", kind.ORT_ARENA_ALLOCATOR, 0, memory.DEFAULT)
     with _ONE_AT_A_TIME:
         onnxruntime.create_and_register_allocator(at, onnxruntime.OrtArenaCfg({"max_mem": most}))
-        return onnxruntime.InferenceSession(
-            source if isinstance(source, bytes) else str(source),
-            options,
-            providers=["CPUExecutionProvider"],
-        )
+        with _ended(longest_s, lambda: options.set_load_cancellation_flag(True)):
+            return onnxruntime.InferenceSession(
+                source if isinstance(source, bytes) else str(source),
+                options,
+                providers=["CPUExecutionProvider"],
+            )
 
 
-def _require_self_contained(source: Path | bytes) -> int:
-    """Raise unless the file holds all its weights; return its size in bytes."""
+def _require_self_contained(source: Path | bytes) -> tuple[int, bool]:
+    """Raise unless the file holds all its weights; return its bytes, and if it has loops."""
     if isinstance(source, bytes):
-        require_self_contained(source)
-        return len(source)
+        return len(source), require_self_contained(source)
     with open_regular(source) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        require_self_contained(content)
-        return len(content)
+        return len(content), require_self_contained(content)
 
 
 def _sides(shape: list[int | str | None]) -> tuple[int | None, ...]:

@@ -3,9 +3,13 @@
 ONNX allows a tensor to lie in another file, whose path the network states. ONNX Runtime reads it,
 so that a network from a stranger could name any file of the machine. The messages of the file
 (Protocol Buffers) are walked here; weights are skipped by their length.
+
+Functions of the file are counted as often as they are called: 30 that each call the one before
+twice would become a billion operations.
 """
 
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from mmap import mmap
 
 # The messages inside each message of onnx.proto, by the number of the field.
@@ -22,32 +26,76 @@ _INSIDE: dict[str, dict[int, str]] = {
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 # The largest networks of Keras have a tenth of them; reading so many takes half a second.
 _MOST_FIELDS = 500_000
+# Large transformers have 5,000 operations.
+_MOST_NODES = 20_000
+# The fields with the domain and the name of an operation that is called, or of a function.
+_NAMED = {"node": (7, 4), "function": (10, 1)}
+_LONGEST_NAME = 200
+# Operations that run a graph of theirs as often as the network's data says.
+_LOOPS = {(b"", name) for name in (b"Loop", b"Scan", b"SequenceMap")}
+# Domain and name.
+_Called = tuple[bytes, bytes]
 # The wire type of messages and weights; the others are 0 (numbers), 1 and 5 (8 and 4 bytes).
 _BYTES = 2
 
 
-def require_self_contained(data: bytes | mmap) -> None:
+def require_self_contained(data: bytes | mmap) -> bool:
     """Raise `ValueError` unless this is an ONNX file that holds all its weights.
 
     Args:
         data: The content of the file.
+
+    Returns:
+        Whether it has loops, so that only time can limit what it computes.
     """
     if data[4:8] == b"ORTM":
         raise ValueError("a network in ONNX Runtime's own format, not in that of ONNX")
-    waiting, count = [("model", 0, len(data))], 0
+    waiting, count = [("model", 0, len(data), 0)], 0
+    # The operations in the network (0) and in each function, which is known by its start.
+    calls: dict[int, Counter[_Called]] = defaultdict(Counter)
+    functions: dict[_Called, int] = {}
     while waiting:
-        kind, start, end = waiting.pop()
-        inside = _INSIDE[kind]
+        kind, start, end, owner = waiting.pop()
+        inside, names = _INSIDE[kind], dict.fromkeys(_NAMED.get(kind, ()), b"")
         for number, wire, first, last in _fields(data, start, end):
             count += 1
             if count > _MOST_FIELDS:
                 raise ValueError(f"more than {_MOST_FIELDS:,} fields")
             if wire == _BYTES and number in inside:
-                waiting.append((inside[number], first, last))
+                below = first if inside[number] == "function" else owner
+                waiting.append((inside[number], first, last, below))
+            elif wire == _BYTES and number in names:
+                names[number] = data[first : min(last, first + _LONGEST_NAME)]
             elif kind == "tensor" and (
                 number == _EXTERNAL_DATA or (number == _DATA_LOCATION and first)
             ):
                 raise ValueError("weights in another file")
+        if names:
+            domain, name = names.values()
+            called = (b"" if domain == b"ai.onnx" else domain, name)
+            if kind == "node":
+                calls[owner][called] += 1
+            else:
+                functions[called] = owner
+    _require_few(calls, functions)
+    return any(_LOOPS & found.keys() for found in calls.values())
+
+
+def _require_few(calls: Mapping[int, Counter[_Called]], functions: Mapping[_Called, int]) -> None:
+    """Raise `ValueError` where the network has many operations, those of functions included."""
+    sizes: dict[int, int] = {}
+
+    def size(owner: int) -> int:
+        if owner not in sizes:
+            sizes[owner] = _MOST_NODES + 1  # of a function that calls itself
+            sizes[owner] = sum(
+                times * (size(functions[called]) if called in functions else 1)
+                for called, times in calls[owner].items()
+            )
+        return sizes[owner]
+
+    if size(0) > _MOST_NODES:
+        raise ValueError(f"more than {_MOST_NODES:,} operations")
 
 
 def _fields(data: bytes | mmap, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
