@@ -1,4 +1,7 @@
-"""The tests of models, of training and of what a job depends on, on the other backends."""
+"""The tests of what differs between backends, on the other ones: steps, and resuming them.
+
+Networks are Keras's own layers, and `explain/test_foreign_models.py` compares maps.
+"""
 
 import os
 import subprocess
@@ -9,10 +12,9 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent.parent
-ROOMS = ("models/test_presets.py", "models/test_transfer_model.py", "training")
+TRAINING = ("adapters", "averaging", "compiled", "fine_tune", "resume", "stopping")
 JOBS = (
     "test_two_runs_with_one_seed_are_equal_and_another_is_not",
-    "test_the_recipe_of_a_run_makes_the_run_again_also_without_a_store",
     "test_a_model_loads_in_plain_keras_whatever_it_was_trained_with",
     "test_averaged_weights_are_judged_kept_and_served",
 )
@@ -24,7 +26,8 @@ JOBS = (
 def test_the_same_on(backend):
     if not find_spec(backend):
         pytest.skip(f"{backend} is not installed")
-    tests = [*ROOMS, *(f"jobs/test_train_job.py::{name}" for name in JOBS)]
+    tests = [f"training/test_{name}.py" for name in TRAINING]
+    tests += [f"jobs/test_train_job.py::{name}" for name in JOBS]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *(str(TESTS / test) for test in tests)],
         env=os.environ | {"KERAS_BACKEND": backend},
