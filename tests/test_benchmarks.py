@@ -18,6 +18,7 @@ SCRIPTS = sorted(path for path in FOLDER.glob("*.py") if path.name not in NOT_BE
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_benchmark_runs(script: Path) -> None:
     done = subprocess.run(

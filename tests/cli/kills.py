@@ -1,8 +1,9 @@
 """Trainings in processes of their own, killed and resumed: a script of `test_resume_command.py`.
 
 `python kills.py FOLDER KILLS WORD…` trains `whole` with these words of `viewfinder train`, then
-trains, kills and resumes as often as asked. Processes are forked from this one, which has
-imported the backend and not used it: importing it takes longer than such a training.
+`killed-0`, `killed-1` …, each killed and resumed several times before it may end, until there were
+so many kills. Processes are forked from this one, which has imported the backend and not used it:
+importing it takes longer than such a training.
 """
 
 import os
@@ -56,7 +57,7 @@ def checkpoints_while(child: int, run: Path) -> int:
 
 
 def killed(run: Path, words: list[str], after: int, wait_s: float) -> None:
-    """Train, and kill it this long after so many checkpoints."""
+    """Train or resume, and kill it this long after so many checkpoints."""
     child = started(words)
     while checkpoints(run) < after:
         assert os.waitpid(child, os.WNOHANG)[0] == 0, "it ended before it could be killed"
@@ -70,12 +71,18 @@ def run_all(folder: Path, kills: int, words: list[str]) -> None:
     words = [*words, "--output", str(folder)]
     last = checkpoints_while(started([*words, "--name", "whole"]), folder / "whole")
     assert (folder / "whole/timing.json").exists()
-    lot = random.Random(0)
+    drawn = random.Random(0)
+    done = 0
     for number in range(kills):
         run = folder / f"killed-{number}"
-        wait_s = lot.uniform(0, 0.3 if number % 3 == 2 else 0.02)
-        killed(run, [*words, "--name", run.name], lot.randint(1, last - 1), wait_s)
-        assert ended_well(started(["--resume", str(run)])), f"{run.name} was not resumed"
+        begin, after = [*words, "--name", run.name], 0
+        while done < kills and after <= (now := checkpoints(run)) < last - 1:
+            after = drawn.randint(now + 1, min(now + 1 + last // 6, last - 1))
+            killed(run, begin, after, drawn.uniform(0, 0.3 if done % 3 == 2 else 0.02))
+            begin, done = ["--resume", str(run)], done + 1
+        assert ended_well(started(begin)), f"{run.name} was not resumed"
+        if done == kills:
+            break
 
 
 if __name__ == "__main__":
