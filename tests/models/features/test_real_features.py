@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from shared_data import SHARED
+from viewfinder.audit.checks.labels import doubtful_labels
 from viewfinder.bases.from_wheel import installed_weights
 from viewfinder.classifier import Classifier
 from viewfinder.core.progress import Progress
@@ -22,14 +23,17 @@ from viewfinder.jobs.train import train
 from viewfinder.models.features.base import BaseExtractor
 from viewfinder.models.features.compute import features_of
 from viewfinder.models.features.probe import fit_probe
+from viewfinder.models.features.table import extract, out_of_fold
 from viewfinder.models.opening import load
 from viewfinder.recipe.named import recipe_named
+from viewfinder.recipe.transfer import Transfer
 
 WEIGHTS = SHARED / "weights" / "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_0.35_224_no_top.h5"
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),
+    pytest.mark.usefixtures("shared_cache"),  # decoded once, and features computed once
     pytest.mark.skipif(not WEIGHTS.is_file(), reason=f"{WEIGHTS} is not here"),
 ]
 
@@ -77,8 +81,16 @@ def test_onnx_and_keras_give_equal_features_and_1000_equal_predictions():
     wanted = np.concatenate([network.predict_on_batch(block) for block in blocks])
     np.testing.assert_allclose(found, wanted, atol=1e-3)
     head = fit_probe(found, dataset.labels, dataset.classes).head
-    answers = [head.probabilities(rows).argmax(axis=1) for rows in (found, wanted)]
-    assert (answers[0] == answers[1]).sum() == 1000
+    assert_equal_but_for_ties(*(head.probabilities(rows) for rows in (found, wanted)))
+
+
+def assert_equal_but_for_ties(shares: np.ndarray, others: np.ndarray) -> None:
+    """Assert equal predictions of 1,000 pictures, but where a rounding error may decide."""
+    best = np.sort(shares, axis=1)
+    is_tie = best[:, -1] - best[:, -2] < 0.01
+    assert len(shares) == 1000
+    assert is_tie.sum() <= 20
+    np.testing.assert_array_equal(shares.argmax(axis=1)[~is_tie], others.argmax(axis=1)[~is_tie])
 
 
 @pytest.mark.skipif(not find_spec("jax"), reason="jax is not installed")
@@ -134,4 +146,42 @@ def test_keras_onnx_and_bundle_predict_1000_pictures_alike(tmp_path):
     of_keras = np.concatenate([by_keras.probabilities(pixels[at : at + 50]) for at in starts])
     for other in (by_bundle, of_keras):
         assert np.abs(other - by_onnx).max() <= 1e-4
-        assert (other.argmax(axis=1) == by_onnx.argmax(axis=1)).all()
+        assert_equal_but_for_ties(other, by_onnx)
+
+
+@pytest.mark.skipif(not installed_weights(), reason="viewfinder[base] is not installed")
+def test_labels_planted_wrong_among_photos_are_listed_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """150 of 3,000 labels are changed, in three draws; features of EfficientNet-Lite0."""
+    dataset = open_dataset(SHARED / "cats_and_dogs_filtered")
+    table = extract(dataset, Transfer(base="EfficientNetLite0"))
+    features = table.aligned(dataset)
+    content = table.pictures.set_index("locator")["content"]
+    dataset = dataset.with_columns({"content": list(content[dataset.table["locator"]])})
+    unchanged = doubtful_labels(
+        dataset.table,
+        dataset.classes,
+        out_of_fold(dataset, features, Progress(0)),
+        features=features.astype(np.float64),
+    )
+    recall, precision = [], []
+    for seed in range(3):
+        rows = np.random.default_rng(seed).choice(len(dataset), 150, replace=False)
+        labels = dataset.table["label"].to_numpy(object, copy=True)
+        labels[rows] = np.where(labels[rows] == "cats", "dogs", "cats")
+        changed = dataset.with_columns({"label": labels})
+        probabilities = out_of_fold(changed, features, Progress(0))
+        found = doubtful_labels(
+            changed.table, changed.classes, probabilities, features=features.astype(np.float64)
+        )
+        planted = set(changed.table["locator"].iloc[rows])
+        is_planted = [path in planted for finding in found for path in finding.paths]
+        recall.append(sum(is_planted[:200]) / 150)
+        precision.append(sum(is_planted[:150]) / 150)
+    with capsys.disabled():
+        print(f"\nplanted among the first 200: {recall}; of the first 150: {precision}")
+        print(f"listed without planted labels: {sum(one.count for one in unchanged)}")
+    assert np.mean(recall) >= 0.95
+    assert np.mean(precision) >= 0.9
+    assert sum(one.count for one in unchanged) <= 15
