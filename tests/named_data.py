@@ -1,10 +1,11 @@
 """Small stand-ins for the data that the code blocks of the docs name, by that name."""
 
+import io
 import json
 import re
 import shutil
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -107,17 +108,24 @@ def write_network(path: Path) -> None:
     keras.Sequential(layers).save(path)
 
 
-def write_weights(path: Path, network: str = "MobileNetV2", **options: float) -> None:
-    """Random weights in the format that `keras.applications` publishes."""
+@cache
+def random_weights(network: str, **options: float) -> bytes:
+    """A file of random weights in the format that `keras.applications` publishes."""
     import h5py
     import keras
     from keras.src.legacy.saving import legacy_h5_format
 
     keras.utils.set_random_seed(0)
     build = getattr(keras.applications, network)
-    with h5py.File(path, "w") as file:
+    file = io.BytesIO()
+    with h5py.File(file, "w") as group:
         model = build(include_top=False, weights=None, **options)
-        legacy_h5_format.save_weights_to_hdf5_group(file, model)
+        legacy_h5_format.save_weights_to_hdf5_group(group, model)
+    return file.getvalue()
+
+
+def write_weights(path: Path, network: str = "MobileNetV2", **options: float) -> None:
+    path.write_bytes(random_weights(network, **options))
 
 
 def write_run(root: Path, **stop: object) -> None:

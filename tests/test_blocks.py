@@ -7,9 +7,12 @@ Languages: python, yaml (a recipe or a contract), none (commands), text (what is
 import re
 import shlex
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import keras
 import pytest
 
 from commands import Command
@@ -75,6 +78,25 @@ def with_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class TwoEpochs(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch: int, logs: object = None) -> None:  # noqa: ARG002
+        if epoch >= 1:
+            self.model.stop_training = True
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    """End trainings by steps after two epochs: more would only take longer."""
+    from viewfinder import training
+
+    fit = training.fit
+
+    def fit_two_epochs(*given: Any, callbacks: Sequence[object] = (), **options: Any) -> Any:
+        return fit(*given, callbacks=[*callbacks, TwoEpochs()], **options)
+
+    monkeypatch.setattr(training, "fit", fit_two_epochs)
+
+
 @pytest.fixture
 def prepared(
     own_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
@@ -94,6 +116,8 @@ def prepared(
         shutil.copytree(runs, tmp_path / "runs")
     if TRAINS.search(block.text):
         write_weights_at_hand(block.text, own_cache)
+        if "--resume" not in block.text:
+            request.getfixturevalue("brief")
     return block
 
 
