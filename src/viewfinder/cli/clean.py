@@ -10,6 +10,8 @@ from viewfinder.cli.journal import change_lines, size_in_words
 from viewfinder.cli.options import Data, DataOptions, EvidenceOptions, ResultOptions
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from viewfinder.clean import CleaningPlan
     from viewfinder.data.saved import SavedDataset
 
@@ -104,10 +106,14 @@ def _show_plan(plan: "CleaningPlan", saved: "SavedDataset | None", *, everything
     print_lines(size_in_words(saved), f"Dataset: {saved}")
 
 
-def _which(changes: Any, everything: bool) -> str:
+def _which(changes: Any, everything: bool) -> "str | Text":
     """The first of the pictures, or all of them with a note on each."""
     from viewfinder.core.words import listed
 
     if not everything:
         return listed(list(changes["locator"]), 2)
-    return "\n".join(change_lines(changes))
+    from rich.text import Text
+
+    from viewfinder.core.console import visible
+
+    return Text("\n".join(map(visible, change_lines(changes))))

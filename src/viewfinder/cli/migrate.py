@@ -31,7 +31,7 @@ def migrate(
         for cell, reason in outcome.result.skipped.items():
             print_lines(f"{outcome.path}:cell {cell}: left as it is. {reason}")
         if diff:
-            print_lines(outcome.diff)
+            print_lines(*outcome.diff.split("\n"))
     to_do = f"; {by_hand} places to change by hand" if by_hand else ""
     print_lines(f"{'Rewrote' if write else 'Would rewrite'} {changed} of {files} files{to_do}.")
     if changed and not write:

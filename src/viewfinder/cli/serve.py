@@ -83,6 +83,7 @@ def serve(
 
     SIGTERM and Ctrl-C end it once all received requests are answered.
     """
+    from viewfinder.core.files import named
     from viewfinder.core.progress import Progress
     from viewfinder.models.opening import load
     from viewfinder.serve import server
@@ -92,7 +93,7 @@ def serve(
     options = ServeOptions(answers.options, limits.limits, token, explain)
     with server.bound(host, port) as at:
         classifier = load(run)
-        service = Service(run.resolve().name, classifier, options)
+        service = Service(named(run).name, classifier, options)
         if not quiet and token is None and not host.startswith(_LOOPBACK):
             Progress().say(
                 f"Everyone who reaches {host} can use this server: there is no --token.",

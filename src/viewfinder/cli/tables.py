@@ -80,7 +80,7 @@ def counts_table(counts: "pd.DataFrame") -> Table:
 
 def table(
     headings: Sequence[str],
-    rows: Iterable[Sequence[str]],
+    rows: Iterable[Sequence[str | Text]],
     *,
     numbers: bool = False,
     last_is_total: bool = False,
@@ -103,7 +103,8 @@ def table(
     for number, row in enumerate(rows):
         is_total = last_is_total and number == len(rows) - 1
         # Names of files and classes may hold what Rich would take for markup.
-        shown.add_row(*(Text(visible(cell)) for cell in row), style="bold" if is_total else None)
+        cells = (Text(visible(cell)) if isinstance(cell, str) else cell for cell in row)
+        shown.add_row(*cells, style="bold" if is_total else None)
     return shown
 
 

@@ -46,9 +46,14 @@ class ViewfinderError(Exception):
         self.received = received
         self.remedy = remedy
 
-    def __str__(self) -> str:
+    @property
+    def lines(self) -> list[str]:
+        """The fact, and each other part after its name."""
         parts = [("Expected", self.expected), ("Received", self.received), ("Remedy", self.remedy)]
-        return "\n".join([self.fact, *(f"  {name}: {text}" for name, text in parts if text)])
+        return [self.fact, *(f"  {name}: {text}" for name, text in parts if text)]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
 
 
 class UsageError(ViewfinderError):

@@ -27,6 +27,15 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("viewfinder"))
 
 
+def named(path: str | Path) -> Path:
+    """Return a path whose last part is a name: `.` and `..` become the folder that they stand for.
+
+    Only the root of the file system has no name.
+    """
+    path = Path(path)
+    return path.resolve() if path.name in ("", "..") else path
+
+
 def keras_home() -> Path:
     """Return Keras's folder of settings and downloads in the user's home."""
     return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
@@ -131,8 +140,10 @@ def written_whole(path: Path) -> Iterator[Path]:
     A reader of `path` sees the old content or the new, never a part of it.
 
     Raises:
-        OutputError: The folder cannot be written, or the disk is full.
+        OutputError: It is a folder, its folder cannot be written, or the disk is full.
     """
+    if path.is_dir():
+        raise OutputError(f"Cannot write {path}: it is a folder.", expected="the path of a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Writers such as Keras choose the format by the suffix.

@@ -89,10 +89,12 @@ class Progress:
             MofNCompleteColumn(),
             TimeRemainingColumn(),
         )
+        from viewfinder.core.console import visible
+
         # Results go to stdout as they come; Rich would print them here, on stderr.
         bars = Progress(*columns, console=self.console, transient=True, redirect_stdout=False)
         with bars:
-            yield from bars.track(items, total=total, description=description)
+            yield from bars.track(items, total=total, description=visible(description))
 
 
 def _wrapped(line: str, width: int) -> str:

@@ -24,6 +24,7 @@ from viewfinder.core.errors import DataError, OutputError, RunError, UsageError
 from viewfinder.core.files import (
     content_hash,
     locked,
+    named,
     read_regular,
     regular_status,
     write_json,
@@ -68,7 +69,7 @@ class RunFolder:
     folder: Path
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "folder", Path(self.folder))
+        object.__setattr__(self, "folder", named(self.folder))
 
     @classmethod
     def create(cls, output: Path, name: str) -> Self:
@@ -122,7 +123,7 @@ class RunFolder:
         """The folder's name; of a search's candidate, after the name of the search."""
         folder = self.folder
         is_candidate = (folder.parent / CHOSEN).is_file()
-        return f"{folder.parent.name}/{folder.name}" if is_candidate else folder.name
+        return f"{named(folder.parent).name}/{folder.name}" if is_candidate else folder.name
 
     @cached_property
     def recipe(self) -> Recipe:

@@ -305,3 +305,14 @@ def test_a_writer_that_is_killed_leaves_the_old_bundle_or_the_new_one(
         os.close(begins)
         seen.add(load(path).bundle.files["card.md"][:2])
     assert len(seen) > 2
+
+
+@pytest.mark.parametrize(("inside", "given"), [("", "."), ("plots", "..")])
+def test_a_run_that_is_the_current_folder_has_its_name(
+    run: Run, monkeypatch: pytest.MonkeyPatch, inside: str, given: str
+) -> None:
+    monkeypatch.chdir(run.folder / inside)
+    assert bundle(given) == run.folder.with_name(f"{run.folder.name}.bundle")
+    assert Run.open(given).name == Run(given).name == run.name
+    with pytest.raises(OutputError, match="it is a folder"):
+        bundle(given, ".")

@@ -23,7 +23,7 @@ def show_plan(prepared: "Prepared", progress: "Progress", *, as_json: bool) -> N
         settings = recipe.model_dump(mode="json")
         _print_json(prepared, recipe=settings, parameters=parameters)
     else:
-        print_lines(recipe.to_yaml(), layers)
+        print_lines(*recipe.to_yaml().split("\n"), *layers.split("\n"))
     progress.say(_NOTHING)
 
 

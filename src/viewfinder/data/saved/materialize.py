@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError, OutputError, RejectedPicture
-from viewfinder.core.files import folder_written_whole
+from viewfinder.core.files import folder_written_whole, named
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.data.dataset import Dataset
@@ -97,7 +97,7 @@ def materialize(
         OutputError: The folder is not empty, is inside the pictures' folder, or cannot be
             written. Nothing is left.
     """
-    dataset, folder = as_dataset(dataset), Path(folder)
+    dataset, folder = as_dataset(dataset), named(folder)
     _require_empty(folder)
     require_outside(dataset, folder)
     table, notes = with_all_split(dataset.table)

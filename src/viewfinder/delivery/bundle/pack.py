@@ -67,8 +67,6 @@ def bundle(
     """
     opened = run if isinstance(run, Run) else Run.open(run)
     path = Path(output) if output else opened.folder.with_name(opened.folder.name + SUFFIX)
-    if path.is_dir():
-        raise UsageError(f"`output`: {path} is a folder.", expected="the path of a file")
     members = _members(opened, keras=keras, golden=golden, thresholds=thresholds)
     manifest = {
         "schema": SCHEMA,

@@ -19,7 +19,7 @@ from viewfinder.classifier.classifier import shares_of
 from viewfinder.classifier.files import EXPORT, HANDED, NAMES
 from viewfinder.core.class_names import read_class_names
 from viewfinder.core.errors import DataError, OutputError, UsageError, ViewfinderError, nearest
-from viewfinder.core.files import unwritable, write_json, write_text
+from viewfinder.core.files import named, unwritable, write_json, write_text
 from viewfinder.core.pairs import on_one_only
 from viewfinder.core.progress import Progress
 from viewfinder.delivery.export.formats import (
@@ -138,7 +138,7 @@ def export(
     if name == "onnx-int8" and INT8 in getattr(classifier.network, "facts", {}):
         raise UsageError("The model predicts in 8 bits already.", remedy="export it as onnx")
     suffix = f"-{name}{'-raw' if raw else ''}"
-    home = source if source.name else source.absolute()
+    home = named(source)
     folder = Path(output) if output else home.with_name(home.stem + suffix)
     if folder.exists() or folder.is_symlink():
         raise OutputError(f"{folder} exists already.", remedy="choose another `output`")

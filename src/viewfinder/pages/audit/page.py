@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from viewfinder.audit import Audit, Finding, Severity
-from viewfinder.core.files import write_text
+from viewfinder.core.files import named, write_text
 from viewfinder.pages.audit.overview import overview_of
 from viewfinder.pages.audit.pictures import thumbnails
 from viewfinder.pages.parts.environment import page_environment
@@ -84,7 +84,7 @@ def write_audit_page(audit: Audit, path: Path) -> Path:
     """
     template = page_environment(_HERE).get_template("audit.html.j2")
     text = template.render(
-        name=Path(str(audit.dataset.source)).name or str(audit.dataset.source),
+        name=named(str(audit.dataset.source)).name or str(audit.dataset.source),
         created=f"{datetime.now():%Y-%m-%d %H:%M}",
         audit=audit,
         verdict=verdict(audit),

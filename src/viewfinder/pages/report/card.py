@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment
 
 from viewfinder.classifier.files import CARD
-from viewfinder.core.files import write_text
+from viewfinder.core.files import named, write_text
 from viewfinder.pages.parts.environment import page_environment
 from viewfinder.pages.parts.words import drawable
 from viewfinder.pages.report.report import Report
@@ -79,7 +79,7 @@ def _front(report: Report) -> dict[str, Any]:
     result = {
         "task": {"type": "image-classification"},
         "dataset": {
-            "name": Path(str(report.source)).name,
+            "name": named(str(report.source)).name,
             "type": "imagefolder",
             "split": report.headline_split,
         },
