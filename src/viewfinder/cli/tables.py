@@ -179,7 +179,9 @@ def trials_table(trials: Mapping[str, Any]) -> Table:
     return table(["tried", "right", "accuracy", "on folds", "time"], rows, numbers=True)
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], **look: bool) -> None:
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str | Text]], **look: bool
+) -> None:
     """Print a table on stdout; `look` as for :func:`table`."""
     stdout().print(table(headings, rows, **look))
 
