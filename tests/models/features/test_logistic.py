@@ -1,4 +1,4 @@
-"""Fits of several subsets in step, held against scikit-learn's fit of each subset alone."""
+"""Fits of several subsets at once, held against scikit-learn's fit of each subset alone."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from models.features.made import clouds
-from viewfinder.models.features.logistic import Rows, Subsets, minimized
+from viewfinder.models.features.logistic import Rows, Subsets
 
 
 @pytest.mark.parametrize("strength", [1e-3, 0.1, 10.0])
@@ -34,16 +34,3 @@ def test_a_start_changes_the_time_and_not_the_result():
     before = subsets.fitted(0.01, 1e-5)
     cold, warm = subsets.fitted(0.1, 1e-5), subsets.fitted(0.1, 1e-5, before)
     np.testing.assert_allclose(warm, cold, atol=5e-3)
-
-
-def test_functions_of_different_difficulty_are_minimised_in_step():
-    scale = np.array([1.0, 1e3, 1e-2])[:, None]
-    centre = np.array([3.0, -2.0, 0.5])[:, None]
-    curvature = np.linspace(1, 30, 6)[:, None, None] * scale
-
-    def loss(at):
-        apart = at - centre
-        return (curvature * apart**2).sum(axis=(0, 2)) / 2, curvature * apart
-
-    found = minimized(loss, np.zeros((6, 3, 1)), 1e-7)
-    np.testing.assert_allclose(found, np.broadcast_to(centre, (6, 3, 1)), atol=1e-4)

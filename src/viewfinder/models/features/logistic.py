@@ -1,12 +1,10 @@
 """Logistic regression with an L2 penalty, on several subsets of the same rows at once.
 
 The subsets of cross-validation share each pass over the features, so that five folds take little
-longer than one; importing scikit-learn would alone take longer than the fits. The solver is L-BFGS
-(J. Nocedal and S. Wright, *Numerical Optimization*, 2006, algorithm 7.5) for all subsets in step.
+longer than one. SciPy's L-BFGS-B minimises the sum of their losses; scikit-learn fits one subset at
+a time, and its import alone takes longer than the fits.
 """
 
-from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,10 +19,6 @@ Coefficients = NDArray[np.float64]
 Values = NDArray[np.float64]
 
 _MOST_STEPS = 200
-_REMEMBERED = 10
-# A step must lower the loss by this share of what its slope promises, up to rounding.
-_SUFFICIENT, _ROUNDING = 1e-4, 1e-6
-_LEAST_STEP = 1e-6
 # A deviation below this share of a column's largest value is rounding.
 _CONSTANT = 1e-6
 # The same for a subset of standardised rows, in single precision.
@@ -109,16 +103,23 @@ class Subsets:
 
         Args:
             strength: scikit-learn's C, the inverse of the penalty.
-            tolerance: The largest component of the gradient, per row, at which a fit ends.
+            tolerance: The largest component of the gradient, per row, at which the fits end. They
+                end earlier where the penalty is very weak; the result is then used all the same.
             start: The first coefficients; by default 0.
         """
+        from scipy.optimize import minimize
+
         shape = (self.rows.scaled.shape[1] + 1, self.masks.shape[1], self.rows.outputs)
         penalties = 1 / (strength * self.masks.sum(axis=0))
 
-        def loss(at: Coefficients) -> tuple[Values, Coefficients]:
-            return self._loss(at, penalties)
+        def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            value, gradient = self._loss(flat.reshape(shape), penalties)
+            return value, gradient.ravel()
 
-        return minimized(loss, np.zeros(shape) if start is None else start, tolerance)
+        first = np.zeros(shape) if start is None else start
+        options = {"gtol": tolerance, "ftol": 0, "maxiter": _MOST_STEPS}
+        found = minimize(loss, first.ravel(), method="L-BFGS-B", jac=True, options=options)
+        return np.asarray(found.x.reshape(shape))
 
     def classifiers(self, coefficients: Coefficients) -> list[Linear]:
         """Return the classifiers of raw features with these coefficients, one a subset."""
@@ -130,8 +131,8 @@ class Subsets:
             for at in range(self.masks.shape[1])
         ]
 
-    def _loss(self, at: Coefficients, penalties: Values) -> tuple[Values, Coefficients]:
-        """Return the mean loss with the penalty, and its gradient."""
+    def _loss(self, at: Coefficients, penalties: Values) -> tuple[float, Coefficients]:
+        """Return the subsets' mean losses with their penalties, summed, and the gradient."""
         kernels, biases = self._on_scaled(at)
         features, count = self.rows.scaled, len(self.rows.scaled)
         flat = kernels.astype(np.float32).reshape(features.shape[1], -1)
@@ -145,8 +146,8 @@ class Subsets:
         gradient[:-1] = (inner - mean[..., None] * of_biases) / deviation[..., None]
         gradient[:-1] += penalties[:, None] * at[:-1]
         gradient[-1] = of_biases
-        values = losses.sum(axis=0, dtype=np.float64)
-        return values + penalties * (at[:-1] ** 2).sum(axis=(0, 2)) / 2, gradient
+        squares = (at[:-1] ** 2).sum(axis=(0, 2))
+        return float(losses.sum(dtype=np.float64) + penalties @ squares / 2), gradient
 
     def _on_scaled(self, at: Coefficients) -> tuple[Coefficients, NDArray[np.float64]]:
         """Return weights and biases for rows scaled as a whole, not by subset."""
@@ -187,66 +188,3 @@ def _cross_entropy(logits: Matrix, labels: Labels) -> tuple[Matrix, Matrix]:
     known = np.take_along_axis(shares, of_label, axis=2)
     np.put_along_axis(shares, of_label, known - 1, axis=2)
     return losses[..., 0], shares
-
-
-def minimized(
-    loss: Callable[[Coefficients], tuple[Values, Coefficients]],
-    start: Coefficients,
-    tolerance: float,
-) -> Coefficients:
-    """Minimise convex functions in step by L-BFGS.
-
-    A fit may end early where the penalty is very weak; its result is then compared all the same.
-
-    Args:
-        loss: Returns for coefficients of shape (d + 1, subsets, outputs) the values, shape
-            (subsets,), and the gradient. The value of a subset depends on its coefficients only.
-        start: The first coefficients.
-        tolerance: The largest component of the gradient at which a subset is done.
-    """
-    at, pairs = start, deque[tuple[Coefficients, Coefficients, Values]](maxlen=_REMEMBERED)
-    value, slope = loss(at)
-    for _ in range(_MOST_STEPS):
-        is_open = np.abs(slope).max(axis=(0, 2)) > tolerance
-        if not is_open.any():
-            break
-        direction = np.where(is_open[:, None], -_newton_like(slope, pairs), 0)
-        promised = _SUFFICIENT * _dot(slope, direction)
-        size = np.ones(len(value)) if pairs else 1 / np.maximum(1, np.sqrt(_dot(slope, slope)))
-        while True:
-            there = at + size[:, None] * direction
-            next_value, next_slope = loss(there)
-            allowed = value + size * promised + _ROUNDING * np.abs(value)
-            is_too_far = (next_value > allowed) & (size > _LEAST_STEP)
-            if not is_too_far.any():
-                break
-            size = np.where(is_too_far, size / 2, size)
-        step, change = there - at, next_slope - slope
-        curvature = _dot(step, change)
-        inverse = np.divide(1, curvature, out=np.zeros_like(curvature), where=curvature > 0)
-        pairs.append((step, change, inverse))
-        at, value, slope = there, next_value, next_slope
-    return at
-
-
-def _newton_like(
-    slope: Coefficients, pairs: deque[tuple[Coefficients, Coefficients, Values]]
-) -> Coefficients:
-    """Return the gradient times the inverse Hessian that the last steps suggest."""
-    found, shares = slope.copy(), []
-    for step, change, inverse in reversed(pairs):
-        share = inverse * _dot(step, found)
-        found -= share[:, None] * change
-        shares.append(share)
-    if pairs:
-        _, change, inverse = pairs[-1]
-        scale = inverse * _dot(change, change)
-        found /= np.where(scale > 0, scale, 1)[:, None]
-    for (step, change, inverse), share in zip(pairs, reversed(shares), strict=True):
-        found += (share - inverse * _dot(change, found))[:, None] * step
-    return found
-
-
-def _dot(first: Coefficients, second: Coefficients) -> Values:
-    """Return the scalar product of each subset."""
-    return np.asarray(np.einsum("ijk,ijk->j", first, second), np.float64)
