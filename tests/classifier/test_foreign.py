@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hostile import refusals
 from shared_data import SHARED
 from viewfinder.classifier import Classifier, load
 from viewfinder.core.errors import DataError, UsageError
@@ -354,6 +356,67 @@ def test_code_and_pickles_are_refused_and_nothing_runs(tmp_path):
         with pytest.raises(DataError, match="damaged, or not a model"):
             load(tmp_path / name, class_names=NAMES, preprocessing="0-1")
     assert not marker.exists()
+
+
+def relu(number: int) -> dict[str, Any]:
+    return {"class_name": "ReLU", "module": "keras.layers", "config": {"name": f"relu{number}"}}
+
+
+def up(size: int) -> dict[str, Any]:
+    config = {"name": "up", "size": [size, size]}
+    return {"class_name": "UpSampling2D", "module": "keras.layers", "config": config}
+
+
+@pytest.fixture(scope="module")
+def hostile_models(tmp_path_factory):
+    """Files of Keras that are small, and would take minutes or gigabytes to open."""
+    folder = tmp_path_factory.mktemp("hostile")
+    model = keras.Sequential([keras.Input((8, 8, 3)), layers.GlobalAveragePooling2D()])
+    model.save(folder / "model.keras")
+    with zipfile.ZipFile(folder / "model.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+
+    def write(name, more=(), members=members):
+        config = json.loads(members["config.json"])
+        config["config"]["layers"][1:1] = more
+        with zipfile.ZipFile(folder / f"{name}.keras", "w") as archive:
+            for member, content in members.items():
+                is_config = member == "config.json"
+                archive.writestr(member, json.dumps(config).encode() if is_config else content)
+
+    write("many members", members=members | {f"{number}": b"" for number in range(5_000)})
+    write("long sequence", [relu(number) for number in range(300)])
+    nested = {"name": "inner", "layers": [relu(number) for number in range(150)]}
+    inner = {"class_name": "Sequential", "module": "keras", "config": nested}
+    write("many sequences", [inner] * 20)
+    write("large picture", [up(4_000)])
+    for name, config in {
+        "no text": h5py.Empty("S1"),
+        "a list": "[]",
+        "no layers": json.dumps({"class_name": "Sequential", "config": []}),
+    }.items():
+        model.save(folder / f"{name}.h5")
+        with h5py.File(folder / f"{name}.h5", "r+") as file:
+            file.attrs["model_config"] = config
+    return folder
+
+
+def test_models_that_would_take_minutes_or_gigabytes_are_refused_at_once(hostile_models):
+    words = {
+        "many members.keras": "5,003 members instead of at most 1,000",
+        "long sequence.keras": "at most 200 layers in a sequence",
+        "many sequences.keras": "at most 2,000 layers",
+        "large picture.keras": "up computes 3,072,000,000 numbers for one picture",
+        "no text.h5": "The configuration in",
+        "a list.h5": "it is a list",
+        "no layers.h5": "a network without layers",
+    }
+    facts = {"class_names": list(NAMES), "preprocessing": "0-1"}
+    files = [(hostile_models / name, facts) for name in words]
+    for refusal, said in zip(refusals(files, with_keras=True), words.values(), strict=True):
+        assert refusal.kind == "DataError"
+        assert said in refusal.text
+        refusal.require_at_once()
 
 
 def test_weights_alone_are_no_model(tmp_path):

@@ -388,7 +388,7 @@ def test_without_kaggles_client_the_steps_are_told(
     on_kaggle(monkeypatch, kind)
     with pytest.raises(DataError, match=r"pets\.zip needs a Kaggle account") as caught:
         fetch("pets")
-    remedy = caught.value.remedy or ""
+    remedy = "\n".join(caught.value.steps)
     place = datasets_folder() / "pets.download" / "pets.zip"
     assert f"put the file at {place}" in remedy
     assert "pip install kaggle" in remedy

@@ -6,14 +6,13 @@ kinds and sizes are checked before any content is read, and the hashes before an
 """
 
 import hashlib
-import struct
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +21,7 @@ from viewfinder.classifier.settings import SETTINGS, Settings, Share
 from viewfinder.core.errors import DataError, RunError, UsageError
 from viewfinder.core.files import open_regular
 from viewfinder.core.records import reason
+from viewfinder.core.zips import require_small_directory
 from viewfinder.fetch.archives.errors import DAMAGED
 from viewfinder.fetch.archives.members import Admission
 
@@ -35,10 +35,7 @@ SUFFIX = ".bundle"
 # A zip archive begins with the header of its first member, which ends with the member's name.
 _START = b"PK\x03\x04"
 _NAME_AT = 30
-# The record at the end of a zip archive without a comment.
-_END = struct.Struct("<4s4H2LH")
 _MOST_MEMBERS = 64
-_MOST_DIRECTORY = 1 << 16
 _MOST_MANIFEST = 1 << 20
 # All members but the models, together: golden pictures, records and texts.
 MOST_BESIDE = 64 << 20
@@ -190,7 +187,7 @@ def read_bundle(path: Path, *, keras: bool = False) -> Bundle:
     """
     try:
         with open_regular(path) as file:
-            size = _require_small_directory(path, file)
+            size = require_small_directory(file, _MOST_MEMBERS)
             with zipfile.ZipFile(file) as archive:
                 return _read(path, archive, _admitted(path, archive, size), keras=keras)
     except OSError as error:
@@ -213,25 +210,6 @@ def unsound(path: Path, received: str, expected: str | None = None) -> RunError:
         received=received,
         remedy="copy it again, or bundle the run again",
     )
-
-
-def _require_small_directory(path: Path, file: IO[bytes]) -> int:
-    """Check the end of the archive, because `zipfile` reads a directory of any length.
-
-    Returns:
-        The size of the archive in bytes.
-    """
-    size = file.seek(0, 2)
-    file.seek(max(size - _END.size, 0))
-    end = file.read(_END.size)
-    if len(end) < _END.size or not end.startswith(b"PK\x05\x06"):
-        raise unsound(path, "the end of a zip archive is missing: the file is cut off or another")
-    _, disk, first_disk, here, members, length, _, comment = _END.unpack(end)
-    if disk or first_disk or comment or here != members:
-        raise unsound(path, "an archive of several parts, or with a comment")
-    if members > _MOST_MEMBERS or length > _MOST_DIRECTORY:
-        raise unsound(path, f"{members:,} members", f"at most {_MOST_MEMBERS}")
-    return size
 
 
 def _read(

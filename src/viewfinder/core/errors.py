@@ -11,11 +11,12 @@
     │   └── RunError                     a run's folder is incomplete or damaged
     └── Interrupted             exit 130 stopped by the user; finished work is saved
 
-A message has up to four parts: the fact, what was expected, what was received, and the remedy.
+A message has up to four parts: the fact, what was expected, what was received, and the remedy,
+which may have steps.
 The command line prints these parts and no traceback; any other exception is a bug.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 
@@ -28,6 +29,7 @@ class ViewfinderError(Exception):
         expected: What is valid.
         received: What was found or given.
         remedy: What the user can do.
+        steps: The steps of a remedy that has several.
     """
 
     exit_code = 2
@@ -39,18 +41,21 @@ class ViewfinderError(Exception):
         expected: str | None = None,
         received: str | None = None,
         remedy: str | None = None,
+        steps: Sequence[str] = (),
     ) -> None:
         super().__init__(fact)
         self.fact = fact
         self.expected = expected
         self.received = received
         self.remedy = remedy
+        self.steps = tuple(steps)
 
     @property
     def lines(self) -> list[str]:
-        """The fact, and each other part after its name."""
+        """The fact, each other part after its name, and the steps."""
         parts = [("Expected", self.expected), ("Received", self.received), ("Remedy", self.remedy)]
-        return [self.fact, *(f"  {name}: {text}" for name, text in parts if text)]
+        named = [f"  {name}: {text}" for name, text in parts if text]
+        return [self.fact, *named, *(f"    {step}" for step in self.steps)]
 
     def __str__(self) -> str:
         return "\n".join(self.lines)

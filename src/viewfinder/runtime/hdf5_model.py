@@ -43,7 +43,7 @@ _KNOWN_KINDS = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 def read_config(path: Path) -> tuple[Config, Header]:
-    """Return a model's configuration for Keras 3, and the header of its weights.
+    """Return a model's configuration, and the header of its weights.
 
     Raises:
         DataError: The file is missing, damaged or unsafe, or has weights only.
@@ -61,8 +61,11 @@ def read_config(path: Path) -> tuple[Config, Header]:
         try:
             if attributes.get_id("model_config").get_storage_size() > _MOST_CONFIG:
                 raise ValueError("a configuration of more than 4 MB")
-            return _layer(json.loads(attributes["model_config"])), header
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            config = json.loads(attributes["model_config"])
+            if not isinstance(config, dict):
+                raise ValueError(f"it is a {type(config).__name__}")
+            return config, header
+        except (ValueError, TypeError, RuntimeError) as error:
             raise DataError(
                 f"The configuration in {path} cannot be read.", received=str(error)
             ) from error
@@ -89,6 +92,8 @@ def _layer(part: Config) -> Config:
 
 def _from_input(layers: list[Config]) -> list[Config]:
     """Translate a sequence of layers; its input is a layer, where Keras 1 and 2 had a setting."""
+    if not layers:
+        raise ValueError("a network without layers")
     first, translated = layers[0]["config"], [_layer(inner) for inner in layers]
     shape = isinstance(first, dict) and first.get("batch_input_shape")
     if not shape or layers[0]["class_name"] == "InputLayer":
@@ -128,8 +133,9 @@ def built(config: Config) -> "keras.Model":
     """Build the model of a configuration from `read_config`, without its weights."""
     import keras
 
-    own = json.loads(json.dumps(config["config"]))  # Keras changes it
-    kind = keras.Sequential if config["class_name"] == "Sequential" else keras.Model
+    whole = _layer(config)
+    own = json.loads(json.dumps(whole["config"]))  # Keras changes it
+    kind = keras.Sequential if whole["class_name"] == "Sequential" else keras.Model
     model = kind.from_config(own)
     if not model.built:
         raise ValueError("a network without the shape of its input")

@@ -21,9 +21,13 @@ from typing import Any, Literal
 
 from viewfinder.core.errors import DataError
 from viewfinder.core.files import open_regular
+from viewfinder.core.zips import require_small_directory
 
 # The weights inside a `.keras` file.
 KERAS_WEIGHTS = "model.weights.h5"
+
+# The configuration, the weights, and the files of a tokenizer.
+_MOST_MEMBERS = 1_000
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
@@ -164,9 +168,22 @@ def _as_hdf5(path: Path, most_bytes: int) -> Iterator[Path]:
             yield _unzipped(path, Path(folder), most_bytes)
 
 
+@contextmanager
+def archive_of(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a `.keras` file.
+
+    Raises:
+        OSError, zipfile.BadZipFile: It cannot be read, or has too many members.
+    """
+    with open_regular(path) as file:
+        require_small_directory(file, _MOST_MEMBERS)
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+
+
 def _unzipped(path: Path, folder: Path, most_bytes: int) -> Path:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with archive_of(path) as archive:
             member = archive.getinfo(KERAS_WEIGHTS)
             if member.file_size > most_bytes:
                 raise _oversized(path, member.file_size, most_bytes)

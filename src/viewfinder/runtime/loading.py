@@ -24,6 +24,10 @@ INSTALL_HUB = "pip install 'viewfinder[hub]'"
 _MOST_LETTERS = 300
 # Seeds of dropout are variables and no weights.
 _MOST_OTHER_PARAMETERS = 1 << 20
+# NASNetLarge has 1,039. Keras builds a sequence anew for each of its layers.
+_MOST_LAYERS, _MOST_IN_SEQUENCE = 2_000, 200
+# Of one picture, computed by one layer: 1 GB in float32.
+_MOST_NUMBERS = 1 << 28
 
 
 # Layers of Keras that run code from the file, or from another file that it names.
@@ -42,12 +46,11 @@ def load_model(path: Path) -> "keras.Model":
         DataError: The file is missing, damaged or unsafe, or cannot be loaded. For layers of a
             KerasHub that is not installed, the remedy is the command to install it.
     """
-    use_backend()
-    import keras
-
     is_old = is_hdf5(path)
     config, header = hdf5_model.read_config(path) if is_old else checked(path)
-    _refuse_code(path, config)
+    _refuse_unsafe(path, config)
+    use_backend()
+    import keras
 
     def build() -> Any:
         if is_old:
@@ -58,11 +61,7 @@ def load_model(path: Path) -> "keras.Model":
     try:
         # Keras lists variables without values in a state of the thread, to make them later.
         with ThreadPoolExecutor(1) as apart:
-            count = apart.submit(_parameters, build).result()
-        if count > header.parameters + _MOST_OTHER_PARAMETERS:
-            raise ValueError(
-                f"a network of {count:,} parameters, and weights for {header.parameters:,}"
-            )
+            apart.submit(_require_small, build, header.parameters).result()
         if not is_old:
             return keras.saving.load_model(path, compile=False, safe_mode=True)
         model = build()
@@ -79,8 +78,16 @@ def load_model(path: Path) -> "keras.Model":
         ) from error
 
 
-def _refuse_code(path: Path, config: dict[str, Any]) -> None:
-    for name in _classes(config):
+def _refuse_unsafe(path: Path, config: dict[str, Any]) -> None:
+    """Refuse a configuration with layers that carry code, or with too many layers to build."""
+    count = 0
+    for part in _parts(config):
+        name, inner = part.get("class_name"), part.get("config")
+        layers = inner.get("layers") if isinstance(inner, dict) else inner
+        if isinstance(layers, list):
+            count += len(layers)
+            if name == "Sequential" and len(layers) > _MOST_IN_SEQUENCE:
+                raise _too_many(path, f"{_MOST_IN_SEQUENCE} layers in a sequence", len(layers))
         if name in _CARRY_CODE:
             raise DataError(
                 f"The model {path} cannot be loaded: it carries code, which would run here.",
@@ -89,29 +96,43 @@ def _refuse_code(path: Path, config: dict[str, Any]) -> None:
                 remedy="replace the layer in the program that built the model, for example by "
                 "Rescaling, and save the model again",
             )
+    if count > _MOST_LAYERS:
+        raise _too_many(path, f"{_MOST_LAYERS:,} layers", count)
 
 
-def _classes(config: Any) -> Iterator[str]:
-    """Yield the name of each class in a configuration."""
+def _too_many(path: Path, most: str, count: int) -> DataError:
+    return DataError(
+        f"The model {path} cannot be loaded.", expected=f"at most {most}", received=f"{count:,}"
+    )
+
+
+def _parts(config: Any) -> Iterator[dict[str, Any]]:
+    """Yield each dictionary in a configuration."""
     parts = [config]
     while parts:
         part = parts.pop()
         if isinstance(part, dict):
-            yield str(part.get("class_name"))
+            yield part
             parts += part.values()
         elif isinstance(part, list):
             parts += part
 
 
-def _parameters(build: Callable[[], Any]) -> int:
-    """Count the parameters of the network that a function builds, without making them."""
+def _require_small(build: Callable[[], Any], stored: int) -> None:
+    """Build a network without values, and refuse one that is too large for its stored weights."""
     import keras
 
     with keras.StatelessScope(initialize_variables=False):
         network = build()
     if not isinstance(network, keras.Model):
         raise TypeError(f"a {type(network).__name__}, not a model")
-    return sum(prod(weight.shape) for weight in network.weights)
+    count = sum(prod(weight.shape) for weight in network.weights)
+    if count > stored + _MOST_OTHER_PARAMETERS:
+        raise ValueError(f"a network of {count:,} parameters, and weights for {stored:,}")
+    for layer in network._flatten_layers(include_self=False):
+        for tensor in keras.tree.flatten(getattr(layer, "output", ())):
+            if (size := prod(side or 1 for side in tensor.shape)) > _MOST_NUMBERS:
+                raise ValueError(f"{layer.name} computes {size:,} numbers for one picture")
 
 
 def _uncompiled(settings: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,13 @@ from typing import Any
 
 from viewfinder.core.errors import DataError
 from viewfinder.core.files import open_regular
-from viewfinder.runtime.header import KERAS_WEIGHTS, Header, looks_like, opened_weights
+from viewfinder.runtime.header import (
+    KERAS_WEIGHTS,
+    Header,
+    archive_of,
+    looks_like,
+    opened_weights,
+)
 
 _CONFIG = "config.json"
 # InceptionResNetV2's takes 0.5 MB. Of empty lists, a megabyte becomes 25 in the memory.
@@ -60,7 +66,7 @@ def _opened(path: Path) -> tuple[dict[str, Any], int]:
             remedy="give the path of a file that model.save('NAME.keras') wrote",
         ) from error
     try:
-        with zipfile.ZipFile(path) as archive:
+        with archive_of(path) as archive:
             for name, most in (
                 (_CONFIG, _MOST_CONFIG),
                 (KERAS_WEIGHTS, _MOST_TIMES_UNPACKED * path.stat().st_size),

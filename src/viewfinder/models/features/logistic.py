@@ -136,18 +136,19 @@ class Subsets:
         kernels, biases = self._on_scaled(at)
         features, count = self.rows.scaled, len(self.rows.scaled)
         flat = kernels.astype(np.float32).reshape(features.shape[1], -1)
-        logits = (features @ flat).reshape(count, *kernels.shape[1:]) + biases.astype(np.float32)
+        logits = (features @ flat).reshape(count, *kernels.shape[1:]) + biases  # now float64
         losses, slopes = _cross_entropy(logits, self.rows.labels)
         losses, slopes = losses * self._weights, slopes * self._weights[..., None]
-        inner = (features.T @ slopes.reshape(count, -1)).reshape(kernels.shape)
-        of_biases = slopes.sum(axis=0, dtype=np.float64)
+        by_row = slopes.reshape(count, -1).astype(np.float32)
+        inner = (features.T @ by_row).reshape(kernels.shape)
+        of_biases = slopes.sum(axis=0)
         mean, deviation = self._moments
         gradient = np.empty_like(at)
         gradient[:-1] = (inner - mean[..., None] * of_biases) / deviation[..., None]
         gradient[:-1] += penalties[:, None] * at[:-1]
         gradient[-1] = of_biases
         squares = (at[:-1] ** 2).sum(axis=(0, 2))
-        return float(losses.sum(dtype=np.float64) + penalties @ squares / 2), gradient
+        return float(losses.sum() + penalties @ squares / 2), gradient
 
     def _on_scaled(self, at: Coefficients) -> tuple[Coefficients, NDArray[np.float64]]:
         """Return weights and biases for rows scaled as a whole, not by subset."""
@@ -172,13 +173,15 @@ class Subsets:
         return mean, deviation
 
 
-def _cross_entropy(logits: Matrix, labels: Labels) -> tuple[Matrix, Matrix]:
+def _cross_entropy(
+    logits: NDArray[np.float64], labels: Labels
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return each row's loss, shape (n, subsets), and its derivative by the logits."""
     if logits.shape[2] == 1:
         is_second = (labels == 1)[:, None]
         margins = logits[..., 0]
         losses = np.logaddexp(0, margins) - margins * is_second
-        return losses, (0.5 * (1 + np.tanh(margins / 2)) - is_second).astype(np.float32)[..., None]
+        return losses, (0.5 * (1 + np.tanh(margins / 2)) - is_second)[..., None]
     of_label = labels[:, None, None]
     lifted = logits - logits.max(axis=2, keepdims=True)
     shares = np.exp(lifted)

@@ -24,10 +24,10 @@ STRENGTHS = (0.0001, 0.001, 0.01, 0.1, 1.0)
 _FEWEST_FOLDS, _MOST_FOLDS = 2, 5
 # Sufficient to rank the strengths.
 _FOLD_TOLERANCE = 1e-3
-_LAST_TOLERANCE = 1e-4
+_LAST_TOLERANCE = 1e-5
 _LEAST_PROBABILITY = 1e-12
 # Folds are fitted together while their logits are at most so many.
-_MOST_LOGITS = 1 << 24
+_MOST_LOGITS = 1 << 23
 
 
 @dataclass(frozen=True)
