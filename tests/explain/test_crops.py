@@ -9,6 +9,7 @@ from PIL import Image
 import viewfinder as vf
 from viewfinder.explain.crops import GRID, ZOOMS, crop_map
 from viewfinder.pages.explanations.crops import draw_crops
+from viewfinder.pictures.prepare import prepare
 from viewfinder.pictures.preprocessing import Preprocessing
 
 
@@ -48,6 +49,22 @@ def test_crops_cover_the_picture_and_flip_where_the_light_does():
     assert found.smallest.zoom == 0.4
     level = shaded(0.95, 0.3)[found.mildest.top : found.mildest.bottom].mean() / 255
     assert found.mildest.of_answer == pytest.approx(level, abs=0.02)
+
+
+def test_the_whole_picture_is_answered_as_predict_answers_it(tmp_path):
+    """A large JPEG is decoded at a reduced size, which its crops are not."""
+    path = tmp_path / "noise.jpg"
+    noise = np.random.default_rng(3).integers(0, 256, (400, 600), np.uint8)
+    noise[::2] //= 8
+    Image.fromarray(noise).save(path, quality=30)
+    classifier = ByLight([])
+    expected = classifier.probabilities(
+        prepare(path.read_bytes(), classifier.preprocessing).pixels[None]
+    )
+    whole = crop_map(classifier, path).whole
+    assert whole.probability == expected.max()
+    at_full_size = crop_map(classifier, np.asarray(Image.open(path))).whole
+    assert at_full_size.probability != whole.probability
 
 
 def test_near_even_answers_are_no_flips():

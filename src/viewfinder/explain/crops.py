@@ -13,7 +13,7 @@ from viewfinder.classifier import Classifier
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.randomness import Randomness
 from viewfinder.data.dataset import Dataset
-from viewfinder.explain.reading import Pixels, whole_pixels
+from viewfinder.explain.reading import Pixels, input_pixels, whole_pixels
 from viewfinder.pictures.given import Picture, name_of
 from viewfinder.pictures.resize import resize
 
@@ -159,17 +159,17 @@ def crop_map(
             expected="`zooms` above 0 and below 1, and a `grid` of at least 1",
             received=f"zooms {', '.join(map(str, zooms)) or 'none'}, grid {grid}",
         )
-    pixels = whole_pixels(picture, classifier.preprocessing)
-    boxes = [(1.0, 0.0, 0.0)]
+    boxes: list[_Box] = []
     for zoom in sorted(zooms, reverse=True):
         starts = np.linspace(0, 1 - zoom, grid) if grid > 1 else [(1 - zoom) / 2]
         boxes += [(zoom, float(top), float(left)) for top in starts for left in starts]
-    whole, *crops = _classified(classifier, pixels, boxes)
+    pixels = whole_pixels(picture, classifier.preprocessing)
+    whole, *crops = _classified(classifier, picture, pixels, boxes)
     found = CropMap(name_of(picture), pixels, whole, tuple(crops))
     mildest = found.mildest
     if mildest is None or controls is None:
         return found
-    same = [boxes[0], *(box for box in boxes if box[0] == mildest.zoom)]
+    same = [box for box in boxes if box[0] == mildest.zoom]
     flipped = list(islice(_controls(classifier, controls, whole.label, same, seed), _CONTROLS))
     if not flipped:
         return found
@@ -180,17 +180,20 @@ def crop_map(
 _Box = tuple[float, float, float]  # kept share, top, left, as shares of the sides
 
 
-def _classified(classifier: Classifier, pixels: Pixels, boxes: Sequence[_Box]) -> list[Crop]:
-    """Classify crops of a picture; the first is the whole picture."""
+def _classified(
+    classifier: Classifier, picture: Picture, pixels: Pixels, boxes: Sequence[_Box]
+) -> list[Crop]:
+    """Classify the whole picture, as `predict` does, and crops of it."""
     height, width = pixels.shape[:2]
-    places = []
+    places = [(0, 0, height, width)]
     for zoom, top, left in boxes:
         first = int(top * height), int(left * width)
         size = max(1, round(zoom * height)), max(1, round(zoom * width))
         places.append((*first, min(height, first[0] + size[0]), min(width, first[1] + size[1])))
-    inputs = [
+    inputs = [input_pixels(picture, classifier.preprocessing)]
+    inputs += [
         resize(np.ascontiguousarray(pixels[top:bottom, left:right]), classifier.preprocessing)
-        for top, left, bottom, right in places
+        for top, left, bottom, right in places[1:]
     ]
     rows = np.concatenate(
         [
@@ -200,8 +203,8 @@ def _classified(classifier: Classifier, pixels: Pixels, boxes: Sequence[_Box]) -
     )
     answer = int(rows[0].argmax())
     return [
-        _crop(classifier, place, box[0], row, answer)
-        for place, box, row in zip(places, boxes, rows, strict=True)
+        _crop(classifier, place, zoom, row, answer)
+        for place, zoom, row in zip(places, [1.0, *(box[0] for box in boxes)], rows, strict=True)
     ]
 
 
@@ -229,7 +232,7 @@ def _controls(
             pixels = whole_pixels(source, classifier.preprocessing)
         except DataError:
             continue
-        (whole,) = _classified(classifier, pixels, boxes[:1])
+        (whole,) = _classified(classifier, source, pixels, [])
         if whole.is_decided and whole.label == label:
-            _, *crops = _classified(classifier, pixels, boxes)
+            _, *crops = _classified(classifier, source, pixels, boxes)
             yield any(one.is_decided and one.label != label for one in crops)
