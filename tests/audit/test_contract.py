@@ -64,18 +64,22 @@ def test_each_rule_names_what_breaks_it(made: Path) -> None:
         "unreadable": {
             "rule": "unreadable",
             "expected": "none",
-            "received": "1 of 20 pictures (5.00%)",
+            "received": "1 of 20 pictures (5.00\xa0%)",
         },
         "duplicates": {
             "rule": "duplicates",
             "expected": "none",
-            "received": "3 of 20 pictures (15.00%)",
+            "received": "3 of 20 pictures (15.00\xa0%)",
         },
-        "leaks": {"rule": "leaks", "expected": "none", "received": "3 of 20 pictures (15.00%)"},
+        "leaks": {
+            "rule": "leaks",
+            "expected": "none",
+            "received": "3 of 20 pictures (15.00\xa0%)",
+        },
         "contradictions": {
             "rule": "contradictions",
             "expected": "none",
-            "received": "3 of 20 pictures (15.00%)",
+            "received": "3 of 20 pictures (15.00\xa0%)",
         },
         "width": {
             "rule": "width",

@@ -62,7 +62,7 @@ def test_a_property_that_tells_the_class_is_a_finding(tmp_path: Path, check: str
     pictures |= {f"dogs/{n}": dogs(n + 60) for n in range(60)}
     found = audit(open_dataset(write(tmp_path, pictures)))
     assert found[check].severity == "warning"
-    assert "50%" in found[check].sentence
+    assert "50\xa0%" in found[check].sentence
     assert found[check].classes == CLASSES
 
 

@@ -72,7 +72,9 @@ def test_the_table(viewfinder, trained, digits):
     headings, row = ended.out.splitlines()
     assert headings.split() == ["picture", "label", "probabilities"]
     (one,) = trained.predict(path)
-    shares = "  ".join(f"{name} {share:.1%}" for name, share in one.probabilities.items())
+    shares = "  ".join(
+        f"{name} {100 * share:.1f}\xa0%" for name, share in one.probabilities.items()
+    )
     assert row.split() == [str(path), one.label, *shares.split()]
     assert ended.err == ""
 

@@ -26,8 +26,9 @@ def test_what_a_user_sees(viewfinder, pets):
         "cats      15           4     2",
         "dogs      14           4     2",
         "all       29           8     4",
-        "The data has no test split: 10% of each class was set aside at random with seed 0.",
-        "The data has no validation split: 20% of each class was set aside at random with seed 0.",
+        "The data has no test split: 10\xa0% of each class was set aside at random with seed 0.",
+        "The data has no validation split: 20\xa0% of each class was set aside at random "
+        "with seed 0.",
         "Kept in one split: 1 group of duplicates with 2 pictures.",
         "Dataset: pets.dataset",
         "Next:    viewfinder train pets.dataset",

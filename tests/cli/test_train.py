@@ -210,7 +210,7 @@ def test_a_share_of_test_pictures_reaches_the_recipe(viewfinder, tmp_path):
     ended = viewfinder("train", data, "--dry-run", "--json", "--recipe", "digits", "--test", "0.2")
     assert ended.json["recipe"]["data"]["test"] == 0.2
     assert (
-        "The data has no test split: 20% of each class was set aside at random with seed 0."
+        "The data has no test split: 20\xa0% of each class was set aside at random with seed 0."
         in ended.err
     )
 

@@ -399,7 +399,7 @@ def test_a_split_that_is_not_there_cannot_be_held_out(digits):
 def test_a_missing_validation_split_is_carved_and_said_aloud(digits):
     prepared = prepare(open_dataset(digits), small_recipe(data__validation=0.25))
     assert prepared.dataset.split_sizes() == {"train": 90, "validation": 30, "test": 36}
-    assert "25% of each class was set aside at random with seed 0" in " ".join(
+    assert "25\xa0% of each class was set aside at random with seed 0" in " ".join(
         prepared.dataset.notes
     )
 

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from viewfinder.audit.checks.looks import GRAY_UP_TO
 from viewfinder.core.errors import UsageError, nearest
 from viewfinder.core.records import read_yaml_settings
+from viewfinder.core.words import percent
 
 if TYPE_CHECKING:
     from viewfinder.audit.audit import Audit
@@ -139,8 +140,8 @@ class Contract(BaseModel):
         for rule, count in counts.items():
             most: float | None = getattr(self, rule)
             if most is not None and count > most * of_all:
-                received = f"{count:,} of {of_all:,} pictures ({count / of_all:.2%})"
-                yield Breach(rule, f"at most {most:.2%}" if most else "none", received)
+                received = f"{count:,} of {of_all:,} pictures ({percent(count / of_all, 2)})"
+                yield Breach(rule, f"at most {percent(most, 2)}" if most else "none", received)
 
     def _of_pixels(self, audit: "Audit") -> Iterator[Breach]:
         table = audit.measurements.table[audit.measurements.readable]

@@ -13,6 +13,7 @@ from viewfinder.audit.measurements import Measurements
 from viewfinder.audit.series.accuracy import right_out_of_fold, stratified_folds
 from viewfinder.core.pairs import mcnemar_p
 from viewfinder.core.shares import Figure, holm, share
+from viewfinder.core.words import percent
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.splits.groups import connected
 from viewfinder.data.splits.placement import TooFewGroups
@@ -69,8 +70,9 @@ def shortcuts(
             yield Finding(
                 f"shortcut: {found.name}",
                 Severity.WARNING if corrected >= _WARNED else Severity.INFO,
-                f"The {found.name} alone tells the class of {found.accuracy.value:.0%} of the "
-                f"pictures; naming the most common class is right for {found.majority.value:.0%}.",
+                f"The {found.name} alone tells the class of {percent(found.accuracy.value, 0)} of "
+                "the pictures; naming the most common class is right for "
+                f"{percent(found.majority.value, 0)}.",
                 f"a model may learn the {found.name} in place of the subject: collect pictures "
                 "that do not differ in it, or evaluate on such pictures",
                 classes=dataset.classes,

@@ -16,6 +16,7 @@ from viewfinder.cli.options import (
     RecipeOptions,
     ResultOptions,
 )
+from viewfinder.core.words import percent
 
 if TYPE_CHECKING:
     from viewfinder.jobs.crops import CropExperiment
@@ -93,8 +94,8 @@ def _show(found: "CropExperiment") -> None:
     print_table(headings, rows, numbers=True)
     low, high = (100 * end for end in result.interval)
     print_lines(
-        f"{result.count:,} {found.split} pictures; cropped: the central {found.zoom:.0%} of both "
-        "sides, in training and evaluation.",
+        f"{result.count:,} {found.split} pictures; cropped: the central "
+        f"{percent(found.zoom, 0)} of both sides, in training and evaluation.",
         f"Cropped minus whole: {100 * result.difference:+.1f} points ({low:+.1f} to {high:+.1f}). "
         f"{result.sentence}",
         *found.notes,

@@ -9,6 +9,7 @@ import typer
 from viewfinder.cli.boundary import print_json
 from viewfinder.cli.options import ForeignOptions, ResultOptions
 from viewfinder.core.errors import DataError, UsageError
+from viewfinder.core.words import percent
 from viewfinder.pictures.codecs.magic import READABLE
 
 if TYPE_CHECKING:
@@ -223,7 +224,7 @@ def _print_looks(found: "list[Explanation]") -> None:
     from viewfinder.cli.tables import print_table
 
     rows = [
-        [one.picture, one.answer, f"{one.label} {one.probability:.1%}", one.layer or "pixels"]
+        [one.picture, one.answer, f"{one.label} {percent(one.probability)}", one.layer or "pixels"]
         for one in found
     ]
     print_table(["picture", "answer", "map of", "layer"], rows)
@@ -317,7 +318,7 @@ def _print_crops(found: "CropMap") -> None:
     from viewfinder.cli.tables import print_lines
 
     whole, mildest = found.whole, found.mildest
-    lines = [f"The whole picture: {whole.label} {whole.probability:.1%}"]
+    lines = [f"The whole picture: {whole.label} {percent(whole.probability)}"]
     if not whole.is_decided:
         lines.append("The answer is undecided, so that another one for a crop is no evidence.")
     elif mildest is None:
@@ -327,9 +328,9 @@ def _print_crops(found: "CropMap") -> None:
         assert smallest is not None
         lines += [
             f"{len(found.flips)} of {len(found.crops)} crops change the answer.",
-            f"The mildest keeps {mildest.zoom:.0%} of each side: "
-            f"{mildest.label} {mildest.probability:.1%}; the smallest keeps {smallest.zoom:.0%}: "
-            f"{smallest.label} {smallest.probability:.1%}",
+            f"The mildest keeps {percent(mildest.zoom, 0)} of each side: "
+            f"{mildest.label} {percent(mildest.probability)}; the smallest keeps "
+            f"{percent(smallest.zoom, 0)}: {smallest.label} {percent(smallest.probability)}",
             found.controls.sentence
             if found.controls
             else "No control pictures of this answer: the flip cannot be compared.",

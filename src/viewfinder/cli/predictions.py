@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from viewfinder.core.errors import UsageError
 from viewfinder.core.files import json_text, written_whole
+from viewfinder.core.words import percent
 
 if TYPE_CHECKING:
     from viewfinder.classifier import Prediction
@@ -67,7 +68,7 @@ class Form:
         answer = ", ".join(one.classes or ["unknown"]) if self.of_sets else one.label
         if one.is_outlier:
             answer += f" (outlier score {one.outlier_score:.2f})"
-        shares = (f"{name} {share:.1%}" for name, share in one.probabilities.items())
+        shares = (f"{name} {percent(share)}" for name, share in one.probabilities.items())
         return [one.picture, answer, "  ".join(islice(shares, self.top))]
 
     def print_json(self, predictions: "Iterable[Prediction]", run: str) -> None:

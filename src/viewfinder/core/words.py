@@ -1,7 +1,9 @@
-"""Lists and counts in messages."""
+"""Lists, counts and shares in messages."""
 
 from collections.abc import Iterable
 
+# A number and its unit stay on one line.
+NO_BREAK = "\N{NO-BREAK SPACE}"
 _PLURALS = {"is": "are", "has": "have", "had": "had", "was": "were", "does": "do"}
 
 
@@ -20,3 +22,8 @@ def counted(count: int, words: str) -> str:
     if verb not in _PLURALS:
         return f"{count:,} {words}s"
     return f"{count:,} {noun}s {_PLURALS[verb]}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Return a share from 0 to 1 as "72.2 %"."""
+    return f"{100 * share:.{digits}f}{NO_BREAK}%"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from viewfinder.core.errors import RejectedPicture
 from viewfinder.core.randomness import Randomness, ids
+from viewfinder.core.words import percent
 from viewfinder.data.dataset import Dataset
 from viewfinder.models.features.table import FeatureTable
 from viewfinder.pages import plots
@@ -80,8 +81,8 @@ def feature_map(table: FeatureTable, classes: Sequence[str]) -> "Figure":
             label=f"{short_name(name)} ({len(of_class):,})",
         )
     axes.set_title("The pictures by their features", loc="left", color=INK, fontweight="bold")
-    axes.set_xlabel(f"first direction: {shares[0]:.0%} of the variation", color=MUTED)
-    axes.set_ylabel(f"second direction: {shares[1]:.0%}", color=MUTED)
+    axes.set_xlabel(f"first direction: {percent(shares[0], 0)} of the variation", color=MUTED)
+    axes.set_ylabel(f"second direction: {percent(shares[1], 0)}", color=MUTED)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     if len(classes) <= _MOST_NAMED:

@@ -104,8 +104,9 @@ def test_every_picture_is_drawn_equally_often() -> None:
 def test_what_is_done_is_said() -> None:
     split = table_only({"a": 10, "b": 10}).split(0.2, 0.1, seed=4)
     assert split.notes == (
-        "The data has no test split: 10% of each class was set aside at random with seed 4.",
-        "The data has no validation split: 20% of each class was set aside at random with seed 4.",
+        "The data has no test split: 10\xa0% of each class was set aside at random with seed 4.",
+        "The data has no validation split: 20\xa0% of each class was set aside at random "
+        "with seed 4.",
     )
 
 

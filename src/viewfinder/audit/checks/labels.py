@@ -18,7 +18,7 @@ from viewfinder.audit.likeness import Rows
 from viewfinder.audit.series.accuracy import principal_components
 from viewfinder.core.errors import UsageError
 from viewfinder.core.shares import holm
-from viewfinder.core.words import counted
+from viewfinder.core.words import counted, percent
 
 Matrix = NDArray[np.float64]
 
@@ -275,14 +275,14 @@ def weak_groups(
     ]
     locators = table["locator"].to_numpy()[known]
     rows = np.concatenate(groups)
-    percents = ", ".join(f"{1 - shares[number]:.0%}" for number in weak)
+    percents = ", ".join(f"{percent(1 - shares[number], 0)}" for number in weak)
     return [
         Finding(
             "weak group",
             Severity.INFO,
             f"{len(weak)} group{'s' if len(weak) > 1 else ''} of similar pictures "
             f"({counted(len(rows), 'picture')}) with an accuracy of {percents}; all pictures: "
-            f"{1 - wrong.mean():.0%}.",
+            f"{percent(1 - wrong.mean(), 0)}.",
             "look at what they have in common, correct wrong labels, and collect more of them",
             tuple(locators[rows]),
             tuple(

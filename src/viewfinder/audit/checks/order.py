@@ -17,6 +17,7 @@ from viewfinder.audit.measurements import Measurements
 from viewfinder.audit.series.accuracy import accuracies
 from viewfinder.audit.series.find import sample
 from viewfinder.audit.series.look import Rows, Vectors, looks, nearest_in_class, shapes
+from viewfinder.core.words import percent
 from viewfinder.data.dataset import Dataset
 
 # So many of the permutations may be as extreme: p ≤ 0.001.
@@ -65,9 +66,9 @@ def order_dependence(
     found = Finding(
         "order dependence",
         Severity.INFO,
-        f"Pictures next to each other look alike: for {chance + strength:.0%} of them, the most "
-        f"similar picture of their class is within {within:.1%} of the class by order, and for "
-        f"{chance:.0%} by chance.",
+        f"Pictures next to each other look alike: for {percent(chance + strength, 0)} of them, "
+        f"the most similar picture of their class is within {percent(within)} of the class by "
+        f"order, and for {percent(chance, 0)} by chance.",
         "if they are frames of a film or of one session, name it (--group-by, --group-from): a "
         "split at random tears them apart, and the accuracy is then too high",
         classes=dataset.classes,
@@ -79,8 +80,8 @@ def order_dependence(
     lower_by = figures.at_random - figures.grouped
     severity = Severity.WARNING if lower_by >= _WARNED else Severity.INFO
     effect = (
-        f"A linear classifier is right for {figures.at_random:.1%} on folds at random, and for "
-        f"{figures.grouped:.1%} on folds of whole runs of neighbours."
+        f"A linear classifier is right for {percent(figures.at_random)} on folds at random, and "
+        f"for {percent(figures.grouped)} on folds of whole runs of neighbours."
     )
     return [replace(found, severity=severity, sentence=f"{found.sentence} {effect}")]
 

@@ -12,7 +12,7 @@ from viewfinder.audit.finding import Finding, Severity
 from viewfinder.audit.series.accuracy import Accuracies
 from viewfinder.audit.series.look import Likeness
 from viewfinder.core.errors import DataError
-from viewfinder.core.words import listed
+from viewfinder.core.words import listed, percent
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources.grouping import carrier_of
 from viewfinder.data.splits.groups import GROUP
@@ -66,8 +66,8 @@ class Series:
         words = (
             f"{carrier[0].upper()}{carrier[1:]} {len(sizes):,} series "
             f"({listed(sizes.index, _SHOWN)}): "
-            f"{found.share:.0%} of the pictures resemble a picture of their own series most, "
-            f"{found.chance:.0%} by chance."
+            f"{percent(found.share, 0)} of the pictures resemble a picture of their own series "
+            f"most, {percent(found.chance, 0)} by chance."
         )
         if not self.inflates:
             return words
@@ -79,8 +79,8 @@ class Series:
             return ""
         words = (
             f"A linear classifier of {self.measured_on} is right for "
-            f"{self.accuracies.at_random:.1%} on folds at random, and for "
-            f"{self.accuracies.grouped:.1%} on folds of whole series"
+            f"{percent(self.accuracies.at_random)} on folds at random, and for "
+            f"{percent(self.accuracies.grouped)} on folds of whole series"
         )
         return f"{words}, which is what a new series would get." if self.inflates else f"{words}."
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.randomness import ids
+from viewfinder.core.words import percent
 from viewfinder.data.splits.groups import (
     Groups,
     Keys,
@@ -90,8 +91,8 @@ def split(
     free = is_pool if groups is None else is_pool & ~np.isin(groups.keys, groups.keys[~is_pool])
     placed = place(table, classes, np.flatnonzero(free), fractions, seed=seed, groups=groups)
     made = tuple(
-        f"The data has no {name} split: {fraction:.0%} of each class was set aside at random with "
-        f"seed {seed}."
+        f"The data has no {name} split: {percent(fraction, 0)} of each class was set aside at "
+        f"random with seed {seed}."
         for name, fraction in fractions.items()
     )
     return Placed(placed.table, (*joined, *made, *placed.notes))

@@ -5,16 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from viewfinder.core.shares import wilson_interval
+from viewfinder.core.words import percent
 from viewfinder.evaluation.doctor.case import Case
-from viewfinder.evaluation.doctor.verdict import (
-    Severity,
-    Try,
-    Verdict,
-    between,
-    listed,
-    percent,
-    plural,
-)
+from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, between, listed, plural
 from viewfinder.evaluation.significance import difference_interval
 
 _FEWEST_PICTURES = 5

@@ -6,17 +6,10 @@ import numpy as np
 
 from viewfinder.core import curves
 from viewfinder.core.shares import wilson_interval
+from viewfinder.core.words import percent
 from viewfinder.evaluation.doctor.case import Case
 from viewfinder.evaluation.doctor.gap import gap_of, stronger_augmentation, without_scenes
-from viewfinder.evaluation.doctor.verdict import (
-    Severity,
-    Try,
-    Verdict,
-    between,
-    percent,
-    plural,
-    rate_flag,
-)
+from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, between, plural, rate_flag
 
 # The least training accuracy that is no underfitting, as a share of the way from guessing to 1.
 _HALF_WAY = 0.5

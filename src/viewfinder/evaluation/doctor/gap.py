@@ -4,16 +4,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from viewfinder.core.words import percent
 from viewfinder.evaluation.doctor.case import Case
 from viewfinder.evaluation.doctor.setup import Setup
-from viewfinder.evaluation.doctor.verdict import (
-    Severity,
-    Try,
-    Verdict,
-    percent,
-    points,
-    points_between,
-)
+from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, points, points_between
 from viewfinder.evaluation.significance import difference_interval
 
 # A gap is reported if it is surely above 5 points; from 10 on it is overfitting.

@@ -3,9 +3,10 @@
 import shlex
 from collections.abc import Iterator
 
+from viewfinder.core.words import percent
 from viewfinder.data.sources.grouping import carrier_of
 from viewfinder.evaluation.doctor.case import Case
-from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, percent
+from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict
 
 _FOLDS = 5
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from viewfinder.core.words import percent
 from viewfinder.evaluation.doctor.case import Case
-from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, percent
+from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict
 
 _MANY_DEAD = 0.5
 _FEWEST_UNITS = 8

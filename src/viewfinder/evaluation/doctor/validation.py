@@ -8,6 +8,7 @@ import numpy as np
 
 from viewfinder.core import curves
 from viewfinder.core.shares import wilson_interval
+from viewfinder.core.words import percent
 from viewfinder.evaluation.doctor.case import Case
 from viewfinder.evaluation.doctor.gap import without_scenes
 from viewfinder.evaluation.doctor.verdict import (
@@ -15,7 +16,6 @@ from viewfinder.evaluation.doctor.verdict import (
     Try,
     Verdict,
     between,
-    percent,
     plural,
     points,
     points_between,

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-# Keeps a number and its unit on one line.
-_JOIN = "\N{NO-BREAK SPACE}"
+from viewfinder.core.words import NO_BREAK
+
 _MOST_NAMES = 5
 
 
@@ -73,26 +73,21 @@ class Verdict:
         }
 
 
-def percent(share: float) -> str:
-    """Format a share from 0 to 1 as "72.2 %"."""
-    return f"{100 * share:.1f}{_JOIN}%"
-
-
 def between(interval: tuple[float, float]) -> str:
     """Format an interval of shares as "95 % interval 69.3–74.9 %"."""
     low, high = interval
-    return f"95{_JOIN}% interval {100 * low:.1f}–{100 * high:.1f}{_JOIN}%"
+    return f"95{NO_BREAK}% interval {100 * low:.1f}–{100 * high:.1f}{NO_BREAK}%"
 
 
 def points(difference: float) -> str:
     """Format a difference of shares as "20.0 points"."""
-    return f"{100 * difference:.1f}{_JOIN}points"
+    return f"{100 * difference:.1f}{NO_BREAK}points"
 
 
 def points_between(interval: tuple[float, float]) -> str:
     """Format an interval of a difference of shares as "95 % interval 1.2 to 3.4"."""
     low, high = interval
-    return f"95{_JOIN}% interval {100 * low:.1f} to {100 * high:.1f}"
+    return f"95{NO_BREAK}% interval {100 * low:.1f} to {100 * high:.1f}"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -108,6 +103,6 @@ def rate_flag(rate: float) -> str:
 
 def plural(count: int, noun: str) -> str:
     """Format a count as "1 picture" or "12 pictures"."""
-    return f"{count:,}{_JOIN}{noun}{'' if count == 1 else 's'}".replace(
+    return f"{count:,}{NO_BREAK}{noun}{'' if count == 1 else 's'}".replace(
         ",", "\N{NARROW NO-BREAK SPACE}"
     )

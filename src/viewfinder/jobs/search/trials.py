@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from viewfinder.core.pairs import beats, on_one_only
+from viewfinder.core.words import percent
 from viewfinder.run_folder.files import TrialRecord
 
 # Trainings that ended so are no candidates, and replace no other.
@@ -20,9 +21,9 @@ class Trial(TrialRecord):
 
     def in_words(self, before: str | None) -> str:
         """The trial as a line; `before` is the best candidate before it."""
-        line = f"{self.name}: {self.right:,} of {self.count:,} right ({self.accuracy:.1%})"
+        line = f"{self.name}: {self.right:,} of {self.count:,} right ({percent(self.accuracy)})"
         if self.folds is not None:
-            line += f", {self.folds:.1%} on folds of the training pictures"
+            line += f", {percent(self.folds)} on folds of the training pictures"
         if before is None:
             return f"{line}."
         if self.ended in _NO_CANDIDATE:

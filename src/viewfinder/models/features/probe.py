@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError
 from viewfinder.core.randomness import ids
+from viewfinder.core.words import percent
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.splits.groups import GROUP, by_column, connected
 from viewfinder.data.splits.placement import OrderedGroups, assign_folds
@@ -71,9 +72,9 @@ class Probe:
         """Return the best result as a sentence."""
         best = self.best
         return (
-            f"Linear head: mean accuracy {best.accuracy:.1%} on {len(best.accuracies)} folds of "
-            f"the training pictures ({min(best.accuracies):.1%} to {max(best.accuracies):.1%}), "
-            f"with C = {best.strength:g}."
+            f"Linear head: mean accuracy {percent(best.accuracy)} on {len(best.accuracies)} folds "
+            f"of the training pictures ({percent(min(best.accuracies))} to "
+            f"{percent(max(best.accuracies))}), with C = {best.strength:g}."
         )
 
     def to_json(self) -> dict[str, Any]:

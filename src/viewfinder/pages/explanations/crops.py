@@ -38,14 +38,16 @@ def draw_crops(found: CropMap) -> "Figure":
     mildest = found.mildest
     if mildest is not None:
         cells.append(picture[mildest.top : mildest.bottom, mildest.left : mildest.right])
-        captions.append(f"the mildest flip, {mildest.zoom:.0%} of each side\n{_in_words(mildest)}")
+        captions.append(
+            f"the mildest flip, {100 * mildest.zoom:.0f} % of each side\n{_in_words(mildest)}"
+        )
     start = len(cells)
     zooms = list(dict.fromkeys(one.zoom for one in found.crops))
     for zoom in zooms:
         crops = [one for one in found.crops if one.zoom == zoom]
         flips = sum(one in found.flips for one in crops)
         cells.append(_cells(crops))
-        captions.append(f"{zoom:.0%} of each side\n{flips} of {len(crops)} crops flip")
+        captions.append(f"{100 * zoom:.0f} % of each side\n{flips} of {len(crops)} crops flip")
     captions = [f"{caption}\n" for caption in captions]  # the last line is the legend's
     figure = picture_grid(cells, captions, columns=len(cells))
     figure.text(0.5, 0.02, _LEGEND, ha="center", va="bottom", fontsize=8, color=MUTED)

@@ -3,20 +3,19 @@
 import math
 from pathlib import PurePosixPath
 
-# A number and its unit stay on one line.
-_JOIN = "\N{NO-BREAK SPACE}"
+from viewfinder.core.words import NO_BREAK
 
 
 def percent(share: float | None) -> str:
     """A share from 0 to 1 as "93.2 %"; only exactly all and none read as 100 and 0."""
     if share is None or math.isnan(share):
         return "–"
-    return f"{_percent_number(share)}{_JOIN}%"
+    return f"{_percent_number(share)}{NO_BREAK}%"
 
 
 def percent_range(low: float, high: float) -> str:
     """Two shares as "90.1–95.4 %"."""
-    return f"{_percent_number(low)}–{_percent_number(high)}{_JOIN}%"
+    return f"{_percent_number(low)}–{_percent_number(high)}{NO_BREAK}%"
 
 
 def _percent_number(share: float) -> str:
@@ -37,19 +36,19 @@ def number(count: int) -> str:
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """A count with its noun: "1 picture", "359 pictures"."""
-    return f"{number(count)}{_JOIN}{noun if count == 1 else plural or noun + 's'}"
+    return f"{number(count)}{NO_BREAK}{noun if count == 1 else plural or noun + 's'}"
 
 
 def duration(seconds: float) -> str:
     """A time span in the units that suit it: "0.42 s", "38 s", "4 min 12 s", "1 h 03 min"."""
     if seconds < 10:
-        return f"{seconds:.2g}{_JOIN}s"
+        return f"{seconds:.2g}{NO_BREAK}s"
     whole = round(seconds)
     if whole < 60:
-        return f"{whole}{_JOIN}s"
+        return f"{whole}{NO_BREAK}s"
     if whole < 3600:
-        return f"{whole // 60}{_JOIN}min{_JOIN}{whole % 60:02d}{_JOIN}s"
-    return f"{whole // 3600}{_JOIN}h{_JOIN}{whole % 3600 // 60:02d}{_JOIN}min"
+        return f"{whole // 60}{NO_BREAK}min{NO_BREAK}{whole % 60:02d}{NO_BREAK}s"
+    return f"{whole // 3600}{NO_BREAK}h{NO_BREAK}{whole % 3600 // 60:02d}{NO_BREAK}min"
 
 
 def file_name(locator: str) -> str:
