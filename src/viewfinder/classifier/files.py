@@ -14,6 +14,7 @@ from viewfinder.core.files import named, write_json
 from viewfinder.core.records import RunRecord
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.pictures.scaling import ScalingName
+from viewfinder.runtime.header import archive_of
 
 # The file with the chosen candidate, in a folder of several runs.
 CHOSEN = "auto.json"
@@ -66,7 +67,7 @@ def fingerprint(model: Path) -> str:
     Raises:
         OSError, zipfile.BadZipFile: There is no such file.
     """
-    with zipfile.ZipFile(model) as archive:
+    with archive_of(model) as archive:
         stated, _, of = archive.comment.decode("ascii", "replace").partition(" ")
         found = _members_hash(archive)
     return stated if of == found else found

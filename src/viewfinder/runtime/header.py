@@ -176,7 +176,7 @@ def archive_of(path: Path) -> Iterator[zipfile.ZipFile]:
         OSError, zipfile.BadZipFile: It cannot be read, or has too many members.
     """
     with open_regular(path) as file:
-        require_small_directory(file, _MOST_MEMBERS)
+        require_small_directory(file, _MOST_MEMBERS, may_have_comment=True)
         with zipfile.ZipFile(file) as archive:
             yield archive
 
