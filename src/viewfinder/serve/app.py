@@ -115,7 +115,7 @@ class _Endpoints:
     def __init__(self, service: Service) -> None:
         self._service = service
 
-    def require_token(
+    async def require_token(
         self, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
     ) -> None:
         """Refuse a request without the token."""
