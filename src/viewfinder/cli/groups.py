@@ -91,7 +91,7 @@ def _expanded(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
             yield from _expanded(field)
     else:
         parameter = parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        yield _with_choices_as_text(parameter) if _choices(parameter) else parameter
+        yield _as_shown(parameter)
 
 
 def _built(parameter: inspect.Parameter, values: dict[str, Any]) -> Any:
@@ -109,14 +109,19 @@ def _choices(parameter: inspect.Parameter) -> tuple[str, ...]:
     return get_args(literals[0]) if literals else ()
 
 
-def _with_choices_as_text(parameter: inspect.Parameter) -> inspect.Parameter:
-    _, *declared = get_args(parameter.annotation)
-    shown = f"<{'|'.join(_choices(parameter))}>"
+def _as_shown(parameter: inspect.Parameter) -> inspect.Parameter:
+    """The parameter with its choices in place of its type, and a flag without one."""
+    kind, *declared = get_args(parameter.annotation) or (None,)
+    choices = _choices(parameter)
+    if not choices and kind not in (bool, bool | None):
+        return parameter
+    shown = f"<{'|'.join(choices)}>" if choices else ""
     for position, one in enumerate(declared):
         if isinstance(one, OptionInfo):
             declared[position] = copy.copy(one)
             declared[position].metavar = one.metavar or shown
-    kind = str | None if parameter.default is None else str
+    if choices:
+        kind = str | None if parameter.default is None else str
     return parameter.replace(annotation=Annotated[kind, *declared])
 
 
