@@ -2,8 +2,9 @@
 # # Fine-tuning: a head on a frozen base, then its top layers at a lower rate
 #
 # Data: cats-and-dogs-filtered, and MobileNetV2's weights from ImageNet (downloaded once).
-# Time: 3 minutes on two cores. Result: 0.972 with the frozen base; fine-tuning is kept only where
-# an exact paired test on held-out pictures shows that it is better.
+# Time: 2 minutes on two cores. Result: 0.979 of the 1,000 validation photos (optimistic: they chose
+# the epoch). Fine-tuning is kept where an exact paired test on pictures that did not train shows
+# that it is better: here 24 to 12.
 
 # %%
 import viewfinder as vf
