@@ -390,6 +390,7 @@ def hostile_models(tmp_path_factory):
     inner = {"class_name": "Sequential", "module": "keras", "config": nested}
     write("many sequences", [inner] * 20)
     write("large picture", [up(4_000)])
+    write("odd class", [{"class_name": ["ReLU"], "config": {}}])
     for name, config in {
         "no text": h5py.Empty("S1"),
         "a list": "[]",
@@ -407,6 +408,7 @@ def test_models_that_would_take_minutes_or_gigabytes_are_refused_at_once(hostile
         "long sequence.keras": "at most 200 layers in a sequence",
         "many sequences.keras": "at most 2,000 layers",
         "large picture.keras": "up computes 3,072,000,000 numbers for one picture",
+        "odd class.keras": "cannot be loaded",
         "no text.h5": "The configuration in",
         "a list.h5": "it is a list",
         "no layers.h5": "a network without layers",

@@ -82,7 +82,7 @@ def _refuse_unsafe(path: Path, config: dict[str, Any]) -> None:
     """Refuse a configuration with layers that carry code, or with too many layers to build."""
     count = 0
     for part in _parts(config):
-        name, inner = part.get("class_name"), part.get("config")
+        name, inner = str(part.get("class_name")), part.get("config")
         layers = inner.get("layers") if isinstance(inner, dict) else inner
         if isinstance(layers, list):
             count += len(layers)

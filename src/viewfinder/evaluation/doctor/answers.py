@@ -7,7 +7,7 @@ import numpy as np
 from viewfinder.core.shares import wilson_interval
 from viewfinder.core.words import percent
 from viewfinder.evaluation.doctor.case import Case
-from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, between, listed, plural
+from viewfinder.evaluation.doctor.verdict import Severity, Try, Verdict, between, plural, quoted
 from viewfinder.evaluation.significance import difference_interval
 
 _FEWEST_PICTURES = 5
@@ -68,7 +68,7 @@ def collapsed(case: Case) -> Iterator[Verdict]:
     never.sort(key=lambda index: -pictures[index])
     worst = never[0]
     most = wilson_interval(0, int(pictures[worst]))[1]
-    sentence = f"The model never predicts {listed([names[index] for index in never])}."
+    sentence = f"The model never predicts {quoted([names[index] for index in never])}."
     because = (
         f"None of the {plural(int(pictures[worst]), 'picture')} of “{names[worst]}” was found; "
         f"the recall on new pictures is at most {percent(most)} (95\N{NO-BREAK SPACE}% limit)."
@@ -106,7 +106,7 @@ def weak(case: Case) -> Iterator[Verdict]:
     wrong[worst] = 0
     recall = right[worst] / pictures[worst]
     interval = wilson_interval(int(right[worst]), int(pictures[worst]))
-    sentence = f"The model misses most pictures of {listed([names[index] for index in found])}."
+    sentence = f"The model misses most pictures of {quoted([names[index] for index in found])}."
     because = (
         f"The recall of “{names[worst]}” is {percent(recall)} ({between(interval)}): of "
         f"{plural(int(pictures[worst]), 'picture')}, {int(right[worst]):,} "

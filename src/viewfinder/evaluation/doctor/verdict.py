@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from viewfinder.core.words import NO_BREAK
+from viewfinder.core.words import NO_BREAK, listed
 
 _MOST_NAMES = 5
 
@@ -90,10 +90,9 @@ def points_between(interval: tuple[float, float]) -> str:
     return f"95{NO_BREAK}% interval {100 * low:.1f} to {100 * high:.1f}"
 
 
-def listed(names: Sequence[str]) -> str:
+def quoted(names: Sequence[str]) -> str:
     """Name up to five classes in quotes, and state how many more there are."""
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(f"“{name}”" for name in names[:_MOST_NAMES]) + more
+    return listed((f"“{name}”" for name in names), _MOST_NAMES)
 
 
 def rate_flag(rate: float) -> str:
