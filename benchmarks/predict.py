@@ -1,4 +1,4 @@
-"""Prediction: `viewfinder predict` and its stream against Keras, in CPU seconds.
+"""Prediction: `viewfinder predict` and its stream against Keras, in CPU seconds and by the clock.
 
     python benchmarks/predict.py [--pictures 3000] [--rounds 3] [--smoke]
 
@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,11 @@ print(session.run(None, {session.get_inputs()[0].name: picture}))
 """
 
 
+class Seconds(NamedTuple):
+    cpu: float
+    clock: float
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pictures", type=int, default=3000)
@@ -64,8 +69,8 @@ def main() -> None:
         for number, path in enumerate(found):
             (few / f"{number:05}.jpg").symlink_to(path.resolve())
         many = in_turn(many_photos(folder, few), options.rounds)
-    show("one picture, cold (CPU s)", cold)
-    show(f"{len(found)} photos (CPU s)", many)
+    show("one picture, cold", cold)
+    show(f"{len(found)} photos", many)
     facts = {"pictures": len(found), "cold": cold, "many": many}
     print(f"saved {harness.save('predict', [], facts)}")
 
@@ -97,14 +102,13 @@ def write_run(folder: Path) -> None:
     export_onnx(model, folder / EXPORT, samples=noise, tolerance=1e-4, facts=facts, further={})
 
 
-def cold_processes(folder: Path, picture: Path) -> dict[str, Callable[[], float]]:
-    """Return functions that run a whole process, and return its CPU seconds."""
+def cold_processes(folder: Path, picture: Path) -> dict[str, Callable[[], Seconds]]:
+    """Return functions that run a whole process, and return its seconds."""
 
-    def seconds(*words: object) -> float:
+    def seconds(*words: object) -> Seconds:
         began = os.times()
         subprocess.run([sys.executable, *map(str, words)], check=True, capture_output=True)
-        ended = os.times()
-        return sum(ended[2:4]) - sum(began[2:4])
+        return of_children(began)
 
     return {
         "viewfinder predict": lambda: seconds("-m", "viewfinder", "predict", folder, picture),
@@ -113,8 +117,14 @@ def cold_processes(folder: Path, picture: Path) -> dict[str, Callable[[], float]
     }
 
 
-def many_photos(folder: Path, photos: Path) -> dict[str, Callable[[], float]]:
-    """Return functions that predict a folder in this process, and return its CPU seconds."""
+def of_children(began: os.times_result) -> Seconds:
+    """Return what the processes that this one started, and that ended, have taken since."""
+    ended = os.times()
+    return Seconds(sum(ended[2:4]) - sum(began[2:4]), ended[4] - began[4])
+
+
+def many_photos(folder: Path, photos: Path) -> dict[str, Callable[[], Seconds]]:
+    """Return functions that predict a folder, and return the seconds taken."""
     import keras
 
     from viewfinder.classifier import load
@@ -136,11 +146,11 @@ def many_photos(folder: Path, photos: Path) -> dict[str, Callable[[], float]]:
             images = [prepare(one.read_bytes(), classifier.preprocessing).pixels for one in few]
             classifier.network(np.stack(images))
 
-    def of(function: Callable[[], object]) -> Callable[[], float]:
-        def seconds() -> float:
-            began = time.process_time()
+    def of(function: Callable[[], object]) -> Callable[[], Seconds]:
+        def seconds() -> Seconds:
+            began = time.process_time(), time.perf_counter()
             function()
-            return time.process_time() - began
+            return Seconds(time.process_time() - began[0], time.perf_counter() - began[1])
 
         return seconds
 
@@ -148,12 +158,16 @@ def many_photos(folder: Path, photos: Path) -> dict[str, Callable[[], float]]:
         "viewfinder": of(lambda: [0 for _ in classifier.stream(files)]),
         "model.predict": of(by_keras),
         "decoding and the network": of(apart),
-        "viewfinder serve": lambda: served(folder, files) - served(folder, []),
+        "viewfinder serve": lambda: less(served(folder, files), served(folder, [])),
     }
 
 
-def served(folder: Path, files: Sequence[Path]) -> float:
-    """Start a server, send it each photo, end it, and return its CPU seconds."""
+def less(whole: Seconds, part: Seconds) -> Seconds:
+    return Seconds(whole.cpu - part.cpu, whole.clock - part.clock)
+
+
+def served(folder: Path, files: Sequence[Path]) -> Seconds:
+    """Start a server, send it each photo, end it, and return its seconds."""
     began = os.times()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -173,8 +187,7 @@ def served(folder: Path, files: Sequence[Path]) -> float:
     finally:
         server.terminate()
         server.wait()
-    ended = os.times()
-    return sum(ended[2:4]) - sum(began[2:4])
+    return of_children(began)
 
 
 def post(port: int, files: Sequence[Path]) -> None:
@@ -192,9 +205,9 @@ def ask(connection: HTTPConnection, *request: Any) -> None:
     assert response.status == 200, content
 
 
-def in_turn(contestants: dict[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+def in_turn(contestants: dict[str, Callable[[], Seconds]], rounds: int) -> dict[str, list[Seconds]]:
     """Run each in turn; a first round, to warm up, is not counted."""
-    found: dict[str, list[float]] = {name: [] for name in contestants}
+    found: dict[str, list[Seconds]] = {name: [] for name in contestants}
     for number in range(rounds + 1):
         for name, seconds in contestants.items():
             taken = seconds()
@@ -203,12 +216,15 @@ def in_turn(contestants: dict[str, Callable[[], float]], rounds: int) -> dict[st
     return found
 
 
-def show(title: str, found: dict[str, list[float]]) -> None:
+def show(title: str, found: dict[str, list[Seconds]]) -> None:
+    print(f"\n{title:32}{'CPU s':>9}{'× ours':>9}{'clock s':>9}{'× ours':>9}")
     ours = next(iter(found.values()))
-    print(f"\n{title}")
     for name, theirs in found.items():
-        ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
-        print(f"  {name:30}{statistics.median(theirs):9.2f}{ratio:9.2f} × ours")
+        print(f"  {name:30}", end="")
+        for own, taken in zip(zip(*ours, strict=True), zip(*theirs, strict=True), strict=True):
+            ratio = statistics.median(b / a for a, b in zip(own, taken, strict=True))
+            print(f"{statistics.median(taken):9.2f}{ratio:9.2f}", end="")
+        print()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 
 from viewfinder.bases.lite.graph import graph_of
@@ -41,3 +42,13 @@ def test_weights_are_by_channel_and_within_7_bits(both):
         assert np.abs(stored[name].astype(int)).max() <= 64
         scales = stored[name.replace("_quantized", "_scale")]
         assert scales.shape == stored[name].shape[:1]
+
+
+def test_no_convolution_and_no_addition_runs_in_float32(both, tmp_path):
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    options.optimized_model_filepath = str(tmp_path / "as-run.onnx")
+    onnxruntime.InferenceSession(both[1].SerializeToString(), options)
+    run = [node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node]
+    assert (run.count("QLinearConv"), run.count("QLinearAdd")) == (49, 9)
+    assert not {"Conv", "Add"} & set(run)

@@ -23,8 +23,9 @@ _QUANTIZED = ["Conv", "Gemm", "MatMul", "Add", "Clip", "Relu", "MaxPool", "Conca
 def quantized(network: Any, images: Iterable[NDArray[np.uint8]]) -> Any:
     """Return a network with weights of 8 bits by channel, and activations of 8 bits.
 
-    The weights use 7 of the bits: x86 processors without VNNI add products of 8 bits in 16, which
-    would overflow, and the same file would predict otherwise there.
+    Activations are unsigned: beside additions of signed ones, ONNX Runtime computes convolutions in
+    float32. The weights use 7 of the bits: x86 processors without VNNI add products of 8 bits in
+    16, which would overflow, and the same file would predict otherwise there.
 
     Args:
         network: An `onnx.ModelProto` in float32, with one input of pixels, of opset 13 or later.
@@ -62,6 +63,7 @@ def quantized(network: Any, images: Iterable[NDArray[np.uint8]]) -> Any:
             small,
             Reader(),
             op_types_to_quantize=_QUANTIZED,
+            activation_type=quantization.QuantType.QUInt8,
             per_channel=True,
             reduce_range=True,
         )
