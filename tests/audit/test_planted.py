@@ -8,7 +8,8 @@ import pytest
 
 from audit import faults
 from shared_data import SHARED
-from viewfinder.audit import Audit, audit
+from viewfinder.audit import Audit, audit, duplicate_groups, duplicates, survey
+from viewfinder.core.files import cache_folder
 from viewfinder.data.sources import open_dataset
 
 PHOTOS = SHARED / "cats_and_dogs_filtered"
@@ -54,6 +55,30 @@ def test_faults_planted_in_made_pictures(tmp_path: Path) -> None:
     assert false_alarms(found, planted) == []
     assert_leaks_found(found, planted)
     assert_singles_found(found, planted)
+
+
+def test_pictures_compared_before_are_not_compared_again(tmp_path, monkeypatch):
+    root = faults.write_made(tmp_path / "made", each=30)
+    faults.plant(root, sorted(root.glob("*/*/*.jpg"))[::2], each=8)
+    first = survey(open_dataset(root))
+    expected = duplicate_groups(first)
+    assert expected.near
+
+    def fail(*_: object) -> None:
+        raise AssertionError("compared again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(duplicates, "close_pairs", fail)
+        again = duplicate_groups(first)
+        assert again.keys().tolist() == expected.keys().tolist()
+        assert (again.unjoined, again.unaligned) == (expected.unjoined, expected.unaligned)
+        with pytest.raises(AssertionError, match="compared again"):
+            duplicate_groups(first.of_rows(np.arange(len(first) - 1)))
+        for path in (cache_folder() / "duplicates").iterdir():
+            path.write_bytes(path.read_bytes()[:-100])
+        with pytest.raises(AssertionError, match="compared again"):
+            duplicate_groups(first)
+    assert duplicate_groups(first).keys().tolist() == expected.keys().tolist()
 
 
 @pytest.mark.slow

@@ -6,10 +6,17 @@ to encoding, resizing, mirroring or a slight crop: hashes select candidates, pix
 
 Groups of near duplicates are bounded in size. In an animation each picture resembles the next one,
 so without a bound a whole animation, or a whole set of drawings, would be one group.
+
+Comparing takes up to 2 s for some thousand pictures, and a search asks several times, so the pairs
+found are stored in the user's cache, under a hash of what was compared.
 """
 
+import hashlib
+import zipfile
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +24,8 @@ from numpy.typing import NDArray
 from viewfinder.audit import alignment
 from viewfinder.audit.likeness import Mask, Pairs, Rows, Thumbnails, close_pairs, coarse, compare
 from viewfinder.audit.measurements import Measurements
+from viewfinder.core.errors import OutputError
+from viewfinder.core.files import cache_folder, written_whole
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.data.splits.groups import Groups, by_column, connected
 
@@ -33,6 +42,8 @@ _MOST_ALIGNED, _MOST_ALIGNED_OF_FEW = 1500, 200
 # Pictures of nearly one colour cannot be compared.
 _LEAST_CONTRAST = 3.0
 LARGEST_GROUP = 64
+# To be raised when other pairs are found in the same pictures.
+_PAIRS_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +90,7 @@ def duplicate_groups(measurements: Measurements) -> DuplicateGroups:
     compared = (first == np.arange(len(first))) & measurements.readable
     compared &= np.asarray(measurements.table["contrast"]) >= _LEAST_CONTRAST
     rows = np.flatnonzero(compared)
-    found, unaligned = _near_pairs(_Looks.of(measurements, rows))
+    found = _near_pairs(_Looks.of(measurements, rows))
     clusters, unjoined = joined(found.pairs, found.differences)
     members = defaultdict(list)
     for row, representative in enumerate(first):
@@ -89,7 +100,7 @@ def duplicate_groups(measurements: Measurements) -> DuplicateGroups:
         for cluster in clusters
     )
     groups = sorted((np.array(group, np.int64) for group in near), key=lambda group: int(group[0]))
-    return DuplicateGroups(len(first), exact, tuple(groups), unjoined, unaligned)
+    return DuplicateGroups(len(first), exact, tuple(groups), unjoined, found.unaligned)
 
 
 def _exact_groups(measurements: Measurements) -> tuple[Rows, ...]:
@@ -157,6 +168,13 @@ class _Looks:
             table[["width", "height"]].to_numpy(np.int64).min(axis=1, initial=1 << 31),
         )
 
+    def key(self) -> str:
+        """Return a hash of everything that is compared."""
+        found = hashlib.blake2b(f"{_PAIRS_VERSION} {len(self.sides)}".encode(), digest_size=16)
+        for values in vars(self).values():
+            found.update(np.ascontiguousarray(values).data)
+        return found.hexdigest()
+
     def mirrored(self) -> "_Looks":
         """Return the features of the mirror images."""
         return _Looks(
@@ -170,26 +188,56 @@ class _Looks:
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """Pairs of near duplicates, and their differences in levels."""
+    """Pairs of near duplicates, their differences in levels, and how many were not aligned."""
 
     pairs: Pairs
     differences: NDArray[np.float32]
+    unaligned: int = 0
+
+    @classmethod
+    def together(cls, parts: "list[_Found]") -> "_Found":
+        """Join what was found, part after part."""
+        return cls(
+            Pairs(
+                *(np.concatenate(rows) for rows in zip(*(one.pairs for one in parts), strict=True))
+            ),
+            np.concatenate([one.differences for one in parts]),
+            sum(one.unaligned for one in parts),
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> "_Found | None":
+        """Return what is stored in this file; None without one, or where it is damaged."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                pairs = Pairs(stored["first"], stored["second"])
+                return cls(pairs, stored["differences"], int(stored["unaligned"]))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def write(self, path: Path) -> None:
+        """Store this; a cache that cannot be written costs time, and nothing else."""
+        arrays = {**self.pairs._asdict(), "differences": self.differences}
+        with suppress(OutputError), written_whole(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays, unaligned=self.unaligned)
 
 
-def _near_pairs(looks: _Looks) -> tuple[_Found, int]:
-    """Return all near duplicates, and the number of candidates not tried as crops."""
+def _near_pairs(looks: _Looks) -> _Found:
+    """Return all near duplicates; from the cache, if the same pictures were compared before."""
+    path = cache_folder() / "duplicates" / f"{looks.key()}.npz"
+    found = _Found.read(path)
+    if found is None:
+        found = _compared(looks)
+        found.write(path)
+    return found
+
+
+def _compared(looks: _Looks) -> _Found:
     found: list[_Found] = []
-    unaligned = 0
     for others in (looks, looks.mirrored()):
         direct = _direct_pairs(looks, others)
-        crops, untried = _crops(looks, others, direct.pairs)
-        found += [direct, crops]
-        unaligned += untried
-    pairs = Pairs(
-        np.concatenate([part.pairs.first for part in found]),
-        np.concatenate([part.pairs.second for part in found]),
-    )
-    return _Found(pairs, np.concatenate([part.differences for part in found])), unaligned
+        found += [direct, _crops(looks, others, direct.pairs)]
+    return _Found.together(found)
 
 
 def _direct_pairs(looks: _Looks, others: _Looks) -> _Found:
@@ -210,7 +258,7 @@ def _direct_pairs(looks: _Looks, others: _Looks) -> _Found:
     return _Found(pairs.where(same), difference.overall[same])
 
 
-def _crops(looks: _Looks, others: _Looks, known: Pairs) -> tuple[_Found, int]:
+def _crops(looks: _Looks, others: _Looks, known: Pairs) -> _Found:
     """Return the near duplicates that match after alignment, trying the most similar pairs."""
     large = np.flatnonzero(looks.sides >= _CROPPED_SIDE)
     fields, other_fields = _fields(looks.thumbnails[large]), _fields(others.thumbnails[large])
@@ -234,7 +282,8 @@ def _crops(looks: _Looks, others: _Looks, known: Pairs) -> tuple[_Found, int]:
     fits = _fits(looks, others, candidates)
     levels = looks.thumbnails[candidates.first].std(axis=(1, 2))
     same = (fits[:, 0] <= _CROP_SHARE * levels) & (fits[:, 1] <= _CROP_LOCAL)
-    return _Found(candidates.where(same), fits[same, 0]), len(pairs.first) - len(candidates.first)
+    untried = len(pairs.first) - len(candidates.first)
+    return _Found(candidates.where(same), fits[same, 0], untried)
 
 
 def _fields(thumbnails: Thumbnails) -> NDArray[np.float32]:
