@@ -27,15 +27,17 @@ def write_figures(
 ) -> dict[str, Markup]:
     """Write the report's figures into `folder`.
 
-    `accuracy`, `loss` and, where pictures were scored, `confusion`, `reliability`, `roc` and
-    `precision-recall` are written as PNG and SVG, `samples` and `mistakes` as PNG.
+    `accuracy` and `loss` of the epochs (a linear head has none) and, where pictures were scored,
+    `confusion`, `reliability`, `roc` and `precision-recall` are written as PNG and SVG, `samples`
+    and `mistakes` as PNG.
 
     Returns:
         The former as elements of the page.
     """
     history, best = report.history, report.best_epoch
     marks = marked_epochs(report)
-    figures = {metric: plots.curves(history, metric, best, marks) for metric in _METRICS}
+    metrics = () if report.probe else _METRICS
+    figures = {metric: plots.curves(history, metric, best, marks) for metric in metrics}
     if report.headline is not None:
         counts = report.headline["confusion"]
         figures["confusion"] = plots.confusion_matrix(counts, report.classes)
