@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from viewfinder.audit.checks.classes import balance
 from viewfinder.audit.checks.copies import copies
-from viewfinder.audit.checks.files import reading
+from viewfinder.audit.checks.files import masks, reading
 from viewfinder.audit.checks.labels import doubtful_labels, look_alikes, outliers, weak_groups
 from viewfinder.audit.checks.looks import looks
 from viewfinder.audit.checks.material import material
@@ -136,6 +136,7 @@ def audit(
     series = find_series(dataset, measurements, features)
     findings = [
         *reading(table),
+        *masks(dataset),
         *copies(table, groups),
         *balance(table, dataset.classes),
         *looks(table),

@@ -18,7 +18,7 @@ DEFAULT_FIXES = ("unreadable", "two-labels", "exact-duplicates")
 _GROUPS = ("two-labels", "two-splits", "exact-duplicates", "near-duplicates")
 _LOOKS = (
     *("flat", "dark", "bright", "blurred", "extreme-size", "extreme-shape"),
-    *("gray-among-colour", "colour-among-gray", "damaged-but-readable", "placeholder"),
+    *("gray-among-colour", "colour-among-gray", "damaged-but-readable", "placeholder", "masks"),
 )
 # Findings of an audit with probabilities.
 _LABELS = ("doubtful-label", "uncertain-label")

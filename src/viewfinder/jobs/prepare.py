@@ -11,6 +11,7 @@ from viewfinder.augment import policy
 from viewfinder.augment.batches import Batches, Pictures, balanced_weights
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.progress import Progress
+from viewfinder.data import masks
 from viewfinder.data.contradictions import contradicting, in_words
 from viewfinder.data.dataset import SPLITS, UNSPLIT, Dataset
 from viewfinder.data.splits.groups import known_groups
@@ -85,6 +86,8 @@ def prepare(
     began = time.perf_counter()
     if given is None:
         given = tuple(split for split in dataset.split_sizes() if split in SPLITS)
+    if masked := masks.warning(dataset):
+        progress.say_once(masked, style="yellow")
     dataset = _with_fold(dataset, recipe)
     recipe = settled(recipe, dataset)
     readable, rejected = dataset, dataset.where(np.zeros(len(dataset), bool))

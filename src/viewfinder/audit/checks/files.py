@@ -12,7 +12,8 @@ import pandas as pd
 
 from viewfinder.audit.finding import Finding, Severity, about
 from viewfinder.core.errors import Reason
-from viewfinder.data.dataset import OK
+from viewfinder.data.dataset import OK, Dataset
+from viewfinder.data.masks import REMEDY, in_words, masks_in
 from viewfinder.pictures.codecs.magic import UNKNOWN
 
 _ENDINGS = {
@@ -180,6 +181,15 @@ def partial_depths(table: pd.DataFrame) -> list[Finding]:
             else f"nothing if {white} is white: they are read so",
         )
     return findings
+
+
+def masks(dataset: Dataset) -> list[Finding]:
+    """Find masks among the pictures, by their names."""
+    paths = tuple(dataset.table["locator"][masks_in(dataset)])
+    if not paths:
+        return []
+    notes, remedy = ("a mask, by its name",) * len(paths), REMEDY.format("DATA")
+    return [Finding("masks", Severity.WARNING, in_words(paths), remedy, paths, notes)]
 
 
 def reading(table: pd.DataFrame) -> Iterator[Finding]:

@@ -27,7 +27,7 @@ _CONTAINERS = frozenset(
         r"\w+", "image images img imgs jpegimages picture pictures photo photos data dataset"
     )
 )
-_ANNOTATIONS = frozenset(
+ANNOTATIONS = frozenset(
     re.findall(
         r"\w+",
         "annotation annotations label labels labeltxt mask masks bbox bboxes groundtruth gt "
@@ -109,8 +109,8 @@ def is_annotations(name: str) -> bool:
     words = set(_words(name))
     return (
         bool(words)
-        and not words.isdisjoint(_ANNOTATIONS)
-        and words <= {*_ANNOTATIONS, *_CONTAINERS, "class", "object"}
+        and not words.isdisjoint(ANNOTATIONS)
+        and words <= {*ANNOTATIONS, *_CONTAINERS, "class", "object"}
     )
 
 

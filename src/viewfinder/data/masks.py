@@ -1,0 +1,55 @@
+"""Masks and other annotations that stand beside their pictures: `x.png` and `x_mask.png`."""
+
+import re
+import shlex
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from viewfinder.data.dataset import Dataset
+from viewfinder.data.sources.folder_names import ANNOTATIONS
+
+# The words that masks have in their names beside those of folders of annotations.
+_WORDS = "|".join(sorted((*ANNOTATIONS, "seg", "ground_truth", "superpixels"), key=len)[::-1])
+_AFTER = re.compile(rf"(.+?)[-_. ]*(?:{_WORDS})[-_. ]*\(?\d*\)?", re.IGNORECASE)
+_BEFORE = re.compile(rf"(?:{_WORDS})[-_. ]+(.+)", re.IGNORECASE)
+
+REMEDY = "viewfinder clean {} --fix masks --output NAME.dataset leaves them out"
+
+
+def masks_in(dataset: Dataset) -> NDArray[np.bool_]:
+    """Return whether each picture is a mask by its name, shape `(len(dataset),)`.
+
+    Its name is that of a picture in the same folder with a word such as `mask` or `seg`; and most
+    pictures of a class have such a mask.
+    """
+    paths = dataset.table["locator"].str.rpartition("/")
+    stems = paths[2].str.replace(r"\.\w+$", "", regex=True)
+    known = set(zip(paths[0], stems, strict=True))
+
+    def masked(folder: str, stem: str) -> str:
+        """The picture that this one is a mask of; "" for none."""
+        for pattern in (_AFTER, _BEFORE):
+            if (found := pattern.fullmatch(stem)) and (folder, found[1]) in known:
+                return f"{folder}/{found[1]}"
+        return ""
+
+    of = pd.Series(map(masked, paths[0], stems), dataset.table.index, dtype="str")
+    is_mask = of != ""
+    has_mask = (paths[0] + "/" + stems).isin(set(of[is_mask]))[~is_mask]
+    shares = has_mask.groupby(dataset.table["label"][~is_mask]).mean()
+    return (is_mask & bool((shares > 0.5).any())).to_numpy(bool)
+
+
+def in_words(masks: Sequence[str]) -> str:
+    """Return the warning about these pictures, given their locators."""
+    return f"Pictures named like masks of pictures beside them: {len(masks):,}, such as {masks[0]}."
+
+
+def warning(dataset: Dataset) -> str:
+    """Return the warning about masks in the dataset, with the remedy; "" without masks."""
+    masks = list(dataset.table["locator"][masks_in(dataset)])
+    remedy = REMEDY.format(shlex.quote(str(dataset.source)))
+    return f"{in_words(masks)} {remedy}." if masks else ""
