@@ -1,5 +1,7 @@
 """The detail that a picture really holds, and text on flat ground, from its pixels."""
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +44,12 @@ def true_side(gray: Pixels) -> int:
         return 0
     top, left = max(0, (height - _SIDE) // 2), max(0, (width - _SIDE) // 2)
     part = gray[top : top + _SIDE, left : left + _SIDE].astype(np.float32)
-    kept = max(_kept(part), _kept(part.T))
-    return round(kept * min(height, width)) if kept <= _MOST_KEPT else 0
+    kept = 0.0
+    for rows in (part, part.T):
+        kept = max(kept, _kept(rows))
+        if kept > _MOST_KEPT:  # so the other axis is not looked at
+            return 0
+    return round(kept * min(height, width))
 
 
 def _kept(rows: NDArray[np.float32]) -> float:
@@ -52,9 +58,15 @@ def _kept(rows: NDArray[np.float32]) -> float:
     return comb or _cutoff(rows[::2])
 
 
+@cache
+def _window(length: int) -> Signal:
+    """Return Hann's window, of at most 256 values."""
+    return np.hanning(length)
+
+
 def _comb(steps: Signal) -> float:
     """Return the frequency of regular peaks among the differences of columns, or 0."""
-    window = np.hanning(len(steps))
+    window = _window(len(steps))
     steps = steps / max(steps.mean(), 1e-9) - 1
     power = np.abs(np.fft.rfft(steps * window)) ** 2 / window.sum() ** 2
     power[: int(np.ceil(_LOWEST_COMB * len(steps)))] = 0
@@ -69,7 +81,7 @@ def _comb(steps: Signal) -> float:
 def _cutoff(rows: NDArray[np.float32]) -> float:
     """Return the frequency at which the spectrum drops, as a share of the highest; 1 without."""
     length = rows.shape[1]
-    centred = (rows - rows.mean(axis=1, keepdims=True)) * np.hanning(length).astype(np.float32)
+    centred = (rows - rows.mean(axis=1, keepdims=True)) * _window(length).astype(np.float32)
     power = (np.abs(np.fft.rfft(centred, axis=1)) ** 2).mean(axis=0, dtype=np.float64)
     power += 0.2 * length  # about the power of rounding to whole levels
     count = len(power)
