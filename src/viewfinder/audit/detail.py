@@ -40,7 +40,8 @@ def true_side(gray: Pixels) -> int:
         At most 0.6 of the shorter side, or 0 where no detail is missing.
     """
     height, width = gray.shape
-    if min(height, width) < _LEAST_SIDE:
+    shorter = int(min(height, width))
+    if shorter < _LEAST_SIDE:
         return 0
     top, left = max(0, (height - _SIDE) // 2), max(0, (width - _SIDE) // 2)
     part = gray[top : top + _SIDE, left : left + _SIDE].astype(np.float32)
@@ -49,7 +50,7 @@ def true_side(gray: Pixels) -> int:
         kept = max(kept, _kept(rows))
         if kept > _MOST_KEPT:  # so the other axis is not looked at
             return 0
-    return round(kept * min(height, width))
+    return round(kept * shorter)
 
 
 def _kept(rows: NDArray[np.float32]) -> float:
