@@ -142,7 +142,7 @@ def test_the_dataset_is_shown_with_counts_sizes_means_and_samples(made: Path) ->
     assert page.tags["img"] == 2 * (1 + 16)  # of each class, the mean and a sample
     assert "all 200 × 150" in page.text
     write_picture(made / "train/cats/wide.png", height=100, width=400)
-    assert "Sizes: 2 sizes from 200 × 100 to 400 × 150." in run("audit", made).stdout
+    assert "Sizes: 2 sizes from 200 × 150 to 400 × 100." in run("audit", made).stdout
     page = Page(Path("audit.html").read_text(encoding="utf-8"))
     assert page.tags["svg"] == 2  # histograms of sizes and aspect ratios
 

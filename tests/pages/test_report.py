@@ -332,8 +332,10 @@ def test_a_solved_head_shows_its_folds_in_place_of_curves(tmp_path: Path) -> Non
     assert "<strong>0.1</strong>" in page
     assert "<strong>0.001</strong>" not in page
     assert page.count("85.0&nbsp;%") + page.count("85.0\N{NO-BREAK SPACE}%") == len(tried)
+    assert "epoch" not in page.split('id="data"')[1]
     assert "epoch</summary>" not in page
     assert 'aria-label="Accuracy over' not in page
+    assert not list(tmp_path.rglob("loss.*"))
 
 
 @pytest.mark.usefixtures("whole_plots")

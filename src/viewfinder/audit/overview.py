@@ -30,15 +30,11 @@ def aspects(dataset: Dataset) -> NDArray[np.float64]:
 
 
 def sizes_in_words(dataset: Dataset) -> str:
-    """The sizes in a few words, such as "all 28 × 28"."""
-    found = dataset.table
-    sizes = found.groupby(["width", "height"]).size()
-    if len(sizes) == 1:
-        return "all {} × {}".format(*sizes.index[0])
-    return (
-        f"{len(sizes):,} sizes from {found['width'].min()} × {found['height'].min()} "
-        f"to {found['width'].max()} × {found['height'].max()}"
-    )
+    """The sizes in words: "all 28 × 28", or how many, and those of the least and largest area."""
+    sizes = dataset.table[["width", "height"]].drop_duplicates()
+    areas = (sizes["width"] * sizes["height"]).sort_values(kind="stable")
+    small, large = ("{} × {}".format(*sizes.loc[areas.index[at]]) for at in (0, -1))
+    return f"all {small}" if len(sizes) == 1 else f"{len(sizes):,} sizes from {small} to {large}"
 
 
 def sample(dataset: Dataset, most: int, *, seed: int = 0) -> dict[str, list[str]]:

@@ -137,7 +137,9 @@ def _skipped_row(row: Mapping[Any, Any]) -> tuple[str, str, str]:
 
 
 def epoch_seconds(report: Report) -> list[float]:
-    """The seconds that each epoch took, as far as they were measured."""
+    """The seconds that each epoch took, as far as they were measured; a linear head has none."""
+    if report.probe:
+        return []
     return [float(value) for value in report.timing.get("epochs_s") or [] if _is_time(value)]
 
 
