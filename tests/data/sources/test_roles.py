@@ -299,8 +299,13 @@ class TestPixels:
     def test_splits_are_no_labels(self, tmp_path: Path) -> None:
         splits = np.array(["train", "test"] * 6, object)
         path = self.written(tmp_path, splits, self.LABELS.astype(object), self.PIXELS)
+        dataset = open_dataset(path)
+        assert dataset.split_sizes() == {"train": 6, "test": 6}
+        assert dataset.classes == ("0", "1", "2")
+        table = pd.DataFrame(self.PIXELS).add_prefix("pixel").assign(phase=splits)
+        table.to_csv(path, index=False)
         with pytest.raises(DataError, match="holds splits, not labels"):
-            open_dataset(path, image_size=(1, 17))
+            open_dataset(path)
 
 
 @pytest.mark.parametrize("name", ["patient_id", "Subject", "lesion id", "VideoID"])

@@ -501,3 +501,20 @@ print(seconds, peak)
     print(f"{seconds:.1f} s, {peak / 1e6:.0f} MB")
     assert seconds < 40  # 5 to 8 on two cores of 2026
     assert peak < 1.5e9
+
+
+@pytest.mark.parametrize(
+    ("start", "fact"),
+    [
+        ("https://example.com/", "holds addresses of the web"),
+        ("iVBORw0KGgo" + "A" * 300, r"holds pictures as text \(base64\)"),
+        ("data:image/png;base64,iVBOR", r"holds pictures as text \(base64\)"),
+    ],
+)
+def test_cells_that_are_no_paths(tmp_path: Path, start: str, fact: str) -> None:
+    cells = [f"{start}{number}.jpg" if ":" in start else f"{start}{number}=" for number in range(4)]
+    table = pd.DataFrame({"image": cells, "label": list("abab")})
+    table.to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(DataError, match=fact) as caught:
+        open_dataset(tmp_path / "x.csv")
+    assert "into the table" in str(caught.value.remedy)

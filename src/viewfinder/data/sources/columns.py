@@ -18,7 +18,10 @@ PATHS = (
     *("image", "img", "picture", "photo", "imageid", "id"),
 )
 LABELS = ("label", "class", "target", "category", "labelname", "classname", "labels", "classes")
-SPLITS = ("split", "subset", "partition", "datasplit")
+SPLITS = ("split", "subset", "partition", "datasplit", "usage")
+# Columns whose cells hold all pixels of a picture, and columns that number the rows.
+PIXELS = ("pixels", "pixel", "pixelvalues", "imagepixels", "image", "img", "picture", "array")
+NUMBERS = ("", "unnamed0", "index", "row", "rowid", "number", "no")
 GROUPS = ("group", "groupid")
 # Names of columns whose values probably belong together, with or without "id" after them.
 _SERIES = (

@@ -1,14 +1,16 @@
 """Detect the delimiter, the header and the content of text tables from their first rows.
 
-A table of pixels has a picture in each row (a label and hundreds of numbers). A table of paths has
-names of files.
+A table of pixels has a picture in each row: a label and hundreds of numbers, in columns or all in
+one cell. A table of paths has names of files.
 """
 
 import csv
 import io
+import itertools
 import os
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +19,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from viewfinder.core.errors import DataError
+from viewfinder.data.sources.columns import PIXELS, column_named
 from viewfinder.fetch.archives.bounded import open_decompressed
 
 _DELIMITERS = (",", "\t", ";", "|", " ")
@@ -27,7 +30,10 @@ TEXT_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".lst"})
 _FEWEST_PIXELS = 16
 # The length of the widest sensible row: 1024 × 1024 RGB with commas.
 LONGEST_LINE = 16 << 20
+# By default, 131,072 letters: the pixels of 180 × 180 in one cell are more.
+csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_LIST = re.compile(r"[-+\d.eE,;\s()\[\]]+")
 _PICTURE_NAME = re.compile(
     r".+\.(jpe?g|jpe|jfif|png|gif|bmp|dib|tiff?|webp|heic|heif|avif|p[pgbn]m|jp2|j2k|tga)\s*",
     re.IGNORECASE,
@@ -54,12 +60,37 @@ class Delimited:
 
     @property
     def is_pixels(self) -> bool:
-        """Whether each row holds a picture's pixels: enough numbers, and at most one other cell."""
+        """Whether each row holds a picture's pixels.
+
+        That is enough numbers and at most one other cell; columns named like pixels; or a cell
+        with all numbers.
+        """
         words = [cell for cell in self.first if not is_number(cell)]
-        return (
-            len(self.first) > _FEWEST_PIXELS
-            and len(words) <= 1
-            and not any(map(names_a_picture, words))
+        are_numbers = len(words) <= 1 and not any(map(names_a_picture, words))
+        if len(self.first) > _FEWEST_PIXELS and (are_numbers or self.names_pixels):
+            return True
+        return self.pixel_list is not None
+
+    @property
+    def pixel_list(self) -> int | None:
+        """The column whose cells hold all numbers of a picture; None without one."""
+        if self.header is None:
+            return next((index for index, cell in enumerate(self.first) if is_list(cell)), None)
+        named = column_named(self.header, PIXELS)
+        if named is None or not self.first:
+            return None
+        index = self.header.index(named)
+        cell = "".join(self.first[index : index + 1])
+        is_empty = named.lower() == PIXELS[0] and not cell.strip()
+        return index if is_empty or is_list(cell) else None
+
+    @property
+    def names_pixels(self) -> bool:
+        """Whether there are enough columns with names such as `pixel1`."""
+        return any(
+            re.fullmatch(r"(pixels?|pix|px)[^a-z]*", self.header[index].lower())
+            for index in numbered(self.header or ())
+            if self.header
         )
 
 
@@ -83,6 +114,26 @@ def sniff(path: Path) -> Delimited:
 def is_number(cell: str) -> bool:
     """Whether the cell is a number, as `float` reads it."""
     return _NUMBER.fullmatch(cell) is not None
+
+
+def numbers_in(cell: str) -> list[str]:
+    """The numbers in a cell, between blanks, commas and brackets."""
+    return re.findall(r"[^,;\s()\[\]]+", cell)
+
+
+def is_list(cell: str) -> bool:
+    """Whether the cell holds the numbers of a picture; some may be left out by `...`."""
+    if _LIST.fullmatch(cell) is None:
+        return False
+    numbers = numbers_in(cell)
+    return len(numbers) >= _FEWEST_PIXELS or "..." in numbers
+
+
+def numbered(header: Sequence[str]) -> frozenset[int]:
+    """The columns that share their name but for numbers with enough others: `pixel1` …, `3x7`."""
+    kinds = [re.sub(r"\d+", "0", name) for name in header]
+    counts = Counter(kind for kind in kinds if "0" in kind)
+    return frozenset(i for i, kind in enumerate(kinds) if counts[kind] >= _FEWEST_PIXELS)
 
 
 def names_a_picture(cell: str) -> bool:
@@ -117,6 +168,21 @@ def read_columns(
     Raises:
         pa.ArrowInvalid: A cell is not of its type, or rows have different lengths.
     """
+    with open_for_arrow(sniffed.path) as file:
+        return pyarrow.csv.read_csv(file, *_options(sniffed, names, types, **limits))
+
+
+def read_batches(
+    sniffed: Delimited, names: list[str], types: Mapping[str, Any], **limits: Any
+) -> Iterator[pa.RecordBatch]:
+    """Yield what :func:`read_columns` returns block by block."""
+    with open_for_arrow(sniffed.path) as file:
+        yield from pyarrow.csv.open_csv(file, *_options(sniffed, names, types, **limits))
+
+
+def _options(
+    sniffed: Delimited, names: list[str], types: Mapping[str, Any], **limits: Any
+) -> tuple[Any, Any, Any]:
     reading = pyarrow.csv.ReadOptions(
         column_names=names,
         skip_rows_after_names=sniffed.skip,
@@ -124,8 +190,7 @@ def read_columns(
     )
     parsing = pyarrow.csv.ParseOptions(delimiter=sniffed.delimiter, **limits)
     chosen = pyarrow.csv.ConvertOptions(column_types=types, include_columns=list(types))
-    with open_for_arrow(sniffed.path) as file:
-        return pyarrow.csv.read_csv(file, reading, parsing, chosen)
+    return reading, parsing, chosen
 
 
 def open_text(path: Path) -> IO[str]:
@@ -146,18 +211,22 @@ def not_utf8(path: Path) -> DataError:
 def _first_rows(path: Path) -> tuple[list[list[str]], str, int]:
     try:
         with open_text(path) as file:
-            lines, blank = [file.readline(LONGEST_LINE) for _ in range(2)], 0
-            while lines[1] and not lines[0].strip():  # empty lines at the top
-                lines, blank = [lines[1], file.readline(LONGEST_LINE)], blank + 1
+            lines, blank = (
+                itertools.islice(iter(lambda: file.readline(LONGEST_LINE), ""), 10_000),
+                0,
+            )
+            while (first := next(lines, "")) and not first.strip():  # empty lines at the top
+                blank += 1
+            delimiter = _delimiter(first, path)
+            # Cells may have several lines.
+            rows = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
+            return list(itertools.islice(filter(None, rows), 2)), delimiter, blank
     except UnicodeDecodeError as error:
         raise not_utf8(path) from error
-    except OSError as error:
-        raise DataError(f"Cannot read {path}: {error.strerror}.") from error
-    delimiter = _delimiter(lines[0], path)
-    try:
-        return [row for row in csv.reader(lines, delimiter=delimiter) if row], delimiter, blank
     except csv.Error as error:
         raise DataError(f"{path} is not a table: {error}.") from error
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}.") from error
 
 
 def _delimiter(line: str, path: Path) -> str:
@@ -176,7 +245,7 @@ def _is_header(top: tuple[str, ...], second: tuple[str, ...]) -> bool:
     they number the columns: `label,0,1,2…`.
     """
     words = [cell for cell in top if not is_number(cell)]
-    if any(map(names_a_picture, words)):
+    if any(map(names_a_picture, words)) or any(map(is_list, top)):
         return False
     if len(words) <= 1 and len(top) > _FEWEST_PIXELS:
         numbers = [cell.strip() for cell in top if is_number(cell)]

@@ -15,6 +15,9 @@ _SPLIT_NAMES = {
     "dev": "validation",
     "test": "test",
     "testing": "test",
+    # Kaggle's, of FER2013
+    "publictest": "validation",
+    "privatetest": "test",
 }
 # A name that begins with this word is that of a class: `class train`.
 CLASS = "class"

@@ -144,7 +144,8 @@ def flat_shape(count: int, size: tuple[int, int] | None, name: str) -> tuple[int
         f"The size of the pictures of {name} is not clear: {count} numbers are not a square.",
         expected="a square number for gray, three times one for RGB",
         received=f"{count} numbers",
-        remedy="set `image_size` to (height, width) in vf.open; or check which column is the label",
+        remedy="set `image_size` to (height, width) in vf.open; or remove columns that are neither "
+        "the label nor pixels; or transpose the table, if each column is a picture",
     )
 
 

@@ -276,7 +276,10 @@ def _opener(path: Path) -> Callable[[Path, Hints], Dataset] | None:
 
 
 def _open_text(path: Path, hints: Hints) -> Dataset:
-    return (open_pixel_csv if sniff(path).is_pixels else open_table_file)(path, hints)
+    sniffed = sniff(path)
+    if not sniffed.first:
+        raise DataError(f"{path} has no rows.", expected="a row for each picture")
+    return (open_pixel_csv if sniffed.is_pixels else open_table_file)(path, hints)
 
 
 def _holds_only_arrays(path: Path) -> bool:

@@ -16,6 +16,17 @@ from viewfinder.data.sources.delimited import names_a_picture
 NO_FILE = -1
 # How many folders are searched for files that are missing.
 _MOST_FOLDERS = 500
+# Cells that are no paths, though a column of paths may hold them.
+_NO_PATHS = {
+    "addresses of the web": (
+        re.compile(r"(https?|ftp|s3|gs):/", re.IGNORECASE),
+        "download the pictures, and write the paths of the files into the table",
+    ),
+    "pictures as text (base64)": (
+        re.compile(r"data:image/|[\w+/=\s]{300}"),
+        "write what `base64.b64decode` returns into files, and their paths into the table",
+    ),
+}
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:")
 
 
@@ -64,6 +75,10 @@ def found_files(
         if start := _start_elsewhere(root, locators):
             notes.append(f"The paths start with {start}, which is not here: read below {root}.")
             return found_files(table, root, locators.str.removeprefix(start), notes)
+        for what, (form, remedy) in _NO_PATHS.items():
+            if form.match(first):
+                fact = f"The column of paths of {table} holds {what}."
+                raise DataError(fact, expected="paths of files", received=first[:60], remedy=remedy)
         elsewhere = _folder_of(root, first)
         raise DataError(
             f"None of the {missing:,} files in {table} exists.",

@@ -1,5 +1,7 @@
-"""Which column of a table of pixels holds the labels."""
+"""Which columns of a table of pixels hold the pixels, the labels and the splits."""
 
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,45 +10,174 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError
-from viewfinder.data.sources.columns import LABELS, column_named, given_column
-from viewfinder.data.sources.delimited import Delimited, is_number, read_columns
+from viewfinder.core.words import listed
+from viewfinder.data.sources.columns import (
+    LABELS,
+    NUMBERS,
+    PATHS,
+    SPLITS,
+    column_named,
+    given_column,
+)
+from viewfinder.data.sources.delimited import (
+    LONGEST_LINE,
+    Delimited,
+    is_number,
+    numbered,
+    numbers_in,
+    read_columns,
+)
 from viewfinder.data.sources.folder_names import split_named
 
-
-def require_no_splits(file: Path, column: int, labels: pd.Series) -> None:
-    """Raise `DataError` if what was taken for labels are names of splits."""
-    if all(split_named(str(label)) for label in labels.unique()):
-        raise DataError(
-            f"Column {column} of {file}, numbered from 0, holds splits, not labels.",
-            expected="a label and the pixels in each row",
-            remedy="write a table for each split; or name the labels' column by `label_column`",
-        )
+_MOST_NAMES = 12
+# A row has to fit into a block of the reader.
+ROWS = {"block_size": LONGEST_LINE, "newlines_in_values": True}
 
 
-def label_and_ignored(sniffed: Delimited, given: str | None) -> tuple[int, frozenset[int]]:
-    """The index of the label's column, and those of columns to ignore."""
+@dataclass(frozen=True)
+class PixelColumns:
+    """What the columns of a table of pixels are, by their indices.
+
+    Attributes:
+        label: The labels.
+        pixels: The pixels; a single column if each cell holds all of a picture.
+        split: The splits; None without any.
+        is_named: Whether the labels' column was given, or found by its name.
+        size: Height and width, where the cells are lists of rows.
+        note: Names what was ignored; or "".
+    """
+
+    label: int
+    pixels: tuple[int, ...]
+    split: int | None
+    is_named: bool
+    size: tuple[int, int] | None
+    note: str
+
+    @property
+    def are_lists(self) -> bool:
+        """Whether each cell holds all pixels of a picture."""
+        return len(self.pixels) == 1
+
+
+def pixel_columns(sniffed: Delimited, given: str | None) -> PixelColumns:
+    """Resolve the columns: by their names, or by the cells of the first row.
+
+    Args:
+        sniffed: The table.
+        given: The name or index of the labels' column; None to find it.
+
+    Raises:
+        UsageError: The given column does not exist.
+        DataError: There are no rows, or it is not clear which column holds the labels.
+    """
     width = len(sniffed.first)
     if not width:
         raise DataError(f"{sniffed.path} has no rows.", expected="a row for each picture")
-    # pandas writes the row's number into a first column without a name.
-    is_index = sniffed.header is not None and sniffed.header[0] in ("", "Unnamed: 0")
     header = list(sniffed.header or map(str, range(width)))
-    ignored = frozenset({0} if is_index else ())
     name = given_column(header, given) or (column_named(header, LABELS) if sniffed.header else None)
-    if name is not None:
-        return header.index(name), ignored
-    words = [index for index, cell in enumerate(sniffed.first) if not is_number(cell)]
-    return (words[0] if words else _first_or_last(sniffed, len(ignored))), ignored
+    label = None if name is None else header.index(name)
+    at = sniffed.pixel_list
+    pixels = frozenset({at}) if at is not None else numbered(sniffed.header or ())
+    beside = [index for index in range(width) if index not in pixels and index != label]
+    split = next((index for index in beside if _holds_splits(sniffed, index)), None)
+    numbers = {
+        index
+        for index in beside
+        if sniffed.header and column_named([header[index]], (*NUMBERS, *PATHS)) is not None
+    }
+    possible = [index for index in beside if index not in numbers and index != split]
+    if label is None:
+        if pixels and len(possible) == 1:
+            label = possible[0]
+        elif at is not None or (pixels and (possible or sniffed.names_pixels)):
+            raise _no_label(sniffed.path, [header[index] for index in possible], header)
+        elif any(not is_number(sniffed.first[index]) for index in numbers):
+            raise _transposed(sniffed.path)
+        else:
+            label = _by_cells(sniffed, sorted(pixels or possible))
+    if not pixels:
+        pixels = frozenset(possible)
+    pixels -= {label}
+    ignored = [header[index] for index in beside if index not in {*pixels, label, split}]
+    size = None if at is None else _size_of(sniffed.first[at], sniffed.path)
+    return PixelColumns(label, tuple(sorted(pixels)), split, name is not None, size, _note(ignored))
 
 
-def _first_or_last(sniffed: Delimited, first: int) -> int:
-    """The column of labels in a table of numbers that names none: usually the first.
+def _size_of(cell: str, path: Path) -> tuple[int, int] | None:
+    """Height and width of a list of rows; None for a list of numbers, or of rows of RGB.
+
+    Raises:
+        DataError: The innermost lists are neither rows nor the channels of a pixel.
+    """
+    marks = re.sub(r"[^\[\]]", "", cell)
+    innermost = marks.count("[]")
+    if innermost < 2:
+        return None
+    each = len(numbers_in(cell)) // innermost
+    if "[[[" not in marks:
+        return innermost, each
+    if each not in (1, 3, 4):
+        raise DataError(
+            f"The lists in {path} do not have the shape of pictures.",
+            expected="height × width, optionally × channels (1, 3 or 4)",
+            received=f"innermost lists of {each} numbers",
+            remedy="write the table again with the channels last: `np.moveaxis(image, 0, -1)`",
+        )
+    height = marks.count("[[]")
+    return height, innermost // height
+
+
+def _note(ignored: list[str]) -> str:
+    if ignored == [""] or ignored == ["Unnamed: 0"]:
+        return "The first column of {} was ignored, because it numbers the rows."
+    return f"Columns of {{}} that were ignored: {listed(ignored, _MOST_NAMES)}." if ignored else ""
+
+
+def _transposed(path: Path) -> DataError:
+    return DataError(
+        f"The rows of {path} have names, but no labels: each column may be a picture.",
+        expected="a row for each picture, and a column named label",
+        remedy=f"pandas.read_csv({path.name!r}, index_col=0).T.to_csv('pictures.csv', index=False)",
+    )
+
+
+def _no_label(path: Path, possible: list[str], header: list[str]) -> DataError:
+    names = listed(possible or header, _MOST_NAMES)
+    return DataError(
+        f"It is not clear which column of {path} holds the labels.",
+        expected="a column named label or class, or one column beside those of the pixels",
+        received=names if possible else f"no column beside the pixels: {names}",
+        remedy=f"state it, such as `label_column={possible[0]}`"
+        if possible
+        else "add a column named label",
+    )
+
+
+def _holds_splits(sniffed: Delimited, index: int) -> bool:
+    if sniffed.header is not None:
+        return column_named([sniffed.header[index]], SPLITS) is not None
+    if not split_named(sniffed.first[index]):
+        return False
+    names = [str(at) for at in range(len(sniffed.first))]
+    try:
+        read = read_columns(sniffed, names, {names[index]: pa.string()}, **ROWS)
+    except pa.ArrowInvalid:  # reading it whole names the row
+        return False
+    return all(split_named(cell or "") for cell in read.columns[0].unique().to_pylist())
+
+
+def _by_cells(sniffed: Delimited, columns: list[int]) -> int:
+    """The column of labels in a table that names none: that of words, or usually the first.
 
     The last, if only that one has the numbers of labels: at least two, from 0 or 1, without wide
     gaps. A picture's corner has a single level, or many.
     """
-    last = len(sniffed.first) - 1
-    names = [str(index) for index in range(last + 1)]
+    words = [index for index in columns if not is_number(sniffed.first[index])]
+    if words:
+        return words[0]
+    first, last = columns[0], columns[-1]
+    names = [str(index) for index in range(len(sniffed.first))]
     try:
         read = read_columns(sniffed, names, {names[at]: pa.float64() for at in (first, last)})
     except pa.ArrowInvalid:  # reading it whole names the row
@@ -63,3 +194,13 @@ def _are_labels(numbers: NDArray[np.float64]) -> bool:
         and np.all(found % 1 == 0)
         and found[-1] < 2 * len(found)
     )
+
+
+def require_no_splits(file: Path, column: int, labels: pd.Series) -> None:
+    """Raise `DataError` if what was taken for labels are names of splits."""
+    if all(split_named(str(label)) for label in labels.unique()):
+        raise DataError(
+            f"Column {column} of {file}, numbered from 0, holds splits, not labels.",
+            expected="a label and the pixels in each row",
+            remedy="name the column `split`, and add one named `label`",
+        )

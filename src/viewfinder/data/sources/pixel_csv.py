@@ -1,39 +1,30 @@
-"""A picture in each row of a text table: a label and the pixels' levels (Sign-Language MNIST)."""
+"""A picture in each row of a text table: a label, and the pixels' levels in columns or in a cell.
 
-import csv
+Sign-Language MNIST has a column for each pixel; FER2013 has all pixels of a row in one cell.
+"""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.dataset import Dataset, PassedOver
-from viewfinder.data.sources.columns import LABELS, as_labels, column_named
-from viewfinder.data.sources.delimited import (
-    TEXT_ENDINGS,
-    Delimited,
-    is_number,
-    not_utf8,
-    open_text,
-    read_columns,
-    sniff,
-)
+from viewfinder.data.sources.columns import LABELS, column_named
+from viewfinder.data.sources.delimited import TEXT_ENDINGS, Delimited, numbered, sniff
 from viewfinder.data.sources.folder_names import split_in_name
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
-from viewfinder.data.sources.pixel_columns import label_and_ignored, require_no_splits
+from viewfinder.data.sources.pixel_cells import read_rows
+from viewfinder.data.sources.pixel_columns import pixel_columns, require_no_splits
 from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels
 
-# A row has to fit into a block of the reader.
-_BLOCK_BYTES = 4 << 20
 _WHITE = 255
-_LEVELS = "integers from 0 to 255, or fractions from 0 to 1"
 
 
 @dataclass(frozen=True)
@@ -51,7 +42,7 @@ class PixelCsvSource(PixelSource):
     @override
     def load(self) -> dict[str, Pixels]:
         try:
-            return _read(self)[0]
+            return _read(self).pictures
         except UsageError as error:  # the given column no longer exists
             raise DataError(error.fact, remedy=error.remedy) from error
 
@@ -71,13 +62,15 @@ class PixelCsvSource(PixelSource):
 def open_pixel_csv(files: Path | Mapping[str, Path], hints: Hints = Hints()) -> Dataset:
     """Read pictures from the rows of a text table, or of one table for each split.
 
-    The label is the column named `label`, `class`, `target` or `category`, or that of
-    `hints.columns.label`; without a header, the first. The others are levels from 0 to 255 in
-    row-major order, RGB interleaved. Pictures are square unless `hints.image_size` is given.
+    The label is the column named `label`, `class`, `target` or `category`, that of
+    `hints.columns.label`, or the only one beside the pixels; without a header, the first. Pixels
+    are levels from 0 to 255 in row-major order, RGB interleaved: each in a column, or all of a row
+    in one cell. Pictures are square unless `hints.image_size` is given. A column such as `split` or
+    `Usage` has the splits of a single table.
 
     Raises:
-        DataError: A cell is not a level (reported with its row), the size is not clear, a row has
-            another length, or there is only one class.
+        DataError: A cell is not a level (reported with its row), the size or the label's column is
+            not clear, a row has another length, or there is only one class.
     """
     hints.only("columns", "classes", "image_size", "value_range", kind="a table of pixels")
     each = {"": files} if isinstance(files, Path) else dict(files)
@@ -87,8 +80,11 @@ def open_pixel_csv(files: Path | Mapping[str, Path], hints: Hints = Hints()) -> 
         size=hints.image_size,
         value_range=hints.value_range,
     )
-    pictures, labels, notes = _read(source)
-    return dataset_of_pixels(source, pictures, labels, notes=notes, classes=hints.classes)
+    read = _read(source)
+    source = replace(source, files=read.files)
+    return dataset_of_pixels(
+        source, read.pictures, read.labels, notes=read.notes, classes=hints.classes
+    )
 
 
 def open_split_csvs(folder: Path, files: Sequence[Path], hints: Hints = Hints()) -> Dataset:
@@ -124,119 +120,58 @@ def open_split_csvs(folder: Path, files: Sequence[Path], hints: Hints = Hints())
 
 
 def _may_have_label(file: Path) -> bool:
-    """False if there is a header without a label's name."""
-    header = sniff(file).header
-    return header is None or column_named(list(header), LABELS) is not None
+    """False if there is a header without a label's name, and no other column beside the pixels."""
+    sniffed = sniff(file)
+    if sniffed.header is None or column_named(sniffed.header, LABELS) is not None:
+        return True
+    pixels = numbered(sniffed.header)
+    try:
+        return bool(pixels or sniffed.pixel_list is not None) and (
+            pixel_columns(sniffed, None).label not in pixels
+        )
+    except DataError:
+        return False
 
 
-def _read(
-    source: PixelCsvSource,
-) -> tuple[dict[str, Pixels], dict[str, pd.Series], list[str]]:
+class _Read(NamedTuple):
+    """What tables hold, by split; `files` has the table of each split."""
+
+    files: dict[str, Path]
+    pictures: dict[str, Pixels]
+    labels: dict[str, pd.Series]
+    notes: list[str]
+
+
+def _read(source: PixelCsvSource) -> _Read:
+    files: dict[str, Path] = {}
     numbers: dict[str, NDArray[np.generic]] = {}
     labels: dict[str, pd.Series] = {}
     notes: list[str] = []
-    for split, file in source.files.items():
+    size = source.size
+    by_file = {file: split for split, file in source.files.items()}
+    for file, split in by_file.items():
         sniffed = sniff(file)
-        label, ignored = label_and_ignored(sniffed, source.label)
-        if ignored:
-            notes.append(
-                f"The first column of {file.name} was ignored, because it numbers the rows."
-            )
+        columns = pixel_columns(sniffed, source.label)
+        size = source.size or columns.size
+        if columns.note:
+            notes.append(columns.note.format(file.name))
         white = source.value_range[1] if source.value_range else _WHITE
-        numbers[split], labels[split] = _read_file(sniffed, label, ignored, white)
-        if source.label is None and column_named(sniffed.header or (), LABELS) is None:
-            require_no_splits(file, label, labels[split])
-            notes.append(f"Labels of {file.name} from column {label}, numbered from 0.")
+        rows = read_rows(sniffed, columns, white)
+        if not columns.is_named:
+            require_no_splits(file, columns.label, rows.labels)
+            notes.append(f"Labels of {file.name} from column {_named(sniffed, columns.label)}.")
+        # Of several tables, the names state the splits.
+        splits = rows.splits if len(by_file) == 1 else None
+        for name in [split] if splits is None else splits.unique():
+            chosen = slice(None) if splits is None else (splits == name).to_numpy()
+            numbers[name], labels[name] = rows.numbers[chosen], rows.labels[chosen]
+            files[name] = file
     levels, note = as_levels(numbers, str(source), source.value_range)
     pictures = {
-        split: as_pictures(array, str(source.files[split]), source.size)
-        for split, array in levels.items()
+        split: as_pictures(array, str(files[split]), size) for split, array in levels.items()
     }
-    return pictures, labels, [*notes, note]
+    return _Read(files, pictures, labels, [*notes, note])
 
 
-def _read_file(
-    sniffed: Delimited, label: int, ignored: frozenset[int], white: float
-) -> tuple[NDArray[np.generic], pd.Series]:
-    names = [str(index) for index in range(len(sniffed.first))]
-    pixels = [names[i] for i in range(len(names)) if i != label and i not in ignored]
-    for kind in (pa.uint8(), pa.float32()):
-        types = dict.fromkeys(pixels, kind) | {names[label]: pa.string()}
-        try:
-            block_size = max(_BLOCK_BYTES, 64 * len(names))
-            read = read_columns(sniffed, names, types, block_size=block_size)
-        except pa.ArrowInvalid as error:
-            if kind == pa.float32():
-                raise _first_fault(sniffed, label, ignored) from error
-            continue
-        if any(column.null_count for column in read.columns):
-            raise _first_fault(sniffed, label, ignored)
-        numbers = _stacked(read, pixels, kind)
-        if numbers.size and float(numbers.max()) > white:
-            raise _too_bright(sniffed, numbers, white)
-        labels = as_labels(read[names[label]].to_pandas())
-        if (labels == "").any():
-            raise _first_fault(sniffed, label, ignored)
-        return numbers, labels
-    raise AssertionError("the last type returns or raises")
-
-
-def _too_bright(sniffed: Delimited, numbers: NDArray[Any], white: float) -> DataError:
-    row, column = (int(index) for index in np.argwhere(numbers > white)[0])
-    return DataError(
-        f"Row {row + 1} of {sniffed.path} has a pixel above {white:g}.",
-        expected=_LEVELS,
-        received=f"{numbers[row, column]:g}, its pixel {column + 1}",
-        remedy="if that is the label, name its column by `label_column`; if it is a pixel, state "
-        f"what is black and white: `value_range=0,{numbers.max():g}`",
-    )
-
-
-def _stacked(read: Any, pixels: list[str], kind: Any) -> NDArray[np.generic]:
-    """Stack the columns, in blocks that fit the processor's cache."""
-    stacked = np.empty((read.num_rows, len(pixels)), kind.to_pandas_dtype())
-    row = 0
-    for batch in read.select(pixels).to_batches(max_chunksize=512):
-        block = stacked[row : row + batch.num_rows]
-        for index, column in enumerate(batch.columns):
-            block[:, index] = column.to_numpy()
-        row += batch.num_rows
-    return stacked
-
-
-def _first_fault(sniffed: Delimited, label: int, ignored: frozenset[int]) -> DataError:
-    """The error about the first invalid cell, found cell by cell."""
-    try:
-        with open_text(sniffed.path) as file:
-            for number, row in enumerate(csv.reader(file, delimiter=sniffed.delimiter), 1):
-                if row and number > sniffed.skip:
-                    where = f"line {number} of {sniffed.path}"
-                    if fault := _fault(row, len(sniffed.first), label, ignored, where):
-                        return fault
-    except UnicodeDecodeError:
-        return not_utf8(sniffed.path)
-    except (csv.Error, OSError) as error:
-        return DataError(f"Cannot read {sniffed.path}: {error}.")
-    return DataError(f"{sniffed.path} cannot be read as a table of pixels.", expected=_LEVELS)
-
-
-def _fault(
-    row: list[str], width: int, label: int, ignored: frozenset[int], where: str
-) -> DataError | None:
-    if len(row) != width:
-        cut = ": the file may be truncated" if len(row) < width else ""
-        return DataError(
-            f"The number of cells in {where} differs from the lines before.",
-            expected=f"{width} cells",
-            received=f"{len(row)}{cut}",
-        )
-    for index, cell in enumerate(row):
-        if index == label and cell.strip().lower() in ("", "nan"):
-            return DataError(f"There is no label in {where}.")
-        if index != label and index not in ignored and not is_number(cell):
-            return DataError(
-                f"Column {index + 1} in {where} is not a pixel.",
-                expected=_LEVELS,
-                received=repr(cell[:40]),
-            )
-    return None
+def _named(sniffed: Delimited, column: int) -> str:
+    return sniffed.header[column] if sniffed.header else f"{column}, numbered from 0"

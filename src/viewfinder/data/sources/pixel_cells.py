@@ -1,0 +1,201 @@
+"""The cells of a table of pixels: the numbers of each picture, its label and its split."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from viewfinder.core.errors import DataError
+from viewfinder.data.sources.columns import as_labels, as_splits, as_text
+from viewfinder.data.sources.delimited import (
+    Delimited,
+    is_number,
+    not_utf8,
+    numbers_in,
+    open_text,
+    read_batches,
+    read_columns,
+)
+from viewfinder.data.sources.pixel_columns import ROWS, PixelColumns
+
+# A row has to fit into a block of the reader.
+_BLOCK_BYTES = 4 << 20
+_LEVELS = "integers from 0 to 255, or fractions from 0 to 1"
+
+
+class Rows(NamedTuple):
+    """The rows of a table of pixels.
+
+    Attributes:
+        numbers: uint8 or float32, shape `(rows, pixels)`.
+        labels: The labels, as text.
+        splits: The splits, where the table has a column of them.
+    """
+
+    numbers: NDArray[np.generic]
+    labels: pd.Series
+    splits: pd.Series | None
+
+
+def read_rows(sniffed: Delimited, columns: PixelColumns, white: float) -> Rows:
+    """Read all rows; no number may be above `white`.
+
+    Raises:
+        DataError: A cell is missing or no number, or rows have different lengths; with its line.
+    """
+    for kind in (pa.uint8(), pa.float32()):
+        try:
+            read = _lists if columns.are_lists else _wide
+            numbers, cells = read(sniffed, columns, kind)
+        except pa.ArrowInvalid as error:
+            if kind == pa.float32():
+                raise _first_fault(sniffed, columns) from error
+            continue
+        if numbers.size and float(numbers.max()) > white:
+            raise _too_bright(sniffed, numbers, white)
+        labels = as_labels(as_text(cells["label"]))
+        if (labels == "").any():
+            raise _first_fault(sniffed, columns)
+        splits = as_splits(as_text(cells["split"]), str(sniffed.path)) if "split" in cells else None
+        return Rows(numbers, labels, splits)
+    raise AssertionError("the last type returns or raises")
+
+
+def _wide(
+    sniffed: Delimited, columns: PixelColumns, kind: Any
+) -> tuple[NDArray[np.generic], pd.DataFrame]:
+    names = [str(index) for index in range(len(sniffed.first))]
+    pixels, texts = [names[index] for index in columns.pixels], _texts(columns)
+    types = dict.fromkeys(pixels, kind) | dict.fromkeys(texts, pa.string())
+    read = read_columns(sniffed, names, types, block_size=max(_BLOCK_BYTES, 64 * len(names)))
+    if any(column.null_count for column in read.columns):
+        raise pa.ArrowInvalid("a cell is empty")
+    return _stacked(read, pixels, kind), read.select(list(texts)).to_pandas().rename(columns=texts)
+
+
+def _texts(columns: PixelColumns) -> dict[str, str]:
+    """What the columns that are read as text hold, by their names."""
+    of_split = {} if columns.split is None else {str(columns.split): "split"}
+    return {str(columns.label): "label"} | of_split
+
+
+def _lists(
+    sniffed: Delimited, columns: PixelColumns, kind: Any
+) -> tuple[NDArray[np.generic], pd.DataFrame]:
+    names = [str(index) for index in range(len(sniffed.first))]
+    (at,) = columns.pixels
+    count, texts = len(numbers_in(sniffed.first[at])), _texts(columns)
+    types = dict.fromkeys((names[at], *texts), pa.string())
+    numbers, cells = [], []
+    for batch in read_batches(sniffed, names, types, **ROWS):
+        numbers.append(_split_up(batch.column(names[at]), count, kind))
+        cells.append(batch.select(list(texts)).to_pandas().rename(columns=texts))
+    return np.concatenate(numbers), pd.concat(cells, ignore_index=True)
+
+
+def _split_up(lists: Any, count: int, kind: Any) -> NDArray[np.generic]:
+    """The numbers in cells of text, `count` in each, as rows."""
+    plain = pc.utf8_trim(pc.replace_substring_regex(lists, r"[,;\s()\[\]]+", " "), " ")
+    if plain.null_count:
+        raise pa.ArrowInvalid("a cell is empty")
+    names = [str(index) for index in range(count)]
+    text = "\n".join(plain.to_pylist()).encode()
+    read = pa.csv.read_csv(
+        io.BytesIO(text),
+        pa.csv.ReadOptions(column_names=names, block_size=len(text) + 1),
+        pa.csv.ParseOptions(delimiter=" ", quote_char=False),
+        pa.csv.ConvertOptions(column_types=dict.fromkeys(names, kind)),
+    )
+    if read.num_rows != len(lists) or any(column.null_count for column in read.columns):
+        raise pa.ArrowInvalid("a cell is empty")
+    return _stacked(read, names, kind)
+
+
+def _stacked(read: Any, pixels: list[str], kind: Any) -> NDArray[np.generic]:
+    """Stack the columns, in blocks that fit the processor's cache."""
+    stacked = np.empty((read.num_rows, len(pixels)), kind.to_pandas_dtype())
+    row = 0
+    for batch in read.select(pixels).to_batches(max_chunksize=512):
+        block = stacked[row : row + batch.num_rows]
+        for index, column in enumerate(batch.columns):
+            block[:, index] = column.to_numpy()
+        row += batch.num_rows
+    return stacked
+
+
+def _too_bright(sniffed: Delimited, numbers: NDArray[Any], white: float) -> DataError:
+    row, column = (int(index) for index in np.argwhere(numbers > white)[0])
+    return DataError(
+        f"Row {row + 1} of {sniffed.path} has a pixel above {white:g}.",
+        expected=_LEVELS,
+        received=f"{numbers[row, column]:g}, its pixel {column + 1}",
+        remedy="if that is the label, name its column by `label_column`; if it is a pixel, state "
+        f"what is black and white: `value_range=0,{numbers.max():g}`",
+    )
+
+
+def _first_fault(sniffed: Delimited, columns: PixelColumns) -> DataError:
+    """The error about the first invalid cell, found cell by cell."""
+    try:
+        for number, row in _rows(sniffed):
+            where = f"line {number} of {sniffed.path}"
+            if fault := _fault(row, sniffed.first, columns, where):
+                return fault
+    except UnicodeDecodeError:
+        return not_utf8(sniffed.path)
+    except (csv.Error, OSError) as error:
+        return DataError(f"Cannot read {sniffed.path}: {error}.")
+    return DataError(f"{sniffed.path} cannot be read as a table of pixels.", expected=_LEVELS)
+
+
+def _rows(sniffed: Delimited) -> Iterator[tuple[int, list[str]]]:
+    with open_text(sniffed.path) as file:
+        rows = csv.reader(file, delimiter=sniffed.delimiter)
+        for index, row in enumerate(rows):
+            if row and index >= sniffed.skip:
+                yield rows.line_num, row
+
+
+def _fault(
+    row: list[str], first: tuple[str, ...], columns: PixelColumns, where: str
+) -> DataError | None:
+    if len(row) != len(first):
+        cut = ": the file may be truncated" if len(row) < len(first) else ""
+        return DataError(
+            f"The number of cells in {where} differs from the lines before.",
+            expected=f"{len(first)} cells",
+            received=f"{len(row)}{cut}",
+        )
+    if row[columns.label].strip().lower() in ("", "nan"):
+        return DataError(f"There is no label in {where}.", remedy="write it, or remove the row")
+    for index in columns.pixels:
+        cells = numbers_in(row[index]) if columns.are_lists else [row[index]]
+        if "..." in cells:
+            return DataError(
+                f"Most pixels are missing in {where}: NumPy wrote `...` in their place.",
+                expected="all numbers",
+                remedy="write the table again with the lists of `array.ravel().tolist()`",
+            )
+        bad = next((cell for cell in cells if not is_number(cell)), None)
+        if bad is not None:
+            return DataError(
+                f"Column {index + 1} in {where} is not a pixel.",
+                expected=_LEVELS,
+                received=repr(bad[:40]),
+            )
+        if not cells:
+            return DataError(f"There are no pixels in {where}.", remedy="remove the row")
+        if columns.are_lists and len(cells) != (count := len(numbers_in(first[index]))):
+            return DataError(
+                f"The number of pixels in {where} differs from the first row.",
+                expected=f"{count} numbers",
+                received=f"{len(cells)}",
+                remedy="remove the row, or write all pictures in one size",
+            )
+    return None
