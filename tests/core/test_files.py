@@ -183,6 +183,30 @@ def test_only_regular_files_are_opened(special: tuple[Path, str], read: Any) -> 
         read(path)
 
 
+def test_only_regular_files_are_replaced(special: tuple[Path, str]) -> None:
+    """A rename over /dev/null would leave a file there for every program of the machine."""
+    path, kind = special
+    with pytest.raises(OutputError, match=f"it is {kind}, not a regular file"):
+        write_text(path, "text")
+    assert path.is_symlink()
+
+
+def test_a_link_to_an_open_file_stays(tmp_path: Path) -> None:
+    """As /dev/stdout is, where a shell has sent the output to a file."""
+    link = tmp_path / "stdout"
+    with (tmp_path / "file").open("w") as file:
+        link.symlink_to(f"/proc/self/fd/{file.fileno()}")
+        with pytest.raises(OutputError, match="a link to an open file"):
+            write_text(link, "text")
+    assert link.is_symlink()
+
+
+def test_a_name_that_is_too_long_is_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="File name too long"):
+        write_text(tmp_path / ("n" * 300), "text")
+    assert not names(tmp_path)
+
+
 @pytest.mark.timeout(30)
 def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -363,6 +363,10 @@ def test_the_command_prints_and_writes(run: Run, tmp_path: Path) -> None:
         assert table[["probability cats", "probability dogs"]].sum(axis=1).tolist() == [1] * 40
     document = json.loads(command("--split", "test", "--json", "-q"))
     assert document["accuracy"]["value"] == pytest.approx(37 / 40)
+    kept = (run.folder / "predictions.parquet").read_bytes()
+    own = ["--predictions", str(run.folder / "predictions.parquet")]
+    assert CliRunner().invoke(main, ["evaluate", str(run), *own]).exit_code == 2
+    assert (run.folder / "predictions.parquet").read_bytes() == kept
     for words in (["--predictions", "p.txt"], ["--label-column", "x"], ["--split", "all"]):
         assert CliRunner().invoke(main, ["evaluate", str(run), *words]).exit_code == 2
 

@@ -6,6 +6,7 @@ kinds and sizes are checked before any content is read, and the hashes before an
 """
 
 import hashlib
+import os
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -169,7 +170,7 @@ def is_bundle(path: Path) -> bool:
         with open_regular(path) as file:
             start = file.read(_NAME_AT + len(MANIFEST))
     except OSError:
-        return False
+        return path.suffix == SUFFIX and not os.path.isdir(path)  # noqa: PTH112 (names that are too long)
     named = start.startswith(_START) and start[_NAME_AT:] == MANIFEST.encode()
     return named or path.suffix == SUFFIX
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from viewfinder.core.errors import RunError
+from viewfinder.core.errors import OutputError, RunError
 from viewfinder.core.files import named, write_json
 from viewfinder.core.records import RunRecord
 from viewfinder.pictures.preprocessing import Preprocessing
@@ -97,6 +97,12 @@ def run_folder(folder: str | Path) -> Path:
         return folder
     chosen = Choice.read(folder / CHOSEN).chosen
     return folder / chosen if chosen else folder
+
+
+def require_no_file_of_run(path: Path) -> None:
+    """Raise `OutputError` where another result would replace a file in the folder of a run."""
+    if all(map(os.path.isfile, (path, path.parent / LABELS))):  # False for names that are too long
+        raise OutputError(f"{path} is a file of a run.", remedy="choose another file name")
 
 
 def write_labels(folder: Path, classes: Sequence[str], preprocessing: Preprocessing) -> None:

@@ -134,6 +134,8 @@ def require_parquet(path: Path) -> None:
     """Raise `UsageError` unless a Parquet file of this name can be written."""
     from importlib.util import find_spec
 
+    from viewfinder.classifier.files import require_no_file_of_run
+
     if path.suffix != ".parquet":
         raise UsageError(
             "The name of a Parquet file ends in .parquet.",
@@ -142,6 +144,7 @@ def require_parquet(path: Path) -> None:
         )
     if not find_spec("pyarrow"):
         raise UsageError("Parquet needs PyArrow.", remedy="pip install pyarrow")
+    require_no_file_of_run(path)
 
 
 def _text(name: str) -> str:

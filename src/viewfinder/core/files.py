@@ -140,15 +140,18 @@ def written_whole(path: Path) -> Iterator[Path]:
     A reader of `path` sees the old content or the new, never a part of it.
 
     Raises:
-        OutputError: It is a folder, its folder cannot be written, or the disk is full.
+        OutputError: It is a folder, a device, a pipe or a socket, which a file would replace; its
+            folder cannot be written, or the disk is full.
     """
-    if path.is_dir():
-        raise OutputError(f"Cannot write {path}: it is a folder.", expected="the path of a file")
     try:
+        _require_replaceable(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         # Writers such as Keras choose the format by the suffix.
         temporary = path.with_name(f".writing-{uuid4().hex}{path.suffix}")
         temporary.touch(exist_ok=False)
+    except NotRegularFile as error:
+        fact = f"Cannot write {path}: {error.why}."
+        raise OutputError(fact, expected="the path of a file") from error
     except OSError as error:
         raise unwritable(path, error) from error
     try:
@@ -158,6 +161,15 @@ def written_whole(path: Path) -> Iterator[Path]:
         raise unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _require_replaceable(path: Path) -> None:
+    """Raise `NotRegularFile` where a rename would remove what other programs need, such as
+    `/dev/null` or the link `/dev/stdout`."""
+    if os.path.islink(path) and os.readlink(path).startswith("/proc/"):  # noqa: PTH114, PTH115 (False for names that are too long)
+        raise NotRegularFile(path, "a link to an open file")
+    if os.path.exists(path):  # noqa: PTH110 (as above)
+        regular_status(path)
 
 
 @contextmanager

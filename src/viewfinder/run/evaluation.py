@@ -15,6 +15,7 @@ from viewfinder.audit.duplicates import duplicate_groups
 from viewfinder.audit.measurements import Measurements, survey
 from viewfinder.audit.shortcuts import Shortcut, find_shortcuts, shortcut_properties
 from viewfinder.classifier import Classifier
+from viewfinder.classifier.files import require_no_file_of_run
 from viewfinder.classifier.settings import (
     SETTINGS,
     ClassThreshold,
@@ -196,7 +197,7 @@ class Evaluation:
 
         Raises:
             UsageError: The file's name has another ending.
-            OutputError: The file cannot be written.
+            OutputError: The file cannot be written, or would replace a file of a run.
         """
         require_table(path)
         shares = np.stack(list(self.predictions["probabilities"]))
@@ -220,13 +221,14 @@ def _some_of(shown: Dataset, rows: NDArray[np.bool_]) -> Dataset:
 
 
 def require_table(path: Path) -> None:
-    """Raise `UsageError` unless the name ends in `.csv` or `.parquet`."""
+    """Raise `UsageError` unless the name ends in `.csv` or `.parquet` and is free in a run."""
     if path.suffix not in (".csv", ".parquet"):
         raise UsageError(
             "Predictions are written as .csv or .parquet.",
             expected="a file name such as predictions.csv",
             received=str(path),
         )
+    require_no_file_of_run(path)
 
 
 def evaluate(

@@ -316,3 +316,19 @@ def test_a_run_that_is_the_current_folder_has_its_name(
     assert Run.open(given).name == Run(given).name == run.name
     with pytest.raises(OutputError, match="it is a folder"):
         bundle(given, ".")
+
+
+def test_a_bundle_replaces_nothing_but_a_bundle(run: Run, tmp_path: Path) -> None:
+    model = run.folder / "best.keras"
+    before = model.read_bytes()
+    with pytest.raises(OutputError, match="not a bundle"):
+        bundle(run, model, golden=False)
+    assert model.read_bytes() == before
+    (tmp_path / "old.bundle").write_text("damaged")
+    assert verify(bundle(run, tmp_path / "old.bundle")).differences == {"model.onnx": 0}
+
+
+def test_what_is_no_bundle_is_not_verified(run: Run, tmp_path: Path) -> None:
+    for path in (run.folder, tmp_path / "nothing"):
+        with pytest.raises(UsageError, match="is not a bundle"):
+            verify(path)

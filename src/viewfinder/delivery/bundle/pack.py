@@ -1,6 +1,7 @@
 """From a run to its bundle."""
 
 import hashlib
+import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -16,12 +17,13 @@ from viewfinder.classifier.bundle import (
     SIGNATURE,
     SUFFIX,
     Golden,
+    is_bundle,
 )
 from viewfinder.classifier.files import CARD, EXPORT, LABELS, MODEL
 from viewfinder.classifier.outliers import OUTLIERS, REFERENCE
 from viewfinder.classifier.sets import SETS, PredictionSets
 from viewfinder.classifier.settings import SETTINGS, Settings, read_condition
-from viewfinder.core.errors import UsageError
+from viewfinder.core.errors import OutputError, UsageError
 from viewfinder.core.files import json_text, read_regular, written_whole
 from viewfinder.delivery.bundle.golden import golden_pictures
 from viewfinder.delivery.bundle.signature import sign
@@ -63,10 +65,14 @@ def bundle(
     Raises:
         RunError: The folder is no run, or one of its files is missing or damaged.
         UsageError: The model cannot be exported to ONNX, or a condition or the key cannot be used.
-        OutputError: The file cannot be written.
+        OutputError: The file cannot be written, or would replace one that is not a bundle.
     """
     opened = run if isinstance(run, Run) else Run.open(run)
     path = Path(output) if output else opened.folder.with_name(opened.folder.name + SUFFIX)
+    if os.path.isfile(path) and not is_bundle(path):  # noqa: PTH113 (names that are too long)
+        raise OutputError(
+            f"{path} is not a bundle, so no bundle replaces it.", remedy="choose another `output`"
+        )
     members = _members(opened, keras=keras, golden=golden, thresholds=thresholds)
     manifest = {
         "schema": SCHEMA,

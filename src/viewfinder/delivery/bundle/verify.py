@@ -1,6 +1,7 @@
 """Verifying a bundle: its hashes, its golden pictures in every format, its signature."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from viewfinder.classifier import Classifier
-from viewfinder.classifier.bundle import Bundle, Golden, unsound
+from viewfinder.classifier.bundle import Bundle, Golden, is_bundle, unsound
 from viewfinder.classifier.files import EXPORT, MODEL
 from viewfinder.core.errors import RejectedPicture, RunError, UsageError
 from viewfinder.delivery.bundle.signature import require_signature
@@ -59,12 +60,15 @@ def verify(path: str | Path, *, key: str | Path | None = None) -> Verification:
         UsageError: The file is no bundle, or the key cannot be read.
     """
     path = Path(path)
+    if not is_bundle(path):
+        raise UsageError(
+            f"{path} is not a bundle.",
+            expected="a file that `viewfinder bundle RUN` has written",
+            received=None if os.path.exists(path) else "no such file",  # noqa: PTH110 (names that are too long)
+        )
     classifier = load(path)
     bundle = classifier.bundle
-    if bundle is None:
-        raise UsageError(
-            f"{path} is not a bundle.", expected="a file that `viewfinder bundle RUN` has written"
-        )
+    assert bundle is not None
     if key is not None:
         require_signature(bundle, Path(key))
     golden = bundle.golden

@@ -1,5 +1,6 @@
 """A model in a format of other programs, checked on real pictures before it takes its name."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -140,7 +141,7 @@ def export(
     suffix = f"-{name}{'-raw' if raw else ''}"
     home = named(source)
     folder = Path(output) if output else home.with_name(home.stem + suffix)
-    if folder.exists() or folder.is_symlink():
+    if os.path.lexists(folder):  # also a link that leads nowhere; False for names that are too long
         raise OutputError(f"{folder} exists already.", remedy="choose another `output`")
     listed = [pictures] if isinstance(pictures, str | Path) else pictures
     given = None if listed is None else [str(one) for one in listed]
