@@ -95,3 +95,19 @@ def test_a_name_adds_no_line_to_a_message(capsys: pytest.CaptureFixture[str]) ->
         "Error: ",
         "  Received: ",
     ]
+
+
+@pytest.mark.parametrize(
+    "words", [["predict", "RUN", "x.jpg"], ["verify", "RUN"], ["doctor", "RUN"]]
+)
+def test_a_path_that_cannot_be_looked_at_is_an_error_in_words(
+    words, viewfinder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("x.jpg").touch()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for path in (tmp_path / ("n" * 300), tmp_path / "loop" / "run"):
+        ended = viewfinder(*(path if word == "RUN" else word for word in words))
+        assert ended.code in (2, 3)
+        assert ended.err.startswith("Error: ")
+        assert path.name in ended.err

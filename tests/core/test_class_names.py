@@ -32,6 +32,8 @@ def test_names_as_a_list_text_or_file(tmp_path: Path, monkeypatch: pytest.Monkey
     Path("a,b").write_text("x\ny")
     assert stated_class_names(["a", "b"]) == stated_class_names("a, b") == ("a", "b")
     assert stated_class_names("a,b") == stated_class_names(Path("a,b")) == ("x", "y")
+    many = tuple(f"class {number}" for number in range(100))  # longer than names of files may be
+    assert stated_class_names(", ".join(many)) == many
 
 
 @pytest.mark.parametrize(

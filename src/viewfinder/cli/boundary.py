@@ -14,11 +14,13 @@ import typer
 
 from viewfinder.cli.flags import in_flags
 from viewfinder.cli.groups import Flag, expanded, flags_of
-from viewfinder.core.errors import Interrupted, OutputError, ViewfinderError
+from viewfinder.core.errors import Interrupted, OutputError, UsageError, ViewfinderError
 from viewfinder.core.extras import not_installed
 
 # A text that is longer than this is not read.
 _LONGEST = 1_000
+# A path that the system does not look at; any question about it raises these.
+_OUT_OF_REACH = (errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP)
 # A disk, or the space that a user may take, is full.
 _FULL, _FREE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT), "free some space"
 
@@ -46,6 +48,10 @@ def add_command(
                 run(**options)
                 sys.stdout.flush()
         except OSError as error:
+            if error.errno in _OUT_OF_REACH and error.filename is not None:
+                fact = f"Cannot reach {os.fsdecode(error.filename)}: {error.strerror}."
+                show_error(UsageError(fact), flags)
+                raise typer.Exit(UsageError.exit_code) from None
             if error.errno not in _FULL or error.filename is not None:
                 raise
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes the rest when it ends

@@ -1,5 +1,6 @@
 """Names of classes as a caller states them, in the order of the labels' numbers."""
 
+import os
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -19,7 +20,7 @@ def stated_class_names(given: Sequence[str] | str | PathLike[str]) -> tuple[str,
     Raises:
         DataError: As :func:`read_class_names` does.
     """
-    if isinstance(given, str) and "," in given and not Path(given).is_file():
+    if isinstance(given, str) and "," in given and not os.path.isfile(given):  # noqa: PTH113 (False for names that are too long)
         given = [name.strip() for name in given.split(",")]
     return read_class_names(given) if isinstance(given, str | PathLike) else tuple(given)
 
