@@ -321,6 +321,8 @@ def test_names_that_are_numbers_stay(tmp_path):
         ({"class_names": "a,b", "preprocessing": "0-1"}, "do not fit(.|\n)*3 names"),
         ({"class_names": "a,b,a", "preprocessing": "0-1"}, "do not fit"),
         ({"class_names": NAMES, "preprocessing": "0-2"}, "did you mean '0-255'|'0-1'"),
+        ({"class_names": NAMES, "preprocessing": "n" * 300}, "There is no `preprocessing`"),
+        ({}, "pixels were scaled.*are called(.|\n)*`preprocessing`, one.*`class_names`, 3 names"),
     ],
 )
 def test_nothing_is_guessed(tmp_path, given, match):

@@ -51,6 +51,15 @@ def test_what_is_missing_is_said_with_its_flag(viewfinder, digits, model):
     )
 
 
+@pytest.mark.parametrize("command", ["predict", "evaluate", "explain", "export", "serve"])
+def test_all_that_is_missing_is_said_at_once(viewfinder, digits, model, command):
+    words = [command, model] + ([] if command in ("export", "serve") else [digits])
+    if model.suffix == ".onnx":  # the others begin with Rescaling
+        viewfinder(*words).refused(2, "--preprocessing, one of 0-255", "--class-names, 3 names")
+    else:
+        viewfinder(*words).refused(2, "--class-names, 3 names")
+
+
 def test_the_pictures_before_the_model(viewfinder, digits, model):
     viewfinder("predict", digits, model).refused(2, "viewfinder predict")
 

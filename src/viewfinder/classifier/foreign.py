@@ -47,7 +47,12 @@ def open_foreign(
         shape, outputs = network.input_shape[1:], network.output_shape[-1]
         if is_hdf5(model) and model.suffix == ".keras":
             notes.append(f"{model.name} is an HDF5 file of Keras 2, whatever its name says.")
-    handed = _handed(model, network, shape, preprocessing, notes)
+    try:
+        handed = _handed(model, network, shape, preprocessing, notes)
+    except UsageError as error:
+        if class_names is not None or model.with_name(NAMES).is_file():
+            raise
+        raise _both(error, _unnamed(model, outputs)) from error
     scaling, pictures = SCALINGS[handed.scaling], handed.preprocessing.shape
     if scaling.needs_color and pictures[2] == 1:
         raise UsageError(
@@ -80,7 +85,7 @@ def _handed(
     beside = model.with_name(HANDED)
     scaling = _SCALING_NAMES.get(str(given))
     if given is not None and scaling is None:
-        if not Path(given).is_file():
+        if not os.path.isfile(given):  # noqa: PTH113 (as above)
             raise UsageError(
                 f"There is no `preprocessing` {str(given)!r}.",
                 expected=f"the path of a {HANDED}, or one of {', '.join(SCALINGS)}",
@@ -162,21 +167,37 @@ def _classes(
     if given is None and beside.is_file():
         given = beside
         notes.append(f"The classes are those of {beside}.")
-    count = 2 if outputs == 1 else outputs
-    wanted = f"{count} names in the order of the outputs"
-    if outputs == 1:
-        wanted = "2 names: of the class that the model answers with 0, then with 1"
     if given is None:
-        raise UsageError(
-            f"{model} does not say what its classes are called.",
-            expected=f"`class_names`, {wanted}",
-            remedy="Keras sorts the names of class folders; a generator has them in class_indices",
-        )
-    names = stated_class_names(given)
+        raise _unnamed(model, outputs)
+    names, count = stated_class_names(given), 2 if outputs == 1 else outputs
     if count is None or len(names) != count or len(set(names)) < len(names):
         raise UsageError(
             f"The names of the classes do not fit {model}.",
-            expected=wanted if count else "a model with one row of outputs",
+            expected=_wanted(outputs) if count else "a model with one row of outputs",
             received=", ".join(names),
         )
     return names
+
+
+def _unnamed(model: Path, outputs: int | None) -> UsageError:
+    return UsageError(
+        f"{model} does not say what its classes are called.",
+        expected=f"`class_names`, {_wanted(outputs)}",
+        remedy="Keras sorts the names of class folders; a generator has them in class_indices",
+    )
+
+
+def _wanted(outputs: int | None) -> str:
+    if outputs == 1:
+        return "2 names: of the class that the model answers with 0, then with 1"
+    return f"{outputs or 'the'} names in the order of the outputs"
+
+
+def _both(first: UsageError, second: UsageError) -> UsageError:
+    """Return one refusal of what two say, so that both are met at once."""
+    return UsageError(
+        f"{first.fact} {second.fact}",
+        expected=f"{first.expected}; and {second.expected}",
+        received=first.received,
+        remedy="; ".join(filter(None, (first.remedy, second.remedy))),
+    )

@@ -29,7 +29,8 @@ def in_flags(text: str, flags: Sequence[Flag], *, is_fact: bool = False) -> str:
             type: a key without a flag of its own becomes `--set KEY=VALUE`.
     """
     by_key = {flag.key.path: flag for flag in flags if flag.key}
-    by_name = {flag.name: flag for flag in flags}
+    by_name = {flag.text.strip("-").replace("-", "_"): flag for flag in flags}
+    by_name |= {flag.name: flag for flag in flags}
     takes_any = any(flag.text == "--set" for flag in flags)
 
     def key(found: re.Match[str]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from viewfinder.cli.options import Quiet
+from viewfinder.cli.options import ForeignOptions, Quiet
 from viewfinder.cli.predict import AnswerOptions
 
 if TYPE_CHECKING:
@@ -50,7 +50,10 @@ class _LimitOptions:
 
 
 def serve(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, or a bundle.")],
+    run: Annotated[
+        Path,
+        typer.Argument(help="Folder of a run, a bundle, or a model: .keras, .h5, .onnx."),
+    ],
     *,
     host: Annotated[
         str, typer.Option(help="Address to listen at; by default only this machine reaches it.")
@@ -68,6 +71,7 @@ def serve(
         bool, typer.Option("--explain", help="Load Keras, and answer /explain too.")
     ] = False,
     answers: AnswerOptions,
+    foreign: ForeignOptions,
     limits: _LimitOptions,
     patience: Annotated[
         float,
@@ -85,17 +89,17 @@ def serve(
     """
     from viewfinder.core.files import named
     from viewfinder.core.progress import Progress
-    from viewfinder.models.opening import load
     from viewfinder.serve import server
     from viewfinder.serve.service import ServeOptions, Service
 
     server.require_server()
+    progress = Progress(0 if quiet else 1)
     options = ServeOptions(answers.options, limits.limits, token, explain)
     with server.bound(host, port) as at:
-        classifier = load(run)
+        classifier = foreign.load(run, progress)
         service = Service(named(run).name, classifier, options)
-        if not quiet and token is None and not host.startswith(_LOOPBACK):
-            Progress().say(
+        if token is None and not host.startswith(_LOOPBACK):
+            progress.say(
                 f"Everyone who reaches {host} can use this server: there is no --token.",
                 style="yellow",
             )
