@@ -60,6 +60,27 @@ def test_a_full_disk_behind_stdout_is_an_error_in_words(words: list[str]) -> Non
     )
 
 
+def test_a_reader_that_closes_stdout_is_no_finding(capfd: pytest.CaptureFixture[str]) -> None:
+    """1 is the exit code of `audit --fail-on` and `--expect`."""
+    for words in ("recipes", "recipes --json"):
+        shell = f"set -o pipefail; sleep 0 | {sys.executable} -m viewfinder {words} | head -c 0"
+        assert subprocess.run(["bash", "-c", shell], check=False).returncode == 141
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("closed", "code"), [("recipes >&-", 0), ("predict none none 2>&-", 2)])
+def test_streams_that_a_caller_has_closed(closed, code, capfd):
+    shell = f"{sys.executable} -m viewfinder {closed}"
+    assert subprocess.run(["bash", "-c", shell], check=False).returncode == code
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_an_error_has_its_exit_code_where_stderr_is_full():
+    shell = f"{sys.executable} -m viewfinder predict none none 2> /dev/full"
+    assert subprocess.run(["bash", "-c", shell], check=False).returncode == 2
+
+
 def test_a_message_of_any_length_fits_on_a_screen(capsys: pytest.CaptureFixture[str]) -> None:
     """What a library says of a hostile file may hold the file's content."""
 

@@ -5,7 +5,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from threading import Timer
 from typing import Any
@@ -21,6 +21,8 @@ from viewfinder.core.extras import not_installed
 _LONGEST = 1_000
 # A path that the system does not look at; any question about it raises these.
 _OUT_OF_REACH = (errno.ENAMETOOLONG, errno.EACCES, errno.ELOOP)
+# As a shell has it for a program that SIGPIPE has ended.
+_NO_READER = 141
 # A disk, or the space that a user may take, is full.
 _FULL, _FREE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT), "free some space"
 
@@ -43,10 +45,14 @@ def add_command(
 
     @wraps(run)
     def guarded(**options: Any) -> None:
+        _open_closed_streams()
         try:
             with _no_interrupt_lost():
                 run(**options)
                 sys.stdout.flush()
+        except BrokenPipeError:
+            _discard_stdout()
+            raise typer.Exit(_NO_READER) from None
         except OSError as error:
             if error.errno in _OUT_OF_REACH and error.filename is not None:
                 fact = f"Cannot reach {os.fsdecode(error.filename)}: {error.strerror}."
@@ -54,7 +60,7 @@ def add_command(
                 raise typer.Exit(UsageError.exit_code) from None
             if error.errno not in _FULL or error.filename is not None:
                 raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes the rest when it ends
+            _discard_stdout()
             full = OutputError(f"Cannot write to stdout: {error.strerror}.", remedy=_FREE)
             show_error(full, flags)
             raise typer.Exit(full.exit_code) from None
@@ -72,6 +78,18 @@ def add_command(
             raise typer.Exit(Interrupted.exit_code) from None
 
     app.command(name, rich_help_panel=panel)(guarded)
+
+
+def _open_closed_streams() -> None:
+    """Discard what is printed where a caller has closed stdout or stderr, as `print` does."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 (to the end)
+
+
+def _discard_stdout() -> None:
+    """Python writes what is left when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 @contextmanager
@@ -108,9 +126,10 @@ def show_error(error: ViewfinderError, flags: Sequence[Flag]) -> None:
     fact, *details = map(visible, error.lines)
     console = SafeConsole(stderr=True, highlight=False)
     shown = Text("Error: ", "bold red") + Text(in_flags(_shortened(fact), flags, is_fact=True))
-    console.print(shown, soft_wrap=True)
-    for detail in details:
-        console.print(Text(in_flags(_shortened(detail), flags)), soft_wrap=True)
+    with suppress(OSError):  # the exit code says that it failed where stderr cannot be written
+        console.print(shown, soft_wrap=True)
+        for detail in details:
+            console.print(Text(in_flags(_shortened(detail), flags)), soft_wrap=True)
 
 
 def _shortened(text: str) -> str:

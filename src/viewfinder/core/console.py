@@ -41,3 +41,7 @@ class SafeConsole(Console):
     ) -> Iterable[Segment]:
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else _escaped(_UNSEEN, text), style, control)
+
+    @override
+    def on_broken_pipe(self) -> None:
+        raise  # BrokenPipeError, which is being handled; Rich would exit with 1
