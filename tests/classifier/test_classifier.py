@@ -283,6 +283,41 @@ def test_what_cannot_be_read_is_rejected_by_itself(classifier, digits, tmp_path)
         assert (one.label, one.confidence, one.probabilities) == (None, 0.0, {})
 
 
+class Dripping(io.RawIOBase):
+    """A connection: it gives a few bytes at a time, and perhaps breaks."""
+
+    def __init__(self, content: bytes, most: int | None = None) -> None:
+        self.content, self.most = io.BytesIO(content), most
+
+    def read(self, size: int = -1) -> bytes:
+        if self.most is not None and self.content.tell() >= self.most:
+            raise ConnectionResetError("the peer has gone")
+        return self.content.read(min(size, 10))
+
+
+def test_open_files_are_read_to_their_end_or_rejected(classifier, digits):
+    path = some_digits(digits)[0]
+    closed = path.open("rb")
+    closed.close()
+    content = path.read_bytes()
+    given = [path, Dripping(content), Dripping(content, 20), closed]
+    whole, dripping, broken, shut = classifier.predict(given)
+    assert dripping.probabilities == whole.probabilities
+    assert broken.rejection == "missing: the file cannot be read (the peer has gone)"
+    assert shut.rejection.startswith("missing: the file cannot be read")
+
+
+def test_a_matrix_is_an_array_and_a_tensor_is_not(classifier):
+    levels = np.random.default_rng(0).integers(0, 256, (9, 9)).astype(np.uint8)
+    with pytest.warns(PendingDeprecationWarning, match="matrix"):
+        given = np.asmatrix(levels)
+    matrix, plain = classifier.predict([given, levels])
+    assert matrix.probabilities == plain.probabilities
+    for given in (keras.ops.convert_to_tensor(levels), [keras.ops.convert_to_tensor(levels)]):
+        with pytest.raises(UsageError, match=r"numpy\.asarray"):
+            classifier.predict(given)
+
+
 def test_no_pictures_get_no_answers(classifier):
     assert classifier.predict([]) == []
 
@@ -292,7 +327,7 @@ def test_no_pictures_get_no_answers(classifier):
     [np.zeros((8, 8, 3), np.float32), np.zeros((2, 8, 8, 3), np.uint8), np.zeros(8, np.uint8)],
 )
 def test_an_array_that_is_no_picture_is_a_usage_error(classifier, array):
-    with pytest.raises(UsageError, match="not a picture"):
+    with pytest.raises(UsageError, match=r"not a picture(.|\n)*list\(batch\)"):
         classifier.predict(array)
 
 

@@ -447,9 +447,11 @@ def test_weights_of_another_network_are_refused(tmp_path, change):
         load(tmp_path / "model.h5", class_names=NAMES, preprocessing="0-1")
 
 
-def write_onnx(path: Path, shape: list[Any], nodes: list[Any], *, external: str = "") -> Path:
+def write_onnx(
+    path: Path, shape: list[Any], nodes: list[Any], *, external: str = "", kind: str = "float32"
+) -> Path:
     onnx = pytest.importorskip("onnx")
-    of, kind = onnx.helper, onnx.TensorProto.FLOAT
+    of, kinds = onnx.helper, onnx.helper.np_dtype_to_tensor_dtype
     weight = onnx.numpy_helper.from_array(np.eye(3, dtype=np.float32), "w")
     if external:
         weight.data_location = onnx.TensorProto.EXTERNAL
@@ -458,8 +460,8 @@ def write_onnx(path: Path, shape: list[Any], nodes: list[Any], *, external: str 
     graph = of.make_graph(
         [of.make_node(*node[:3], **node[3]) for node in nodes],
         "foreign",
-        [of.make_tensor_value_info("x", kind, shape)],
-        [of.make_tensor_value_info("y", kind, [shape[0], 3])],
+        [of.make_tensor_value_info("x", kinds(np.dtype(kind)), shape)],
+        [of.make_tensor_value_info("y", kinds(np.dtype("float32")), None)],
         [weight],
     )
     model = of.make_model(graph, opset_imports=[of.make_opsetid("", 17)], ir_version=9)
@@ -479,7 +481,7 @@ WITH_SOFTMAX = [
 ]
 
 
-@pytest.mark.parametrize("batch", ["n", 1])
+@pytest.mark.parametrize("batch", ["n", 1, 3, 32])
 @pytest.mark.parametrize("nodes", [MEAN_COLOUR, WITH_SOFTMAX], ids=["logits", "softmax"])
 def test_an_onnx_file_as_pytorch_writes_it(tmp_path, batch, nodes):
     path = write_onnx(tmp_path / "net.onnx", [batch, 3, 6, 6], nodes)
@@ -492,6 +494,60 @@ def test_an_onnx_file_as_pytorch_writes_it(tmp_path, batch, nodes):
     assert opened.starts_at_once
     with pytest.raises(UsageError, match="no layers that Keras can call"):
         explain(opened, PICTURE)
+
+
+@pytest.mark.parametrize(
+    ("shape", "nodes", "match"),
+    [
+        (
+            ["n", 3, 6, 6],
+            [*MEAN_COLOUR[:2], ("ReduceMax", ["f"], ["y"], {"axes": [1], "keepdims": 0})],
+            "output of",
+        ),
+        (["n", 3, 6, 6], [("Identity", ["x"], ["y"], {})], "output of shape"),
+        (["n"], [("Identity", ["x"], ["y"], {})], "input of shape"),
+        ([0, 3, 6, 6], WITH_SOFTMAX, "input of shape"),
+        (["n", 3, 60_000, 60_000], WITH_SOFTMAX, "less than or equal to 4096"),
+        (
+            ["n", 3, 6, 6],
+            [
+                ("ReduceMean", ["x"], ["m"], {"axes": [0]}),
+                ("GlobalAveragePool", ["m"], ["p"], {}),
+                *WITH_SOFTMAX[1:],
+            ],
+            "a row of outputs a picture",
+        ),
+    ],
+)
+def test_an_onnx_file_that_gives_no_row_a_picture_is_refused(tmp_path, shape, nodes, match):
+    path = write_onnx(tmp_path / "net.onnx", shape, nodes)
+    with pytest.raises(DataError, match=match):
+        load(path, class_names=NAMES, preprocessing="0-1")
+
+
+@pytest.mark.parametrize("last", ["Log", "Reciprocal"])
+def test_outputs_without_a_share_are_an_error_not_an_answer(tmp_path, last):
+    """The logarithm of a black picture, or of the difference of a picture from itself."""
+    nodes = [*MEAN_COLOUR[:2], ("MatMul", ["f", "w"], ["s"], {}), (last, ["s"], ["l"], {})]
+    nodes.append(("Softmax", ["l"], ["y"], {"axis": 1}))
+    opened = load(
+        write_onnx(tmp_path / "net.onnx", ["n", 3, 6, 6], nodes),
+        class_names=NAMES,
+        preprocessing="0-1",
+    )
+    assert opened.predict(np.full((6, 6, 3), 200, np.uint8))[0].label in NAMES
+    with pytest.raises(DataError, match="not probabilities"):
+        opened.predict([np.full((6, 6, 3), 200, np.uint8), np.zeros((6, 6, 3), np.uint8)])
+
+
+def test_integers_are_not_scaled(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    nodes = [("Cast", ["x"], ["c"], {"to": onnx.TensorProto.FLOAT})]
+    nodes += [("GlobalAveragePool", ["c"], ["p"], {}), *WITH_SOFTMAX[1:]]
+    path = write_onnx(tmp_path / "net.onnx", ["n", 3, 6, 6], nodes, kind="uint8")
+    assert load(path, class_names=NAMES, preprocessing="0-255").predict(PICTURE)[0].label in NAMES
+    with pytest.raises(UsageError, match="pixels as integers"):
+        load(path, class_names=NAMES, preprocessing="0-1")
 
 
 @pytest.mark.parametrize("place", ["../secret", "/etc/passwd", "link"])

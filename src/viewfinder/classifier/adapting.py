@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from viewfinder.classifier.networks import compiled
-from viewfinder.core.errors import DataError
+from viewfinder.core.errors import DataError, UsageError
 from viewfinder.pictures.scaling import Scaling
 from viewfinder.runtime.onnx import OnnxModel
 
@@ -36,7 +36,17 @@ class OnnxNetwork(OnnxModel):
 
         Outputs below 0 or above 1 are logits; several with a sum of 1 are a softmax, others
         sigmoids.
+
+        Raises:
+            UsageError: The network takes integers, which no other scaling than 0-255 gives.
+            DataError: It cannot be run within the limits.
         """
+        if self.dtype == np.uint8 and scaling != Scaling():
+            raise UsageError(
+                "`preprocessing`: this network takes pixels as integers.",
+                expected="0-255",
+                received="a scaling to numbers between them",
+            )
         self.prove(shape)
         self.scaling = scaling
         noise = np.random.default_rng(0).integers(0, 256, (_PROBES, *shape), np.uint8)

@@ -18,7 +18,7 @@ from viewfinder.classifier.outliers import Outliers, outliers_in, read_outliers
 from viewfinder.classifier.prediction import Prediction, PredictOptions, Rule
 from viewfinder.classifier.sets import SETS, PredictionSets, fault_of, least_confidence
 from viewfinder.classifier.settings import Settings, read_condition, read_settings
-from viewfinder.core.errors import RejectedPicture, RunError, UsageError
+from viewfinder.core.errors import DataError, RejectedPicture, RunError, UsageError
 from viewfinder.core.parallel import cores, map_ahead
 from viewfinder.core.progress import Progress
 from viewfinder.pictures.codecs.types import Limits
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import keras
 
 _BATCH_OF_KERAS = 64
+# The error of an output near 0 or 1, and the outputs that a message names.
+_ROUNDED, _SHOWN = 1e-6, 5
 # What a run has and a classifier has not.
 _OF_RUNS = (
     "doctor",
@@ -206,6 +208,7 @@ class Classifier:
 
         Raises:
             UsageError: One of `pictures` is none of these, or the threshold is no probability.
+            DataError: The network's outputs are not probabilities, such as NaN.
             RunError: The run has no prediction sets of this coverage, no such threshold, or no
                 temperature.
         """
@@ -349,11 +352,26 @@ def _in_threads(function: Callable[[Any], Any], images: NDArray[np.uint8]) -> li
 
 
 def shares_of(answers: Any) -> NDArray[np.float64]:
-    """Return the classes' probabilities, of a network's outputs: one sigmoid or a softmax."""
+    """Return the classes' probabilities, of a network's outputs: one sigmoid or a softmax.
+
+    Raises:
+        DataError: A row is not finite, has a number below 0, or has no sum.
+    """
     outputs = np.asarray(answers, np.float64)
     if outputs.shape[1] == 1:
-        return np.hstack([1 - outputs, outputs])
-    return np.asarray(outputs / outputs.sum(axis=1, keepdims=True))
+        shares = np.hstack([1 - outputs, outputs])
+    else:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shares = np.asarray(outputs / outputs.sum(axis=1, keepdims=True))
+    broken = ~(np.isfinite(shares) & (shares >= -_ROUNDED)).all(axis=1)
+    if broken.any():
+        raise DataError(
+            "The network's outputs are not probabilities.",
+            expected="finite numbers of 0 or more in each row, and not all of them 0",
+            received=f"{outputs[broken][0][:_SHOWN].tolist()} for a picture",
+            remedy="check how its pixels were scaled; a training that diverged gives NaN",
+        )
+    return shares
 
 
 def _read(picture: Picture) -> Picture | RejectedPicture:

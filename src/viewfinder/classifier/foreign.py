@@ -11,11 +11,14 @@ from math import isqrt
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from viewfinder.classifier.adapting import OnnxNetwork, last_activation, on_pixels, scales_itself
 from viewfinder.classifier.classifier import Classifier
 from viewfinder.classifier.files import HANDED, NAMES, Handed
 from viewfinder.core.class_names import stated_class_names
 from viewfinder.core.errors import DataError, UsageError, nearest
+from viewfinder.core.records import reason
 from viewfinder.pictures.preprocessing import Preprocessing
 from viewfinder.pictures.scaling import SCALINGS, ScalingName
 from viewfinder.runtime.header import is_hdf5
@@ -153,7 +156,14 @@ def _pictures_of(model: Path, shape: Shape) -> Preprocessing:
             expected=f"`preprocessing` as the path of a {HANDED}, which states height and width",
         )
     color = "gray" if takes[2] == 1 else "rgb"
-    return Preprocessing.model_validate({"height": takes[0], "width": takes[1], "color": color})
+    try:
+        return Preprocessing.model_validate({"height": takes[0], "width": takes[1], "color": color})
+    except ValidationError as error:
+        raise DataError(
+            f"The model in {model} takes no pictures.",
+            expected="an input of (height, width, channels) with sides within the limits",
+            received=f"an input of {shape}: {reason(error)}",
+        ) from error
 
 
 def _classes(

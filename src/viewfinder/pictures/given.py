@@ -82,26 +82,34 @@ def source_of(picture: Any) -> bytes | NDArray[np.uint8]:
     match picture:
         case str() | os.PathLike():
             return bytes_of(Path(picture))
-        case bytes() | np.ndarray():
+        case bytes():
             return picture
+        case np.ndarray():
+            return np.asarray(picture)  # of numpy.matrix, too, whose rows are no rows
         case bytearray() | memoryview():
             return bytes(picture)
         case _ if _is_of_pillow(picture):
             return _as_png(picture)
         case _ if is_open(picture):
             return _content(picture)
+    if hasattr(picture, "__array__"):
+        raise _no_picture(type(picture).__name__, "give tensors as arrays: numpy.asarray(tensor)")
     raise _no_picture(type(picture).__name__)
 
 
 def _content(file: Any) -> bytes:
-    limits = Limits()
-    if hasattr(file, "seekable") and file.seekable():
-        file.seek(0)
-    data = file.read(limits.max_bytes + 1)
-    if not isinstance(data, bytes):
-        raise _no_picture(f"a file that reads {type(data).__name__}")
-    limits.check_bytes(len(data))
-    return data
+    data, most = bytearray(), Limits().max_bytes
+    try:
+        if hasattr(file, "seekable") and file.seekable():
+            file.seek(0)
+        while part := file.read(most + 1 - len(data)):  # a pipe may give less than requested
+            if not isinstance(part, bytes):
+                raise _no_picture(f"a file that reads {type(part).__name__}")
+            data += part
+            Limits().check_bytes(len(data))
+    except (OSError, ValueError) as error:  # a connection that ended; a closed file
+        raise RejectedPicture(Reason.MISSING, f"the file cannot be read ({error})") from error
+    return bytes(data)
 
 
 def _as_png(image: "Image.Image") -> bytes:
@@ -118,10 +126,10 @@ def _as_png(image: "Image.Image") -> bytes:
     return encoded.getvalue()
 
 
-def _no_picture(received: str) -> UsageError:
+_AS_FILES = 'open files with mode "rb"; of an asynchronous upload, pass what it has read'
+
+
+def _no_picture(received: str, remedy: str = _AS_FILES) -> UsageError:
     return UsageError(
-        "This is not a picture.",
-        expected=_EXPECTED,
-        received=received,
-        remedy='open files with mode "rb"; of an asynchronous upload, pass what it has read',
+        "This is not a picture.", expected=_EXPECTED, received=received, remedy=remedy
     )

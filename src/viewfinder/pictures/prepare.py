@@ -99,6 +99,8 @@ def _from_array(array: NDArray[np.uint8], preprocessing: Preprocessing) -> Decod
             "This array is not a picture.",
             expected="uint8 of shape (height, width) or (height, width, 1, 3 or 4), not empty",
             received=f"{array.dtype} of shape {array.shape}",
+            remedy="give several pictures as a list: list(batch); "
+            "pixels from 0 to 1 as (255 * pixels).astype('uint8')",
         )
     pixels = array_to_pixels(shaped, preprocessing.color, preprocessing.background)
     return Decoded(pixels, "array", width=shaped.shape[1], height=shaped.shape[0])

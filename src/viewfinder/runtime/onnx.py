@@ -33,6 +33,7 @@ _LONGEST_S, _LONGEST_OF_LOOPS_S = 30, 0.5
 _ONE_AT_A_TIME = Lock()
 
 _TYPES = {
+    "tensor(float)": np.float32,
     "tensor(uint8)": np.uint8,
     "tensor(float16)": np.float16,
     "tensor(double)": np.float64,
@@ -58,7 +59,8 @@ class OnnxModel:
             for a side of any length.
         facts: The texts that :func:`viewfinder.runtime.export.export_onnx` was given, by key.
         channels_first: Whether the input is (channels, height, width), as PyTorch has it.
-        batch: The number of pictures that the input is fixed to; None for any.
+        batch: The number of pictures that the input is fixed to; None for any. Calls take any
+            number.
         dtype: The type of the input.
 
     Raises:
@@ -72,7 +74,7 @@ class OnnxModel:
             most = cores() * _MOST_A_CORE if is_proved else _MOST_FOR_ONE + 2 * size
             self._is_limited = has_loops and not is_proved
             self._session: Any = _session(source, most, None if is_proved else _LONGEST_S)
-            (taken,), (given, *others) = self._session.get_inputs(), self._session.get_outputs()
+            taken, (given, *others) = _signature(self._session)
             self._input, self._output = taken.name, given.name
         except Exception as error:  # ONNX Runtime's exceptions share no base class
             raise DataError(
@@ -85,7 +87,7 @@ class OnnxModel:
         self.channels_first = len(sides) == 3 and sides[0] in (1, 3) and sides[2] not in (1, 3)
         self.input_shape = (*sides[1:], sides[0]) if self.channels_first else sides
         self.batch = taken.shape[0] if taken.shape and isinstance(taken.shape[0], int) else None
-        self.dtype = _TYPES.get(taken.type, np.float32)
+        self.dtype = _TYPES[taken.type]
         self.outputs = _sides(given.shape)[-1]
         self.shapes = {output.name: _sides(output.shape) for output in others}
         self.facts = dict(self._session.get_modelmeta().custom_metadata_map)
@@ -104,8 +106,7 @@ class OnnxModel:
         Raises:
             DataError: The network takes much memory or time for one picture, or cannot be run.
         """
-        count = self.batch if self.batch and self.batch <= BATCH else 1
-        self._run(np.zeros((count, *shape), np.uint8), [], _LONGEST_S)
+        self._run(np.zeros((1, *shape), np.uint8), [], _LONGEST_S)
         self._session = _session(self._source, cores() * _MOST_A_CORE, _LONGEST_S)
         self._source = b""
 
@@ -142,13 +143,11 @@ class OnnxModel:
         elif images.ndim != len(self.input_shape) + 1:  # rows of numbers, or grids without channels
             images = images.reshape(len(images), *self.input_shape)
         taken = np.ascontiguousarray(images, self.dtype)
-        if self.batch not in (None, 1, len(taken)):
-            raise DataError(
-                "The network takes batches of one size only.",
-                expected="a network for one picture, or for any number",
-                received=f"a network for {self.batch} pictures",
-            )
-        batches = [taken] if self.batch != 1 else [one[None] for one in taken]
+        if self.batch:  # of a fixed size: the last one is filled
+            missing = -len(taken) % self.batch
+            taken = np.concatenate([taken, np.zeros((missing, *taken.shape[1:]), self.dtype)])
+        size = self.batch or max(len(taken), 1)
+        batches = [taken[start : start + size] for start in range(0, max(len(taken), 1), size)]
         names = [self._output, *further]
         try:
             with _ended(longest_s, lambda: setattr(options, "terminate", True)):
@@ -159,7 +158,28 @@ class OnnxModel:
                 expected="a network that takes pictures of this size, within limits on memory",
                 received=str(error),
             ) from error
-        return [np.concatenate(parts).astype(np.float32) for parts in zip(*found, strict=True)]
+        rows = [np.concatenate(parts).astype(np.float32) for parts in zip(*found, strict=True)]
+        if {len(one) for one in rows} != {len(taken)}:
+            raise DataError(
+                "The network does not give a row of outputs a picture.",
+                expected=f"{len(taken)} rows",
+                received=f"{len(rows[0])} rows",
+            )
+        return [one[: len(images)] for one in rows]
+
+
+def _signature(session: Any) -> tuple[Any, list[Any]]:
+    """Return the input and the outputs; raise `ValueError` unless they are pictures and rows."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or not outputs:
+        raise ValueError(f"{len(inputs)} inputs and {len(outputs)} outputs, not one input")
+    if len(inputs[0].shape) < 2 or inputs[0].shape[0] == 0:
+        raise ValueError(f"an input of shape {inputs[0].shape}, not (pictures, …)")
+    if len(outputs[0].shape) != 2:
+        raise ValueError(f"an output of shape {outputs[0].shape}, not (pictures, numbers)")
+    if inputs[0].type not in _TYPES:
+        raise ValueError(f"an input of {inputs[0].type}, not one of {', '.join(_TYPES)}")
+    return inputs[0], outputs
 
 
 @contextmanager
