@@ -402,6 +402,112 @@ gen = ImageDataGenerator(rescale=1./255).flow_from_directory(
 loss = model.evaluate_generator(gen, val_samples=8)
 RESULT = loss > 0 and model.layers[0].output_shape == (None, 14, 12, 2)
 """,
+    "names of today": """
+import keras, numpy as np
+import tensorflow as tf
+import keras.optimizers as optimizers
+from keras.callbacks.callbacks import EarlyStopping
+from keras.constraints import maxnorm
+from keras.engine.saving import load_model
+from keras.initializations import normal
+from keras.losses import mse
+from keras.models import Input, Model
+from keras.utils.data_utils import Sequence, get_file
+from tensorflow import set_random_seed, constant, ConfigProto
+from tensorflow.keras.losses import mean_squared_error
+set_random_seed(1)
+a = Input((3,))
+dense = keras.layers.Dense(np.prod((2, 2)), kernel_constraint=maxnorm(3))
+x = keras.layers.BatchNormalization(fused=True)(dense(a))
+Model(a, x).compile(optimizers.rmsprop(lr=0.1, decay=1e-6), mse)
+shapes = [l.output_shape for i, l in enumerate(Model(a, x).layers)] + [dense.get_output_at(0).shape]
+RESULT = keras.optimizers.sgd(lr=1) and shapes[-1] == (None, 4) and float(tf.log(constant(1.))) == 0
+""",
+    "keras_preprocessing by name": """
+import keras_preprocessing
+from keras_preprocessing import image
+RESULT = keras_preprocessing.image.ImageDataGenerator is image.ImageDataGenerator
+""",
+    "a layer of one's own": """
+from keras import backend as K
+import keras
+import numpy as np
+class Mine(keras.layers.Layer):
+    def build(self, shape):
+        self.kernel = self.add_weight('kernel', (3, 2), initializer='ones')
+    def call(self, x):
+        assert K.int_shape(x)[1] == 3
+        return K.permute_dimensions(K.l2_normalize(K.dot(x, self.kernel), axis=1), (1, 0))
+RESULT = K.eval(Mine()(np.ones((1, 3)))).shape == (2, 1) and keras.backend.mean(np.ones(2)) == 1
+""",
+    "gray pictures": """
+from keras.preprocessing.image import load_img, img_to_array
+import glob
+files = sorted(glob.glob('pets/*/*'))
+gray = img_to_array(load_img(files[0], grayscale=True, target_size=(5, 6)))
+RESULT = gray.shape == (5, 6, 1) and load_img(files[0], grayscale=False).mode == 'RGB'
+""",
+    "keys of other metrics": """
+import keras
+import numpy as np
+from keras.callbacks import ModelCheckpoint, TensorBoard
+a = keras.layers.Input((3,))
+outputs = [keras.layers.Dense(1, name='a')(a), keras.layers.Dense(1, name='b')(a)]
+model = keras.models.Model(input=a, output=outputs)
+model.compile('sgd', 'mse', metrics={'a': 'accuracy', 'b': 'mae'})
+x, y = np.zeros((8, 3)), [np.zeros(8), np.zeros(8)]
+stops = [ModelCheckpoint('best-{epoch:02d}-{val_a_acc:.2f}.hdf5', monitor='val_a_acc',
+                         mode='max', period=1),
+         TensorBoard(log_dir='logs', batch_size=32, write_grads=False, embeddings_layer_names=None)]
+history = model.fit(x, y, validation_data=(x, y), callbacks=stops, verbose=0).history
+RESULT = history['a_acc'] and history['val_b_mean_absolute_error']
+""",
+    "a sequence of two inputs": """
+import keras
+import numpy as np
+class Batches(keras.utils.Sequence):
+    def __len__(self):
+        return 2
+    def __getitem__(self, index):
+        return [np.zeros((2, 3)), np.zeros((2, 3))], np.zeros(2)
+a, b = keras.layers.Input((3,)), keras.layers.Input((3,))
+model = keras.models.Model([a, b], keras.layers.Dense(1)(keras.layers.add([a, b])))
+model.compile('sgd', 'mse')
+RESULT = model.fit_generator(generator=Batches(), workers=6, verbose=0).history['loss']
+""",
+    "several outputs of a table": """
+import pandas as pd
+import tensorflow as tf
+import glob
+from tensorflow.keras.preprocessing.image import ImageDataGenerator
+files = sorted(glob.glob('pets/*/*'))
+table = pd.DataFrame({'file': files, 'a': range(8), 'b': range(8)})
+train = ImageDataGenerator(rescale=1/255.).flow_from_dataframe(
+    table, x_col='file', y_col=['a', 'b'], class_mode='multi_output', target_size=(8, 8))
+a = tf.keras.layers.Input((8, 8, 3))
+x = tf.keras.layers.Flatten()(a)
+model = tf.keras.models.Model(a, [tf.keras.layers.Dense(1)(x), tf.keras.layers.Dense(1)(x)])
+model.compile('sgd', 'mse')
+RESULT = model.fit(train, verbose=0).history['loss']
+""",
+    "steps of TensorFlow's own class": """
+import numpy as np
+import tensorflow as tf
+from tensorflow.keras.preprocessing.image import ImageDataGenerator, load_img
+counted = []
+class Count(tf.keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        counted[-1] += 1
+    def on_epoch_begin(self, epoch, logs=None):
+        counted.append(0)
+model = tf.keras.models.Sequential([tf.keras.layers.Flatten(), tf.keras.layers.Dense(1)])
+model.compile('sgd', 'mse')
+train = ImageDataGenerator().flow(np.zeros((6, 4, 4, 3)), np.zeros(6), batch_size=2)
+model.fit(train, steps_per_epoch=2, epochs=3, callbacks=[Count()], verbose=0)
+if counted != [2, 2, 2]:
+    raise ValueError(counted)
+RESULT = load_img
+""",
 }
 
 MODERN = '''

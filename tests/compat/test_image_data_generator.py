@@ -369,6 +369,22 @@ def test_steps_that_are_given_go_on_past_the_last_batch_as_in_keras_2() -> None:
     assert len(batches) == batches.num_batches == 3
 
 
+def test_no_steps_are_all_batches_once_as_in_keras_3() -> None:
+    """`n // batch_size` is 0 where there are fewer pictures than in a batch."""
+    batches = compat.ImageDataGenerator().flow(np.zeros((3, 2, 2, 1)), np.zeros(3), batch_size=4)
+    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+
+    class Ends(keras.callbacks.Callback):  # type: ignore[misc]
+        def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+            assert batch < 9, logs
+
+    history = model.fit(
+        batches, validation_data=batches, validation_steps=0, verbose=0, callbacks=[Ends()]
+    )
+    assert len(history.history["val_loss"]) == 1
+
+
 def test_pictures_of_batches_are_saved(folder: Path, tmp_path: Path) -> None:
     batches = compat.ImageDataGenerator().flow_from_directory(
         folder, target_size=(8, 9), batch_size=3, save_to_dir=tmp_path, save_prefix="a"

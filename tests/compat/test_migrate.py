@@ -110,6 +110,53 @@ def test_keys_follow_the_metric_that_is_compiled(tmp_path: Path) -> None:
     assert script.read_text() == both
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("from keras import backend as K\nK.gradients(a, b)", "use tf.GradientTape"),
+        ("from tensorflow.keras import backend as K\nK.learning_phase()", "give training=True"),
+        ("import tensorflow as tf\ntf.compat.v1.keras.backend.set_session(s)", "no sessions"),
+        ("import keras.backend.tensorflow_backend as KTF", "no sessions"),
+        ("from keras import backend as K\nK.rnn(1)", "keras.backend has no rnn"),
+        ("from keras import backend as K\nK.argmax(x)", "keras.backend has no argmax"),
+        ("import tensorflow as tf\ntf.placeholder(1)", "no placeholder"),
+        ("import tensorflow.contrib.slim as slim", "no contrib"),
+        ("from tensorflow.examples.tutorials.mnist import input_data", "no examples"),
+        ("from keras.layers.core import Merge", "no Merge: use keras.layers.concatenate"),
+        ("import keras\nkeras.utils.multi_gpu_model(m)", "no multi_gpu_model"),
+        ("import keras\nm = keras.Model()\nm.to_yaml()", "use to_json"),
+        ("import keras\nm = keras.Model()\nm.metrics_names[1]", "'compile_metrics'"),
+        (
+            "m.compile(metrics=['acc'])\nn.compile(metrics=['accuracy'])\nh.history['acc']",
+            "compiles 'acc' and 'accuracy'",
+        ),
+    ],
+)
+def test_what_a_person_has_to_change_is_listed_once(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "a.py").write_text(text)
+    (outcome,) = migrate(tmp_path / "a.py")
+    assert outcome.result is not None
+    assert [change.by_hand for _, change in outcome.result.changes].count(True) == 1
+    assert words in outcome.result.changes[-1][1].reason
+
+
+def test_the_period_of_checkpoints_is_pointed_out(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(
+        "from keras.callbacks import ModelCheckpoint\nModelCheckpoint('a.keras', period=5)"
+    )
+    (outcome,) = migrate(tmp_path / "a.py")
+    assert outcome.result is not None
+    assert "it saves after every epoch" in " ".join(c.reason for _, c in outcome.result.changes)
+
+
+def test_the_encoding_of_a_script_stays(tmp_path: Path) -> None:
+    old = "# -*- coding: latin-1 -*-\nfrom keras.layers.core import Dense\nname = 'é'\n"
+    for text, encoding in ((old, "latin-1"), (old.partition("\n")[2], "utf-8-sig")):
+        (tmp_path / "a.py").write_bytes(text.encode(encoding))
+        list(migrate(tmp_path / "a.py", write=True))
+        assert (tmp_path / "a.py").read_bytes() == text.replace(".core", "").encode(encoding)
+
+
 def notebook(*sources: str, indent: int | None = 1) -> str:
     cells = [
         {"cell_type": "code", "metadata": {}, "outputs": [], "source": text.splitlines(True)}
@@ -139,6 +186,34 @@ def test_a_notebook_keeps_its_form_and_its_shell_lines(tmp_path: Path) -> None:
     assert list(outcome.result.skipped) == [5]
 
 
+def test_python_below_magics_is_rewritten(tmp_path: Path) -> None:
+    path = tmp_path / "a.ipynb"
+    old = notebook(
+        "%%time\nm.fit_generator(g)",
+        "%%writefile a.py\nm.fit_generator(g)",
+        "!ls\n%time h = m.fit_generator(g)\n%timeit -n 1 m.fit_generator(g)",
+    )
+    path.write_text(old)
+    list(migrate(path, write=True))
+    new = old
+    for line in ('"m.fit_generator(g)"', "h = m.fit_generator(g)"):
+        new = new.replace(line, line.replace("_generator", ""), 1)
+    assert path.read_text() == new
+
+
+def test_lines_that_install_old_versions_are_listed(tmp_path: Path) -> None:
+    path = tmp_path / "a.ipynb"
+    lines = (
+        "%tensorflow_version 1.x",
+        "!pip install -q tensorflow-gpu==1.15",
+        "!pip install keras",
+    )
+    path.write_text(notebook("\n".join(lines) + "\n!ls"))
+    (outcome,) = migrate(path)
+    assert outcome.result is not None
+    assert [change.line for _, change in outcome.result.changes] == [1, 2]
+
+
 @pytest.mark.parametrize("indent", [None, 2])
 def test_an_unchanged_notebook_is_not_touched(tmp_path: Path, indent: int | None) -> None:
     path = tmp_path / "a.ipynb"
@@ -155,6 +230,8 @@ def test_an_unchanged_notebook_is_not_touched(tmp_path: Path, indent: int | None
         ("a.py", "print 'two'\n", "is Python 2"),
         ("a.py", "x = (\n", "is not valid Python: line"),
         ("a.py", "x = '\0'\n", "is not valid Python"),
+        ("a.py", "if 1:\n\tif 2:\n        \tx = 3\n", "mixes tabs and spaces"),
+        ("a.py", b"x = '\xe9'\n", "is not in utf-8: byte 6"),
         ("a.ipynb", "[1]", "not a notebook"),
         ("a.ipynb", "[" * 100_000, "not a notebook"),
         ("a.ipynb", '{"cells": [{"cell_type": "code"}]}'.replace("code", "x"), None),
@@ -162,11 +239,12 @@ def test_an_unchanged_notebook_is_not_touched(tmp_path: Path, indent: int | None
     ],
 )
 def test_what_cannot_be_read_is_refused_in_a_sentence(
-    tmp_path: Path, viewfinder: Command, name: str, text: str, words: str | None
+    tmp_path: Path, viewfinder: Command, name: str, text: str | bytes, words: str | None
 ) -> None:
-    (tmp_path / name).write_text(text)
+    content = text if isinstance(text, bytes) else text.encode()
+    (tmp_path / name).write_bytes(content)
     ended = viewfinder("migrate", tmp_path / name, "--write")
-    assert (tmp_path / name).read_text() == text
+    assert (tmp_path / name).read_bytes() == content
     assert ended.code == (3 if words else 0)
     assert (words or "") in ended.err
     assert "Traceback" not in ended.err

@@ -86,7 +86,7 @@ class Iterator(keras.utils.PyDataset):
             frame = frame.f_back
             caller: Any = frame.f_locals.get("self")
             if hasattr(caller, "steps_per_epoch") and getattr(caller, "data_adapter", asks) is asks:
-                self._is_endless = caller.steps_per_epoch is not None
+                self._is_endless = bool(caller.steps_per_epoch)  # 0 is all batches to Keras 3
                 break
         return None if self._is_endless else len(self)
 

@@ -1,14 +1,13 @@
 """Calls whose names or arguments have changed."""
 
 import re
-from collections.abc import Sequence
 
 import libcst as cst
 import libcst.matchers as m
 from typing_extensions import override
 
 from viewfinder.compat.migrate import names
-from viewfinder.compat.migrate.base import Rewriter
+from viewfinder.compat.migrate.backend import BackendRewriter
 from viewfinder.compat.migrate.facts import (
     Facts,
     dotted,
@@ -17,6 +16,7 @@ from viewfinder.compat.migrate.facts import (
     last_name,
     texts_in,
 )
+from viewfinder.compat.migrate.layers import LayerRewriter
 from viewfinder.compat.migrate.nodes import (
     COMMA,
     TIGHT,
@@ -29,7 +29,7 @@ from viewfinder.compat.migrate.nodes import (
 )
 
 
-class CallRewriter(Rewriter):
+class CallRewriter(BackendRewriter, LayerRewriter):
     """Rewrites calls of models, optimizers, layers and callbacks."""
 
     def __init__(self, facts: Facts) -> None:
@@ -67,13 +67,20 @@ class CallRewriter(Rewriter):
             return updated_node
         if isinstance(func, cst.Attribute) and name == "compile":
             return self._compile(original_node, updated_node)
-        if isinstance(func, cst.Attribute) and last_name(func.value) in self.facts.backend:
-            return self._of_backend(original_node, updated_node, name)
+        if isinstance(func, cst.Attribute) and self.is_backend(func.value):
+            return self.of_backend(original_node, updated_node, name)
         if isinstance(func, cst.Attribute) and name == "next" and not original_node.args:
             if last_name(func.value) not in self.facts.flows:
                 return updated_node
             self.note(original_node, "Generators", "Iterators have no method next.")
             return cst.Call(cst.Name("next"), [cst.Arg(func.value)])
+        if name == "load_img":
+            return self.load_img(original_node, updated_node)
+        if name == "add_weight" and self.facts.bound:
+            return self.add_weight(original_node, updated_node)
+        if isinstance(func, cst.Attribute) and name == "get_output_at" and self.facts.bound:
+            self.note(original_node, "Shapes", "A layer has output, not get_output_at, in Keras 3.")
+            return cst.Attribute(func.value, cst.Name("output"))
         if isinstance(func, cst.Name) and name == "zip":
             return self._zip_of_flows(original_node, updated_node)
         if not self.facts.is_keras(func):
@@ -81,9 +88,9 @@ class CallRewriter(Rewriter):
         if name in names.OPTIMIZERS or name in names.LOWERCASE_OPTIMIZERS:
             return self._optimizer(original_node, updated_node)
         if name in names.LAYERS:
-            return self._layer(original_node, updated_node, name)
+            return self.layer(original_node, updated_node, name)
         if name == "Model":
-            return self._renamed(
+            return self.renamed(
                 original_node, updated_node, names.MODEL_ARGUMENTS, "Keras 1", "Model"
             )
         if name in ("ModelCheckpoint", "EarlyStopping", "ReduceLROnPlateau", "TensorBoard"):
@@ -112,26 +119,6 @@ class CallRewriter(Rewriter):
         metrics = metrics.with_changes(keyword=cst.Name("metrics"), equal=TIGHT)
         return node.with_changes(args=[optimizer, loss, metrics])
 
-    def _of_backend(self, original: cst.Call, node: cst.Call, name: str) -> cst.BaseExpression:
-        if name == "set_image_dim_ordering":
-            return node.with_changes(
-                args=[with_texts(argument, names.LAYER_VALUES.get) for argument in node.args]
-            )
-        in_ops = names.OPS.get(name)
-        if name in names.OPS_WITH_AXIS and len(node.args) > 1:
-            in_ops = name
-        if in_ops and "ops" not in self.facts.bound:
-            self.note(original, "Backend", f"{name} is {in_ops} of keras.ops in Keras 3.")
-            self.imports.add("from keras import ops")
-            return node.with_changes(func=cst.Attribute(cst.Name("ops"), cst.Name(in_ops)))
-        methods = {("get_value", 1): "numpy", ("set_value", 2): "assign"}
-        method = methods.get((name, len(node.args)))
-        if method is None or not isinstance(node.args[0].value, cst.Attribute | cst.Name):
-            return node
-        self.note(original, "Backend", f"{name} of a variable is its {method} in Keras 3.")
-        variable, *value = node.args
-        return cst.Call(cst.Attribute(variable.value, cst.Name(method)), last_comma(value))
-
     def _generator_method(self, original: cst.Call, node: cst.Call, name: str) -> cst.Call:
         method, parameters = names.GENERATOR_METHODS[name]
         self.note(
@@ -151,10 +138,10 @@ class CallRewriter(Rewriter):
         return self._fit_arguments(original, node.with_changes(func=func, args=arguments))
 
     def _fit_arguments(self, original: cst.Call, node: cst.Call) -> cst.Call:
-        node = self._without(original, node, names.NO_LONGER_TAKEN, "Generators")
+        node = self.without(original, node, names.NO_LONGER_TAKEN, "Generators")
         if isinstance(named(node, "class_weight"), cst.SimpleString):  # "auto" had no effect
-            node = self._without(original, node, ("class_weight",), "Generators")
-        node = self._renamed(original, node, names.FIT_ARGUMENTS, "Keras 1", "fit")
+            node = self.without(original, node, ("class_weight",), "Generators")
+        node = self.renamed(original, node, names.FIT_ARGUMENTS, "Keras 1", "fit")
         return node.with_changes(
             args=[self._steps(original, node, argument) for argument in node.args]
         )
@@ -222,6 +209,7 @@ class CallRewriter(Rewriter):
         )
 
     def _logs_get(self, original: cst.Call, node: cst.Call) -> cst.Call:
+        self.note_of_both(original, texts_in(original))
         changed = [with_texts(argument, self.key_of_history) for argument in node.args]
         if not all(a.deep_equals(b) for a, b in zip(changed, node.args, strict=True)):
             self.note_of_key(original, texts_in(original)[0])
@@ -233,23 +221,37 @@ class CallRewriter(Rewriter):
         for index, argument in enumerate(node.args):
             keyword = argument.keyword.value if argument.keyword else ""
             if keyword == "monitor" or (not keyword and index == place):
-                changed = with_texts(argument, self.key_of_accuracy)
+                changed = with_texts(argument, self.key_of_metric)
                 if not changed.deep_equals(argument):
-                    self.note_of_accuracy(original)
+                    self.note_of_key(original, texts_in(argument)[0])
+                self.note_of_both(original, texts_in(argument))
                 argument = changed
             arguments.append(argument)
         node = node.with_changes(args=arguments)
         if name == "ReduceLROnPlateau":
-            node = self._renamed(original, node, {"epsilon": "min_delta"}, "Callbacks", name)
+            node = self.renamed(original, node, {"epsilon": "min_delta"}, "Callbacks", name)
         if name == "ModelCheckpoint":
             node = self._weights_file(original, node)
-        removed = {"TensorBoard": ("write_grads", "batch_size"), "ModelCheckpoint": ("period",)}
-        return self._without(original, node, removed.get(name, ()), "Callbacks")
+            file = file_of(node)
+            keyed = [with_texts(a, self.name_with_keys) if a is file else a for a in node.args]
+            node = node.with_changes(args=keyed)
+            if named(node, "period"):
+                text = "ModelCheckpoint has no period: it saves after every epoch."
+                self.note(original, "Callbacks", text)
+        removed = {"TensorBoard": names.REMOVED_OF_TENSORBOARD, "ModelCheckpoint": ("period",)}
+        return self.without(original, node, removed.get(name, ()), "Callbacks")
 
     def _optimizer(self, original: cst.Call, node: cst.Call) -> cst.Call:
-        node = self._renamed(original, node, {"lr": "learning_rate"}, "Optimizers", "An optimizer")
+        node = self.renamed(original, node, {"lr": "learning_rate"}, "Optimizers", "An optimizer")
+        whole = named(node, "learning_rate")
+        if isinstance(whole, cst.Integer):
+            self.note(original, "Optimizers", "learning_rate must be a float.")
+            number = cst.Float(f"{whole.value}.0")
+            node = node.with_changes(
+                args=[a.with_changes(value=number) if a.value is whole else a for a in node.args]
+            )
         if is_none(named(node, "epsilon")):
-            node = self._without(original, node, ("epsilon",), "Optimizers")
+            node = self.without(original, node, ("epsilon",), "Optimizers")
         decay = named(node, "decay")
         if decay is None:
             return node
@@ -291,67 +293,3 @@ class CallRewriter(Rewriter):
             return f"{self.facts.tensorflow}.keras.optimizers"
         self.imports.add("import keras")
         return "keras.optimizers"
-
-    def _layer(self, original: cst.Call, node: cst.Call, name: str) -> cst.Call:
-        renames = {
-            old: new
-            for old, new in names.LAYER_ARGUMENTS.items()
-            if name in names.ONLY_OF.get(old, (name,))
-        }
-        keywords = {a.keyword.value for a in node.args if a.keyword}
-        is_old = name.startswith("Convolution") or not keywords.isdisjoint(names.LAYER_ARGUMENTS)
-        node = self._renamed(original, node, renames, "Keras 1", name)
-        node = self._without(original, node, names.REMOVED_LAYER_ARGUMENTS.get(name, ()), "Keras 1")
-        if "data_format" in {a.keyword.value for a in node.args if a.keyword}:
-            node = node.with_changes(
-                args=[with_texts(argument, names.LAYER_VALUES.get) for argument in node.args]
-            )
-        node = self._kernel_size(original, node, name)
-        positional = [a for a in node.args if a.keyword is None and not a.star]
-        if is_old and "2D" in name and "Conv" in name and len(positional) == 3:
-            self.note(original, "Keras 1", f"{name} takes the kernel's size as one pair.")
-            filters, rows, columns = positional
-            size = cst.Tuple([cst.Element(rows.value), cst.Element(columns.value)])
-            kernel = columns.with_changes(value=size)
-            return node.with_changes(args=[filters, kernel, *node.args[3:]])
-        return node
-
-    def _kernel_size(self, original: cst.Call, node: cst.Call, name: str) -> cst.Call:
-        sides = [named(node, side) for side in ("nb_row", "nb_col")]
-        if not all(sides):
-            return node
-        self.note(original, "Keras 1", f"{name} takes the kernel's size as one pair.")
-        pair = cst.Tuple([cst.Element(side) for side in sides if side])
-        size = cst.Arg(pair, keyword=cst.Name("kernel_size"), equal=TIGHT)
-        arguments = [
-            size.with_changes(comma=a.comma) if a.value is sides[0] else a
-            for a in node.args
-            if a.value is not sides[1]
-        ]
-        return node.with_changes(args=last_comma(arguments))
-
-    def _renamed(
-        self, original: cst.Call, node: cst.Call, table: dict[str, str], rule: str, whose: str
-    ) -> cst.Call:
-        arguments = []
-        for argument in node.args:
-            keyword = argument.keyword.value if argument.keyword else ""
-            if keyword in table:
-                self.note(original, rule, f"{whose} takes {keyword} as {table[keyword]}.")
-                argument = argument.with_changes(keyword=cst.Name(table[keyword]))
-            arguments.append(argument)
-        return node.with_changes(args=arguments)
-
-    def _without(
-        self, original: cst.Call, node: cst.Call, removed: Sequence[str], rule: str
-    ) -> cst.Call:
-        kept: list[cst.Arg] = []
-        for argument in node.args:
-            keyword = argument.keyword.value if argument.keyword else ""
-            if keyword not in removed:
-                kept.append(argument)
-                continue
-            self.note(original, rule, f"{keyword} is not taken any longer.")
-            if kept and isinstance(argument.comma, cst.Comma):  # a line break stays where it was
-                kept[-1] = kept[-1].with_changes(comma=argument.comma)
-        return node if len(kept) == len(node.args) else node.with_changes(args=last_comma(kept))

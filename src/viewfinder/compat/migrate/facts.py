@@ -9,7 +9,13 @@ import libcst.matchers as m
 from typing_extensions import override
 
 _KERAS = ("keras", "tensorflow")
-_ACCURACIES = {"acc", "accuracy"}
+# The two names of a metric. Keras 1 and 2 wrote one of them, whichever `compile` was given.
+_METRICS = (
+    ("acc", "accuracy"),
+    ("mae", "mean_absolute_error"),
+    ("mse", "mean_squared_error"),
+)
+_NAMES_OF_METRICS = {name for pair in _METRICS for name in pair}
 # Packages whose own classes have `predict_proba` and `fit(…, workers=…)`.
 _WITH_ESTIMATORS = {"sklearn", "xgboost", "lightgbm", "catboost", "gensim"}
 
@@ -19,7 +25,7 @@ class Facts:
     """What the rewrites need to know of a whole file.
 
     Attributes:
-        metrics: The names of accuracy that `compile` is given: "acc", "accuracy".
+        metrics: The names of accuracy and errors that `compile` is given, such as "acc" and "mae".
         activations: The activations of `Dense` layers, and the layers `Activation`.
         layers: Variables that hold a layer.
         flows: Variables that hold an iterator of `ImageDataGenerator`.
@@ -33,6 +39,10 @@ class Facts:
         models: Variables that hold a Keras model.
         sequential: Variables and attributes that hold a `Sequential`, such as `self.model`.
         backend: The names of `keras.backend`, where it is not TensorFlow's.
+        tensorflow_backend: The names of `tensorflow.keras.backend`.
+        outputs: The outputs that `compile` is given metrics for, by name.
+        needs_own_steps: Whether an iterator of pictures is trained on with `steps_per_epoch`, or
+            has several outputs: what `tensorflow.keras`'s class does not do on Keras 3.
         texts: The strings of a list, by the variable that holds it.
         metrics_from: The variables that `compile` is given for metrics.
         fractions: The division, or the call of `ceil`, by the variable that holds its result.
@@ -56,6 +66,9 @@ class Facts:
     models: set[str] = field(default_factory=set)
     sequential: set[str] = field(default_factory=set)
     backend: set[str] = field(default_factory=set)
+    tensorflow_backend: set[str] = field(default_factory=set)
+    outputs: set[str] = field(default_factory=set)
+    needs_own_steps: bool = False
     texts: dict[str, list[str]] = field(default_factory=dict)
     metrics_from: set[str] = field(default_factory=set)
     fractions: dict[str, cst.BaseExpression] = field(default_factory=dict)
@@ -66,9 +79,19 @@ class Facts:
     standalone: str | None = None
 
     @property
-    def accuracy(self) -> str | None:
-        """The key of accuracy in a history; None where the file does not settle it."""
-        return next(iter(self.metrics)) if len(self.metrics) == 1 else None
+    def metric_keys(self) -> dict[str, str]:
+        """The name of a metric in a history, by its other name; none where both are compiled."""
+        return {
+            other: name
+            for pair in _METRICS
+            for name, other in (pair, pair[::-1])
+            if name in self.metrics and other not in self.metrics
+        }
+
+    @property
+    def has_both_accuracies(self) -> bool:
+        """Whether some metric of the file is "acc", and another "accuracy"."""
+        return {"acc", "accuracy"} <= self.metrics
 
     @property
     def trains(self) -> bool:
@@ -93,7 +116,7 @@ def facts_of(modules: Iterable[cst.Module]) -> Facts:
     for module in modules:
         module.visit(_Reader(facts))
     for name in facts.metrics_from:
-        facts.metrics |= set(facts.texts.get(name, ())) & _ACCURACIES
+        facts.metrics |= set(facts.texts.get(name, ())) & _NAMES_OF_METRICS
     return facts
 
 
@@ -111,6 +134,8 @@ class _Reader(cst.CSTVisitor):
                 self.facts.bound.add(asname or name.partition(".")[0])
             if name == "keras.backend" and asname:
                 self.facts.backend.add(asname)
+            if name == "tensorflow.keras.backend" and asname:
+                self.facts.tensorflow_backend.add(asname)
             if name == "tensorflow":
                 self.facts.tensorflow = asname or name
             elif name in ("keras", "tensorflow.keras"):
@@ -132,8 +157,12 @@ class _Reader(cst.CSTVisitor):
                 alias.evaluated_alias or alias.evaluated_name for alias in node.names
             }
         for alias in node.names:
-            if name == "keras" and alias.evaluated_name == "backend":
-                self.facts.backend.add(alias.evaluated_alias or "backend")
+            if alias.evaluated_name == "backend":
+                known = {
+                    "keras": self.facts.backend,
+                    "tensorflow.keras": self.facts.tensorflow_backend,
+                }
+                known.get(name, set()).add(alias.evaluated_alias or "backend")
             if dotted(node.module) == "tensorflow" and alias.evaluated_name == "keras":
                 self.facts.keras = alias.evaluated_alias or "keras"
 
@@ -149,7 +178,14 @@ class _Reader(cst.CSTVisitor):
         if method == "compile":
             for index, argument in enumerate(node.args):
                 if argument.keyword.value == "metrics" if argument.keyword else index == 2:
-                    self.facts.metrics |= set(texts_in(argument.value)) & _ACCURACIES
+                    self.facts.metrics |= set(texts_in(argument.value)) & _NAMES_OF_METRICS
+                    if isinstance(argument.value, cst.Dict):
+                        self.facts.outputs |= {
+                            text
+                            for element in argument.value.elements
+                            if isinstance(element, cst.DictElement)
+                            for text in texts_in(element.key)
+                        }
                     self.facts.metrics_from.add(last_name(argument.value) or "")
         elif method == "Activation":
             self.facts.activations |= set(texts_in(node))
@@ -160,6 +196,18 @@ class _Reader(cst.CSTVisitor):
                 if argument.keyword and argument.keyword.value == "activation"
                 for text in (*texts_in(argument.value), last_name(argument.value) or "")
             }
+        elif method in ("fit", "fit_generator") and node.args:
+            keywords = {a.keyword.value for a in node.args if a.keyword}
+            pictures = last_name(node.args[0].value) in self.facts.flows or makes_flow(
+                node.args[0].value
+            )
+            by_position = method == "fit_generator" and len(node.args) - len(keywords) > 1
+            if pictures and ("steps_per_epoch" in keywords or by_position):
+                self.facts.needs_own_steps = True
+        elif method in ("flow_from_dataframe", "flow"):
+            first = node.args[0].value if node.args else None
+            if "multi_output" in texts_in(node) or isinstance(first, cst.Tuple | cst.List):
+                self.facts.needs_own_steps = True
         elif method in ("save_weights", "ModelCheckpoint"):
             self._rename_file(node, method == "save_weights" or _saves_weights(node))
 
@@ -194,7 +242,7 @@ class _Reader(cst.CSTVisitor):
         if is_layer(value, self.facts.layers):
             self.facts.layers |= names
         made_by = (last_name(value.func) or "") if isinstance(value, cst.Call) else ""
-        if made_by.startswith("flow"):
+        if makes_flow(value):
             self.facts.flows |= names
         if made_by in ("Sequential", "Model", "load_model", "model_from_json", "clone_model"):
             self.facts.models |= names
@@ -203,8 +251,21 @@ class _Reader(cst.CSTVisitor):
 
     @override
     def visit_For(self, node: cst.For) -> None:
-        if isinstance(node.target, cst.Name) and last_name(node.iter) == "layers":
-            self.facts.layers.add(node.target.value)
+        self._iterate(node.target, node.iter)
+
+    @override
+    def visit_CompFor(self, node: cst.CompFor) -> None:
+        self._iterate(node.target, node.iter)
+
+    def _iterate(self, target: cst.BaseExpression, over: cst.BaseExpression) -> None:
+        """Note the variable of a loop over layers, also of `enumerate(model.layers)`."""
+        if isinstance(over, cst.Subscript):  # model.layers[1:]
+            over = over.value
+        if isinstance(over, cst.Call) and last_name(over.func) == "enumerate" and over.args:
+            over = over.args[0].value
+            target = target.elements[-1].value if isinstance(target, cst.Tuple) else target
+        if isinstance(target, cst.Name) and last_name(over) == "layers":
+            self.facts.layers.add(target.value)
 
 
 def is_layer(node: cst.BaseExpression, layers: set[str]) -> bool:
@@ -214,6 +275,11 @@ def is_layer(node: cst.BaseExpression, layers: set[str]) -> bool:
     if isinstance(node, cst.Call):
         return last_name(node.func) == "get_layer"
     return isinstance(node, cst.Subscript) and last_name(node.value) == "layers"
+
+
+def makes_flow(node: cst.BaseExpression) -> bool:
+    """Whether an expression makes an iterator of pictures: `x.flow(…)` and the like."""
+    return isinstance(node, cst.Call) and (last_name(node.func) or "").startswith("flow")
 
 
 def is_fraction(node: cst.BaseExpression) -> bool:

@@ -73,7 +73,7 @@ def migrate(path: str | Path, *, write: bool = False) -> Iterator[Outcome]:
         outcome = Outcome(file, result)
         if write and outcome.is_changed:
             with written_whole(file) as temporary:
-                temporary.write_bytes(result.after.encode())
+                temporary.write_bytes(result.after.encode(result.encoding))
                 temporary.chmod(file.stat().st_mode)
         yield outcome
 

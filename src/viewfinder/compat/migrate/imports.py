@@ -19,6 +19,14 @@ class ImportRewriter(Rewriter):
     """Rewrites imports."""
 
     @override
+    def visit_Import(self, node: cst.Import) -> bool:
+        return False  # the names in it are no attributes
+
+    @override
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
+        return False
+
+    @override
     def leave_Import(self, original_node: cst.Import, updated_node: cst.Import) -> cst.Import:
         aliases = [self._module(original_node, alias) for alias in updated_node.names]
         return updated_node.with_changes(names=aliases)
@@ -26,6 +34,13 @@ class ImportRewriter(Rewriter):
     def _module(self, original: cst.Import, alias: cst.ImportAlias) -> cst.ImportAlias:
         """`import keras.layers.core as core` and the like."""
         path = dotted(alias.name)
+        self._note_of_module(original, path)
+        if path == "keras_preprocessing":
+            self.note(original, "ImageDataGenerator", _MOVED)
+            return alias.with_changes(
+                name=dotted_node("viewfinder.compat"),
+                asname=_as(alias.evaluated_alias or path),
+            )
         used = self.facts.attributes.get(alias.evaluated_alias or "", set())
         if path in _IMAGES and not used.isdisjoint(names.IMAGE_NAMES):
             self.note(original, "ImageDataGenerator", _MOVED)
@@ -40,34 +55,77 @@ class ImportRewriter(Rewriter):
         self, original_node: cst.ImportFrom, updated_node: cst.ImportFrom
     ) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
         path = dotted(original_node.module)
-        for module, advice in names.BY_HAND.items():
-            if path == module or path == f"tensorflow.{module}":
-                self.note(original_node, "Removed", advice, by_hand=True)
+        self._note_of_module(original_node, path)
         root = next((root for root in _ROOTS if path == root or path.startswith(f"{root}.")), "")
         below = path[len(root) + 1 :]
         if (moved := _moved(path)) != path:
             self.note(original_node, "Modules", f"{path} is {moved} in Keras 3.")
             updated_node = updated_node.with_changes(module=dotted_node(moved))
             root = root.replace(".python", "")
-        if below in names.MODULES:
-            return updated_node
+        for alias in _aliases(original_node):
+            if root and (advice := names.NAMES_BY_HAND.get(alias.evaluated_name)):
+                text = f"Keras 3 has no {alias.evaluated_name}: {advice}"
+                self.note(original_node, "Removed", text, by_hand=True)
+        if path == "tensorflow":
+            return self._import_of_tensorflow(original_node, updated_node)
         if isinstance(updated_node.names, cst.ImportStar):
             if path not in _IMAGES:
                 return updated_node
             self.note(original_node, "ImageDataGenerator", _MOVED)
             return updated_node.with_changes(module=dotted_node("viewfinder.compat.image"))
-        for alias in _aliases(original_node):
-            if root and (removed := names.NAMES_BY_HAND.get(alias.evaluated_name)):
-                self.note(original_node, "Removed", removed, by_hand=True)
-        if path.startswith("keras_preprocessing") or root == "keras":
-            images = self._import_of_images(original_node, updated_node, path)
+        lacks_images = root == "keras" or self.facts.needs_own_steps
+        if path.startswith("keras_preprocessing") or lacks_images:
+            images = self._import_of_images(
+                original_node, updated_node, path.removeprefix("tensorflow.")
+            )
             if images is not None:
                 return images
         if below == "utils":
             return self._import_of_np_utils(original_node, updated_node, root)
-        if below == "optimizers":
-            return self._import_of_optimizers(original_node, updated_node)
-        return updated_node
+        if below == "models":
+            return self._import_of_models(original_node, updated_node, root)
+        return self._renamed_names(
+            original_node, updated_node, root, names.MODULES.get(below, below)
+        )
+
+    def _note_of_module(self, original: cst.Import | cst.ImportFrom, path: str) -> None:
+        for module, advice in names.BY_HAND.items():
+            if f"{path}.".startswith((f"{module}.", f"tensorflow.{module}.")):
+                self.note(original, "Removed", advice, by_hand=True)
+
+    def _import_of_tensorflow(
+        self, original: cst.ImportFrom, node: cst.ImportFrom
+    ) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
+        """`from tensorflow import set_random_seed, Session` and the like."""
+        moved: dict[str, list[cst.ImportAlias]] = {}
+        for alias in _aliases(node):
+            old = alias.evaluated_name
+            parent, _, new = names.TENSORFLOW_1.get(old, old).rpartition(".")
+            if parent:
+                self.note(original, "TensorFlow 1", f"{old} is in tensorflow.{parent}.")
+            kept = alias.evaluated_alias or old
+            changed = (
+                alias.with_changes(name=cst.Name(new), asname=_as(kept)) if new != old else alias
+            )
+            moved.setdefault(f"tensorflow.{parent}".rstrip("."), []).append(changed)
+        if set(moved) <= {"tensorflow"}:
+            return node
+        bare = {"lpar": None, "rpar": None} if len(moved) > 1 else {}
+        return cst.FlattenSentinel(
+            [
+                node.with_changes(module=dotted_node(path), names=_without_comma(aliases), **bare)
+                for path, aliases in moved.items()
+            ]
+        )
+
+    def _import_of_models(
+        self, original: cst.ImportFrom, node: cst.ImportFrom, root: str
+    ) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
+        moves = [alias.evaluated_name == "Input" for alias in _aliases(node)]
+        if not any(moves):
+            return node
+        self.note(original, "Modules", "Input is in keras.layers in Keras 3.")
+        return _split(node, moves, f"{root}.layers")
 
     def _import_of_images(
         self, original: cst.ImportFrom, node: cst.ImportFrom, path: str
@@ -116,14 +174,20 @@ class ImportRewriter(Rewriter):
 
         return _split(node, moves, root, renamed)
 
-    def _import_of_optimizers(
-        self, original: cst.ImportFrom, node: cst.ImportFrom
+    def _renamed_names(
+        self, original: cst.ImportFrom, node: cst.ImportFrom, root: str, below: str
     ) -> cst.ImportFrom:
+        """Import what has another name now under its old one."""
+        table = names.RENAMED.get(below, {})
+        if below in ("losses", "metrics"):
+            table = names.RENAMED_LOSSES.get(root, {})
+
         def renamed(alias: cst.ImportAlias) -> cst.ImportAlias:
-            new = names.LOWERCASE_OPTIMIZERS.get(alias.evaluated_name)
-            if new is None or new == alias.evaluated_name:
+            new = table.get(alias.evaluated_name)
+            if not root or new is None:
                 return alias
-            self.note(original, "Optimizers", f"{alias.evaluated_name} is {new} in Keras 3.")
+            rule = "Optimizers" if below == "optimizers" else "Modules"
+            self.note(original, rule, f"{alias.evaluated_name} is {new} in Keras 3.")
             kept = alias.evaluated_alias or alias.evaluated_name
             return alias.with_changes(name=cst.Name(new), asname=_as(kept))
 

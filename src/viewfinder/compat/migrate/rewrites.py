@@ -31,6 +31,7 @@ class _AllRewrites(ImportRewriter, CallRewriter):
 
     def __init__(self, facts: Facts) -> None:
         super().__init__(facts)
+        self.functions: list[str] = []
         roots = {facts.keras, f"{facts.tensorflow}.keras"} - {None}
         self.modules_by_attribute = {
             f"{root}.{old}": f"{root}.{new}".rstrip(".")
@@ -51,12 +52,19 @@ class _AllRewrites(ImportRewriter, CallRewriter):
                 self.note(original_node, "Modules", "These layers are in keras.layers itself.")
                 return inner.value
         here = dotted(original_node)
+        self._note_by_hand(original_node)
+        table = names.RENAMED.get(last_name(base) or "", {})
+        if name in table and self.facts.is_keras(original_node):
+            rule = "Optimizers" if name in names.LOWERCASE_OPTIMIZERS else "Modules"
+            self.note(original_node, rule, f"{name} is {table[name]} in Keras 3.")
+            return updated_node.with_changes(attr=cst.Name(table[name]))
         if here in self.modules_by_attribute:
             new = self.modules_by_attribute[here]
             self.note(original_node, "Modules", f"{here} is {new} in Keras 3.")
             return dotted_node(new)
-        if name in names.TENSORFLOW_1 and dotted(base) == self.facts.tensorflow:
-            new = f"{self.facts.tensorflow}.{names.TENSORFLOW_1[name]}"
+        of_tensorflow = here.removeprefix(f"{self.facts.tensorflow}.")
+        if here != of_tensorflow in names.TENSORFLOW_1:
+            new = f"{self.facts.tensorflow}.{names.TENSORFLOW_1[of_tensorflow]}"
             self.note(original_node, "TensorFlow 1", f"{here} is {new} in TensorFlow 2.")
             return dotted_node(new)
         if name in ("input", "output") and dotted(base) in self.facts.sequential:
@@ -66,8 +74,11 @@ class _AllRewrites(ImportRewriter, CallRewriter):
             new = f"{self.facts.tensorflow}.keras.optimizers.{names.TRAIN_OPTIMIZERS[name]}"
             self.note(original_node, "Optimizers", f"tf.train.{name} is {new} in TensorFlow 2.")
             return dotted_node(new)
-        images = f"{self.facts.standalone}.preprocessing.image"
-        if name in names.IMAGE_NAMES and dotted(base) == images:
+        images = {f"{self.facts.standalone}.preprocessing.image"}
+        if self.facts.needs_own_steps:
+            images |= {f"{self.facts.tensorflow}.keras.preprocessing.image"}
+            images |= {f"{self.facts.keras}.preprocessing.image"}
+        if name in names.IMAGE_NAMES and dotted(base) in images:
             self.imports.add(f"from viewfinder.compat import {name}")
             self.note(original_node, "ImageDataGenerator", f"{name} comes from viewfinder.compat.")
             return cst.Name(name)
@@ -91,6 +102,7 @@ class _AllRewrites(ImportRewriter, CallRewriter):
     ) -> cst.Subscript:
         if not re.search("hist|logs", last_name(original_node.value) or ""):
             return updated_node
+        self.note_of_both(original_node, [t for s in original_node.slice for t in texts_in(s)])
         changed = updated_node.visit(Literals(self.key_of_history))
         if not isinstance(changed, cst.Subscript) or changed.deep_equals(updated_node):
             return updated_node
@@ -115,17 +127,52 @@ class _AllRewrites(ImportRewriter, CallRewriter):
     def leave_Yield(self, original_node: cst.Yield, updated_node: cst.Yield) -> cst.Yield:
         """Yield several inputs or outputs as tuples, for `fit` of Keras 3 takes no lists."""
         batch = updated_node.value
-        if not isinstance(batch, cst.Tuple) or not self.facts.trains:
+        if isinstance(batch, cst.From):
             return updated_node
+        return updated_node.with_changes(value=self._batch(original_node, batch))
+
+    @override
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        self.functions.append(node.name.value)
+
+    @override
+    def leave_FunctionDef(
+        self, original_node: cst.FunctionDef, updated_node: cst.FunctionDef
+    ) -> cst.FunctionDef:
+        self.functions.pop()
+        return updated_node
+
+    @override
+    def leave_Return(self, original_node: cst.Return, updated_node: cst.Return) -> cst.Return:
+        """Return batches of a `Sequence` with tuples as well."""
+        if self.functions[-1:] != ["__getitem__"]:
+            return updated_node
+        return updated_node.with_changes(value=self._batch(original_node, updated_node.value))
+
+    def _batch(
+        self, original: cst.CSTNode, batch: cst.BaseExpression | None
+    ) -> cst.BaseExpression | None:
+        """Turn lists of several inputs or outputs into tuples."""
+        if not isinstance(batch, cst.Tuple) or not self.facts.trains:
+            return batch
         parts = [_as_tuple(element) for element in batch.elements]
         if all(new is old for new, old in zip(parts, batch.elements, strict=True)):
-            return updated_node
-        self.note(
-            original_node,
-            "Generators",
-            "fit of Keras 3 takes several inputs as a tuple, not a list.",
-        )
-        return updated_node.with_changes(value=batch.with_changes(elements=parts))
+            return batch
+        text = "fit of Keras 3 takes several inputs as a tuple, not a list."
+        self.note(original, "Generators", text)
+        return batch.with_changes(elements=parts)
+
+    def _note_by_hand(self, node: cst.Attribute) -> None:
+        """List what has no successor, to change by hand."""
+        name = node.attr.value
+        self.note_of_attribute(node)
+        if name in names.ATTRIBUTES_BY_HAND and self.facts.is_model(node.value):
+            self.note(node, "Removed", names.ATTRIBUTES_BY_HAND[name], by_hand=True)
+        if name in names.NAMES_BY_HAND and self.facts.is_keras(node):
+            text = f"Keras 3 has no {name}: {names.NAMES_BY_HAND[name]}"
+            self.note(node, "Removed", text, by_hand=True)
+        if name in names.TENSORFLOW_BY_HAND and dotted(node.value) == self.facts.tensorflow:
+            self.note(node, "Removed", names.TENSORFLOW_BY_HAND[name], by_hand=True)
 
     @override
     def leave_Comparison(

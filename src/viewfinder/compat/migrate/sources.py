@@ -8,6 +8,7 @@ import ast
 import io
 import json
 import re
+import tokenize
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,13 @@ _LARGEST = 64 * 2**20
 _SHELL = re.compile(r"^(\s*)([!%]|\?|[\w.]+\?{1,2}\s*$|\w+\s*=\s*[!%])")
 _TOO_DEEP = "its code nests too deeply"
 _MASK = "pass  # viewfinder: masked line "
+# Magics before Python, which is rewritten: `%%time` above a cell, `%time` before a statement.
+_CELL_MAGICS = ("%%time", "%%timeit", "%%capture", "%%prun")
+_TIMED = re.compile(r"^(\s*)(%time(?:it)?[ \t]+)(?=\w)")
+_MASK_TIMED = "with viewfinder_masked_magic_{}: "
+_OLD_VERSION = re.compile(
+    r"^\s*%tensorflow_version\s+1|^\s*[!%]\s*pip3?\s+install\b.*\b(tensorflow|keras)(-gpu)?\s*==\s*[012]\."
+)
 _PYTHON_2 = re.compile(
     r"^\s*(print\s+[\"'\w]|exec\s+[\"']|except\s+\w+\s*,\s*\w+\s*:)", re.MULTILINE
 )
@@ -40,6 +48,7 @@ class Migrated:
         after: Its new text, the same where nothing is to change.
         changes: The changes, with the number of the cell, from 1, or None in a script.
         skipped: Cells that are not Python, by number, with the parser's reason.
+        encoding: The encoding of its text, as Python reads it.
     """
 
     path: Path
@@ -47,6 +56,7 @@ class Migrated:
     after: str
     changes: list[tuple[int | None, Change]]
     skipped: dict[int, str]
+    encoding: str = "utf-8"
 
 
 def migrated(path: Path) -> Migrated:
@@ -58,21 +68,39 @@ def migrated(path: Path) -> Migrated:
     try:
         if regular_status(path).st_size > _LARGEST:
             raise DataError(f"{path} is too large for a script.", expected="at most 64 MiB")
-        text = read_regular(path).decode("utf-8")  # Windows line endings stay as they are
-    except (OSError, UnicodeDecodeError) as error:
+        content = read_regular(path)
+        encoding = "utf-8" if path.suffix == ".ipynb" else _encoding(content)
+        text = content.decode(encoding)  # Windows line endings stay as they are
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not in {encoding}: byte {error.start + 1} is not of it.",
+            expected="UTF-8, or the encoding that a script's first lines declare",
+            remedy="save it as UTF-8",
+        ) from error
+    except OSError as error:
         raise DataError(
             f"{path} cannot be read: {error}.", expected="a .py or .ipynb file"
         ) from error
-    return _notebook(path, text) if path.suffix == ".ipynb" else _script(path, text)
+    return _notebook(path, text) if path.suffix == ".ipynb" else _script(path, text, encoding)
 
 
-def _script(path: Path, text: str) -> Migrated:
+def _encoding(content: bytes) -> str:
+    """Return the encoding that the first lines of a script declare (PEP 263)."""
+    try:
+        found, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+    except SyntaxError:  # of no such name, or of lines that are not UTF-8
+        return "utf-8"
+    return found  # of "utf-8-sig", the mark is written again
+
+
+def _script(path: Path, text: str, encoding: str) -> Migrated:
     try:
         module, lines = _parsed(text)
     except (cst.ParserSyntaxError, ValueError) as error:
         raise _refusal(path, text, error) from None
     result, changes = rewritten(module, facts_of([module]))
-    return Migrated(path, text, _restored(result.code, lines), [(None, c) for c in changes], {})
+    after = _restored(result.code, lines)
+    return Migrated(path, text, after, [(None, c) for c in changes], {}, encoding)
 
 
 def _notebook(path: Path, text: str) -> Migrated:
@@ -90,7 +118,8 @@ def _notebook(path: Path, text: str) -> Migrated:
     modules: dict[int, tuple[cst.Module, list[str]]] = {}
     skipped: dict[int, str] = {}
     for index, source in enumerate(sources):
-        if not codes[index] or source.lstrip().startswith("%%"):
+        magic = source.lstrip().partition("\n")[0]
+        if not codes[index] or (magic.startswith("%%") and magic.split()[0] not in _CELL_MAGICS):
             continue
         try:
             modules[index] = _parsed(source)
@@ -102,6 +131,7 @@ def _notebook(path: Path, text: str) -> Migrated:
     changes: list[tuple[int | None, Change]] = []
     for index, (module, lines) in modules.items():
         result, found = rewritten(module, facts)
+        found += _old_versions(sources[index])
         changes += [(index + 1, change) for change in found]
         new = _restored(result.code, lines)
         if new != sources[index]:
@@ -132,6 +162,11 @@ def _parsed(text: str) -> tuple[cst.Module, list[str]]:
     lines = text.splitlines(True)
     continued, indentation = False, ""
     for number, line in enumerate(lines):
+        if timed := _TIMED.match(line):
+            rest = line[timed.end() :]
+            lines[number] = f"{timed[1]}{_MASK_TIMED.format(len(masked))}{rest}"
+            masked.append(timed[2])
+            continue
         found = _SHELL.match(line)
         if not continued and not found:
             continue
@@ -160,7 +195,19 @@ def _module(text: str) -> cst.Module:
 
 def _restored(code: str, masked: list[str]) -> str:
     pattern = re.compile(rf"^\s*{re.escape(_MASK)}(\d+)", re.MULTILINE)
-    return pattern.sub(lambda found: masked[int(found[1])], code)
+    code = pattern.sub(lambda found: masked[int(found[1])], code)
+    magics = re.compile(_MASK_TIMED.format(r"(\d+)"))
+    return magics.sub(lambda found: masked[int(found[1])], code)
+
+
+def _old_versions(source: str) -> list[Change]:
+    """List the lines that install an old TensorFlow or Keras, to change by hand."""
+    text = "This line asks for a TensorFlow or Keras that is too old: delete it."
+    return [
+        Change(number, "TensorFlow 1", text, by_hand=True)
+        for number, line in enumerate(source.splitlines(), 1)
+        if _OLD_VERSION.match(line)
+    ]
 
 
 def _refusal(path: Path, text: str, error: Exception) -> DataError:
@@ -168,6 +215,12 @@ def _refusal(path: Path, text: str, error: Exception) -> DataError:
         return DataError(f"{path} is Python 2.", remedy=f"2to3 -w {path} first, then migrate again")
     if str(error) == _TOO_DEEP:
         return DataError(f"{path} cannot be read: {_TOO_DEEP}.")
+    with suppress(SyntaxError, ValueError):
+        ast.parse(text)
+        return DataError(
+            f"{path} mixes tabs and spaces in its indentation, which cannot be kept.",
+            remedy=f"expand -i {path} first, then migrate its output",
+        )
     line = getattr(error, "raw_line", None)
     where = f"line {line}" if line else "its text"
     return DataError(f"{path} is not valid Python: {where} cannot be parsed.")
