@@ -42,8 +42,8 @@ def side_lengths(text: str | None) -> tuple[int, int] | None:
 Data = Annotated[
     Path,
     typer.Argument(
-        help="Folders of pictures, a saved dataset, a table of paths or pixels, idx or .npz files, "
-        "or an archive."
+        help="Folders of pictures, a saved dataset, a table of paths or pixels, idx, .npz or "
+        "Parquet files, or an archive."
     ),
 ]
 AsJson = Annotated[

@@ -201,8 +201,8 @@ class Request:
     data: Annotated[
         Path | None,
         typer.Argument(
-            help="Folders of pictures, a saved dataset, a table of paths or pixels, idx or .npz "
-            "files, or an archive. May be omitted with --resume.",
+            help="Folders of pictures, a saved dataset, a table of paths or pixels, idx, .npz or "
+            "Parquet files, or an archive. May be omitted with --resume.",
             show_default=False,
         ),
     ] = None

@@ -6,7 +6,9 @@ labelling, recognise,        labels and splits from folders, or from file names
 table, cells                 tables of paths and labels: CSV, Parquet, DataFrame
 roles, columns, paths        what columns are; what their cells mean; the files that paths name
 metadata                     Hugging Face's and Roboflow's folders
-pixel_csv, pixel_columns     a picture in each row of a text table
+pixel_csv, pixel_columns,    a picture in each row of a text table
+  pixel_cells
+parquet                      pictures inside of Parquet files
 idx, npz, arrays             other rows of pixels; pixels and levels are shared by them
 archive: zipped, tarred      archives, read in place
 unpacked                     archives of any of these, unpacked into the cache
@@ -87,8 +89,8 @@ def open_dataset(
         path: A folder of class folders; a folder of split folders (`train`, `val`, `test` …) of
             class folders; a folder of files whose names contain the label; or one with a
             `metadata.csv`. A saved dataset (`NAME.dataset`). A table (CSV, TSV, Parquet) of paths
-            and labels. A CSV with a picture's pixels in each row. MNIST's idx files. An `.npz` of
-            arrays. Or a zip or tar archive of any of these.
+            and labels. A CSV with a picture's pixels in each row. Parquet files with pictures
+            inside. MNIST's idx files. An `.npz` of arrays. Or a zip or tar archive of any of these.
         label_from: A regular expression that finds the label in a file's name:
             its group named `label`, or its first group. For example `([a-z]+)\.` gives `cat` for
             `cat.0.jpg`. It searches the file name; if it has a slash, the whole path.

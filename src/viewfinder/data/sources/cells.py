@@ -86,7 +86,7 @@ def _plain(rows: list[dict[str, object]]) -> pd.DataFrame:
     return pd.DataFrame(plain)
 
 
-_PARQUET = frozenset({".parquet", ".pq"})
+PARQUET = frozenset({".parquet", ".pq"})
 
 
 class Cells(NamedTuple):
@@ -119,8 +119,8 @@ def opened_table(file: Path) -> Table:
         DataError: The table cannot be read.
     """
     suffix = file.suffix.lower()
-    if suffix in _PARQUET:
-        return _parquet(file)
+    if suffix in PARQUET:
+        return _table_of_paths(file)
     if suffix == JSON_LINES:
         return table_of_frame(read_json_lines(file), str(file))
     sniffed = sniff(file)
@@ -213,7 +213,25 @@ def _read_text(sniffed: Delimited, names: list[str], wanted: list[str]) -> pd.Da
     return cells
 
 
-def _parquet(file: Path) -> Table:
+def _table_of_paths(file: Path) -> Table:
+    table = parquet_table(file)
+    schema = pyarrow.parquet.read_schema(file)
+    if column_named(table.names, PATHS) is None and (path := column_named(schema.names, PATHS)):
+        raise DataError(
+            f"The column {path} of {file} does not hold paths.",
+            expected="a column of text, or of pictures: bytes, or a record with bytes",
+            received=str(schema.field(path).type),
+            remedy="write the pictures into files, and their paths into the table",
+        )
+    return table
+
+
+def parquet_table(file: Path) -> Table:
+    """The columns of text and numbers in a Parquet file.
+
+    Raises:
+        DataError: It cannot be read, or states more than a file of its size can hold.
+    """
     try:
         opened = pyarrow.parquet.ParquetFile(file)
         schema, header = opened.schema_arrow, opened.metadata
@@ -227,13 +245,6 @@ def _parquet(file: Path) -> Table:
         raise _too_large(file, f"{most:,} bytes", received)
     # Bytes and records are no cells: pictures may be among them.
     plain = [name for name in schema.names if not _is_nested(schema.field(name).type)]
-    if column_named(plain, PATHS) is None and (path := column_named(schema.names, PATHS)):
-        raise DataError(
-            f"The column {path} of {file} does not hold paths.",
-            expected="a column of text",
-            received=str(schema.field(path).type),
-            remedy="write the pictures into files, and their paths into the table",
-        )
 
     def read(wanted: list[str]) -> pd.DataFrame:
         try:

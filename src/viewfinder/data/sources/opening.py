@@ -4,6 +4,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from viewfinder.core.class_names import CLASS_NAMES, read_class_names
@@ -14,7 +15,9 @@ from viewfinder.core.words import listed
 from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.sources.archive import ArchiveSource
 from viewfinder.data.sources.assemble import with_class_names
-from viewfinder.data.sources.delimited import TEXT_ENDINGS, sniff
+from viewfinder.data.sources.cells import opened_table
+from viewfinder.data.sources.columns import PIXELS, column_named
+from viewfinder.data.sources.delimited import TEXT_ENDINGS, numbered, sniff
 from viewfinder.data.sources.folder import OF_FOLDERS, dataset_of_files, open_folder
 from viewfinder.data.sources.folder_names import split_in_name
 from viewfinder.data.sources.hints import Hints
@@ -28,6 +31,7 @@ from viewfinder.data.sources.metadata import (
     without_labels,
 )
 from viewfinder.data.sources.npz import open_npz
+from viewfinder.data.sources.parquet import open_parquet, parquet_files_in, picture_column
 from viewfinder.data.sources.pixel_csv import open_pixel_csv, open_split_csvs
 from viewfinder.data.sources.saved import is_saved
 from viewfinder.data.sources.table import open_table_file
@@ -62,7 +66,7 @@ def open_archive(path: Path, hints: Hints, progress: Progress | None = None) -> 
     if source is not None and not _holds_data_files(source.index().listing):
         return _open_in_place(source, hints)
     folder = unpacked_folder(path, progress)
-    dataset = open_any_folder(folder, replace(hints, is_foreign=True))
+    dataset = open_any_folder(folder, replace(hints, is_foreign=True), progress)
     return replace(dataset, source=UnpackedSource(path, folder, dataset.source))
 
 
@@ -102,7 +106,7 @@ def _holds_data_files(listing: Listing) -> bool:
 
 KINDS = (
     "a folder of pictures; a saved dataset; a CSV or Parquet table of paths and labels; "
-    "a CSV of pixels; idx or .npz files; or a zip or tar archive of these"
+    "a CSV of pixels; idx, .npz or Parquet files of pictures; or a zip or tar archive of these"
 )
 # Tables, and what may stand beside them.
 _OF_TABLES = frozenset({*TEXT_ENDINGS, ".parquet", ".pq", ".npz", *_WORDS})
@@ -125,7 +129,9 @@ def open_path(path: Path, hints: Hints, progress: Progress | None = None) -> Dat
                 remedy=f"give the folder of the pictures; `viewfinder evaluate {path}` evaluates "
                 "the run on its own",
             )
-        return _open_saved(path, hints) if is_saved(path) else open_any_folder(path, hints)
+        return (
+            _open_saved(path, hints) if is_saved(path) else open_any_folder(path, hints, progress)
+        )
     if not os.path.exists(path):  # noqa: PTH110
         raise DataError(
             f"There is nothing at {path}.",
@@ -133,7 +139,7 @@ def open_path(path: Path, hints: Hints, progress: Progress | None = None) -> Dat
             remedy="check the spelling; relative paths start at the current folder",
         )
     _require_regular(path)
-    opener = _opener(path)
+    opener = _opener(path, progress)
     if opener is not None:
         return opener(path, hints)
     if is_zip(path) or is_tar(path):
@@ -162,10 +168,12 @@ def _open_saved(folder: Path, hints: Hints) -> Dataset:
     return SavedDataset.open(folder).dataset()
 
 
-def open_any_folder(root: Path, hints: Hints) -> Dataset:
+def open_any_folder(root: Path, hints: Hints, progress: Progress | None = None) -> Dataset:
     """Open a folder of data files, or else of pictures."""
     if hints.label_from is not None:
         return open_folder(root, hints)
+    if shards := parquet_files_in(root):
+        return open_parquet(root, shards, hints, progress)
     # Archives often have a single folder at the top.
     folder = root
     for _ in range(_MOST_WRAPPERS + 1):
@@ -261,13 +269,13 @@ def _entries(folder: Path) -> tuple[list[str], list[str]]:
     return folders, sorted(name for name, kind in kinds.items() if kind == "file")
 
 
-def _opener(path: Path) -> Callable[[Path, Hints], Dataset] | None:
+def _opener(path: Path, progress: Progress | None) -> Callable[[Path, Hints], Dataset] | None:
     start = _start(path)
     name = path.name.lower().removesuffix(".gz")
     if is_idx_name(path.name) or start[:3] == b"\0\0\x08":
         return open_idx
     if start[:4] == b"PAR1":
-        return open_table_file
+        return partial(_open_parquet, progress=progress)
     if is_zip(path) and _holds_only_arrays(path):
         return open_npz
     if Path(name).suffix in TEXT_ENDINGS:
@@ -280,6 +288,23 @@ def _open_text(path: Path, hints: Hints) -> Dataset:
     if not sniffed.first:
         raise DataError(f"{path} has no rows.", expected="a row for each picture")
     return (open_pixel_csv if sniffed.is_pixels else open_table_file)(path, hints)
+
+
+def _open_parquet(path: Path, hints: Hints, progress: Progress | None) -> Dataset:
+    if picture_column(path) is None:
+        _refuse_pixels(path)
+        return open_table_file(path, hints)
+    return open_parquet(path, {path.stem: path}, hints, progress)
+
+
+def _refuse_pixels(path: Path) -> None:
+    names = opened_table(path).names
+    if numbered(names) or column_named(names, PIXELS[:1]):
+        raise DataError(
+            f"{path} is a table of pixels in Parquet.",
+            expected="a table of pixels in CSV; or the bytes of a picture in each row",
+            remedy=f"pandas.read_parquet({str(path)!r}).to_csv('pixels.csv', index=False)",
+        )
 
 
 def _holds_only_arrays(path: Path) -> bool:

@@ -9,6 +9,7 @@ from viewfinder.data.sources.arrays import ArraySource
 from viewfinder.data.sources.folder import FolderSource
 from viewfinder.data.sources.idx import IdxSource
 from viewfinder.data.sources.npz import NpzSource
+from viewfinder.data.sources.parquet import ParquetSource
 from viewfinder.data.sources.pixel_csv import PixelCsvSource
 from viewfinder.data.sources.saved import SavedSource
 from viewfinder.data.sources.table import TableSource
@@ -38,6 +39,7 @@ _KINDS: dict[str, Callable[[Record], Source]] = {
     "folder": FolderSource.from_record,
     "table": TableSource.from_record,
     "pixel csv": PixelCsvSource.from_record,
+    "parquet": ParquetSource.from_record,
     "idx": IdxSource.from_record,
     "npz": NpzSource.from_record,
     "arrays": ArraySource.from_record,

@@ -112,7 +112,7 @@ def find_roles(table: Table, given: Columns) -> Roles:
     path = path or _only([name for name in names if _holds_paths(_cells(table, name))])
     label = given_column(names, given.label) or column_named(names, LABELS)
     if path is None or (label is None and len(names) < 2):
-        raise _nothing_named("a path", table)
+        raise _nothing_named("a label" if given.path else "a path", table)
     split = given_column(names, given.split) or column_named(names, SPLITS)
     marks = () if split else tuple(name for name in names if _marks_a_split(table, name))
     roles = Roles(

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.dataset import UNSPLIT, Dataset, PassedOver
+from viewfinder.data.source import Source
 from viewfinder.data.sources.assemble import assemble
 from viewfinder.data.sources.cells import Cells, chosen_cells, read_cells, table_of_frame
 from viewfinder.data.sources.columns import as_splits, of_several
@@ -103,21 +104,9 @@ def dataset_of_cells(source: TableSource, read: Cells, hints: Hints) -> Dataset:
     Raises:
         DataError: No row can be used, none of the files exists, or there is only one class.
     """
-    cells = read.table
-    if not len(cells):
-        raise DataError(f"{source} has no rows.", expected="a row for each picture")
-    notes = [read.note]
-    paths = plain_paths(cells["path"], source.root, notes)
-    split = as_splits(cells["split"], str(source)) if "split" in cells else UNSPLIT
-    table = pd.DataFrame({"locator": paths, "label": cells["label"], "split": split})
-    for column in ("group", FOLD):
-        if column in cells:
-            table[column] = cells[column]
-    several = cells["several"] if "several" in cells else of_several(cells["label"])
-    _require_single(source, several)
-    table, passed_over = _without_ambiguous(table, several, notes)
-    if not len(table):
-        raise DataError(f"No row of {source} has both a path and a label.")
+    cells, notes = read.table, [read.note]
+    cells = cells.assign(path=plain_paths(cells["path"], source.root, notes))
+    table, passed_over = labelled_rows(source, cells, notes)
     table["locator"], table["bytes"] = found_files(source, source.root, table["locator"], notes)
     if not table["locator"].is_unique:
         raise DataError(
@@ -129,7 +118,35 @@ def dataset_of_cells(source: TableSource, read: Cells, hints: Hints) -> Dataset:
     return assemble(source, table, passed_over=passed_over, notes=notes, classes=hints.classes)
 
 
-def _require_single(source: TableSource, several: pd.Series) -> None:
+def labelled_rows(
+    source: Source, cells: pd.DataFrame, notes: list[str]
+) -> tuple[pd.DataFrame, list[PassedOver]]:
+    """The rows with a locator and a single label as a dataset's table; and the skipped rows.
+
+    Args:
+        source: For messages.
+        cells: As in :class:`Cells`, with a locator as `path`.
+        notes: Receives what the user should know.
+
+    Raises:
+        DataError: There are no rows, none can be used, or most have several labels.
+    """
+    if not len(cells):
+        raise DataError(f"{source} has no rows.", expected="a row for each picture")
+    split = as_splits(cells["split"], str(source)) if "split" in cells else UNSPLIT
+    table = pd.DataFrame({"locator": cells["path"], "label": cells["label"], "split": split})
+    for column in ("group", FOLD):
+        if column in cells:
+            table[column] = cells[column]
+    several = cells["several"] if "several" in cells else of_several(cells["label"])
+    _require_single(source, several)
+    table, passed_over = _without_ambiguous(table, several, notes)
+    if not len(table):
+        raise DataError(f"No row of {source} has both a path and a label.")
+    return table, passed_over
+
+
+def _require_single(source: Source, several: pd.Series) -> None:
     """Raise `DataError` if most rows have several labels."""
     count = int((several != "").sum())
     if count <= len(several) / 2:

@@ -88,8 +88,14 @@ class UnpackedSource(Source):
         return str(self.archive)
 
 
-def unpacked_folder(archive: Path, progress: Progress | None = None) -> Path:
+def unpacked_folder(
+    archive: Path,
+    progress: Progress | None = None,
+    write: Callable[[Path, Path], None] = unpack,
+) -> Path:
     """Return the folder in the cache with the archive's content; unpack the archive if needed.
+
+    `write` unpacks a file into a new folder, all of it or nothing.
 
     Raises:
         DataError: The archive is damaged, or a member is not admitted; nothing is left.
@@ -102,7 +108,7 @@ def unpacked_folder(archive: Path, progress: Progress | None = None) -> Path:
     if progress:
         progress.say(f"Unpacking {archive} into {folder.parent} …")
     try:
-        unpack(archive, folder)
+        write(archive, folder)
     except OutputError:
         if not folder.is_dir():  # otherwise another process has unpacked the same archive
             raise
