@@ -324,8 +324,8 @@ class TestFrames:
         frame.to_parquet(root / "x.parquet")
         assert rows(open_dataset(root / "x.parquet")) == EXPECTED
 
-    def test_parquet_with_the_pictures_inside(self, root: Path) -> None:
-        frame = pd.DataFrame({"image": [{"bytes": b"x", "path": "a"}] * 2, "label": [0, 1]})
+    def test_parquet_with_lists_for_paths(self, root: Path) -> None:
+        frame = pd.DataFrame({"image": [[1, 2, 3]] * 2, "label": [0, 1]})
         frame.to_parquet(root / "x.parquet")
         with pytest.raises(DataError, match=r"The column image of .* does not hold paths"):
             open_dataset(root / "x.parquet")
@@ -448,7 +448,7 @@ def test_what_is_no_path_is_told_where_it_goes(thing: Any) -> None:
 
 WORDS = st.text(
     st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters="\\"), min_size=1
-).filter(lambda word: word.strip() == word)
+).filter(lambda word: word.strip() == word and word.lower() != "nan")  # which is no label
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
