@@ -59,6 +59,7 @@ def write_pages() -> None:
 def relinked(text: str) -> str:
     """Links as they are on the site, where the README is inside of docs/."""
     text = re.sub(r"\]\((?:\.\./)*docs/", "](", text)
+    text = re.sub(r"\]\((?:\.\./)*examples/(\w+)\.py\)", r"](gallery.md#\1)", text)
     for name, page in OUTSIDE.items():
         text = re.sub(rf"\]\((?:\.\./)*{re.escape(name)}([#)])", rf"]({page}\1", text)
     return text
@@ -70,7 +71,7 @@ def write_gallery() -> None:
     for script in sorted((ROOT / "examples").glob("[0-9]*.py")):
         text, *cells = cells_of(script)
         title, _, words = text.removeprefix("# ").partition("\n")
-        sections.append(f"## {title}\n\n{words.strip()}\n")
+        sections.append(f"## {title} {{#{script.stem}}}\n\n{words.strip()}\n")
         figures = sorted((ROOT / "docs" / "gallery").glob(f"{script.stem}-*.png"))
         sections += [f"![{title}](gallery/{figure.name})\n" for figure in figures]
         code = "\n\n".join(cells)
