@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from folders import write_files
+from folders import write_classes, write_files
 from viewfinder.core.errors import DataError, Reason, RejectedPicture, UsageError
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import Columns, from_record, open_dataset, open_table
@@ -518,3 +518,38 @@ def test_cells_that_are_no_paths(tmp_path: Path, start: str, fact: str) -> None:
     with pytest.raises(DataError, match=fact) as caught:
         open_dataset(tmp_path / "x.csv")
     assert "into the table" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize("name", ["folder", "patient"])
+def test_a_row_for_a_folder_stands_for_its_pictures(tmp_path: Path, name: str) -> None:
+    write_classes(tmp_path, {"001": 3, "002/left": 2, "002/right": 1, "003": 1})
+    write_files(tmp_path, "001/notes.txt", "001/.hidden.png")
+    table = pd.DataFrame({name: ["001/", "./002", "003"], "label": ["ill", "well", "ill"]})
+    table.to_csv(tmp_path / "x.csv", index=False)
+    if name == "patient":
+        with pytest.raises(DataError, match="named like a path"):
+            open_dataset(tmp_path / "x.csv")
+        return
+    dataset = open_dataset(tmp_path / "x.csv", group_column=name)
+    assert dict(zip(dataset.table["locator"], dataset.table["label"], strict=True)) == {
+        **dict.fromkeys(["001/0.png", "001/1.png", "001/2.png", "003/0.png"], "ill"),
+        **dict.fromkeys(["002/left/0.png", "002/left/1.png", "002/right/0.png"], "well"),
+    }
+    assert dataset.table["group"].nunique() == 3
+    assert (dataset.table["bytes"] > 0).all()
+    assert "Folders that stand for the pictures in them: 3, with 7." in dataset.notes
+
+
+def test_folders_outside_of_the_root_are_not_opened(tmp_path: Path) -> None:
+    write_classes(tmp_path / "pictures", {"a": 2, "b": 2})
+    (tmp_path / "tables").mkdir()
+    for start in ("../pictures", str(tmp_path / "pictures")):
+        table = pd.DataFrame({"folder": [f"{start}/a", f"{start}/b"], "label": ["a", "b"]})
+        table.to_csv(tmp_path / "tables/x.csv", index=False)
+        with pytest.raises(DataError, match="None of the 2 files"):
+            open_dataset(tmp_path / "tables/x.csv")
+    table.replace(f"{start}/", "", regex=True).to_csv(tmp_path / "tables/x.csv", index=False)
+    with pytest.raises(DataError) as caught:
+        open_dataset(tmp_path / "tables/x.csv")
+    assert caught.value.remedy == f"`root={tmp_path / 'pictures'}`, where this file is"
+    assert len(open_dataset(tmp_path / "tables/x.csv", root=tmp_path / "pictures")) == 4

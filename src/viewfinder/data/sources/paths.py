@@ -3,6 +3,7 @@
 import os
 import re
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from viewfinder.core.errors import DataError
 from viewfinder.core.files import kind_of
 from viewfinder.data.sources.delimited import names_a_picture
+from viewfinder.data.sources.folder import list_folder
+from viewfinder.data.sources.listing import leads_out
+from viewfinder.data.sources.recognise.tree import may_be_picture
 
 # The size of a missing file.
 NO_FILE = -1
@@ -42,6 +46,37 @@ def plain_paths(paths: pd.Series, root: Path, notes: list[str]) -> pd.Series:
         plain = paths[unusual].str.replace(r"(?<=.)/(?:\.?/)+", "/", regex=True)
         paths = paths.where(~unusual, plain.str.replace(r"^(?:\./+)+", "", regex=True))
     return paths
+
+
+def with_folders_opened(cells: pd.DataFrame, root: Path, notes: list[str]) -> pd.DataFrame:
+    """The rows, with one for each picture in a folder in place of the row that names the folder.
+
+    Folders outside of the root stay.
+
+    Args:
+        cells: A table's cells, with normalized paths as `path`.
+        root: The folder that relative paths start at.
+        notes: Receives what the user should know.
+    """
+    prefix = os.path.join(root, "")  # noqa: PTH118
+    held = {
+        path: [
+            "/".join((path.rstrip("/"), *file.parts))
+            for file in list_folder(root / path).files
+            if may_be_picture(file)
+        ]
+        for path in cells["path"].unique()
+        if path
+        and not names_a_picture(path)
+        and not leads_out(path)
+        and os.path.isdir(prefix + path)  # noqa: PTH112
+    }
+    if not any(held.values()):
+        return cells
+    count = sum(map(len, held.values()))
+    notes.append(f"Folders that stand for the pictures in them: {len(held):,}, with {count:,}.")
+    opened = cells.assign(path=cells["path"].map(lambda path: held.get(path) or [path]))
+    return opened.explode("path", ignore_index=True).astype({"path": "str"})
 
 
 def found_files(
@@ -96,14 +131,15 @@ def found_files(
 
 def _sizes(root: Path, locators: pd.Series) -> NDArray[np.int64]:
     # For a million files, this is several times as fast as pathlib.
-    stat, is_absolute = os.stat, os.path.isabs
+    stat, is_absolute, is_file = os.stat, os.path.isabs, S_ISREG
     prefix = os.path.join(root, "")  # noqa: PTH118
     is_posix = os.name == "posix"
 
     def size(locator: str) -> int:
         absolute = locator.startswith("/") if is_posix else is_absolute(locator)
         try:
-            return stat(locator if absolute else prefix + locator).st_size
+            found = stat(locator if absolute else prefix + locator)
+            return found.st_size if is_file(found.st_mode) else NO_FILE
         except (OSError, ValueError):
             return NO_FILE
 
@@ -140,11 +176,12 @@ def _pictures_by_stem(folder: Path) -> dict[str, str | None]:
 
 
 def _folder_of(root: Path, locator: str) -> Path | None:
-    """The folder near the root in which a path leads to a file, with or without an ending."""
+    """The folder near the root in which a path leads to a file or a folder; perhaps no ending."""
     wanted = pd.Series([locator])
     folders = [*_folders(root), *_folders(root.parent)]
     for folder in [*folders, *(inner for outer in folders for inner in _folders(outer))]:
-        if _sizes(folder, wanted)[0] != NO_FILE or len(_completed(folder, wanted)):
+        is_there = _sizes(folder, wanted)[0] != NO_FILE or len(_completed(folder, wanted))
+        if is_there or (not leads_out(locator) and (folder / locator).is_dir()):
             return folder
     return None
 

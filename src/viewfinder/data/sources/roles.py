@@ -233,7 +233,7 @@ def _unclear(what: str, names: list[str], cells: pd.DataFrame, table: str) -> Da
 def _nothing_named(what: str, table: Table) -> DataError:
     return DataError(
         f"{table.name} has no column that is named like {what}.",
-        expected="columns such as path and label; or file_name, filename, image … and class, "
+        expected="columns such as path and label; or file_name, image, folder … and class, "
         "target, category; or a column of 0 and 1 for each class",
         received=listed(table.names, _MOST_NAMES),
         remedy="rename the column"

@@ -17,7 +17,7 @@ from viewfinder.data.sources.cells import Cells, chosen_cells, read_cells, table
 from viewfinder.data.sources.columns import as_splits, of_several
 from viewfinder.data.sources.files import FileSource
 from viewfinder.data.sources.hints import Columns, Hints
-from viewfinder.data.sources.paths import found_files, note_strays, plain_paths
+from viewfinder.data.sources.paths import found_files, note_strays, plain_paths, with_folders_opened
 from viewfinder.data.splits.folds import FOLD
 
 
@@ -106,6 +106,7 @@ def dataset_of_cells(source: TableSource, read: Cells, hints: Hints) -> Dataset:
     """
     cells, notes = read.table, [read.note]
     cells = cells.assign(path=plain_paths(cells["path"], source.root, notes))
+    cells = with_folders_opened(cells, source.root, notes)
     table, passed_over = labelled_rows(source, cells, notes)
     table["locator"], table["bytes"] = found_files(source, source.root, table["locator"], notes)
     if not table["locator"].is_unique:
