@@ -25,7 +25,10 @@ def masks_in(dataset: Dataset) -> NDArray[np.bool_]:
     Its name is that of a picture in the same folder with a word such as `mask` or `seg`; and most
     pictures of a class have such a mask.
     """
-    paths = dataset.table["locator"].str.rpartition("/")
+    locators = dataset.table["locator"]
+    if not locators.str.contains(f"(?i){_WORDS}", regex=True).any():
+        return np.zeros(len(locators), np.bool_)
+    paths = locators.str.rpartition("/")
     stems = paths[2].str.replace(r"\.\w+$", "", regex=True)
     known = set(zip(paths[0], stems, strict=True))
 

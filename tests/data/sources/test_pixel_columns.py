@@ -1,6 +1,7 @@
 """Tables of pixels as they are shared: pixels in one cell, columns beside the pixels, splits."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from viewfinder.core.errors import DataError, RejectedPicture
+from folders import write_files
+from viewfinder.core.errors import DataError, RejectedPicture, UsageError
 from viewfinder.data.dataset import Dataset
 from viewfinder.data.sources import from_record, open_dataset
 
@@ -186,3 +188,45 @@ def test_no_rows(tmp_path: Path, columns: Any) -> None:
     pd.DataFrame({"label": KIND, **columns})[:0].to_csv(path, index=False)
     with pytest.raises(DataError, match="has no rows"):
         open_dataset(path)
+
+
+@pytest.mark.parametrize("columns", [wide(), {"pixels": in_cells()}])
+def test_groups_and_folds(tmp_path: Path, columns: Any) -> None:
+    groups, folds = list("aabbccddeeff"), [1, 2, 3] * 4
+    table = {"emotion": KIND, "patient": groups, "Usage": USAGE, "fold": folds, **columns}
+    dataset = open_dataset(write(tmp_path, table), label_column="emotion", group_column="patient")
+    found = dataset.table.set_index("locator")
+    for split, rows in SPLITS.items():
+        for number, row in enumerate(rows):
+            assert found.loc[f"{split}#{number}", "group"] == groups[row]
+            assert found.loc[f"{split}#{number}", "fold"] == str(folds[row] - 1)
+    assert_reads(dataset, SPLITS)
+    assert_reads(open_dataset(tmp_path / "x.csv", group_column="patient"), SPLITS)
+    table["group"] = table.pop("patient")
+    assert open_dataset(write(tmp_path, table)).table.equals(dataset.table)
+    with pytest.raises(UsageError, match="no column 'nurse'"):
+        open_dataset(write(tmp_path, table), group_column="nurse")
+
+
+def test_the_archive_of_fer2013(tmp_path: Path) -> None:
+    """Kaggle's archive has a README without an ending and a .bib beside the table."""
+    folder = tmp_path / "pack" / "fer2013"
+    folder.mkdir(parents=True)
+    write(folder, {"emotion": KIND, "pixels": in_cells(), "Usage": USAGE}, "fer2013.csv")
+    write_files(folder, "README", "fer2013.bib")
+    for form in ("gztar", "zip"):
+        archive = shutil.make_archive(str(tmp_path / "fer2013"), form, tmp_path / "pack")
+        assert_reads(open_dataset(archive), SPLITS)
+    assert_reads(open_dataset(folder), SPLITS)
+
+
+def test_other_tables_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text('{"pixels": [1, 2]}')
+    with pytest.raises(DataError, match="save the table as CSV"):
+        open_dataset(tmp_path / "x.jsonl")
+    (tmp_path / "x.jsonl").unlink()
+    write_files(
+        tmp_path, "train/data-00000-of-00001.arrow", "train/state.json", "dataset_dict.json"
+    )
+    with pytest.raises(DataError, match=r"load_from_disk\('.*/train'\).to_parquet"):
+        open_dataset(tmp_path)

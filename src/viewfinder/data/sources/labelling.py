@@ -42,6 +42,7 @@ def label_files(
             f"{root} holds no pictures.",
             expected="a folder with a folder of pictures for each class",
             received=f"only: {', '.join(reasons)}" if reasons else f"an empty {holder}",
+            remedy=_to_parquet(listing, root),
         )
     listing.files.sort()
     if hints.label_from is not None:
@@ -59,6 +60,15 @@ def label_files(
             received=f"only: {', '.join(sorted({one.why for one in listing.passed_over}))}",
         )
     return rows, _notes(top, layout), layout
+
+
+def _to_parquet(listing: Listing, root: str) -> str | None:
+    """How to write what `save_to_disk` of `datasets` has written as Parquet; None without that."""
+    arrow = [file.parts for file in listing.files if file.parts[-1].endswith(".arrow")]
+    if not arrow:
+        return None
+    folder = "/".join((root, *arrow[0][:-1]))
+    return f"datasets.load_from_disk({folder!r}).to_parquet('train.parquet'), for each split"
 
 
 _ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")

@@ -45,7 +45,9 @@ from viewfinder.pictures.codecs.magic import format_of
 _TABLES = (".csv", ".tsv", ".parquet", ".pq", ".npz")
 # The most nested folders with nothing but one folder in them, as unpacked archives have.
 _MOST_WRAPPERS = 3
-_WORDS = (".txt", ".md", ".html", ".pdf")
+_WORDS = (".txt", ".md", ".html", ".pdf", ".bib", ".rst", ".py", ".ipynb")
+_ABOUT = ("readme", "license", "licence")
+_OTHER_TABLES = (".json", ".jsonl", ".ndjson", ".xlsx", ".xls", ".ods", ".arrow", ".feather")
 
 
 def open_archive(path: Path, hints: Hints, progress: Progress | None = None) -> Dataset:
@@ -94,9 +96,7 @@ def _holds_data_files(listing: Listing) -> bool:
     if any(is_idx_name(name) or is_metadata_name(name) for name in names):
         return True
     tables = [name for name in names if name.lower().endswith(_TABLES)]
-    others = [
-        file for file in listing.files if Path(file.parts[-1]).suffix.lower() not in _OF_TABLES
-    ]
+    others = [file for file in listing.files if not _is_of_tables(file.parts[-1])]
     # Drawings beside tables, as in Kaggle's Sign-Language MNIST.
     are_beside = all(len(file.parts) == 1 for file in others) and any(
         split_in_name(Path(name).stem) for name in tables
@@ -144,7 +144,13 @@ def open_path(path: Path, hints: Hints, progress: Progress | None = None) -> Dat
         return opener(path, hints)
     if is_zip(path) or is_tar(path):
         return open_archive(path, hints, progress)
-    raise DataError(f"{path} is not a folder.", expected=KINDS, received=_describe(path))
+    is_table = path.suffix.lower() in _OTHER_TABLES
+    raise DataError(
+        f"{path} is not a folder.",
+        expected=KINDS,
+        received=_describe(path),
+        remedy="save the table as CSV, and open that" if is_table else None,
+    )
 
 
 def _require_regular(path: Path) -> None:
@@ -215,8 +221,8 @@ def _open_data_files(
         return found if found is None or hints.classes else _named_by_file(found, folder)
     if any(is_idx_name(name) for name in files):
         return open_idx([folder / name for name in files if is_idx_name(name)], hints)
-    known = [name for name in files if Path(name).suffix.lower() in _OF_TABLES]
-    data = [folder / name for name in known if Path(name).suffix.lower() not in _WORDS]
+    known = [name for name in files if _is_of_tables(name)]
+    data = [folder / name for name in known if Path(name).suffix.lower() not in ("", *_WORDS)]
     others = [*(f"{name}/" for name in folders), *(name for name in files if name not in known)]
     if others:
         data = [table for table in data if _is_pixels_of_a_split(table)]
@@ -240,7 +246,11 @@ def _is_pixels_of_a_split(table: Path) -> bool:
 def _holds_more_than_tables(folder: Path) -> bool:
     """False for the copies of tables in Kaggle's Sign-Language MNIST."""
     folders, files = _entries(folder)
-    return bool(folders) or any(Path(name).suffix.lower() not in _OF_TABLES for name in files)
+    return bool(folders) or not all(map(_is_of_tables, files))
+
+
+def _is_of_tables(name: str) -> bool:
+    return Path(name).suffix.lower() in _OF_TABLES or name.lower() in _ABOUT
 
 
 def _named_by_file(dataset: Dataset, folder: Path) -> Dataset:

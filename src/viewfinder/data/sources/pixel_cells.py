@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError
-from viewfinder.data.sources.columns import as_labels, as_splits, as_text
+from viewfinder.data.sources.columns import as_folds, as_labels, as_splits, as_text
 from viewfinder.data.sources.delimited import (
     Delimited,
     is_number,
@@ -34,13 +34,11 @@ class Rows(NamedTuple):
 
     Attributes:
         numbers: uint8 or float32, shape `(rows, pixels)`.
-        labels: The labels, as text.
-        splits: The splits, where the table has a column of them.
+        cells: The columns `label`, and where the table has them, `split`, `group` and `fold`.
     """
 
     numbers: NDArray[np.generic]
-    labels: pd.Series
-    splits: pd.Series | None
+    cells: pd.DataFrame
 
 
 def read_rows(sniffed: Delimited, columns: PixelColumns, white: float) -> Rows:
@@ -59,11 +57,16 @@ def read_rows(sniffed: Delimited, columns: PixelColumns, white: float) -> Rows:
             continue
         if numbers.size and float(numbers.max()) > white:
             raise _too_bright(sniffed, numbers, white)
-        labels = as_labels(as_text(cells["label"]))
-        if (labels == "").any():
+        cells = cells.apply(as_text)
+        cells["label"] = as_labels(cells["label"])
+        if (cells["label"] == "").any():
             raise _first_fault(sniffed, columns)
-        splits = as_splits(as_text(cells["split"]), str(sniffed.path)) if "split" in cells else None
-        return Rows(numbers, labels, splits)
+        if "split" in cells:
+            cells["split"] = as_splits(cells["split"], str(sniffed.path))
+        folds = as_folds(cells.pop("fold")) if "fold" in cells else None
+        if folds is not None:
+            cells["fold"] = folds
+        return Rows(numbers, cells)
     raise AssertionError("the last type returns or raises")
 
 
@@ -81,8 +84,7 @@ def _wide(
 
 def _texts(columns: PixelColumns) -> dict[str, str]:
     """What the columns that are read as text hold, by their names."""
-    of_split = {} if columns.split is None else {str(columns.split): "split"}
-    return {str(columns.label): "label"} | of_split
+    return {str(columns.label): "label"} | {str(at): what for at, what in columns.texts.items()}
 
 
 def _lists(

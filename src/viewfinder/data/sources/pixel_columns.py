@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from viewfinder.core.errors import DataError
 from viewfinder.core.words import listed
 from viewfinder.data.sources.columns import (
+    FOLDS,
+    GROUPS,
     LABELS,
     NUMBERS,
     PATHS,
@@ -41,7 +43,7 @@ class PixelColumns:
     Attributes:
         label: The labels.
         pixels: The pixels; a single column if each cell holds all of a picture.
-        split: The splits; None without any.
+        texts: What other columns hold, by their indices: `split`, `group`, `fold`.
         is_named: Whether the labels' column was given, or found by its name.
         size: Height and width, where the cells are lists of rows.
         note: Names what was ignored; or "".
@@ -49,7 +51,7 @@ class PixelColumns:
 
     label: int
     pixels: tuple[int, ...]
-    split: int | None
+    texts: dict[int, str]
     is_named: bool
     size: tuple[int, int] | None
     note: str
@@ -60,12 +62,13 @@ class PixelColumns:
         return len(self.pixels) == 1
 
 
-def pixel_columns(sniffed: Delimited, given: str | None) -> PixelColumns:
+def pixel_columns(sniffed: Delimited, given: str | None, group: str | None = None) -> PixelColumns:
     """Resolve the columns: by their names, or by the cells of the first row.
 
     Args:
         sniffed: The table.
         given: The name or index of the labels' column; None to find it.
+        group: The same of the groups' column.
 
     Raises:
         UsageError: The given column does not exist.
@@ -80,13 +83,18 @@ def pixel_columns(sniffed: Delimited, given: str | None) -> PixelColumns:
     at = sniffed.pixel_list
     pixels = frozenset({at}) if at is not None else numbered(sniffed.header or ())
     beside = [index for index in range(width) if index not in pixels and index != label]
-    split = next((index for index in beside if _holds_splits(sniffed, index)), None)
+    groups = given_column(header, group)
+    texts = {index: _text_of(sniffed, index) for index in beside}
+    if groups is not None:
+        texts = {index: "" if what == "group" else what for index, what in texts.items()}
+        texts[header.index(groups)] = "group"
+    texts = {index: what for index, what in texts.items() if what}
     numbers = {
         index
         for index in beside
         if sniffed.header and column_named([header[index]], (*NUMBERS, *PATHS)) is not None
     }
-    possible = [index for index in beside if index not in numbers and index != split]
+    possible = [index for index in beside if index not in numbers and index not in texts]
     if label is None:
         if pixels and len(possible) == 1:
             label = possible[0]
@@ -99,9 +107,9 @@ def pixel_columns(sniffed: Delimited, given: str | None) -> PixelColumns:
     if not pixels:
         pixels = frozenset(possible)
     pixels -= {label}
-    ignored = [header[index] for index in beside if index not in {*pixels, label, split}]
+    ignored = [header[index] for index in beside if index not in {*pixels, *texts, label}]
     size = None if at is None else _size_of(sniffed.first[at], sniffed.path)
-    return PixelColumns(label, tuple(sorted(pixels)), split, name is not None, size, _note(ignored))
+    return PixelColumns(label, tuple(sorted(pixels)), texts, name is not None, size, _note(ignored))
 
 
 def _size_of(cell: str, path: Path) -> tuple[int, int] | None:
@@ -154,9 +162,16 @@ def _no_label(path: Path, possible: list[str], header: list[str]) -> DataError:
     )
 
 
+def _text_of(sniffed: Delimited, index: int) -> str:
+    """What a column beside the pixels holds: "split", "group", "fold", or ""."""
+    if sniffed.header is None:
+        return "split" if _holds_splits(sniffed, index) else ""
+    of = {"split": SPLITS, "group": GROUPS, "fold": FOLDS}
+    name = [sniffed.header[index]]
+    return next((what for what, names in of.items() if column_named(name, names)), "")
+
+
 def _holds_splits(sniffed: Delimited, index: int) -> bool:
-    if sniffed.header is not None:
-        return column_named([sniffed.header[index]], SPLITS) is not None
     if not split_named(sniffed.first[index]):
         return False
     names = [str(at) for at in range(len(sniffed.first))]

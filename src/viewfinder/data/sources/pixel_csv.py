@@ -16,13 +16,14 @@ from typing_extensions import override
 from viewfinder.core.errors import DataError, UsageError
 from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.sources.columns import LABELS, column_named
-from viewfinder.data.sources.delimited import TEXT_ENDINGS, Delimited, numbered, sniff
+from viewfinder.data.sources.delimited import TEXT_ENDINGS, numbered, sniff
 from viewfinder.data.sources.folder_names import split_in_name
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.levels import Pixels, as_levels, as_pictures
 from viewfinder.data.sources.pixel_cells import read_rows
 from viewfinder.data.sources.pixel_columns import pixel_columns, require_no_splits
 from viewfinder.data.sources.pixels import PixelSource, dataset_of_pixels
+from viewfinder.data.splits.folds import FOLD
 
 _WHITE = 255
 
@@ -80,10 +81,17 @@ def open_pixel_csv(files: Path | Mapping[str, Path], hints: Hints = Hints()) -> 
         size=hints.image_size,
         value_range=hints.value_range,
     )
-    read = _read(source)
-    source = replace(source, files=read.files)
+    read = _read(source, hints.columns.group)
+    # Which columns are possible labels depends on the groups' column, which is not recorded.
+    label = source.label if hints.columns.group is None else read.label
+    source = replace(source, files=read.files, label=label)
     return dataset_of_pixels(
-        source, read.pictures, read.labels, notes=read.notes, classes=hints.classes
+        source,
+        read.pictures,
+        {split: cells["label"] for split, cells in read.cells.items()},
+        more={split: cells.filter(["group", FOLD]) for split, cells in read.cells.items()},
+        notes=read.notes,
+        classes=hints.classes,
     )
 
 
@@ -134,44 +142,43 @@ def _may_have_label(file: Path) -> bool:
 
 
 class _Read(NamedTuple):
-    """What tables hold, by split; `files` has the table of each split."""
+    """What tables hold, by split; `files` has the table of each split, `label` the column."""
 
     files: dict[str, Path]
+    label: str
     pictures: dict[str, Pixels]
-    labels: dict[str, pd.Series]
+    cells: dict[str, pd.DataFrame]
     notes: list[str]
 
 
-def _read(source: PixelCsvSource) -> _Read:
+def _read(source: PixelCsvSource, group: str | None = None) -> _Read:
     files: dict[str, Path] = {}
     numbers: dict[str, NDArray[np.generic]] = {}
-    labels: dict[str, pd.Series] = {}
+    cells: dict[str, pd.DataFrame] = {}
     notes: list[str] = []
-    size = source.size
+    size, label = source.size, ""
     by_file = {file: split for split, file in source.files.items()}
     for file, split in by_file.items():
         sniffed = sniff(file)
-        columns = pixel_columns(sniffed, source.label)
+        columns = pixel_columns(sniffed, source.label, group)
         size = source.size or columns.size
         if columns.note:
             notes.append(columns.note.format(file.name))
+        label = sniffed.header[columns.label] if sniffed.header else str(columns.label)
         white = source.value_range[1] if source.value_range else _WHITE
         rows = read_rows(sniffed, columns, white)
         if not columns.is_named:
-            require_no_splits(file, columns.label, rows.labels)
-            notes.append(f"Labels of {file.name} from column {_named(sniffed, columns.label)}.")
+            require_no_splits(file, columns.label, rows.cells["label"])
+            numbered_from = "" if sniffed.header else ", numbered from 0"
+            notes.append(f"Labels of {file.name} from column {label}{numbered_from}.")
         # Of several tables, the names state the splits.
-        splits = rows.splits if len(by_file) == 1 else None
+        splits = rows.cells.get("split") if len(by_file) == 1 else None
         for name in [split] if splits is None else splits.unique():
             chosen = slice(None) if splits is None else (splits == name).to_numpy()
-            numbers[name], labels[name] = rows.numbers[chosen], rows.labels[chosen]
+            numbers[name], cells[name] = rows.numbers[chosen], rows.cells[chosen]
             files[name] = file
     levels, note = as_levels(numbers, str(source), source.value_range)
     pictures = {
         split: as_pictures(array, str(files[split]), size) for split, array in levels.items()
     }
-    return _Read(files, pictures, labels, [*notes, note])
-
-
-def _named(sniffed: Delimited, column: int) -> str:
-    return sniffed.header[column] if sniffed.header else f"{column}, numbered from 0"
+    return _Read(files, label, pictures, cells, [*notes, note])

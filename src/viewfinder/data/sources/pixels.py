@@ -2,7 +2,7 @@
 
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -137,11 +137,12 @@ def dataset_of_pixels(
     pictures: dict[str, Pixels],
     labels: dict[str, pd.Series],
     *,
+    more: Mapping[str, pd.DataFrame] | None = None,
     notes: Sequence[str] = (),
     classes: Sequence[str] | None = None,
     passed_over: Sequence[PassedOver] = (),
 ) -> Dataset:
-    """Return the dataset of arrays with a label for each row.
+    """Return the dataset of arrays with a label for each row, and `more` columns of text.
 
     Raises:
         DataError: The numbers of pictures and labels differ, a label is empty, or there are no
@@ -163,8 +164,9 @@ def dataset_of_pixels(
         locators = [f"{split}#{row}" for row in range(len(pixels))]
         size = int(np.prod(pixels.shape[1:]))
         columns = {"locator": locators, "label": names, "split": split, "bytes": size}
-        tables.append(pd.DataFrame(columns))
-    table = pd.concat(tables, ignore_index=True)
+        further = more[split].reset_index(drop=True) if more else pd.DataFrame()
+        tables.append(pd.DataFrame(columns).join(further))
+    table = pd.concat(tables, ignore_index=True).fillna("")
     if not len(table):
         raise DataError(f"{source} holds no pictures.", expected="a row for each picture")
     source.remember(pictures)

@@ -14,8 +14,8 @@ _NO_PICTURES = frozenset(
         ".txt .md .rst .rtf .pdf .html .htm .css .js .tex .bib .doc .docx .xls .xlsx .ppt .pptx "
         ".csv .tsv .json .jsonl .xml .yaml .yml .toml .ini .cfg .parquet .pq .lst .log .names "
         ".py .ipynb .pyc .sh .bat .r .m .c .cpp .h .java .mat .pkl .pickle .npy .npz .db .sqlite "
-        ".h5 .hdf5 .keras .pt .pth .onnx .tflite .pb .tfrecord .tfrecords .zip .gz .tar .tgz .rar "
-        ".7z .mp4 .avi .mov .mkv .wav .mp3 .url .lnk .exe",
+        ".arrow .feather .h5 .hdf5 .keras .pt .pth .onnx .tflite .pb .tfrecord .tfrecords .zip .gz "
+        ".tar .tgz .rar .7z .mp4 .avi .mov .mkv .wav .mp3 .url .lnk .exe",
     )
 )
 
