@@ -119,7 +119,11 @@ def test_a_stream_reads_a_few_pictures_ahead_of_what_is_consumed(classifier, dig
 def test_a_stream_refuses_its_options_before_it_reads(classifier):
     with pytest.raises(RunError, match=r"coverage of 0\.9"):
         classifier.stream(iter(()), PredictOptions(coverage=0.9))
-    for threshold in (-0.1, 1.1, float("nan")):
+    for share in (0, 1, 1.5, float("nan")):
+        for name in ("coverage", "error"):
+            with pytest.raises(UsageError, match=f"`{name}`"):
+                PredictOptions(**{name: share})
+    for threshold in (-0.1, 1.1, float("nan"), np.float32(2)):
         with pytest.raises(UsageError, match="`threshold`"):
             PredictOptions(threshold=threshold)
 

@@ -195,7 +195,9 @@ def test_below_the_threshold_the_label_is_unknown(viewfinder, trained, digits):
         assert one == before | ({} if is_sure else {"label": "unknown"})
     assert "unknown" not in viewfinder(*words, "--threshold", 0).out
     assert viewfinder(*words[:3], "--threshold", 1).out.count("unknown") == len(plain)
+    assert viewfinder(*words, "--threshold", f"{100 * middle} %").out == ended.out
     viewfinder(*words, "--threshold", 1.5).refused(2, "--threshold", "0 to 1")
+    viewfinder(*words, "--threshold", "0,9").refused(2, "--threshold", "number from 0 to 1")
 
 
 def test_links_to_folders_are_read_where_a_glob_names_them(viewfinder, trained, pictures):

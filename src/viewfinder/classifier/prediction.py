@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from itertools import islice
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ class PredictOptions:
             sets, conditions and `error` have been fitted without it, and follow the network's own.
 
     Raises:
-        UsageError: The threshold is not a probability, or the error not between 0 and 1.
+        UsageError: The threshold is not a probability, or coverage or error not between 0 and 1.
     """
 
     coverage: float | None = None
@@ -86,13 +87,15 @@ class PredictOptions:
     calibrated: bool = False
 
     def __post_init__(self) -> None:
-        if self.error is not None and not 0 < self.error < 1:
-            raise UsageError(
-                "The `error` is not a share of the labels.",
-                expected="between 0 and 1, such as 0.05",
-                received=f"{self.error:g}",
-            )
-        if isinstance(self.threshold, float | int) and not 0 <= self.threshold <= 1:
+        shares = {"coverage": (self.coverage, 0.95), "error": (self.error, 0.05)}
+        for name, (share, usual) in shares.items():
+            if share is not None and not 0 < share < 1:
+                raise UsageError(
+                    f"The `{name}` is not a share.",
+                    expected=f"between 0 and 1, such as {usual:g}",
+                    received=f"{share:g}",
+                )
+        if isinstance(self.threshold, Real) and not 0 <= self.threshold <= 1:
             raise UsageError(
                 "The `threshold` is not a probability.",
                 expected="0 to 1",

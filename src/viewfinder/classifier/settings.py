@@ -86,7 +86,8 @@ def read_condition(text: str, classes: Sequence[str]) -> Condition:
     if not found or not 0 < goal <= 1:
         raise UsageError(
             f"`threshold`: {text!r} is not a condition.",
-            expected="'precision >= 0.99 for cats' or 'recall >= 95 % for cats'",
+            expected="'precision >= 0.99 for cats' or 'recall >= 95 % for cats'; for "
+            "predictions also a number from 0 to 1",
         )
     if found["name"] not in classes:
         raise UsageError(

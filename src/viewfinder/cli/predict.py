@@ -68,8 +68,9 @@ class AnswerOptions:
 
         threshold: float | str | None = self.threshold
         if self.threshold is not None:
+            text = self.threshold.strip()
             with suppress(ValueError):  # a condition
-                threshold = float(self.threshold)
+                threshold = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
         return PredictOptions(self.coverage, threshold, self.error, self.calibrated)
 
 
