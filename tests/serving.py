@@ -140,12 +140,10 @@ def serving(service: Service, **headers: str) -> Iterator[Client]:
     """Serve in a thread; the headers are sent with every request."""
     import uvicorn
 
-    from viewfinder.serve.app import make_app
-    from viewfinder.serve.server import bound
+    from viewfinder.serve.server import bound, settings
 
     with bound("127.0.0.1", 0) as at:
-        config = uvicorn.Config(make_app(service), log_level="critical")
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(settings(service, 30))
         at.listen()
         thread = threading.Thread(target=server.run, kwargs={"sockets": [at]}, daemon=True)
         thread.start()

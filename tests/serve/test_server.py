@@ -59,6 +59,8 @@ def test_predictions_are_those_of_predict(client: Client, model: Path) -> None:
     assert by_json.predictions == [
         one | {"picture": f"#{number}"} for number, one in enumerate(expected)
     ]
+    wrapped = [base64.encodebytes(one).decode() for one in pictures]  # as `base64` prints it
+    assert client.send_json({"pictures": wrapped}).predictions == by_json.predictions
     raw = client.ask("POST", "/predict?top=1", pictures[0], "image/png")
     assert raw.predictions[0]["probabilities"] == {"dark": pytest.approx(215 / 255)}
 
@@ -92,6 +94,12 @@ def test_a_file_that_is_no_usable_picture(client: Client, body, status, words) -
         (b"{}", "application/json", 400, "pictures: Field required"),
         (b'{"pictures": ["a", 3]}', "application/json", 400, "pictures.1"),
         (b'{"pictures": ["%%%%"]}', "application/json", 400, "#0 is not base64"),
+        (
+            b'{"pictures": ["data:image/png;base64,AA=="]}',
+            "application/json",
+            400,
+            "without `data:",
+        ),
         (b'{"pictures": []}', "application/json", 422, "no picture"),
         (b'{"pictures": ["", "", "", "", ""]}', "application/json", 413, "at most 4"),
         (b"x" * 99, "multipart/form-data; boundary=a", 400, "form"),
@@ -118,7 +126,8 @@ def test_a_request_that_is_refused(client: Client, body, kind, status, words) ->
 
 def test_other_paths_methods_and_parameters(client: Client) -> None:
     assert client.get("/none").status == 404
-    assert client.get("/predict").status == 405
+    other = client.get("/predict")
+    assert (other.status, "POST" in error_of(other)) == (405, True)
     wrong = client.send(png(1), path="/predict?top=0")
     assert (wrong.status, "top" in error_of(wrong)) == (422, True)
 
@@ -130,6 +139,38 @@ def test_a_request_that_comes_too_slowly_ends(client: Client) -> None:
             b"Content-Length: 1000\r\n\r\nsome"
         )
         assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("begun", [b"", b"POST /pre", b"GET /health/live HTTP/1.1\r\nHost: x\r\n"])
+@pytest.mark.parametrize("before", [b"", b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_a_header_that_comes_too_slowly_ends(client: Client, begun: bytes, before: bytes) -> None:
+    """Also one that comes in drops, so that the connection is never idle."""
+    with socket.create_connection(("127.0.0.1", client.port), timeout=30) as connection:
+        connection.sendall(before)
+        answered = connection.recv(1000) if before else b""
+        assert b"408" not in answered
+        for start in range(0, len(begun), 9):
+            connection.sendall(begun[start : start + 9])
+            time.sleep(0.1)
+        started = time.monotonic()
+        ended = b"".join(iter(lambda: connection.recv(1000), b""))
+        assert time.monotonic() - started < 8
+    assert ended.startswith(b"HTTP/1.1 408 ") or not begun
+
+
+def test_a_request_that_takes_time_to_answer_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    from viewfinder.serve import connection
+
+    at_once = connection.connection(0.1)
+    monkeypatch.setattr(connection, "connection", lambda _: at_once)
+    classifier, network = held_classifier()
+    service = Service("held", classifier, ServeOptions())
+    with serving(service) as client, ThreadPoolExecutor() as pool:
+        sent = pool.submit(client.send, png(102))
+        assert network.began.acquire(timeout=30)
+        time.sleep(0.3)
+        network.release.set()
+        assert sent.result().light == [pytest.approx(0.4)]
 
 
 def test_a_token_is_needed_where_there_is_one(model: Path) -> None:

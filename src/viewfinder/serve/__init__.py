@@ -1,4 +1,4 @@
 """A classifier over HTTP, within limits on size, number and time.
 
-Only `app`, `uploads` and `server` import the extra `[serve]`.
+Only `app`, `connection`, `uploads` and `server` import the extra `[serve]`.
 """

@@ -215,7 +215,8 @@ async def _no_such_path(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     known = {404: f"There is nothing at {request.url.path}.", 405: "Another method is needed."}
     fact = known.get(status, str(getattr(error, "detail", error)))
-    refused = Refused(status, fact, headers=getattr(error, "headers", None))
+    headers = getattr(error, "headers", None)
+    refused = Refused(status, fact, expected=(headers or {}).get("Allow"), headers=headers)
     return await _failed(request, refused)
 
 

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from viewfinder.core.errors import UsageError
 from viewfinder.serve.service import Service
@@ -61,20 +62,30 @@ def run(service: Service, at: socket.socket, *, patience: float) -> None:
     """
     import uvicorn
 
-    from viewfinder.serve.app import make_app
+    with _ended_by_signals():
+        uvicorn.Server(settings(service, patience)).run(sockets=[at])
+    service.close()
 
-    # It warns of every damaged form, to which the client has an answer.
+
+def settings(service: Service, patience: float) -> Any:
+    """Return uvicorn's settings; see `run`."""
+    import uvicorn
+
+    from viewfinder.serve.app import make_app
+    from viewfinder.serve.connection import connection
+
+    # It warns of every damaged form, and uvicorn of every damaged request, to which the client has
+    # an answer.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
-    config = uvicorn.Config(
+    return uvicorn.Config(
         make_app(service),
-        log_level="warning",
+        http=connection(service.options.limits.timeout),
+        ws="none",
+        log_level="error",
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=patience,
     )
-    with _ended_by_signals():
-        uvicorn.Server(config).run(sockets=[at])
-    service.close()
 
 
 @contextmanager

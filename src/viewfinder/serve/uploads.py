@@ -125,9 +125,15 @@ def _from_json(body: bytes, most: int) -> list[Named]:
     found = []
     for index, text in enumerate(encoded):
         try:
-            found.append((f"#{index}", base64.b64decode(text, validate=True)))
+            unwrapped = "".join(text.split())
+            found.append((f"#{index}", base64.b64decode(unwrapped, validate=True)))
         except (binascii.Error, ValueError) as error:
-            raise Refused(400, f"Picture #{index} is not base64.", received=str(error)) from error
+            raise Refused(
+                400,
+                f"Picture #{index} is not base64.",
+                expected="letters, digits, + and /, without `data:…,` before them",
+                received=str(error),
+            ) from error
     return found
 
 
