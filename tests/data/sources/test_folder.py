@@ -430,6 +430,14 @@ class TestRefusals:
         assert caught.value.exit_code == 3
         assert "spelling" in str(caught.value.remedy)
 
+    def test_the_name_of_a_known_dataset(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(DataError) as caught:
+            open_dataset("fashion-mnist")
+        assert "`viewfinder fetch fashion-mnist` downloads" in str(caught.value.remedy)
+
     def test_a_file_in_place_of_a_folder(self, root: Path) -> None:
         write_files(root, "a.jpg")
         with pytest.raises(DataError, match=r"a\.jpg is not a folder\.(.|\n)*Received: a file"):

@@ -136,7 +136,7 @@ def open_path(path: Path, hints: Hints, progress: Progress | None = None) -> Dat
         raise DataError(
             f"There is nothing at {path}.",
             expected=KINDS,
-            remedy="check the spelling; relative paths start at the current folder",
+            remedy=_remedy_of_nothing(path),
         )
     _require_regular(path)
     opener = _opener(path, progress)
@@ -151,6 +151,15 @@ def open_path(path: Path, hints: Hints, progress: Progress | None = None) -> Dat
         received=_describe(path),
         remedy="save the table as CSV, and open that" if is_table else None,
     )
+
+
+def _remedy_of_nothing(path: Path) -> str:
+    """Return what to do where nothing is at a path, which may be the name of a known dataset."""
+    from viewfinder.fetch.catalogue import CATALOGUE
+
+    if str(path) in CATALOGUE:
+        return f"`viewfinder fetch {path}` downloads the dataset {path}, and prints its folder"
+    return "check the spelling; relative paths start at the current folder"
 
 
 def _require_regular(path: Path) -> None:
