@@ -11,7 +11,7 @@ from PIL import Image
 from folders import noise, write_classes, write_picture
 from small import small_words
 from viewfinder.cli.options import RecipeOptions, side_lengths
-from viewfinder.core.errors import UsageError
+from viewfinder.core.errors import RecipeError, UsageError
 from viewfinder.recipe.named import recipe_named
 
 QUICK = small_words(training__epochs=1)
@@ -213,6 +213,14 @@ def test_a_share_of_test_pictures_reaches_the_recipe(viewfinder, tmp_path):
         "The data has no test split: 20\xa0% of each class was set aside at random with seed 0."
         in ended.err
     )
+
+
+def test_epochs_are_those_of_the_phase_that_has_epochs():
+    solved_first = RecipeOptions(recipe="transfer/fine-tuned").changed({"training.epochs": 2})
+    assert solved_first.training.fine_tune.epochs == 2
+    assert RecipeOptions(recipe="scratch").changed({"training.epochs": 2}).training.epochs == 2
+    with pytest.raises(RecipeError, match=r"no key 'training\.epochs'"):
+        RecipeOptions(recipe="transfer").changed({"training.epochs": 2})
 
 
 def test_a_runs_recipe_as_config_is_the_runs_recipe(viewfinder, digits, trained):

@@ -298,6 +298,10 @@ class RecipeOptions:
             recipe = recipe_named(self.recipe or ("transfer" if is_on_base else "scratch"))
         if self.config:
             recipe = recipe.changed(read_settings(self.config))
+        flags = dict(flags)
+        if recipe.training.kind == "solve-then-tune" and "training.epochs" in flags:
+            # The head is solved; epochs are those of the phase after it.
+            flags["training.fine_tune.epochs"] = flags.pop("training.epochs")
         # At once, because settings may fit together only when all of them are there.
         return recipe.changed({**flags, **parse_settings(self.settings or ())})
 

@@ -58,7 +58,9 @@ class StepOptions:
     epochs: Annotated[
         int | None,
         RecipeKey("training.epochs"),
-        typer.Option(help="Passes over the training pictures."),
+        typer.Option(
+            help="Passes over the training pictures; of fine-tuning, if the head is solved."
+        ),
     ] = None
     lr: Annotated[
         float | None,
