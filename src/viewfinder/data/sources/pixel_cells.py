@@ -2,13 +2,13 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from viewfinder.core.errors import DataError
@@ -26,6 +26,8 @@ from viewfinder.data.sources.pixel_columns import ROWS, PixelColumns
 
 # A row has to fit into a block of the reader.
 _BLOCK_BYTES = 4 << 20
+# Marks between numbers become blanks, and the mark between cells a new line.
+_PLAIN = bytes.maketrans(b",;()[]\t\r\n\x1e", b" " * 9 + b"\n")
 _LEVELS = "integers from 0 to 255, or fractions from 0 to 1"
 
 
@@ -103,11 +105,13 @@ def _lists(
 
 def _split_up(lists: Any, count: int, kind: Any) -> NDArray[np.generic]:
     """The numbers in cells of text, `count` in each, as rows."""
-    plain = pc.utf8_trim(pc.replace_substring_regex(lists, r"[,;\s()\[\]]+", " "), " ")
-    if plain.null_count:
+    if lists.null_count:
         raise pa.ArrowInvalid("a cell is empty")
+    text = "\x1e".join(lists.to_pylist()).encode().translate(_PLAIN)
+    padded = b"\n" + text + b"\n"
+    if any(blanks in padded for blanks in (b"  ", b" \n", b"\n ")):
+        text = re.sub(rb" ?\n ?", b"\n", re.sub(rb" +", b" ", text)).strip(b" ")
     names = [str(index) for index in range(count)]
-    text = "\n".join(plain.to_pylist()).encode()
     read = pa.csv.read_csv(
         io.BytesIO(text),
         pa.csv.ReadOptions(column_names=names, block_size=len(text) + 1),
