@@ -31,6 +31,7 @@ def folder_of(root: Path, form: str, *, each: int = 9) -> Path:
             "{}mask(2).png",
             "mask_{}.png",
             "{}_ground_truth.png",
+            "all/{}_mask.png",
         ),
     ],
 )
@@ -60,5 +61,5 @@ def test_training_names_them(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     folder = folder_of(tmp_path / "my scans", "{}_mask.png")
     prepare(open_dataset(folder), small_recipe(), progress=Progress(1))
     said = " ".join(capsys.readouterr().err.split())
-    assert "masks of pictures beside them: 9, such as benign/0_mask.png." in said
+    assert "masks of others: 9, such as benign/0_mask.png." in said
     assert f"viewfinder clean '{folder}' --fix masks --output NAME.dataset leaves them out." in said

@@ -22,33 +22,33 @@ REMEDY = "viewfinder clean {} --fix masks --output NAME.dataset leaves them out"
 def masks_in(dataset: Dataset) -> NDArray[np.bool_]:
     """Return whether each picture is a mask by its name, shape `(len(dataset),)`.
 
-    Its name is that of a picture in the same folder with a word such as `mask` or `seg`; and most
+    Its name is that of a picture of its class with a word such as `mask` or `seg`; and most
     pictures of a class have such a mask.
     """
     locators = dataset.table["locator"]
     if not locators.str.contains(f"(?i){_WORDS}", regex=True).any():
         return np.zeros(len(locators), np.bool_)
-    paths = locators.str.rpartition("/")
-    stems = paths[2].str.replace(r"\.\w+$", "", regex=True)
-    known = set(zip(paths[0], stems, strict=True))
+    stems = locators.str.rpartition("/")[2].str.replace(r"\.\w+$", "", regex=True)
+    labels = dataset.table["label"]
+    known = set(zip(labels, stems, strict=True))
 
-    def masked(folder: str, stem: str) -> str:
+    def masked(label: str, stem: str) -> str:
         """The picture that this one is a mask of; "" for none."""
         for pattern in (_AFTER, _BEFORE):
-            if (found := pattern.fullmatch(stem)) and (folder, found[1]) in known:
-                return f"{folder}/{found[1]}"
+            if (found := pattern.fullmatch(stem)) and (label, found[1]) in known:
+                return f"{label}/{found[1]}"
         return ""
 
-    of = pd.Series(map(masked, paths[0], stems), dataset.table.index, dtype="str")
+    of = pd.Series(map(masked, labels, stems), labels.index, dtype="str")
     is_mask = of != ""
-    has_mask = (paths[0] + "/" + stems).isin(set(of[is_mask]))[~is_mask]
-    shares = has_mask.groupby(dataset.table["label"][~is_mask]).mean()
+    has_mask = (labels + "/" + stems).isin(set(of[is_mask]))[~is_mask]
+    shares = has_mask.groupby(labels[~is_mask]).mean()
     return (is_mask & bool((shares > 0.5).any())).to_numpy(bool)
 
 
 def in_words(masks: Sequence[str]) -> str:
     """Return the warning about these pictures, given their locators."""
-    return f"Pictures named like masks of pictures beside them: {len(masks):,}, such as {masks[0]}."
+    return f"Pictures named like masks of others: {len(masks):,}, such as {masks[0]}."
 
 
 def warning(dataset: Dataset) -> str:
