@@ -75,6 +75,8 @@ class Delimited:
     def pixel_list(self) -> int | None:
         """The column whose cells hold all numbers of a picture; None without one."""
         if self.header is None:
+            if any(map(names_a_picture, self.first)):
+                return None
             return next((index for index, cell in enumerate(self.first) if is_list(cell)), None)
         named = column_named(self.header, PIXELS)
         if named is None or not self.first:

@@ -146,7 +146,7 @@ def _transposed(path: Path) -> DataError:
     return DataError(
         f"The rows of {path} have names, but no labels: each column may be a picture.",
         expected="a row for each picture, and a column named label",
-        remedy=f"pandas.read_csv({path.name!r}, index_col=0).T.to_csv('pictures.csv', index=False)",
+        remedy=f"pandas.read_csv({str(path)!r}, index_col=0).T.to_csv('pictures.csv', index=False)",
     )
 
 
