@@ -15,6 +15,7 @@ from viewfinder.core.errors import DataError
 from viewfinder.data.sources.columns import as_folds, as_labels, as_splits, as_text
 from viewfinder.data.sources.delimited import (
     Delimited,
+    count_of,
     is_number,
     not_utf8,
     numbers_in,
@@ -94,7 +95,7 @@ def _lists(
 ) -> tuple[NDArray[np.generic], pd.DataFrame]:
     names = [str(index) for index in range(len(sniffed.first))]
     (at,) = columns.pixels
-    count, texts = len(numbers_in(sniffed.first[at])), _texts(columns)
+    count, texts = count_of(sniffed.first[at]), _texts(columns)
     types = dict.fromkeys((names[at], *texts), pa.string())
     numbers, cells = [], []
     for batch in read_batches(sniffed, names, types, **ROWS):
@@ -111,16 +112,19 @@ def _split_up(lists: Any, count: int, kind: Any) -> NDArray[np.generic]:
     padded = b"\n" + text + b"\n"
     if any(blanks in padded for blanks in (b"  ", b" \n", b"\n ")):
         text = re.sub(rb" ?\n ?", b"\n", re.sub(rb" +", b" ", text)).strip(b" ")
-    names = [str(index) for index in range(count)]
+    if any(row.count(b" ") + 1 != count for row in text.split(b"\n")):
+        raise pa.ArrowInvalid("rows have different lengths")
+    # As one column, because Arrow takes memory for each of them.
     read = pa.csv.read_csv(
-        io.BytesIO(text),
-        pa.csv.ReadOptions(column_names=names, block_size=len(text) + 1),
-        pa.csv.ParseOptions(delimiter=" ", quote_char=False),
-        pa.csv.ConvertOptions(column_types=dict.fromkeys(names, kind)),
+        io.BytesIO(text.replace(b" ", b"\n")),
+        pa.csv.ReadOptions(column_names=["pixels"]),
+        pa.csv.ParseOptions(quote_char=False),
+        pa.csv.ConvertOptions(column_types={"pixels": kind}),
     )
-    if read.num_rows != len(lists) or any(column.null_count for column in read.columns):
+    if read.num_rows != len(lists) * count or read["pixels"].null_count:
         raise pa.ArrowInvalid("a cell is empty")
-    return _stacked(read, names, kind)
+    numbers: NDArray[np.generic] = read["pixels"].to_numpy().reshape(len(lists), count)
+    return numbers
 
 
 def _stacked(read: Any, pixels: list[str], kind: Any) -> NDArray[np.generic]:

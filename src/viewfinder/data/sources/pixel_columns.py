@@ -24,9 +24,9 @@ from viewfinder.data.sources.columns import (
 from viewfinder.data.sources.delimited import (
     LONGEST_LINE,
     Delimited,
+    count_of,
     is_number,
     numbered,
-    numbers_in,
     read_columns,
 )
 from viewfinder.data.sources.folder_names import split_named
@@ -122,7 +122,7 @@ def _size_of(cell: str, path: Path) -> tuple[int, int] | None:
     innermost = marks.count("[]")
     if innermost < 2:
         return None
-    each = len(numbers_in(cell)) // innermost
+    each = count_of(cell) // innermost
     if "[[[" not in marks:
         return innermost, each
     if each not in (1, 3, 4):
