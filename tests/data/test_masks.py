@@ -13,10 +13,10 @@ from viewfinder.data.sources import open_dataset
 from viewfinder.jobs.prepare import prepare
 
 
-def folder_of(root: Path, form: str, *, each: int = 9) -> Path:
-    """Two classes, of which `benign` has a mask beside each picture."""
-    write_classes(root, {"benign": each, "normal": each})
-    for number in range(each):
+def folder_of(root: Path, form: str, masks: int = 9) -> Path:
+    """Two classes, of which `benign` has a mask beside each picture, or so many."""
+    write_classes(root, {"benign": 9, "normal": 9})
+    for number in range(masks):
         write_picture(root / "benign" / form.format(number), 100 + number)
     return root
 
@@ -46,6 +46,12 @@ def test_masks_are_found_and_left_out(tmp_path: Path, form: str) -> None:
 @pytest.mark.parametrize("form", ["masked_{}.png", "{}_1.png", "{}_flipped.png", "a{}_mask.png"])
 def test_names_without_a_word_for_masks_or_a_picture_beside_them(tmp_path: Path, form: str) -> None:
     assert "masks" not in audit(open_dataset(folder_of(tmp_path, form)))
+
+
+def test_most_pictures_of_a_class_have_masks(tmp_path: Path) -> None:
+    """A few may be pictures of labels and masks."""
+    assert "masks" not in audit(open_dataset(folder_of(tmp_path / "few", "{}_label.png", 4)))
+    assert audit(open_dataset(folder_of(tmp_path / "most", "{}_label.png", 5)))["masks"].count == 5
 
 
 def test_people_with_masks_are_no_masks(tmp_path: Path) -> None:
