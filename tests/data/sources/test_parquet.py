@@ -196,3 +196,12 @@ def test_pixels_in_parquet_are_read_as_csv(
     monkeypatch.chdir(tmp_path)
     eval(str(caught.value.remedy), {"pandas": pd})
     np.testing.assert_array_equal(open_dataset("pixels.csv").source.read("#7").ravel(), levels[7])
+
+
+def test_bytes_beside_paths_are_something_else(tmp_path: Path) -> None:
+    """Such as embeddings, in a table of paths."""
+    names = [f"{row}.png" for row in range(12)]
+    write_files(tmp_path, *names)
+    made = pa.table({"path": names, "label": LABELS, "embedding": [b"\0" * 8] * 12})
+    dataset = open_dataset(write(tmp_path / "x.parquet", made))
+    assert set(dataset.table["locator"]) == set(names)

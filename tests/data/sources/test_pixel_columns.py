@@ -240,3 +240,10 @@ def test_other_lists_of_numbers_beside_paths_are_no_pixels(tmp_path: Path, heade
     table = {"image": names, "label": KIND, "outline": in_cells(", ", "[{}]")}
     dataset = open_dataset(write(tmp_path, table, header=header))
     assert set(dataset.table["locator"]) == set(names)
+
+
+def test_rows_of_other_lengths_that_add_up(tmp_path: Path) -> None:
+    cells = in_cells()
+    cells[3], cells[4] = cells[3] + " 7", cells[4].rpartition(" ")[0]
+    with pytest.raises(DataError, match=r"pixels in line 5 .* differs(.|\n)*Received: 65"):
+        open_dataset(write(tmp_path, {"label": KIND, "pixels": cells}))
