@@ -17,7 +17,7 @@ from folders import noise, write_files
 from viewfinder.core.errors import DataError
 from viewfinder.core.files import cache_folder
 from viewfinder.data.dataset import Dataset
-from viewfinder.data.sources import open_dataset
+from viewfinder.data.sources import open_dataset, open_table
 
 RECORD = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 NAMES = ("rust", "healthy", "a/b.c")
@@ -191,10 +191,11 @@ def test_pixels_in_parquet_are_read_as_csv(
     frame = pd.DataFrame({"pixels": [" ".join(map(str, row)) for row in levels]})
     frame = pd.DataFrame(levels).add_prefix("pixel") if cells == "columns" else frame
     frame.assign(label=LABELS).to_parquet(tmp_path / "x.parquet", index=False)
-    with pytest.raises(DataError, match="a table of pixels in Parquet") as caught:
+    with pytest.raises(DataError, match="is a table of pixels") as caught:
         open_dataset(tmp_path / "x.parquet")
     monkeypatch.chdir(tmp_path)
-    eval(str(caught.value.remedy), {"pandas": pd})
+    code = str(caught.value.remedy).partition(": ")[2]
+    eval(code, {"frame": pd.read_parquet(tmp_path / "x.parquet")})
     np.testing.assert_array_equal(open_dataset("pixels.csv").source.read("#7").ravel(), levels[7])
 
 
@@ -205,3 +206,9 @@ def test_bytes_beside_paths_are_something_else(tmp_path: Path) -> None:
     made = pa.table({"path": names, "label": LABELS, "embedding": [b"\0" * 8] * 12})
     dataset = open_dataset(write(tmp_path / "x.parquet", made))
     assert set(dataset.table["locator"]) == set(names)
+
+
+def test_a_frame_of_a_parquet_file_holds_bytes(tmp_path: Path) -> None:
+    for column in (PICTURES, [{"bytes": one, "path": None} for one in PICTURES]):
+        with pytest.raises(DataError, match=r"holds the bytes of pictures(.|\n)*open the Parquet"):
+            open_table(pd.DataFrame({"image": column, "label": LABELS}), root=tmp_path)

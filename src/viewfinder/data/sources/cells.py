@@ -135,7 +135,19 @@ def opened_table(file: Path) -> Table:
 def table_of_frame(frame: pd.DataFrame, name: str) -> Table:
     """A DataFrame as a table."""
     frame = frame.set_axis([str(column) for column in frame.columns], axis=1)
-    return Table(name, list(frame.columns), lambda wanted: _text(frame, wanted))
+
+    def read(wanted: list[str]) -> pd.DataFrame:
+        try:
+            return _text(frame, wanted)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{name} holds the bytes of pictures, or others that are no text.",
+                expected="paths of files",
+                remedy="open the Parquet file itself; or write the bytes into files, and their "
+                "paths into a table",
+            ) from error
+
+    return Table(name, list(frame.columns), read)
 
 
 def chosen_cells(table: Table, given: Columns) -> Cells:

@@ -68,7 +68,7 @@ class Delimited:
         """
         words = [cell for cell in self.first if not is_number(cell)]
         are_numbers = len(words) <= 1 and not any(map(names_a_picture, words))
-        if len(self.first) > _FEWEST_PIXELS and (are_numbers or self.names_pixels):
+        if len(self.first) > _FEWEST_PIXELS and (are_numbers or names_pixels(self.header or ())):
             return True
         return self.pixel_list is not None
 
@@ -86,15 +86,6 @@ class Delimited:
         cell = "".join(self.first[index : index + 1])
         is_empty = named.lower() == PIXELS[0] and not cell.strip()
         return index if is_empty or is_list(cell) else None
-
-    @property
-    def names_pixels(self) -> bool:
-        """Whether there are enough columns with names such as `pixel1`."""
-        return any(
-            re.fullmatch(r"(pixels?|pix|px)[^a-z]*", self.header[index].lower())
-            for index in numbered(self.header or ())
-            if self.header
-        )
 
 
 def sniff(path: Path) -> Delimited:
@@ -142,6 +133,12 @@ def numbered(header: Sequence[str]) -> frozenset[int]:
     kinds = [re.sub(r"\d+", "0", name) for name in header]
     counts = Counter(kind for kind in kinds if "0" in kind)
     return frozenset(i for i, kind in enumerate(kinds) if counts[kind] >= _FEWEST_PIXELS)
+
+
+def names_pixels(header: Sequence[str]) -> bool:
+    """Whether there are enough columns with names such as `pixel1`."""
+    pixel = re.compile(r"(pixels?|pix|px)[^a-z]*")
+    return any(pixel.fullmatch(header[index].lower()) for index in numbered(header))
 
 
 def names_a_picture(cell: str) -> bool:

@@ -15,9 +15,7 @@ from viewfinder.core.words import listed
 from viewfinder.data.dataset import Dataset, PassedOver
 from viewfinder.data.sources.archive import ArchiveSource
 from viewfinder.data.sources.assemble import with_class_names
-from viewfinder.data.sources.cells import opened_table
-from viewfinder.data.sources.columns import PIXELS, column_named
-from viewfinder.data.sources.delimited import TEXT_ENDINGS, numbered, sniff
+from viewfinder.data.sources.delimited import TEXT_ENDINGS, sniff
 from viewfinder.data.sources.folder import OF_FOLDERS, dataset_of_files, open_folder
 from viewfinder.data.sources.folder_names import split_in_name
 from viewfinder.data.sources.hints import Hints
@@ -311,19 +309,8 @@ def _open_text(path: Path, hints: Hints) -> Dataset:
 
 def _open_parquet(path: Path, hints: Hints, progress: Progress | None) -> Dataset:
     if picture_column(path) is None:
-        _refuse_pixels(path)
         return open_table_file(path, hints)
     return open_parquet(path, {path.stem: path}, hints, progress)
-
-
-def _refuse_pixels(path: Path) -> None:
-    names = opened_table(path).names
-    if numbered(names) or column_named(names, PIXELS[:1]):
-        raise DataError(
-            f"{path} is a table of pixels in Parquet.",
-            expected="a table of pixels in CSV; or the bytes of a picture in each row",
-            remedy=f"pandas.read_parquet({str(path)!r}).to_csv('pixels.csv', index=False)",
-        )
 
 
 def _holds_only_arrays(path: Path) -> bool:

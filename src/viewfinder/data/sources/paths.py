@@ -26,6 +26,10 @@ _NO_PATHS = {
         re.compile(r"(https?|ftp|s3|gs):/", re.IGNORECASE),
         "download the pictures, and write the paths of the files into the table",
     ),
+    "the bytes of pictures": (
+        re.compile(r"\{'bytes': |b['\"]"),
+        "open the Parquet file itself; or write the bytes into files, and their paths into a table",
+    ),
     "pictures as text (base64)": (
         re.compile(r"data:image/|[\w+/=\s]{300}"),
         "write what `base64.b64decode` returns into files, and their paths into the table",
@@ -38,7 +42,9 @@ def plain_paths(paths: pd.Series, root: Path, notes: list[str]) -> pd.Series:
     """Normalize the paths, because a picture's path is its identity."""
     if os.sep == "/":
         with_backslash = paths[paths.str.contains("\\", regex=False)]
-        if len(with_backslash) and not (root / str(with_backslash.iloc[0])).exists():
+        if len(with_backslash) and not os.path.exists(  # noqa: PTH110 (Path's own raises where a name is too long)
+            os.path.join(root, str(with_backslash.iloc[0]))  # noqa: PTH118
+        ):
             notes.append("Backslashes in the paths were read as slashes.")
             paths = paths.str.replace("\\", "/", regex=False)
     unusual = paths.str.contains(r"(?:^|/)\.?/.|/$", regex=True)
@@ -181,7 +187,7 @@ def _folder_of(root: Path, locator: str) -> Path | None:
     folders = [*_folders(root), *_folders(root.parent)]
     for folder in [*folders, *(inner for outer in folders for inner in _folders(outer))]:
         is_there = _sizes(folder, wanted)[0] != NO_FILE or len(_completed(folder, wanted))
-        if is_there or (not leads_out(locator) and (folder / locator).is_dir()):
+        if is_there or (not leads_out(locator) and os.path.isdir(folder / locator)):  # noqa: PTH112
             return folder
     return None
 

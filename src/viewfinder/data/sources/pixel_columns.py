@@ -26,6 +26,7 @@ from viewfinder.data.sources.delimited import (
     Delimited,
     count_of,
     is_number,
+    names_pixels,
     numbered,
     read_columns,
 )
@@ -98,7 +99,7 @@ def pixel_columns(sniffed: Delimited, given: str | None, group: str | None = Non
     if label is None:
         if pixels and len(possible) == 1:
             label = possible[0]
-        elif at is not None or (pixels and (possible or sniffed.names_pixels)):
+        elif at is not None or (pixels and (possible or names_pixels(header))):
             raise _no_label(sniffed.path, [header[index] for index in possible], header)
         elif any(not is_number(sniffed.first[index]) for index in numbers):
             raise _transposed(sniffed.path)

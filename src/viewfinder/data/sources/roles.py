@@ -13,6 +13,7 @@ from viewfinder.data.sources.columns import (
     GROUPS,
     LABELS,
     PATHS,
+    PIXELS,
     SERIES,
     SPLITS,
     as_marks,
@@ -20,7 +21,7 @@ from viewfinder.data.sources.columns import (
     given_column,
     split_marked,
 )
-from viewfinder.data.sources.delimited import is_number, names_a_picture
+from viewfinder.data.sources.delimited import is_number, names_a_picture, names_pixels
 from viewfinder.data.sources.folder_names import split_named
 from viewfinder.data.sources.hints import Columns
 
@@ -109,6 +110,14 @@ def find_roles(table: Table, given: Columns) -> Roles:
         return _without_header(table, given)
     names = table.names
     path = given_column(names, given.path) or column_named(names, PATHS)
+    is_pixels = names_pixels(names) or (path is None and column_named(names, PIXELS[:1]))
+    if is_pixels and given.path is None:
+        raise DataError(
+            f"{table.name} is a table of pixels.",
+            expected="a table of paths; or a table of pixels in a CSV file",
+            received=listed(names, _MOST_NAMES),
+            remedy="save it as CSV and open that: frame.to_csv('pixels.csv', index=False)",
+        )
     path = path or _only([name for name in names if _holds_paths(_cells(table, name))])
     label = given_column(names, given.label) or column_named(names, LABELS)
     if path is None or (label is None and len(names) < 2):
