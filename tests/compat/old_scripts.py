@@ -423,6 +423,12 @@ Model(a, x).compile(optimizers.rmsprop(lr=0.1, decay=1e-6), mse)
 shapes = [l.output_shape for i, l in enumerate(Model(a, x).layers)] + [dense.get_output_at(0).shape]
 RESULT = keras.optimizers.sgd(lr=1) and shapes[-1] == (None, 4) and float(tf.log(constant(1.))) == 0
 """,
+    "other names of the module": """
+import numpy as np
+from keras.preprocessing import image
+x = image.smart_resize(np.zeros((6, 8, 3)), (4, 4))
+RESULT = np.shape(x) == (4, 4, 3) and image.random_zoom(np.zeros((3, 4, 4)), (1, 1)).shape
+""",
     "keras_preprocessing by name": """
 import keras_preprocessing
 from keras_preprocessing import image

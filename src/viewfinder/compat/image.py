@@ -4,6 +4,8 @@ from viewfinder.runtime.backend import use_backend
 
 use_backend()  # before the first import of Keras
 
+from keras.preprocessing.image import smart_resize  # noqa: E402
+
 from viewfinder.compat.dataframe import DataFrameIterator  # noqa: E402
 from viewfinder.compat.directory import DirectoryIterator  # noqa: E402
 from viewfinder.compat.files import (  # noqa: E402
@@ -51,6 +53,7 @@ __all__ = [
     "random_shift",
     "random_zoom",
     "save_img",
+    "smart_resize",
     "transform_matrix_offset_center",
     "validate_filename",
 ]
