@@ -411,6 +411,7 @@ from keras.constraints import maxnorm
 from keras.engine.saving import load_model
 from keras.initializations import normal
 from keras.losses import mse
+from keras.applications.mobilenet import MobileNet, relu6, DepthwiseConv2D
 from keras.models import Input, Model
 from keras.utils.data_utils import Sequence, get_file
 from tensorflow import set_random_seed, constant, ConfigProto
@@ -539,6 +540,7 @@ functional = keras.Model(model.inputs, model.outputs); shape = functional.input.
 K = keras.backend; K.clear_session(); tf.random.set_seed(0)
 model.compile("sgd", "mse", [1.0]); model.fit(x, steps_per_epoch=int(steps))
 logs = {"acc": 1}
+graph = tf.Graph(); y = tf.nn.relu6(keras.activations.relu6(x))
 message = ("%s?"
            % "!")
 '''

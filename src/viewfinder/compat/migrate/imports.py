@@ -82,8 +82,8 @@ class ImportRewriter(Rewriter):
                 return images
         if below == "utils":
             return self._import_of_np_utils(original_node, updated_node, root)
-        if below == "models":
-            return self._import_of_models(original_node, updated_node, root)
+        if below in {module for module, _ in names.MOVED_NAMES}:
+            return self._import_of_moved(original_node, updated_node, root, below)
         return self._renamed_names(
             original_node, updated_node, root, names.MODULES.get(below, below)
         )
@@ -97,35 +97,31 @@ class ImportRewriter(Rewriter):
         self, original: cst.ImportFrom, node: cst.ImportFrom
     ) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
         """`from tensorflow import set_random_seed, Session` and the like."""
-        moved: dict[str, list[cst.ImportAlias]] = {}
+        placed: list[tuple[str, cst.ImportAlias]] = []
         for alias in _aliases(node):
             old = alias.evaluated_name
             parent, _, new = names.TENSORFLOW_1.get(old, old).rpartition(".")
             if parent:
                 self.note(original, "TensorFlow 1", f"{old} is in tensorflow.{parent}.")
-            kept = alias.evaluated_alias or old
-            changed = (
-                alias.with_changes(name=cst.Name(new), asname=_as(kept)) if new != old else alias
-            )
-            moved.setdefault(f"tensorflow.{parent}".rstrip("."), []).append(changed)
-        if set(moved) <= {"tensorflow"}:
-            return node
-        bare = {"lpar": None, "rpar": None} if len(moved) > 1 else {}
-        return cst.FlattenSentinel(
-            [
-                node.with_changes(module=dotted_node(path), names=_without_comma(aliases), **bare)
-                for path, aliases in moved.items()
-            ]
-        )
+            if new != old:
+                alias = alias.with_changes(
+                    name=cst.Name(new), asname=_as(alias.evaluated_alias or old)
+                )
+            placed.append((f"tensorflow.{parent}".rstrip("."), alias))
+        return _placed(node, placed)
 
-    def _import_of_models(
-        self, original: cst.ImportFrom, node: cst.ImportFrom, root: str
+    def _import_of_moved(
+        self, original: cst.ImportFrom, node: cst.ImportFrom, root: str, below: str
     ) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
-        moves = [alias.evaluated_name == "Input" for alias in _aliases(node)]
-        if not any(moves):
-            return node
-        self.note(original, "Modules", "Input is in keras.layers in Keras 3.")
-        return _split(node, moves, f"{root}.layers")
+        """`from keras.models import Input` and the like."""
+        placed: list[tuple[str, cst.ImportAlias]] = []
+        for alias in _aliases(node):
+            target = names.MOVED_NAMES.get((below, alias.evaluated_name))
+            if target:
+                text = f"{alias.evaluated_name} is in keras.{target} in Keras 3."
+                self.note(original, "Modules", text)
+            placed.append((f"{root}.{target or below}", alias))
+        return _placed(node, placed)
 
     def _import_of_images(
         self, original: cst.ImportFrom, node: cst.ImportFrom, path: str
@@ -205,6 +201,24 @@ def _moved(path: str) -> str:
 
 def _aliases(node: cst.ImportFrom) -> Sequence[cst.ImportAlias]:
     return () if isinstance(node.names, cst.ImportStar) else node.names
+
+
+def _placed(
+    node: cst.ImportFrom, placed: Sequence[tuple[str, cst.ImportAlias]]
+) -> cst.ImportFrom | cst.FlattenSentinel[cst.BaseSmallStatement]:
+    """Import each name from the module beside it."""
+    by_module: dict[str, list[cst.ImportAlias]] = {}
+    for path, alias in placed:
+        by_module.setdefault(path, []).append(alias)
+    if set(by_module) <= {dotted(node.module)}:
+        return node
+    bare = {"lpar": None, "rpar": None} if len(by_module) > 1 else {}
+    return cst.FlattenSentinel(
+        [
+            node.with_changes(module=dotted_node(path), names=_without_comma(aliases), **bare)
+            for path, aliases in by_module.items()
+        ]
+    )
 
 
 def _split(

@@ -195,6 +195,13 @@ TENSORFLOW_1 = {
     **{name: f"compat.v1.{name}" for name in _V1.split()},
 }
 
+# Names that another module of Keras has now.
+MOVED_NAMES = {
+    ("models", "Input"): "layers",
+    ("applications.mobilenet", "DepthwiseConv2D"): "layers",
+    ("applications.mobilenet", "relu6"): "activations",
+}
+
 OF_FILES = "Keras 3 writes weights to names in .weights.h5, and checkpoints to .keras or .h5."
 
 # Functions of `keras.backend` that are in `keras.ops`; the second table's need their axis.
@@ -270,7 +277,6 @@ NAMES_BY_HAND = {
     "model_from_yaml": "use to_json and model_from_json.",
     "multi_gpu_model": "see tf.distribute.MirroredStrategy.",
     "print_summary": "use model.summary().",
-    "relu6": "use keras.activations.relu6.",
 }
 ATTRIBUTES_BY_HAND = {
     "_make_predict_function": "Keras 3 has no _make_predict_function: leave it out.",

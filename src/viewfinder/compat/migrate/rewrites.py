@@ -168,7 +168,8 @@ class _AllRewrites(ImportRewriter, CallRewriter):
         self.note_of_attribute(node)
         if name in names.ATTRIBUTES_BY_HAND and self.facts.is_model(node.value):
             self.note(node, "Removed", names.ATTRIBUTES_BY_HAND[name], by_hand=True)
-        if name in names.NAMES_BY_HAND and self.facts.is_keras(node):
+        of_tensorflow = re.match(rf"{self.facts.tensorflow}\.(?!keras\.)", dotted(node))
+        if name in names.NAMES_BY_HAND and self.facts.is_keras(node) and not of_tensorflow:
             text = f"Keras 3 has no {name}: {names.NAMES_BY_HAND[name]}"
             self.note(node, "Removed", text, by_hand=True)
         if name in names.TENSORFLOW_BY_HAND and dotted(node.value) == self.facts.tensorflow:
