@@ -15,7 +15,7 @@ from viewfinder.data.sources.folder_names import split_named
 PATHS = (
     *("path", "filepath", "imagepath", "imgpath", "picturepath"),
     *("filename", "file", "imagefile", "imagename", "imgname", "fname"),
-    *("image", "img", "picture", "photo", "folder", "foldername", "directory", "imageid", "id"),
+    *("image", "img", "picture", "photo", "imageid", "id", "folder", "foldername", "directory"),
 )
 LABELS = ("label", "class", "target", "category", "labelname", "classname", "labels", "classes")
 SPLITS = ("split", "subset", "partition", "datasplit", "usage")
