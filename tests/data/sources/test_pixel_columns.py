@@ -88,7 +88,7 @@ def test_lists_in_cells(tmp_path: Path, cells: list[str], side: tuple[int, ...],
         ({"label": KIND, **wide("px_"), "index": range(12)}, "index"),
         ({"id": range(12), "emotion": KIND, **wide("")}, "id"),
         ({"file": [f"{n}.png" for n in range(12)], "label": KIND, **wide()}, "file"),
-        ({"label": KIND, "source": ["a b"] * 12, "age": KIND, **wide()}, "source, age"),
+        ({"label": KIND, "{a}": ["a b"] * 12, "age": KIND, **wide()}, "{a}, age"),
     ],
 )
 def test_columns_beside_the_pixels(tmp_path: Path, columns: Any, ignored: str) -> None:
@@ -202,6 +202,8 @@ def test_groups_and_folds(tmp_path: Path, columns: Any) -> None:
             assert found.loc[f"{split}#{number}", "fold"] == str(folds[row] - 1)
     assert_reads(dataset, SPLITS)
     assert_reads(open_dataset(tmp_path / "x.csv", group_column="patient"), SPLITS)
+    with pytest.raises(UsageError, match="'emotion' holds the labels, and cannot hold the groups"):
+        open_dataset(tmp_path / "x.csv", label_column="emotion", group_column="0")
     table["group"] = table.pop("patient")
     assert open_dataset(write(tmp_path, table)).table.equals(dataset.table)
     with pytest.raises(UsageError, match="no column 'nurse'"):

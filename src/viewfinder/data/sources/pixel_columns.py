@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from viewfinder.core.errors import DataError
+from viewfinder.core.errors import DataError, UsageError
 from viewfinder.core.words import listed
 from viewfinder.data.sources.columns import (
     FOLDS,
@@ -72,7 +72,7 @@ def pixel_columns(sniffed: Delimited, given: str | None, group: str | None = Non
         group: The same of the groups' column.
 
     Raises:
-        UsageError: The given column does not exist.
+        UsageError: The given column does not exist, or is both given ones.
         DataError: There are no rows, or it is not clear which column holds the labels.
     """
     width = len(sniffed.first)
@@ -107,10 +107,16 @@ def pixel_columns(sniffed: Delimited, given: str | None, group: str | None = Non
             label = _by_cells(sniffed, sorted(pixels or possible))
     if not pixels:
         pixels = frozenset(possible)
-    pixels -= {label}
+    if label in texts:
+        raise UsageError(
+            f"The column {header[label]!r} holds the labels, and cannot hold the groups.",
+            remedy="choose another `group_by`",
+        )
+    pixels -= {label, *texts}
     ignored = [header[index] for index in beside if index not in {*pixels, *texts, label}]
     size = None if at is None else _size_of(sniffed.first[at], sniffed.path)
-    return PixelColumns(label, tuple(sorted(pixels)), texts, name is not None, size, _note(ignored))
+    note = _note(sniffed.path.name, ignored)
+    return PixelColumns(label, tuple(sorted(pixels)), texts, name is not None, size, note)
 
 
 def _size_of(cell: str, path: Path) -> tuple[int, int] | None:
@@ -137,10 +143,10 @@ def _size_of(cell: str, path: Path) -> tuple[int, int] | None:
     return height, innermost // height
 
 
-def _note(ignored: list[str]) -> str:
+def _note(table: str, ignored: list[str]) -> str:
     if ignored == [""] or ignored == ["Unnamed: 0"]:
-        return "The first column of {} was ignored, because it numbers the rows."
-    return f"Columns of {{}} that were ignored: {listed(ignored, _MOST_NAMES)}." if ignored else ""
+        return f"The first column of {table} was ignored, because it numbers the rows."
+    return f"Columns of {table} that were ignored: {listed(ignored, _MOST_NAMES)}." * bool(ignored)
 
 
 def _transposed(path: Path) -> DataError:

@@ -163,7 +163,7 @@ def _read(source: PixelCsvSource, group: str | None = None) -> _Read:
         columns = pixel_columns(sniffed, source.label, group)
         size = source.size or columns.size
         if columns.note:
-            notes.append(columns.note.format(file.name))
+            notes.append(columns.note)
         label = sniffed.header[columns.label] if sniffed.header else str(columns.label)
         white = source.value_range[1] if source.value_range else _WHITE
         rows = read_rows(sniffed, columns, white)
