@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Rock, paper, scissors: three classes
 #
-# Data: rock-paper-scissors, 2,520 and 372 rendered hands. Time: 10 minutes on two cores.
-# Result: 0.922 of the test pictures.
+# Data: rock-paper-scissors, 2,520 and 372 rendered hands. Time: 12 minutes on two cores.
+# Result: 0.890 of the test pictures, 0.990 of the validation pictures, whose hands train too.
 
 # %%
 import viewfinder as vf
