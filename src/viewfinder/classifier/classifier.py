@@ -367,7 +367,7 @@ def shares_of(answers: Any) -> NDArray[np.float64]:
     if broken.any():
         raise DataError(
             "The network's outputs are not probabilities.",
-            expected="finite numbers of 0 or more in each row, and not all of them 0",
+            expected="finite numbers of 0 or more, not all of them 0; one alone at most 1",
             received=f"{outputs[broken][0][:_SHOWN].tolist()} for a picture",
             remedy="check how its pixels were scaled; a training that diverged gives NaN",
         )

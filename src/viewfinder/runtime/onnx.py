@@ -27,6 +27,9 @@ BATCH = 16
 _MOST_FOR_ONE, _MOST_A_CORE = 192 << 20, 1 << 30
 # What constants of the network may become when it is opened.
 _MOST_FOLDED = 16 << 20
+# The operations for which ONNX Runtime plans the memory: for a chain in which each replaces the
+# output of the one before, that takes the square of their number, 1.5 s for 2,000.
+_MOST_PLANNED = 500
 # Seconds for opening a network of others, and for one picture; without loops it has an end.
 _LONGEST_S, _LONGEST_OF_LOOPS_S = 30, 0.5
 # The limit that a session takes is that of the process at the time when it is made.
@@ -70,10 +73,12 @@ class OnnxModel:
     def __init__(self, source: Path | bytes, *, is_proved: bool = True) -> None:
         self._source = b"" if is_proved else source
         try:
-            size, has_loops = _require_self_contained(source)
+            size, operations, has_loops = _require_self_contained(source)
             most = cores() * _MOST_A_CORE if is_proved else _MOST_FOR_ONE + 2 * size
             self._is_limited = has_loops and not is_proved
-            self._session: Any = _session(source, most, None if is_proved else _LONGEST_S)
+            self._reuses = is_proved or operations <= _MOST_PLANNED
+            longest_s = None if is_proved else _LONGEST_S
+            self._session: Any = _session(source, most, longest_s, reuses=self._reuses)
             taken, (given, *others) = _signature(self._session)
             self._input, self._output = taken.name, given.name
         except Exception as error:  # ONNX Runtime's exceptions share no base class
@@ -107,7 +112,8 @@ class OnnxModel:
             DataError: The network takes much memory or time for one picture, or cannot be run.
         """
         self._run(np.zeros((1, *shape), np.uint8), [], _LONGEST_S)
-        self._session = _session(self._source, cores() * _MOST_A_CORE, _LONGEST_S)
+        most = cores() * _MOST_A_CORE
+        self._session = _session(self._source, most, _LONGEST_S, reuses=self._reuses)
         self._source = b""
 
     def __call__(self, images: NDArray[Any]) -> NDArray[np.float32]:
@@ -196,16 +202,18 @@ def _ended(longest_s: float | None, end: Callable[[], None]) -> Iterator[None]:
         timer.cancel()
 
 
-def _session(source: Path | bytes, most: int, longest_s: float | None) -> Any:
+def _session(source: Path | bytes, most: int, longest_s: float | None, *, reuses: bool) -> Any:
     """Return a session that allocates at most so many bytes in all of its calls together.
 
-    Opening it takes at most so many seconds.
+    Opening it takes at most so many seconds. `reuses` is whether ONNX Runtime plans which outputs
+    share their memory.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    options.enable_mem_reuse = reuses
     options.log_severity_level = 4  # warnings are about its own optimisations; errors are raised
     for key, value in {
         "session.use_env_allocators": 1,
@@ -225,12 +233,12 @@ def _session(source: Path | bytes, most: int, longest_s: float | None) -> Any:
             )
 
 
-def _require_self_contained(source: Path | bytes) -> tuple[int, bool]:
-    """Raise unless the file holds all its weights; return its bytes, and if it has loops."""
+def _require_self_contained(source: Path | bytes) -> tuple[int, int, bool]:
+    """Raise unless the file holds all its weights; return bytes, operations, if it has loops."""
     if isinstance(source, bytes):
-        return len(source), require_self_contained(source)
+        return len(source), *require_self_contained(source)
     with open_regular(source) as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        return len(content), require_self_contained(content)
+        return len(content), *require_self_contained(content)
 
 
 def _sides(shape: list[int | str | None]) -> tuple[int | None, ...]:

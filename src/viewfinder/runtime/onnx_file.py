@@ -39,14 +39,15 @@ _Called = tuple[bytes, bytes]
 _BYTES = 2
 
 
-def require_self_contained(data: bytes | mmap) -> bool:
+def require_self_contained(data: bytes | mmap) -> tuple[int, bool]:
     """Raise `ValueError` unless this is an ONNX file that holds all its weights.
 
     Args:
         data: The content of the file.
 
     Returns:
-        Whether it has loops, so that only time can limit what it computes.
+        The number of its operations, and whether it has loops, so that only time can limit what it
+        computes.
     """
     if data[4:8] == b"ORTM":
         raise ValueError("a network in ONNX Runtime's own format, not in that of ONNX")
@@ -77,12 +78,16 @@ def require_self_contained(data: bytes | mmap) -> bool:
                 calls[owner][called] += 1
             else:
                 functions[called] = owner
-    _require_few(calls, functions)
-    return any(_LOOPS & found.keys() for found in calls.values())
+    has_loops = any(_LOOPS & found.keys() for found in calls.values())
+    return _operations(calls, functions), has_loops
 
 
-def _require_few(calls: Mapping[int, Counter[_Called]], functions: Mapping[_Called, int]) -> None:
-    """Raise `ValueError` where the network has many operations, those of functions included."""
+def _operations(calls: Mapping[int, Counter[_Called]], functions: Mapping[_Called, int]) -> int:
+    """Return the number of operations, those of functions included.
+
+    Raises:
+        ValueError: There are too many.
+    """
     sizes: dict[int, int] = {}
 
     def size(owner: int) -> int:
@@ -96,6 +101,7 @@ def _require_few(calls: Mapping[int, Counter[_Called]], functions: Mapping[_Call
 
     if size(0) > _MOST_NODES:
         raise ValueError(f"more than {_MOST_NODES:,} operations")
+    return size(0)
 
 
 def _fields(data: bytes | mmap, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
