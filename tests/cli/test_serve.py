@@ -1,11 +1,13 @@
 """`viewfinder serve` as a process: its address, its end, what it refuses to start with."""
 
+import asyncio
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +18,9 @@ pytest.importorskip("fastapi", reason="the extra [serve] is not installed")
 pytest.importorskip("uvicorn", reason="the extra [serve] is not installed")
 
 from serving import Client, png, write_model
-from viewfinder.serve.server import bound
+from viewfinder.classifier import load
+from viewfinder.serve.server import bound, run
+from viewfinder.serve.service import ServeOptions, Service
 
 
 @contextmanager
@@ -93,3 +97,21 @@ def test_what_it_refuses_to_start_with(viewfinder, model: Path, tmp_path: Path) 
 def test_without_the_extra_its_pip_line_is_told(viewfinder, model: Path, monkeypatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uvicorn" else 1)
     viewfinder("serve", model).refused(2, "uvicorn", "viewfinder[serve]")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_the_server_has_started_is_not_lost(model, number, monkeypatch):
+    uvicorn = pytest.importorskip("uvicorn")
+    started = uvicorn.Server.serve
+
+    async def late(self, sockets=None):
+        signal.raise_signal(number)  # before uvicorn has its own handlers
+        asyncio.get_running_loop().call_later(10, setattr, self, "should_exit", True)
+        await started(self, sockets)
+
+    monkeypatch.setattr(uvicorn.Server, "serve", late)
+    with bound("127.0.0.1", 0) as at:
+        at.listen()
+        began = time.monotonic()
+        run(Service("brightness", load(model), ServeOptions()), at, patience=1)
+    assert time.monotonic() - began < 9

@@ -62,8 +62,9 @@ def run(service: Service, at: socket.socket, *, patience: float) -> None:
     """
     import uvicorn
 
-    with _ended_by_signals():
-        uvicorn.Server(settings(service, patience)).run(sockets=[at])
+    server = uvicorn.Server(settings(service, patience))
+    with _ended_by_signals(server):
+        server.run(sockets=[at])
     service.close()
 
 
@@ -89,13 +90,17 @@ def settings(service: Service, patience: float) -> Any:
 
 
 @contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let uvicorn raise the signals that ended it again without effect: the exit code is 0."""
+def _ended_by_signals(server: Any) -> Iterator[None]:
+    """End the server by signals that come before uvicorn waits for them, with exit code 0.
 
-    def ignore(number: int, frame: FrameType | None) -> None:
+    uvicorn raises the signals that ended it again afterwards, here without effect.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
         del number, frame
+        server.should_exit = True
 
-    before = {name: signal.signal(name, ignore) for name in (signal.SIGINT, signal.SIGTERM)}
+    before = {name: signal.signal(name, end) for name in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
