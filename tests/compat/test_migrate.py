@@ -157,6 +157,33 @@ def test_the_encoding_of_a_script_stays(tmp_path: Path) -> None:
         assert (tmp_path / "a.py").read_bytes() == text.replace(".core", "").encode(encoding)
 
 
+@pytest.mark.parametrize("encoding", ["rot13", "undefined"])
+def test_an_encoding_that_is_none_of_texts_is_an_error(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.py").write_text(f"# coding: {encoding}\n")
+    (outcome,) = migrate(tmp_path)
+    assert f"is not in {encoding}" in outcome.refusal
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("from keras import backend as K\nK.int_shape()\n", ""),
+        ("from keras import backend as K\nK.int_shape(*x)\n", ""),
+        ("import keras\nx.add_weight('w', s, d, i, r, t, c)\n", "trainable=t, constraint=c)"),
+        ("import keras\nx.add_weight('w', s, d, i, r, t, c, 8)\n", ""),
+        ("from keras.optimizers import SGD\nSGD(lr=0x1)\n", "SGD(learning_rate=1.0)"),
+        (
+            "m.compile(metrics=['accuracy'])\nModelCheckpoint('{val_acc:.1f}-{val_acc:.2f}.keras')\n",
+            "{val_accuracy:.1f}-{val_accuracy:.2f}",
+        ),
+    ],
+)
+def test_unusual_arguments(tmp_path: Path, old: str, new: str) -> None:
+    (tmp_path / "a.py").write_text("from keras.callbacks import ModelCheckpoint\n" + old)
+    list(migrate(tmp_path / "a.py", write=True))
+    assert (new or old) in (tmp_path / "a.py").read_text()
+
+
 def notebook(*sources: str, indent: int | None = 1) -> str:
     cells = [
         {"cell_type": "code", "metadata": {}, "outputs": [], "source": text.splitlines(True)}

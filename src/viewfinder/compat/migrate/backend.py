@@ -22,9 +22,10 @@ class BackendRewriter(Rewriter):
             return node.with_changes(
                 args=[with_texts(argument, names.LAYER_VALUES.get) for argument in node.args]
             )
-        if name == "int_shape" and isinstance(node.args[0].value, cst.Attribute | cst.Name):
+        given = node.args[0] if node.args else None
+        if name == "int_shape" and given and _is_variable(given):
             self.note(original, "Backend", "int_shape of a tensor is its shape in Keras 3.")
-            return cst.Attribute(node.args[0].value, cst.Name("shape"))
+            return cst.Attribute(given.value, cst.Name("shape"))
         in_ops = names.OPS.get(name)
         if name in names.OPS_WITH_AXIS and len(node.args) > 1:
             in_ops = names.OPS_WITH_AXIS[name]
@@ -34,7 +35,7 @@ class BackendRewriter(Rewriter):
             return node.with_changes(func=cst.Attribute(cst.Name("ops"), cst.Name(in_ops)))
         methods = {("get_value", 1): "numpy", ("set_value", 2): "assign"}
         method = methods.get((name, len(node.args)))
-        if method is None or not isinstance(node.args[0].value, cst.Attribute | cst.Name):
+        if method is None or not _is_variable(node.args[0]):
             self.note_of_backend(original, name)
             return node
         self.note(original, "Backend", f"{name} of a variable is its {method} in Keras 3.")
@@ -62,3 +63,7 @@ class BackendRewriter(Rewriter):
         if name in names.BACKEND_BY_HAND and (self.is_backend(node.value) or path in of_tensorflow):
             text = f"Keras 3 has no {name}: {names.BACKEND_BY_HAND[name]}"
             self.note(node, "Backend", text, by_hand=True)
+
+
+def _is_variable(argument: cst.Arg) -> bool:
+    return not argument.star and isinstance(argument.value, cst.Attribute | cst.Name)

@@ -64,10 +64,8 @@ class Rewriter(cst.CSTTransformer):
 
     def name_with_keys(self, text: str) -> str | None:
         """Return a file's name with the keys in its braces replaced; None for the same."""
-        keys = re.findall(r"\{(\w+)", text)
-        for key in keys:
-            text = text.replace("{" + key, "{" + (self.key_of_metric(key) or key))
-        return text if keys else None
+        changed = re.sub(r"(?<={)\w+", lambda key: self.key_of_metric(key[0]) or key[0], text)
+        return None if changed == text else changed
 
     def key_of_history(self, text: str) -> str | None:
         """Return the key of Keras 3 in a history or `logs`; None for the same."""

@@ -246,7 +246,7 @@ class CallRewriter(BackendRewriter, LayerRewriter):
         whole = named(node, "learning_rate")
         if isinstance(whole, cst.Integer):
             self.note(original, "Optimizers", "learning_rate must be a float.")
-            number = cst.Float(f"{whole.value}.0")
+            number = cst.Float(f"{whole.evaluated_value}.0")
             node = node.with_changes(
                 args=[a.with_changes(value=number) if a.value is whole else a for a in node.args]
             )

@@ -65,13 +65,18 @@ class LayerRewriter(Rewriter):
 
     def add_weight(self, original: cst.Call, node: cst.Call) -> cst.Call:
         """Name the arguments of `add_weight`, whose first was its name."""
-        if not node.args or node.args[0].keyword or not texts_in(node.args[0].value):
+        unnamed = [argument for argument in node.args if not argument.keyword]
+        if not unnamed or not texts_in(unnamed[0].value):
+            return node
+        if len(unnamed) > len(names.WEIGHT_ARGUMENTS):  # of something else
             return node
         self.note(original, "Keras 1", "The first argument of add_weight is its shape in Keras 3.")
         return node.with_changes(
             args=[
-                a if a.keyword or a.star else a.with_changes(keyword=cst.Name(name), equal=TIGHT)
-                for a, name in zip(node.args, (*names.WEIGHT_ARGUMENTS, *[""] * 9), strict=False)
+                a
+                if a.keyword or a.star
+                else a.with_changes(keyword=cst.Name(names.WEIGHT_ARGUMENTS[index]), equal=TIGHT)
+                for index, a in enumerate(node.args)
             ]
         )
 

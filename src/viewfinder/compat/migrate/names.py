@@ -176,7 +176,15 @@ LAYERS = (
     "UpSampling2D",
 )
 REMOVED_LAYER_ARGUMENTS = {"BatchNormalization": ("mode", "fused")}
-WEIGHT_ARGUMENTS = ("name", "shape", "dtype", "initializer", "regularizer", "trainable")
+WEIGHT_ARGUMENTS = (
+    "name",
+    "shape",
+    "dtype",
+    "initializer",
+    "regularizer",
+    "trainable",
+    "constraint",
+)
 MODEL_ARGUMENTS = {"input": "inputs", "output": "outputs"}
 
 REMOVED_OF_TENSORBOARD = ("batch_size", "embeddings_data", "embeddings_layer_names", "write_grads")

@@ -63,7 +63,7 @@ class _AllRewrites(ImportRewriter, CallRewriter):
             self.note(original_node, "Modules", f"{here} is {new} in Keras 3.")
             return dotted_node(new)
         of_tensorflow = here.removeprefix(f"{self.facts.tensorflow}.")
-        if here != of_tensorflow in names.TENSORFLOW_1:
+        if here != of_tensorflow and of_tensorflow in names.TENSORFLOW_1:
             new = f"{self.facts.tensorflow}.{names.TENSORFLOW_1[of_tensorflow]}"
             self.note(original_node, "TensorFlow 1", f"{here} is {new} in TensorFlow 2.")
             return dotted_node(new)

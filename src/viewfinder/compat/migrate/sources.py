@@ -71,9 +71,10 @@ def migrated(path: Path) -> Migrated:
         content = read_regular(path)
         encoding = "utf-8" if path.suffix == ".ipynb" else _encoding(content)
         text = content.decode(encoding)  # Windows line endings stay as they are
-    except UnicodeDecodeError as error:
+    except (UnicodeError, LookupError) as error:  # the latter of names such as rot13
+        start = error.start + 1 if isinstance(error, UnicodeDecodeError) else 1
         raise DataError(
-            f"{path} is not in {encoding}: byte {error.start + 1} is not of it.",
+            f"{path} is not in {encoding}: byte {start} is not of it.",
             expected="UTF-8, or the encoding that a script's first lines declare",
             remedy="save it as UTF-8",
         ) from error
