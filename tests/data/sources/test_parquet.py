@@ -89,7 +89,15 @@ def test_a_repository_of_shards(tmp_path: Path, at: str) -> None:
     write(tmp_path / at.format("train"), table(PICTURES[:6], LABELS[:6]))
     write(tmp_path / at.format("validation"), table(PICTURES[6:9], LABELS[6:9]))
     write(tmp_path / at.format("test"), table(PICTURES[9:], LABELS[9:]))
-    write_files(tmp_path, "README.md", ".gitattributes", "beans.py", "dataset_infos.json")
+    beside = (
+        "README.md",
+        ".gitattributes",
+        "beans.py",
+        "dataset_infos.json",
+        "LICENSE",
+        "use.ipynb",
+    )
+    write_files(tmp_path, *beside)
     archive = shutil.make_archive(str(tmp_path.parent / "packed"), "gztar", tmp_path)
     for path in (tmp_path, Path(archive)):
         dataset = open_dataset(path)
@@ -105,6 +113,12 @@ def test_two_shards_of_one_split_and_their_names(tmp_path: Path) -> None:
     assert dataset.table["locator"].iloc[13] == "train-00001-of-00002/00000001-p3_1é.png"
     grouped = open_dataset(tmp_path, group_from=r"-(p\d+)_")
     assert set(grouped.table["group"]) == {"p3"}
+
+
+def test_files_whose_names_differ_in_the_ending_are_two(tmp_path: Path) -> None:
+    write(tmp_path / "beans.parquet", table(PICTURES[:6], LABELS[:6]))
+    write(tmp_path / "beans.pq", table(PICTURES[6:], LABELS[6:]))
+    assert sorted(contents(open_dataset(tmp_path))) == sorted(PICTURES)
 
 
 def test_columns(tmp_path: Path) -> None:
@@ -199,11 +213,12 @@ def test_pixels_in_parquet_are_read_as_csv(
     np.testing.assert_array_equal(open_dataset("pixels.csv").source.read("#7").ravel(), levels[7])
 
 
-def test_bytes_beside_paths_are_something_else(tmp_path: Path) -> None:
-    """Such as embeddings, in a table of paths."""
+@pytest.mark.parametrize("text", [pa.string(), pa.large_string()])
+def test_bytes_beside_paths_are_something_else(tmp_path: Path, text: Any) -> None:
+    """Such as embeddings, in a table of paths; pandas writes large strings."""
     names = [f"{row}.png" for row in range(12)]
     write_files(tmp_path, *names)
-    made = pa.table({"path": names, "label": LABELS, "embedding": [b"\0" * 8] * 12})
+    made = pa.table({"path": pa.array(names, text), "label": LABELS, "embedding": [b"\0" * 8] * 12})
     dataset = open_dataset(write(tmp_path / "x.parquet", made))
     assert set(dataset.table["locator"]) == set(names)
 

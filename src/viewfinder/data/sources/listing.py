@@ -10,6 +10,9 @@ from viewfinder.data.dataset import PassedOver
 
 _SYSTEM_NAMES = frozenset({"__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin"})
 
+# Files about data, which may stand beside tables and Parquet files: by their endings, and names.
+WORDS = (".txt", ".md", ".html", ".pdf", ".bib", ".rst", ".py", ".ipynb")
+ABOUT = ("readme", "license", "licence")
 HIDDEN = "hidden or a system file"
 NOT_UNICODE = "its name is not Unicode"
 

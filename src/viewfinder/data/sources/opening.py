@@ -21,7 +21,7 @@ from viewfinder.data.sources.folder_names import split_in_name
 from viewfinder.data.sources.hints import Hints
 from viewfinder.data.sources.idx import is_idx_name, open_idx
 from viewfinder.data.sources.labelling import NoClassFolders
-from viewfinder.data.sources.listing import Listing, is_system_name
+from viewfinder.data.sources.listing import ABOUT, WORDS, Listing, is_system_name
 from viewfinder.data.sources.metadata import (
     is_metadata_name,
     metadata_in,
@@ -43,8 +43,6 @@ from viewfinder.pictures.codecs.magic import format_of
 _TABLES = (".csv", ".tsv", ".parquet", ".pq", ".npz")
 # The most nested folders with nothing but one folder in them, as unpacked archives have.
 _MOST_WRAPPERS = 3
-_WORDS = (".txt", ".md", ".html", ".pdf", ".bib", ".rst", ".py", ".ipynb")
-_ABOUT = ("readme", "license", "licence")
 _OTHER_TABLES = (".json", ".jsonl", ".ndjson", ".xlsx", ".xls", ".ods", ".arrow", ".feather")
 
 
@@ -107,7 +105,7 @@ KINDS = (
     "a CSV of pixels; idx, .npz or Parquet files of pictures; or a zip or tar archive of these"
 )
 # Tables, and what may stand beside them.
-_OF_TABLES = frozenset({*TEXT_ENDINGS, ".parquet", ".pq", ".npz", *_WORDS})
+_OF_TABLES = frozenset({*TEXT_ENDINGS, ".parquet", ".pq", ".npz", *WORDS})
 _LABEL_TABLES = frozenset({".csv", ".tsv", ".parquet", ".pq"})
 # A run's folder holds plots and checkpoints, which would read as two classes.
 _OF_A_RUN = ("recipe.yaml", "labels.json")
@@ -229,7 +227,7 @@ def _open_data_files(
     if any(is_idx_name(name) for name in files):
         return open_idx([folder / name for name in files if is_idx_name(name)], hints)
     known = [name for name in files if _is_of_tables(name)]
-    data = [folder / name for name in known if Path(name).suffix.lower() not in ("", *_WORDS)]
+    data = [folder / name for name in known if Path(name).suffix.lower() not in ("", *WORDS)]
     others = [*(f"{name}/" for name in folders), *(name for name in files if name not in known)]
     if others:
         data = [table for table in data if _is_pixels_of_a_split(table)]
@@ -257,7 +255,7 @@ def _holds_more_than_tables(folder: Path) -> bool:
 
 
 def _is_of_tables(name: str) -> bool:
-    return Path(name).suffix.lower() in _OF_TABLES or name.lower() in _ABOUT
+    return Path(name).suffix.lower() in _OF_TABLES or name.lower() in ABOUT
 
 
 def _named_by_file(dataset: Dataset, folder: Path) -> Dataset:

@@ -27,7 +27,7 @@ from viewfinder.data.sources.cells import PARQUET, chosen_cells, parquet_table
 from viewfinder.data.sources.columns import LABELS, PATHS, as_splits, column_named
 from viewfinder.data.sources.folder_names import split_in_name, split_named
 from viewfinder.data.sources.hints import Columns, Hints
-from viewfinder.data.sources.listing import is_system_name
+from viewfinder.data.sources.listing import ABOUT, WORDS, is_system_name
 from viewfinder.data.sources.roles import Table
 from viewfinder.data.sources.table import labelled_rows
 from viewfinder.data.sources.unpacked import unpacked_folder
@@ -37,7 +37,7 @@ from viewfinder.fetch.archives.members import Limits, most_unpacked, require_siz
 from viewfinder.pictures.codecs.magic import format_of
 
 # Files that may stand beside Parquet files in a repository.
-_BESIDE = frozenset({".md", ".txt", ".json", ".yaml", ".yml", ".py"})
+_BESIDE = frozenset({*WORDS, ".json", ".yaml", ".yml"})
 _COPY = "pictures.zip"
 _DIGITS = 8
 _BUFFER_BYTES = 1 << 20
@@ -135,7 +135,7 @@ def picture_column(file: Path) -> str | None:
 
 def _schema(schema: Any) -> _Schema:
     nested = [name for name in schema.names if _has_bytes(schema.field(name).type)]
-    plain = [name for name in schema.names if pa.types.is_string(schema.field(name).type)]
+    plain = [name for name in schema.names if _is_text(schema.field(name).type)]
     binary = [name for name in schema.names if _is_bytes(schema.field(name).type)]
     if column_named(plain, PATHS):  # then they are something else
         binary = []
@@ -157,6 +157,10 @@ def _is_bytes(kind: Any) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))  # pandas 3: large
+
+
 def _has_bytes(kind: Any) -> bool:
     return pa.types.is_struct(kind) and any(
         kind.field(at).name == "bytes" and _is_bytes(kind.field(at).type)
@@ -167,6 +171,8 @@ def _has_bytes(kind: Any) -> bool:
 def parquet_files_in(folder: Path) -> dict[str, Path]:
     """The Parquet files of pictures in a folder that holds nothing else, by path without ending.
 
+    Where two would have one name, the second keeps its ending.
+
     Raises:
         DataError: As :func:`picture_column`.
     """
@@ -175,11 +181,14 @@ def parquet_files_in(folder: Path) -> dict[str, Path]:
         folders[:] = sorted(name for name in folders if not is_system_name(name))
         for name in sorted(names):
             file = Path(around, name)
-            if is_system_name(name) or file.suffix.lower() in _BESIDE:
+            is_about = file.suffix.lower() in _BESIDE or name.lower() in ABOUT
+            if is_about or is_system_name(name):
                 continue
             if file.suffix.lower() not in PARQUET:
                 return {}
-            found[file.relative_to(folder).with_suffix("").as_posix()] = file
+            inner = file.relative_to(folder)
+            plain = inner.with_suffix("").as_posix()
+            found[inner.as_posix() if plain in found else plain] = file
     return found if all(map(picture_column, found.values())) else {}
 
 
