@@ -309,6 +309,8 @@ def test_open_files_are_read_to_their_end_or_rejected(classifier, digits):
     assert dripping.probabilities == whole.probabilities
     assert broken.rejection == "missing: the file cannot be read (the peer has gone)"
     assert shut.rejection.startswith("missing: the file cannot be read")
+    with path.open() as text, pytest.raises(UsageError, match='mode "rb"'):
+        classifier.predict(text)
 
 
 def test_a_matrix_is_an_array_and_a_tensor_is_not(classifier):

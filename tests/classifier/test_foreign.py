@@ -525,6 +525,28 @@ def test_an_onnx_file_that_gives_no_row_a_picture_is_refused(tmp_path, shape, no
         load(path, class_names=NAMES, preprocessing="0-1")
 
 
+def test_an_onnx_file_that_gives_other_outputs_than_it_states_is_refused(tmp_path):
+    """Their number follows from a product, so that ONNX Runtime cannot infer it."""
+    onnx = pytest.importorskip("onnx")
+    nodes = [
+        *WITH_SOFTMAX[:-1],
+        ("Softmax", ["s"], ["shares"], {"axis": 1}),
+        ("ReduceMax", ["x"], ["m"], {"keepdims": 0}),
+        ("Sub", ["m", "m"], ["zero"], {}),
+        ("Cast", ["zero"], ["start"], {"to": onnx.TensorProto.INT64}),
+        ("Shape", ["shares"], ["whole"], {}),
+        ("Add", ["whole", "start"], ["size"], {}),
+        ("Reshape", ["shares", "size"], ["y"], {}),
+    ]
+    path = write_onnx(tmp_path / "net.onnx", ["n", 3, 6, 6], nodes)
+    model = onnx.load(path)
+    of, kind = onnx.helper, onnx.TensorProto.FLOAT
+    model.graph.output[0].CopyFrom(of.make_tensor_value_info("y", kind, ["n", 2]))
+    onnx.save(model, path)
+    with pytest.raises(DataError, match=r"a row of outputs a picture(.|\n)*1 rows of 2(.|\n)*1, 3"):
+        load(path, class_names=NAMES[:2], preprocessing="0-1")
+
+
 @pytest.mark.parametrize("last", ["Log", "Reciprocal"])
 def test_outputs_without_a_share_are_an_error_not_an_answer(tmp_path, last):
     """The logarithm of a black picture, or of the difference of a picture from itself."""

@@ -107,6 +107,8 @@ def _content(file: Any) -> bytes:
                 raise _no_picture(f"a file that reads {type(part).__name__}")
             data += part
             Limits().check_bytes(len(data))
+    except UnicodeDecodeError as error:
+        raise _no_picture("a file in text mode") from error
     except (OSError, ValueError) as error:  # a connection that ended; a closed file
         raise RejectedPicture(Reason.MISSING, f"the file cannot be read ({error})") from error
     return bytes(data)

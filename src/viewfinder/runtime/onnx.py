@@ -165,11 +165,12 @@ class OnnxModel:
                 received=str(error),
             ) from error
         rows = [np.concatenate(parts).astype(np.float32) for parts in zip(*found, strict=True)]
-        if {len(one) for one in rows} != {len(taken)}:
+        width = rows[0].shape[-1] if self.outputs is None else self.outputs
+        if {len(one) for one in rows} != {len(taken)} or rows[0].shape[1:] != (width,):
             raise DataError(
                 "The network does not give a row of outputs a picture.",
-                expected=f"{len(taken)} rows",
-                received=f"{len(rows[0])} rows",
+                expected=f"{len(taken)} rows of {width}",
+                received=f"outputs of shape {rows[0].shape}",
             )
         return [one[: len(images)] for one in rows]
 
