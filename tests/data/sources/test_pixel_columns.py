@@ -249,3 +249,10 @@ def test_rows_of_other_lengths_that_add_up(tmp_path: Path) -> None:
     cells[3], cells[4] = cells[3] + " 7", cells[4].rpartition(" ")[0]
     with pytest.raises(DataError, match=r"pixels in line 5 .* differs(.|\n)*Received: 65"):
         open_dataset(write(tmp_path, {"label": KIND, "pixels": cells}))
+
+
+def test_a_first_row_without_its_pixels_is_named(tmp_path: Path) -> None:
+    row = "1," + " ".join(["7"] * 16)
+    (tmp_path / "x.csv").write_text(f"label,pixels\n{row} nan\n{row}\n")
+    with pytest.raises(DataError, match=r"first row has none(.|\n)*remove the row"):
+        open_dataset(tmp_path / "x.csv")

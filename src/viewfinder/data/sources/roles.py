@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pandas as pd
 
@@ -21,7 +22,7 @@ from viewfinder.data.sources.columns import (
     given_column,
     split_marked,
 )
-from viewfinder.data.sources.delimited import is_number, names_a_picture, names_pixels
+from viewfinder.data.sources.delimited import TEXT_ENDINGS, is_number, names_a_picture, names_pixels
 from viewfinder.data.sources.folder_names import split_named
 from viewfinder.data.sources.hints import Columns
 
@@ -112,12 +113,7 @@ def find_roles(table: Table, given: Columns) -> Roles:
     path = given_column(names, given.path) or column_named(names, PATHS)
     is_pixels = names_pixels(names) or (path is None and column_named(names, PIXELS[:1]))
     if is_pixels and given.path is None:
-        raise DataError(
-            f"{table.name} is a table of pixels.",
-            expected="a table of paths; or a table of pixels in a CSV file",
-            received=listed(names, _MOST_NAMES),
-            remedy="save it as CSV and open that: frame.to_csv('pixels.csv', index=False)",
-        )
+        raise _of_pixels(table)
     path = path or _only([name for name in names if _holds_paths(_cells(table, name))])
     label = given_column(names, given.label) or column_named(names, LABELS)
     if path is None or (label is None and len(names) < 2):
@@ -236,6 +232,21 @@ def _unclear(what: str, names: list[str], cells: pd.DataFrame, table: str) -> Da
         received=f"the columns {', '.join(examples)}",
         remedy="add a first row with their names"
         + (f"; or name the column, such as `label_column={names[0]}`" * (what == "labels")),
+    )
+
+
+def _of_pixels(table: Table) -> DataError:
+    """The error about a table of pixels that is no text, or whose first row has no pixels."""
+    is_text = not TEXT_ENDINGS.isdisjoint(Path(table.name.lower()).suffixes)
+    return DataError(
+        f"{table.name} is a table of pixels, but its first row has none."
+        if is_text
+        else f"{table.name} is a table of pixels.",
+        expected="a table of paths; or a table of pixels in a CSV file",
+        received=listed(table.names, _MOST_NAMES),
+        remedy="remove the row, or write at least 16 numbers into it, and nothing else"
+        if is_text
+        else "save it as CSV and open that: frame.to_csv('pixels.csv', index=False)",
     )
 
 
