@@ -1,5 +1,7 @@
 """Masks beside pictures are found by their names; pictures with such names are none."""
 
+import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from small import small_recipe
 from viewfinder.audit import audit
 from viewfinder.clean import plan_cleaning
 from viewfinder.core.progress import Progress
+from viewfinder.data.masks import masks_in
 from viewfinder.data.sources import open_dataset
 from viewfinder.jobs.prepare import prepare
 
@@ -61,6 +64,18 @@ def test_people_with_masks_are_no_masks(tmp_path: Path) -> None:
         write_picture(tmp_path / "with_mask" / f"{number}_mask.png", 100 + number)
     write_picture(tmp_path / "without_mask/3_mask.png", 200)
     assert "masks" not in audit(open_dataset(tmp_path))
+
+
+def test_a_long_name_takes_no_time(tmp_path: Path) -> None:
+    """Names of 65,535 letters are possible in archives; the square of that took minutes each."""
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for label in "ab":
+            archive.writestr(f"{label}/{'_' * 5_000}maskx.png", b"")
+    dataset = open_dataset(tmp_path / "x.zip")
+    assert len(dataset) == 2
+    began = time.process_time()
+    assert not masks_in(dataset).any()
+    assert time.process_time() - began < 1
 
 
 def test_training_names_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from viewfinder.data.sources.folder_names import ANNOTATIONS
 
 # The words that masks have in their names beside those of folders of annotations.
 _WORDS = "|".join(sorted((*ANNOTATIONS, "seg", "ground_truth", "superpixels"), key=len)[::-1])
-_AFTER = re.compile(rf"(.+?)[-_. ]*(?:{_WORDS})[-_. ]*\(?\d*\)?", re.IGNORECASE)
+_AFTER = re.compile(rf"(.*[^-_. ])[-_. ]*(?:{_WORDS})[-_. ]*\(?\d*\)?", re.IGNORECASE)
 _BEFORE = re.compile(rf"(?:{_WORDS})[-_. ]+(.+)", re.IGNORECASE)
 
 REMEDY = "viewfinder clean {} --fix masks --output NAME.dataset leaves them out"
