@@ -367,6 +367,8 @@ def test_the_command_prints_and_writes(run: Run, tmp_path: Path) -> None:
     own = ["--predictions", str(run.folder / "predictions.parquet")]
     assert CliRunner().invoke(main, ["evaluate", str(run), *own]).exit_code == 2
     assert (run.folder / "predictions.parquet").read_bytes() == kept
+    for _ in range(2):  # a table of one's own in the run's folder may be replaced
+        command("--split", "test", "--predictions", str(run.folder / "mine.csv"))
     for words in (["--predictions", "p.txt"], ["--label-column", "x"], ["--split", "all"]):
         assert CliRunner().invoke(main, ["evaluate", str(run), *words]).exit_code == 2
 

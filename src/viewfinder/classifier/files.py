@@ -30,6 +30,10 @@ CARD = "model-card.md"
 # Beside a model that leaves the run: the classes, one a line, and the preprocessing.
 NAMES = "labels.txt"
 HANDED = "preprocessing.json"
+_TABLES = (
+    *("data.parquet", "predictions.parquet", "out_of_fold.parquet"),
+    *("history.csv", "skipped.csv"),
+)
 
 
 class Choice(RunRecord):
@@ -100,8 +104,9 @@ def run_folder(folder: str | Path) -> Path:
 
 
 def require_no_file_of_run(path: Path) -> None:
-    """Raise `OutputError` where another result would replace a file in the folder of a run."""
-    if all(map(os.path.isfile, (path, path.parent / LABELS))):  # False for names that are too long
+    """Raise `OutputError` where a table of predictions would replace one that belongs to a run."""
+    # False for names that are too long.
+    if path.name in _TABLES and all(map(os.path.isfile, (path, path.parent / LABELS))):
         raise OutputError(f"{path} is a file of a run.", remedy="choose another file name")
 
 
