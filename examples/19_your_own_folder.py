@@ -1,8 +1,9 @@
 # %% [markdown]
 # # Your own folder
 #
-# Data: a folder for each class. Time: 14.5 minutes on two cores for 2,000 photos of cats and dogs.
-# Result: 0.894 of their 1,000 held-out photos, and a report that says where the model is wrong.
+# Data: a folder for each class. Time: 17 minutes on two cores for 2,000 photos of cats and dogs.
+# Result: 0.915 of the 1,000 validation photos, which choose the epoch (0.894 if they are held out),
+# and a report that says where the model is wrong.
 
 # %%
 import viewfinder as vf
