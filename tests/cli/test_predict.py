@@ -274,6 +274,20 @@ def test_top_must_be_at_least_1(viewfinder, trained, digits):
     assert viewfinder("predict", trained.folder, digits, "--top", 0).code == 2
 
 
+def test_a_class_called_as_a_column_keeps_the_columns_of_a_csv_apart(
+    viewfinder, trained, digits, tmp_path
+):
+    folder = copied(trained.folder, tmp_path)
+    record = json.loads((folder / "labels.json").read_text())
+    record["classes"] = ["label", *record["classes"][1:]]
+    (folder / "labels.json").write_text(json.dumps(record))
+    ended = viewfinder("predict", folder, next(digits.glob("test/*/*.png")), "--csv")
+    head, row = csv.reader(io.StringIO(ended.out))
+    others = record["classes"][1:]
+    assert head == ["picture", "label", "confidence", "probability label", *others, "rejection"]
+    assert sum(map(float, row[3:6])) == pytest.approx(1)
+
+
 def test_a_coverage_prints_sets_and_unknown(viewfinder, trained, digits, tmp_path):
     folder = copied(trained.folder, tmp_path)
     paths = sorted(digits.glob("test/*/*.png"))[:3]

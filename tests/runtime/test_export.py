@@ -225,3 +225,9 @@ def test_the_session_needs_no_keras():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stdout.split()) == (0, [])
+
+
+def test_a_runtime_that_cannot_be_imported_is_no_damaged_network(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(ImportError):
+        OnnxModel(b"")

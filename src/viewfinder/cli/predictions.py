@@ -92,11 +92,13 @@ class Form:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         of_sets = ["set"] if self.of_sets else []
         of_scores = ["outlier_score"] if self.of_scores else []
-        head = ["picture", "label", "confidence", *self.classes, "rejection", *of_sets, *of_scores]
-        writer.writerow(head)
+        before, after = ["picture", "label", "confidence"], ["rejection", *of_sets, *of_scores]
+        taken = {*before, *after}
+        shares = [f"probability {name}" if name in taken else name for name in self.classes]
+        writer.writerow([*before, *shares, *after])
         for one in predictions:
-            shares = [one.probabilities.get(name, "") for name in self.classes]
-            row = [_text(one.picture), one.label or "", one.confidence, *shares]
+            values = [one.probabilities.get(name, "") for name in self.classes]
+            row = [_text(one.picture), one.label or "", one.confidence, *values]
             sets = [json.dumps(one.classes, ensure_ascii=False)] if self.of_sets else []
             scores = [one.outlier_score] if self.of_scores else []
             writer.writerow([*row, one.rejection or "", *sets, *scores])

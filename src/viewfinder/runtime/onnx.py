@@ -71,6 +71,8 @@ class OnnxModel:
     """
 
     def __init__(self, source: Path | bytes, *, is_proved: bool = True) -> None:
+        import onnxruntime  # noqa: F401  (an import that is interrupted says nothing of the file)
+
         self._source = b"" if is_proved else source
         try:
             size, operations, has_loops = _require_self_contained(source)
