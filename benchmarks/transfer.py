@@ -81,12 +81,15 @@ def main() -> None:
 
 
 def forward_pass(options: argparse.Namespace) -> harness.Result:
+    import keras
+
     from viewfinder.models import build_base
     from viewfinder.runtime.export import export_onnx
     from viewfinder.runtime.onnx import OnnxModel
 
     given = {**BASES[options.base], "weights": weights_of(options)}
-    model = build_base(options.base, input_shape=(224, 224, 3), **given).model
+    base = build_base(options.base, input_shape=(224, 224, 3), **given).model
+    model = keras.Sequential([base, keras.layers.GlobalAveragePooling2D()])
     count = 2 * BATCH if options.smoke else 16 * BATCH
     pictures = np.random.default_rng(0).integers(0, 256, (count, 224, 224, 3), np.uint8)
     batches = np.split(pictures, count // BATCH)

@@ -40,10 +40,11 @@ def ended_well(child: int) -> bool:
 
 def checkpoints(run: Path) -> int:
     """How many checkpoints there have been, of all phases; numbers count them."""
-    newest: dict[Path, int] = {}
-    for path in run.rglob("checkpoint/*.checkpoint"):
-        if path.stem.isdecimal():
-            newest[path.parent] = max(newest.get(path.parent, 0), int(path.stem))
+    newest: dict[str, int] = {}
+    for folder, _, names in os.walk(run):  # which passes over folders that go meanwhile
+        for path in map(Path, names):
+            if path.suffix == ".checkpoint" and path.stem.isdecimal():
+                newest[folder] = max(newest.get(folder, 0), int(path.stem))
     return sum(newest.values())
 
 
